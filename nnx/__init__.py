@@ -1,0 +1,45 @@
+"""nnx: neural networks on the arrays you already have. What this file lists is the public interface.
+
+Names are imported from their modules when they are first used, so that `import nnx` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from ._version import __version__
+
+_HOMES = {
+    "backends": "Backend backend",
+    "errors": "BackendError DataError ModelFileError NNXError SettingError ShapeError TrainingError",
+    "contract": "Initializer Key Layer Loss Optimizer Schedule",
+    "random": "key",
+    "initializers": "Constant GlorotNormal GlorotUniform HeNormal HeUniform LeCunNormal LeCunUniform Orthogonal Zeros",
+    "layers": (
+        "BatchNorm Chain Concat Dense Dropout ELU GELU GELUTanh Identity LayerNorm LeakyReLU Mish ReLU "
+        "Residual SELU Sigmoid SiLU Softplus Tanh "
+    ),
+    "network": "init mlp predict",
+    "losses": "AbsoluteError BinaryCrossEntropy Huber Poisson Quantile SoftmaxCrossEntropy SquaredError",
+    "optimizers": "Adagrad Adam AdamW Lion Momentum Nesterov RMSProp SGD",
+    "gradients": "ClipNorm ClipValue WeightDecay",
+    "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",
+    "training": "EarlyStopping Fit fit",
+    "files": "load save",
+    "metrics": "accuracy mean_absolute_error mean_squared_error r2",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = ["__version__"]
+__all__ += list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'nnx' has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,90 @@
+"""The public names, for type checkers and editors; a test compares them with __init__.py."""
+
+from ._version import __version__ as __version__
+from .backends import Backend as Backend, backend as backend
+from .contract import (
+    Initializer as Initializer,
+    Key as Key,
+    Layer as Layer,
+    Loss as Loss,
+    Optimizer as Optimizer,
+    Schedule as Schedule,
+)
+from .errors import (
+    BackendError as BackendError,
+    DataError as DataError,
+    ModelFileError as ModelFileError,
+    NNXError as NNXError,
+    SettingError as SettingError,
+    ShapeError as ShapeError,
+    TrainingError as TrainingError,
+)
+from .files import load as load, save as save
+from .gradients import ClipNorm as ClipNorm, ClipValue as ClipValue, WeightDecay as WeightDecay
+from .initializers import (
+    Constant as Constant,
+    GlorotNormal as GlorotNormal,
+    GlorotUniform as GlorotUniform,
+    HeNormal as HeNormal,
+    HeUniform as HeUniform,
+    LeCunNormal as LeCunNormal,
+    LeCunUniform as LeCunUniform,
+    Orthogonal as Orthogonal,
+    Zeros as Zeros,
+)
+from .layers import (
+    ELU as ELU,
+    GELU as GELU,
+    SELU as SELU,
+    BatchNorm as BatchNorm,
+    Chain as Chain,
+    Concat as Concat,
+    Dense as Dense,
+    Dropout as Dropout,
+    GELUTanh as GELUTanh,
+    Identity as Identity,
+    LayerNorm as LayerNorm,
+    LeakyReLU as LeakyReLU,
+    Mish as Mish,
+    ReLU as ReLU,
+    Residual as Residual,
+    Sigmoid as Sigmoid,
+    SiLU as SiLU,
+    Softplus as Softplus,
+    Tanh as Tanh,
+)
+from .losses import (
+    AbsoluteError as AbsoluteError,
+    BinaryCrossEntropy as BinaryCrossEntropy,
+    Huber as Huber,
+    Poisson as Poisson,
+    Quantile as Quantile,
+    SoftmaxCrossEntropy as SoftmaxCrossEntropy,
+    SquaredError as SquaredError,
+)
+from .metrics import (
+    accuracy as accuracy,
+    mean_absolute_error as mean_absolute_error,
+    mean_squared_error as mean_squared_error,
+    r2 as r2,
+)
+from .network import init as init, mlp as mlp, predict as predict
+from .optimizers import (
+    SGD as SGD,
+    Adagrad as Adagrad,
+    Adam as Adam,
+    AdamW as AdamW,
+    Lion as Lion,
+    Momentum as Momentum,
+    Nesterov as Nesterov,
+    RMSProp as RMSProp,
+)
+from .random import key as key
+from .schedules import (
+    Cosine as Cosine,
+    ExponentialDecay as ExponentialDecay,
+    OneCycle as OneCycle,
+    PeriodicCosine as PeriodicCosine,
+    StepDecay as StepDecay,
+)
+from .training import EarlyStopping as EarlyStopping, Fit as Fit, fit as fit

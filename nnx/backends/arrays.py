@@ -1,0 +1,135 @@
+"""What the mathematics asks of an array: its namespace, its device, and the few functions the standard lacks."""
+
+import sys
+from typing import Any
+
+from ..contract import Array, Setting
+from ..errors import BackendError
+
+_namespaces: dict[type, Any] = {}
+
+
+def namespace(x: Array) -> Any:
+    """The array API namespace of x, found once for each type of array."""
+    try:
+        return _namespaces[type(x)]
+    except KeyError:
+        return _namespaces.setdefault(type(x), _find_namespace(x))
+
+
+def _find_namespace(x: Array) -> Any:
+    if library_name(x) == "numpy":
+        import numpy
+
+        return numpy  # NumPy >= 2.1 is itself an array API namespace
+    import array_api_compat
+
+    try:
+        return array_api_compat.array_namespace(x)
+    except TypeError:
+        raise BackendError(f"expected an array of an array API library, got {type(x).__name__}") from None
+
+
+def library_name(x: Any) -> str:
+    """The name of the library whose array x is, looking only at its type."""
+    root = type(x).__module__.partition(".")[0]
+    return {"jaxlib": "jax", "builtins": ""}.get(root, root)
+
+
+def same_library(**arrays: Array | None) -> None:
+    """Raise BackendError naming two arrays that come from different libraries."""
+    given = {name: library_name(x) for name, x in arrays.items() if x is not None}
+    first, *others = given.items()
+    for name, library in others:
+        if library != first[1]:
+            raise BackendError(
+                f"mixed array libraries: {first[0]} is {first[1] or 'a list'}, {name} is {library or 'a list'}; "
+                "give both in one, or say backend="
+            )
+
+
+def device(x: Array) -> Any:
+    """The device of x as creation functions take it; None inside a trace of JAX."""
+    if namespace(x).__name__ == "numpy":
+        return None
+    import array_api_compat
+
+    return array_api_compat.device(x)
+
+
+def per_member(value: Setting, like: Array, axes: int) -> Any:
+    """A setting as it meets arrays with `axes` axes after the population: a number stays one, (K,) -> (K, 1, ...)."""
+    if isinstance(value, (int, float)):
+        return value
+    value = constant(value, like)
+    return namespace(like).reshape(value, value.shape + (1,) * axes)
+
+
+def along(value: Setting, p: Array) -> Any:
+    """A setting as it meets the parameter p: a number stays one, (K,) -> (K, 1, ...) with as many axes as p."""
+    axes = getattr(value, "ndim", 1)
+    return value if axes == 0 else per_member(value, p, p.ndim - axes)
+
+
+_constants: dict[Any, Array] = {}
+
+
+def constant(values: Any, like: Array) -> Array:
+    """Numbers given as a tuple, as an array of the kind of `like`; it travels to the device only once."""
+    xp = namespace(like)
+    if not isinstance(values, tuple) or library_name(like) == "jax":  # JAX: inside a trace it belongs to the trace
+        return xp.asarray(values, dtype=like.dtype, device=device(like))
+    name = (values, type(like), str(like.dtype), str(device(like)))
+    if name not in _constants:
+        _constants[name] = xp.asarray(values, dtype=like.dtype, device=device(like))
+    return _constants[name]
+
+
+def erf(x: Array) -> Array:
+    """The error function: the library's own where it has one, else `erf_plain`."""
+    name = library_name(x)
+    if name == "torch":
+        return sys.modules["torch"].special.erf(x)
+    if name == "jax":
+        import jax.scipy.special
+
+        return jax.scipy.special.erf(x)
+    if name == "cupy":
+        import cupyx.scipy.special
+
+        return cupyx.scipy.special.erf(x)
+    return erf_plain(x)
+
+
+def erf_plain(x: Array) -> Array:
+    """The error function by rational approximations, to a few units in the last place of float64.
+
+    Source: the Cephes library (S. L. Moshier), ndtr.c: x T(x^2)/U(x^2) below 1, 1 - exp(-x^2) P(x)/Q(x) above.
+    """
+    xp = namespace(x)
+    size = xp.abs(x)
+    small = xp.minimum(size, 1.0)
+    square = small * small
+    low = small * _polynomial(square, _T) / _polynomial(square, _U)
+    large = xp.minimum(xp.maximum(size, 1.0), 6.0)  # erf(6) is 1 - 2e-17
+    high = 1.0 - xp.exp(-large * large) * _polynomial(large, _P) / _polynomial(large, _Q)
+    return xp.sign(x) * xp.where(size < 1.0, low, high)
+
+
+def _polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
+    total = x * coefficients[0]
+    for c in coefficients[1:-1]:
+        total = (total + c) * x
+    return total + coefficients[-1]
+
+
+_T: tuple[float, ...] = (9.60497373987051638749e0, 9.00260197203842689217e1, 2.23200534594684319226e3)
+_T += (7.00332514112805075473e3, 5.55923013010394962768e4)
+_U: tuple[float, ...] = (1.0, 3.35617141647503099647e1, 5.21357949780152679795e2, 4.59432382970980127987e3)
+_U += (2.26290000613890934246e4, 4.92673942608635921086e4)
+_P: tuple[float, ...] = (2.46196981473530512524e-10, 5.64189564831068821977e-1, 7.46321056442269912687e0)
+_P += (4.86371970985681366614e1, 1.96520832956077098242e2, 5.26445194995477358631e2, 9.34528527171957607540e2)
+_P += (1.02755188689515710272e3, 5.57535335369399327526e2)
+_Q: tuple[float, ...] = (1.0, 1.32281951154744992508e1, 8.67072140885989742329e1, 3.54937778887819891062e2)
+_Q += (9.75708501743205489753e2, 1.82390916687909736289e3, 2.24633760818710981792e3, 1.65666309194161350182e3)
+_Q += (5.57535340817727675546e2,)

@@ -1,0 +1,110 @@
+"""A Backend: one array library on one device with one float type, and what a Library must be able to do."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..contract import Array
+from ..errors import BackendError
+
+DTYPES = ("float32", "float64")
+
+
+class Library(Protocol):
+    """What nnx needs of an array library beyond the standard. Each module beside this one is a Library."""
+
+    @property
+    def name(self) -> str: ...
+
+    def namespace(self) -> Any:
+        """The array API namespace. Raises BackendError if the library is not installed."""
+        ...
+
+    def find_device(self, text: str) -> Any:
+        """The library's device for a text such as "cuda:1"; "" is the default. Raises BackendError if there is none."""
+        ...
+
+    def put(self, x: Any, dtype: Any, device: Any) -> Array:
+        """A copy of x, a host array or one of this library, with this dtype (None: its own) on the device."""
+        ...
+
+    def get(self, x: Array) -> Any:
+        """x as a NumPy array on the host."""
+        ...
+
+    def scope(self, device: Any, dtype: str) -> AbstractContextManager[Any]:
+        """What must be set while nnx computes; whatever was set before comes back afterwards."""
+        ...
+
+    def compile(self, function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:
+        """The function made fast; the arguments numbered in `donate` may be overwritten."""
+        ...
+
+    def describe(self, device: Any) -> dict[str, str]:
+        """Facts for a person: version, device, memory, threads."""
+        ...
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library, a device of it, and the float type to compute in.
+
+    `device` is the library's own device object (None: the default one); `why` says how "auto" decided.
+    """
+
+    library: Library
+    xp: Any
+    device: Any = None
+    dtype: str = "float32"
+    why: str = ""
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise BackendError(
+                f"dtype {self.dtype!r} is not supported on {self.name}: choose one of {', '.join(DTYPES)}"
+            )
+
+    @property
+    def name(self) -> str:
+        return self.library.name
+
+    def __str__(self) -> str:
+        where = f" on {self.device}" if self.device is not None else ""
+        return f"{self.name}{where}, {self.dtype}"
+
+    def floats(self, x: Any) -> Array:
+        """An own copy of x in the backend's float type, on its device."""
+        return self.library.put(x, getattr(self.xp, self.dtype), self.device)
+
+    def asarray(self, x: Any, dtype: Any = None) -> Array:
+        """An own copy of x on the backend's device, its type kept unless one is given."""
+        return self.library.put(x, dtype, self.device)
+
+    def integers(self, x: Any) -> Array:
+        """An own copy of x in the library's default integer type: labels and row numbers."""
+        kinds = self.xp.__array_namespace_info__().default_dtypes(device=self.device)
+        return self.library.put(x, kinds["integral"], self.device)
+
+    def to_numpy(self, x: Array) -> Any:
+        """x as a NumPy array on the host."""
+        return self.library.get(x)
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Compute inside `with backend.scope():`: the device is current, and JAX has the float type asked for."""
+        return self.library.scope(self.device, self.dtype)
+
+    def compile(self, function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Callable[..., Any]:
+        """The function as fast as the library can run it; arguments in `donate` may be overwritten."""
+        return self.library.compile(function, donate)
+
+    def describe(self) -> dict[str, str]:
+        """Facts for a person: version, device, memory, threads."""
+        return self.library.describe(self.device)
+
+
+def missing(name: str, extra: str) -> BackendError:
+    """The error for a library that is not installed."""
+    return BackendError(
+        f"backend {name!r}: {name} is not installed; pip install 'nnx-array[{extra}]', or use --backend numpy"
+    )

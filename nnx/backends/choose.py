@@ -1,0 +1,95 @@
+"""Choosing a backend: by name, by the arrays given, or "auto"; and probing whether one can really compute."""
+
+import importlib
+from typing import Any, cast
+
+from ..contract import Array
+from ..errors import BackendError, unknown
+from .arrays import device, library_name, namespace
+from .base import Backend, Library
+from .other import Other
+
+LIBRARIES = ("numpy", "cupy", "torch", "jax")
+GPUS = ("cupy", "torch:cuda", "jax:gpu")  # the order in which "auto" looks
+
+
+def backend(name: str | Backend = "numpy", dtype: str = "float32") -> Backend:
+    """The backend of this name: "numpy", "cupy", "cupy:1", "torch", "torch:cuda", "jax", or "auto".
+
+    "auto" is a working GPU if there is one, else numpy; `why` says what was found. A name that cannot run here is an
+    error that says why: there is no silent fallback.
+
+    Raises: BackendError.
+    """
+    if isinstance(name, Backend):
+        return name
+    if name == "auto":
+        return _auto(dtype)
+    library_word, _, device_text = name.partition(":")
+    library = _library(library_word)
+    xp = library.namespace()
+    chosen = Backend(library, xp, library.find_device(device_text), dtype)
+    if chosen.name == "cupy":
+        probe(chosen)
+    return chosen
+
+
+def _library(name: str) -> Library:
+    if name in LIBRARIES:
+        return cast(Library, importlib.import_module(f".{name}", __package__))
+    try:
+        xp = importlib.import_module(name) if name.isidentifier() else None
+    except ImportError:
+        xp = None
+    if not hasattr(xp, "__array_namespace_info__"):
+        raise BackendError(unknown("backend", name, [*LIBRARIES, "auto"]))
+    return Other(xp)
+
+
+def _auto(dtype: str) -> Backend:
+    reasons = []
+    for name in GPUS:
+        try:
+            found = backend(name, dtype)
+            probe(found)
+        except BackendError as error:
+            reasons.append(str(error).partition(": ")[2].partition(";")[0])
+            continue
+        return Backend(found.library, found.xp, found.device, dtype, why=f"auto: {name} works")
+    found = backend("numpy", dtype)
+    return Backend(found.library, found.xp, found.device, dtype, why=f"auto: no GPU ({'; '.join(reasons)})")
+
+
+def probe(chosen: Backend) -> None:
+    """Run a compiled kernel and a matrix product on the backend. Raises BackendError saying what fails."""
+    xp = chosen.xp
+    try:
+        with chosen.scope():
+            x = chosen.floats([[1.0, 2.0], [3.0, 4.0]])
+            total = float(xp.sum(xp.exp(x - x) + x @ x))
+    except BackendError:
+        raise
+    except Exception as error:
+        explain = getattr(chosen.library, "explain", None)
+        text = explain(error, importlib.import_module("cupy")) if explain else f"backend {chosen.name!r}: {error}"
+        raise BackendError(text) from None
+    if total != 58.0:
+        raise BackendError(f"backend {chosen.name!r} computes wrongly: a probe gave {total}, not 58.0")
+
+
+def backend_of(x: Array, dtype: str | None = None) -> Backend:
+    """The backend of the library and device that x is on; a list is NumPy's. `dtype`: x's own if it is a float."""
+    name = library_name(x)
+    if name == "" and isinstance(x, (list, tuple)):
+        return backend("numpy", dtype or "float32")
+    xp = namespace(x)
+    library: Library = _library(name) if name in LIBRARIES else Other(xp)
+    if dtype is None:
+        dtype = str(x.dtype).rpartition(".")[2]
+        dtype = dtype if "float" in dtype else "float32"
+    return Backend(library, xp, device(x), dtype)
+
+
+def is_host(x: Any) -> bool:
+    """True for data in the host's memory: NumPy arrays, lists, numbers."""
+    return library_name(x) in ("numpy", "")

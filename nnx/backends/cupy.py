@@ -1,0 +1,104 @@
+"""CuPy: arrays on a CUDA device. The device is made current by `scope`; nothing moves to the host unasked."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from ..errors import BackendError
+from .base import missing
+
+name = "cupy"
+NO_DEVICE = 100  # cudaErrorNoDevice
+OLD_DRIVER = 35  # cudaErrorInsufficientDriver: also what CuPy gets where there is no driver at all
+
+
+def namespace() -> Any:
+    try:
+        import cupy  # noqa: F401
+    except ImportError as error:
+        if getattr(error, "name", None) not in (None, "cupy"):
+            raise BackendError(f"backend 'cupy': CuPy cannot be imported ({one_line(error)})") from None
+        raise missing(name, "cuda12") from None
+    import array_api_compat.cupy as xp
+
+    return xp
+
+
+def find_device(text: str) -> Any:
+    import cupy
+
+    kind, _, number = text.rpartition(":")
+    if kind not in ("", "cuda", "gpu") or not (number or "0").isdigit():
+        if text not in ("cuda", "gpu"):
+            raise BackendError(f"backend 'cupy': no such device {text!r}; use 'cupy' or 'cupy:1'")
+        number = ""
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:
+        raise BackendError(explain(error, cupy)) from None
+    if int(number or 0) >= count:
+        raise BackendError(f"backend 'cupy': no device {number}; this machine has {count}")
+    return cupy.cuda.Device(int(number)) if number else cupy.cuda.Device()
+
+
+def explain(error: BaseException, cupy: Any) -> str:
+    """One line for an error CuPy raised before it could compute: what is missing and what to do."""
+    version, status = cupy.__version__, getattr(error, "status", None)
+    head = f"backend 'cupy': CuPy {version} is installed, but"
+    if status == OLD_DRIVER:
+        driver, runtime = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.runtimeGetVersion()
+        if driver == 0:
+            return f"{head} no CUDA driver was found; use --backend numpy, or a machine with an NVIDIA driver >= 525"
+        have, need = f"{driver // 1000}.{driver % 1000 // 10}", runtime // 1000
+        remedy = "pip install 'nnx-array[cuda12]'" if need > 12 else "update the NVIDIA driver"
+        return f"{head} the driver knows CUDA {have} and CuPy wants {need}: {remedy}"
+    if status == NO_DEVICE:
+        return f"{head} the driver shows no GPU; look at nvidia-smi and CUDA_VISIBLE_DEVICES"
+    text = one_line(error)
+    for library in ("nvrtc", "cublas", "curand", "cusolver", "cusparse", "cudart"):
+        if library in text.lower():
+            return f"{head} the CUDA library {library} was not found: pip install 'nnx-array[cuda12]' brings it"
+    return f"{head} it cannot compute: {text}"
+
+
+def one_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+
+
+def put(x: Any, dtype: Any, device: Any) -> Any:
+    import cupy
+
+    with scope(device, ""):
+        return cupy.array(x, dtype=dtype)
+
+
+def get(x: Any) -> Any:
+    import cupy
+
+    return cupy.asnumpy(x)
+
+
+def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:
+    import cupy
+
+    context: AbstractContextManager[Any] = cupy.cuda.Device(device.id) if device is not None else cupy.cuda.Device()
+    return context
+
+
+def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:
+    return function
+
+
+def describe(device: Any) -> dict[str, str]:
+    import cupy
+
+    facts = cupy.cuda.runtime.getDeviceProperties(device.id)
+    with device:
+        free, total = cupy.cuda.runtime.memGetInfo()
+    runtime = cupy.cuda.runtime.runtimeGetVersion()
+    return {
+        "version": cupy.__version__,
+        "device": facts["name"].decode(),
+        "memory": f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free",
+        "CUDA": f"{runtime // 1000}.{runtime % 1000 // 10}",
+    }

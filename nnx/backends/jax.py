@@ -1,0 +1,76 @@
+"""JAX: immutable arrays, steps compiled by XLA with their old parameters donated."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from ..errors import BackendError
+from .base import missing
+
+name = "jax"
+
+
+def namespace() -> Any:
+    try:
+        import jax.numpy
+    except ImportError:
+        raise missing(name, "jax") from None
+    return jax.numpy
+
+
+def find_device(text: str) -> Any:
+    import jax
+
+    if not text:
+        return jax.devices()[0]
+    kind, _, number = text.partition(":")
+    try:
+        return jax.devices({"cuda": "gpu"}.get(kind, kind))[int(number or 0)]
+    except (RuntimeError, IndexError, ValueError):
+        have = ", ".join(str(d) for d in jax.devices())
+        raise BackendError(f"backend 'jax': no device {text!r}; this jax has: {have}") from None
+
+
+def put(x: Any, dtype: Any, device: Any) -> Any:
+    import jax.numpy
+
+    if not isinstance(x, jax.Array):
+        from . import numpy as host
+
+        x = host.put(x, None, None)
+    y = jax.numpy.array(x, dtype=dtype, device=device, copy=True)
+    if dtype is not None and y.dtype != dtype:
+        raise BackendError(f"backend 'jax': {jax.numpy.dtype(dtype)} is off here; compute inside backend.scope()")
+    return y
+
+
+def get(x: Any) -> Any:
+    from . import numpy as host
+
+    return host.get(x)
+
+
+def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:
+    return _scope(device, dtype)
+
+
+@contextmanager
+def _scope(device: Any, dtype: str) -> Iterator[None]:
+    import jax
+
+    wide = jax.enable_x64(True) if dtype == "float64" else jax.enable_x64(jax.config.jax_enable_x64)
+    with wide, jax.default_device(device), jax.default_matmul_precision("float32"):
+        yield
+
+
+def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:
+    import jax
+
+    compiled: Callable[..., Any] = jax.jit(function, donate_argnums=donate)
+    return compiled
+
+
+def describe(device: Any) -> dict[str, str]:
+    import jax
+
+    return {"version": jax.__version__, "device": str(device), "platform": jax.default_backend()}

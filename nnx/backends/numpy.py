@@ -1,0 +1,87 @@
+"""NumPy: arrays on the host. Also the host's random words, from which every backend's weights are drawn."""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from ..errors import BackendError
+
+name = "numpy"
+
+
+def namespace() -> Any:
+    return np
+
+
+def find_device(text: str) -> Any:
+    if text not in ("", "cpu"):
+        raise BackendError(f"backend 'numpy' runs on the CPU only, not on {text!r}")
+    return None
+
+
+def put(x: Any, dtype: Any, device: Any) -> Any:
+    return np.array(x, dtype=dtype)
+
+
+def get(x: Any) -> Any:
+    return np.asarray(x)
+
+
+def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:
+    return nullcontext()
+
+
+def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:
+    return function
+
+
+def describe(device: Any) -> dict[str, str]:
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    facts = {"version": np.__version__, "device": "CPU", "memory": f"{_memory() / 2**30:.1f} GiB"}
+    return facts | {"BLAS": f"{blas['name']} {blas['version']}", "threads": str(threads())}
+
+
+def threads() -> int:
+    """How many threads the BLAS may use: what threadpoolctl finds, else the number of cores."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+
+
+def is_memmap(x: Any) -> bool:
+    """True for an array whose rows are read from a file when they are asked for."""
+    return isinstance(x, np.memmap)
+
+
+def philox(key: tuple[int, int], n: int, counter: int = 0) -> Any:
+    """n raw uint64 words of Philox4x64-10 with this key, from this block of four words on.
+
+    Source: Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3". NumPy's generator adds
+    one to its counter before each block, so it is started one below.
+    """
+    words = np.array(key, dtype=np.uint64)
+    return np.random.Philox(key=words, counter=(counter - 1) % 2**256).random_raw(n)
+
+
+def uniform(words: Any) -> Any:
+    """float64 in [0, 1) from the upper 53 bits of each uint64 word."""
+    return (words >> np.uint64(11)) * 2.0**-53
+
+
+def permutation(words: Any) -> Any:
+    """A permutation of len(words) from that many uint64 words: their order, the index in the low bits breaking ties."""
+    n = len(words)
+    low = np.uint64((1 << max(n - 1, 1).bit_length()) - 1)
+    keyed = (words & ~low) | np.arange(n, dtype=np.uint64)
+    keyed.sort()
+    return (keyed & low).astype(np.int64)

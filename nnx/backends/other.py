@@ -1,0 +1,54 @@
+"""Any other namespace of the array API standard that array-api-compat knows, run plainly."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import BackendError
+
+
+@dataclass(frozen=True)
+class Other:
+    """The library behind a namespace, with what the standard alone allows."""
+
+    xp: Any
+
+    @property
+    def name(self) -> str:
+        return str(self.xp.__name__).partition(".")[0]
+
+    def namespace(self) -> Any:
+        return self.xp
+
+    def find_device(self, text: str) -> Any:
+        devices = self.xp.__array_namespace_info__().devices()
+        for device in devices:
+            if text and text in str(device):
+                return device
+        if text:
+            raise BackendError(f"backend {self.name!r}: no device {text!r}; it has: {', '.join(map(str, devices))}")
+        return None
+
+    def put(self, x: Any, dtype: Any, device: Any) -> Any:
+        if not hasattr(x, "__array_namespace__"):
+            from . import numpy as host
+
+            x = host.get(x)
+        return self.xp.asarray(x, dtype=dtype, device=device, copy=True)
+
+    def get(self, x: Any) -> Any:
+        from . import numpy as host
+
+        device = getattr(x, "device", None)
+        first = self.xp.__array_namespace_info__().default_device()
+        return host.put(x if device == first else self.xp.asarray(x, device=first), None, None)
+
+    def scope(self, device: Any, dtype: str) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def compile(self, function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:
+        return function
+
+    def describe(self, device: Any) -> dict[str, str]:
+        return {"version": str(getattr(self.xp, "__version__", "?")), "device": str(device)}

@@ -1,0 +1,133 @@
+"""Read this first: what a layer, a loss and an optimizer are, and the three rules they keep.
+
+1. A layer is a frozen dataclass of settings and holds no arrays. Its parameters live in a flat mapping
+   from names to arrays (`"2.W"`); what backprop needs is returned by `evaluate` and handed back to `backprop`.
+2. Only a method called `update` may write on what it is given, and it returns it: `p -= step; return p` works in
+   place where arrays can be written and is a rebinding where they cannot (JAX). `evaluate` and `backprop` write
+   only on arrays they have made themselves in the same call.
+3. Axes count from the end: batch -2, features -1. Everything before is a population of networks trained together;
+   losses reduce over the batch and the features and keep the population. A setting may be one number, or an array
+   with one number per member.
+
+The letters: n = rows of the batch, i = input features, u = units (output features), `...` = the population.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+Array: TypeAlias = Any  # an array of any library; the standard has no static type for one
+Params: TypeAlias = dict[str, Array]  # parameters, or their gradients, by name
+Saved: TypeAlias = Any  # what evaluate keeps for backprop
+State: TypeAlias = dict[str, Any]  # an optimizer's arrays: "step", "rate", and one Params for each slot
+Setting: TypeAlias = Any  # a float, or one float per member of the population (tuple or array)
+
+
+class Key(NamedTuple):
+    """Where a layer's random bits come from: see `nnx.random.bits`. The three parts name a stream of bits."""
+
+    seed: Array  # (...) int32, one word per member of the population
+    step: Array  # () int32, the training step
+    path: int = 0  # which layer of the network: known before anything is computed
+
+    def fold(self, i: int) -> "Key":
+        """The key of the i-th part of a container."""
+        return Key(self.seed, self.step, (self.path * 0x9E3779B1 + i + 1) & 0xFFFFFFFF)
+
+
+class Draw(Protocol):
+    """Where initial parameters come from: host arrays of `shape`, with the population in front."""
+
+    def uniform(self, shape: tuple[int, ...]) -> Array: ...
+    def normal(self, shape: tuple[int, ...]) -> Array: ...
+    def constant(self, shape: tuple[int, ...], value: float) -> Array: ...
+    def fold(self, name: str) -> "Draw": ...
+
+
+class Initializer(Protocol):
+    """How a weight begins."""
+
+    def init(self, shape: tuple[int, int], draw: Draw) -> Array:
+        """Host array (..., *shape), shape = (inputs, outputs)."""
+        ...
+
+
+class Layer(Protocol):
+    """One piece of a network. A layer without parameters defines only `evaluate` and `backprop`."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters that have a gradient."""
+        return ()
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The parameters that have none: running statistics, changed by `update`."""
+        return ()
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        """Initial parameters for inputs with so many features, and the number of output features."""
+        return {}, features
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        """The output y for the input x, and what backprop will need."""
+        ...
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        """dx = d loss / d x and the gradients by name, from dy = d loss / d y. dx may be None if not needed."""
+        ...
+
+    def update(self, params: Params, saved: Saved) -> Params:
+        """The parameters with running statistics brought up to date from what `evaluate` saw."""
+        return params
+
+
+class Loss(Protocol):
+    """How far a network's output z is from the target: a number for each member of the population."""
+
+    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+        """The loss (...), a mean over the batch weighted by weight (..., n), and what backprop will need."""
+        ...
+
+    def backprop(self, saved: Saved) -> Array:
+        """dz = d loss / d z, with z's shape."""
+        ...
+
+    def predict(self, z: Array) -> Array:
+        """What z means in the target's own terms: probabilities, rates, or z itself."""
+        return z
+
+
+class Schedule(Protocol):
+    """A factor on an optimizer's rate. `steps`, where it has one, may be None until `over` says how many there are."""
+
+    def evaluate(self, step: Array) -> Array:
+        """The factor, () float, at `step`, () float, the number of updates made so far."""
+        ...
+
+    def over(self, steps: int) -> "Schedule":
+        """The schedule of a training of so many updates."""
+        return self
+
+
+class Optimizer(Protocol):
+    """How parameters follow their gradients."""
+
+    def init(self, params: Params, *, population: tuple[int, ...] = ()) -> State:
+        """The state before the first update."""
+        ...
+
+    def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+        """Parameters and state after one step; all that is given may be written on. Names without gradient stay."""
+        ...
+
+    def current_rate(self, state: State) -> Array:
+        """The rate that the next update will use."""
+        ...
+
+    def over(self, steps: int) -> "Optimizer":
+        """The optimizer with its schedule fitted to a training of so many updates."""
+        ...

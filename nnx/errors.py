@@ -1,0 +1,55 @@
+"""The errors nnx raises on purpose: each is one line saying what was expected, what came and what to do."""
+
+from typing import Any
+
+
+class NNXError(Exception):
+    """Base of all errors below."""
+
+
+class ShapeError(NNXError, ValueError):
+    """An array has the wrong shape for where it was given."""
+
+
+class SettingError(NNXError, ValueError):
+    """A setting of a layer, loss, optimizer or fit is outside its range, or its name is unknown."""
+
+
+class DataError(NNXError, ValueError):
+    """The data cannot be trained on: empty, not finite, the wrong length, labels out of range."""
+
+
+class BackendError(NNXError, RuntimeError):
+    """A backend was asked for that cannot run here, or arrays of different libraries were mixed."""
+
+
+class ModelFileError(NNXError, ValueError):
+    """A model file is not one, is damaged, or holds names unknown here."""
+
+
+class TrainingError(NNXError, RuntimeError):
+    """The loss stopped being finite. `fit` is the result up to the last good epoch."""
+
+    def __init__(self, message: str, fit: Any = None) -> None:
+        super().__init__(message)
+        self.fit = fit
+
+
+def unknown(kind: str, name: str, known: list[str]) -> str:
+    """The message for an unknown name, with the nearest known one."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+    return f"unknown {kind} {name!r}: {hint}"
+
+
+def require(holds: bool, message: str) -> None:
+    """Raise SettingError(message) unless `holds`."""
+    if not holds:
+        raise SettingError(message)
+
+
+def numbers(setting: Any) -> list[float]:
+    """The numbers in a setting: itself, or one for each member of the population."""
+    return [float(setting)] if isinstance(setting, (int, float)) else [float(v) for v in setting]

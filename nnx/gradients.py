@@ -1,0 +1,85 @@
+"""What can be done to gradients on their way to an optimizer: ClipNorm(Adam(1e-3), norm=1.0)."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .backends import along, namespace
+from .contract import Array, Optimizer, Params, Setting, State
+from .errors import numbers, require
+from .optimizers import decays
+
+
+@dataclass(frozen=True)
+class _Wrapper(Optimizer):
+    """An optimizer whose gradients are changed on their way to another."""
+
+    optimizer: Optimizer
+
+    def init(self, params: Params, *, population: tuple[int, ...] = ()) -> State:
+        return self.optimizer.init(params, population=population)
+
+    def current_rate(self, state: State) -> Array:
+        return self.optimizer.current_rate(state)
+
+    def over(self, steps: int) -> Optimizer:
+        return replace(self, optimizer=self.optimizer.over(steps))
+
+
+@dataclass(frozen=True)
+class ClipNorm(_Wrapper):
+    """g *= min(1, norm / |g|), |g| the norm of all gradients of a network together.
+
+    In a population each member has its own; the optimizer's `init` must then be told `population=(K,)`.
+    Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
+    """
+
+    norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(self.norm > 0, f"ClipNorm: norm must be positive, got {self.norm}")
+
+    def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+        members = state["rate"].ndim
+        squares: Any = 0.0
+        for g in grads.values():
+            squares = squares + namespace(g).sum(g * g, axis=tuple(range(members, g.ndim)))
+        xp = namespace(squares)
+        factor = self.norm / xp.maximum(xp.sqrt(squares), self.norm)
+        for name, g in grads.items():
+            g *= along(factor, g)
+            grads[name] = g
+        return self.optimizer.update(params, grads, state)
+
+
+@dataclass(frozen=True)
+class ClipValue(_Wrapper):
+    """Every element of g held within [-value, value]."""
+
+    value: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(self.value > 0, f"ClipValue: value must be positive, got {self.value}")
+
+    def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+        for name, g in grads.items():
+            xp = namespace(g)
+            grads[name] = xp.minimum(xp.maximum(g, -self.value), self.value)
+        return self.optimizer.update(params, grads, state)
+
+
+@dataclass(frozen=True)
+class WeightDecay(_Wrapper):
+    """g += decay p for the weights, not the biases: the gradient of decay |W|^2 / 2 added to the loss."""
+
+    decay: Setting = 1e-4
+
+    def __post_init__(self) -> None:
+        for decay in numbers(self.decay):
+            require(decay >= 0, f"WeightDecay: decay must not be negative, got {decay}")
+
+    def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+        for name, g in grads.items():
+            if decays(name):
+                g += along(self.decay, g) * params[name]
+                grads[name] = g
+        return self.optimizer.update(params, grads, state)

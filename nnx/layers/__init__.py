@@ -1,0 +1,72 @@
+"""The layers, and the one table of their names: what files and commands may ask for."""
+
+from ..contract import Layer
+from ..errors import SettingError, unknown
+from .activation import (
+    ELU,
+    GELU,
+    SELU,
+    GELUTanh,
+    Identity,
+    LeakyReLU,
+    Mish,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
+from .combine import Chain, Concat, Residual
+from .dense import Dense
+from .dropout import Dropout
+from .norm import BatchNorm, LayerNorm
+
+ACTIVATIONS: dict[str, type[Layer]] = {
+    "identity": Identity,
+    "sigmoid": Sigmoid,
+    "tanh": Tanh,
+    "relu": ReLU,
+    "leaky_relu": LeakyReLU,
+    "elu": ELU,
+    "selu": SELU,
+    "gelu": GELU,
+    "gelu_tanh": GELUTanh,
+    "silu": SiLU,
+    "mish": Mish,
+    "softplus": Softplus,
+}
+_OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, BatchNorm, Chain, Residual, Concat)
+LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
+
+
+def activation(name: str) -> Layer:
+    """The activation of this name, such as "relu". Raises SettingError with the nearest known name."""
+    if name not in ACTIVATIONS:
+        raise SettingError(unknown("activation", name, list(ACTIVATIONS)))
+    return ACTIVATIONS[name]()
+
+
+__all__ = [
+    "ACTIVATIONS",
+    "ELU",
+    "GELU",
+    "LAYERS",
+    "SELU",
+    "BatchNorm",
+    "Chain",
+    "Concat",
+    "Dense",
+    "Dropout",
+    "GELUTanh",
+    "Identity",
+    "LayerNorm",
+    "LeakyReLU",
+    "Mish",
+    "ReLU",
+    "Residual",
+    "SiLU",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+    "activation",
+]

@@ -1,0 +1,218 @@
+"""Layers made of layers: networks nest without a graph engine."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ..backends import namespace
+from ..contract import Array, Draw, Key, Layer, Params, Saved
+from ..errors import ShapeError, require
+
+
+class _Parts:
+    """The names that a container's parts have in the container's own mapping: "W" of part 2 is "2.W"."""
+
+    def __init__(self, layers: tuple[Layer, ...]) -> None:
+        self.gradient = [[(name, f"{i}.{name}") for name in part.names] for i, part in enumerate(layers)]
+        self.running = [[(name, f"{i}.{name}") for name in part.running] for i, part in enumerate(layers)]
+        self.all = [g + r for g, r in zip(self.gradient, self.running, strict=True)]
+        self.names = tuple(full for part in self.gradient for _, full in part)
+        self.running_names = tuple(full for part in self.running for _, full in part)
+
+    def of(self, i: int, params: Mapping[str, Array]) -> Params:
+        return {name: params[full] for name, full in self.all[i]}
+
+
+@dataclass(frozen=True, init=False)
+class _Container(Layer):
+    layers: tuple[Layer, ...]
+
+    def __init__(self, *layers: Layer) -> None:
+        kind = type(self).__name__
+        require(len(layers) > 0, f"{kind}: expected at least one layer")
+        for layer in layers:
+            ok = hasattr(layer, "evaluate") and not isinstance(layer, type)
+            require(ok, f"{kind}: expected layers such as Dense(10), got {layer!r}")
+        object.__setattr__(self, "layers", layers)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+
+    @cached_property
+    def _parts(self) -> _Parts:
+        return _Parts(self.layers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._parts.names
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        return self._parts.running_names
+
+    def update(self, params: Params, saved: Saved) -> Params:
+        for i, layer in enumerate(self.layers):
+            if self._parts.running[i]:
+                part = layer.update(self._parts.of(i, params), saved[i])
+                for name, full in self._parts.running[i]:
+                    params[full] = part[name]
+        return params
+
+    @contextmanager
+    def _at(self, i: int) -> Iterator[None]:
+        """Add the place in the network to an error's text."""
+        try:
+            yield
+        except Exception as error:
+            error.add_note(f"in layer {i} of {type(self).__name__}: {self.layers[i]!r}")
+            raise
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Chain(_Container):
+    """Layers one after another: y = f_k(... f_1(f_0(x))).
+
+    Parameters: those of part i have the prefix "i.". `values` is the list of what each part saved.
+
+    >>> Chain(Dense(4), Tanh(), Dense(1)).names
+    ('0.W', '0.b', '2.W', '2.b')
+    """
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        params: Params = {}
+        for i, layer in enumerate(self.layers):
+            with self._at(i):
+                part, features = layer.init(features, draw.fold(str(i)))
+            params |= {f"{i}.{name}": p for name, p in part.items()}
+        return params, features
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        values: list[Saved] = []
+        try:
+            for i, layer in enumerate(self.layers):
+                part_key = None if key is None else key.fold(i)
+                x, saved = layer.evaluate(self._parts.of(i, params), x, train=train, key=part_key)
+                values.append(saved)
+        except Exception as error:
+            error.add_note(f"in layer {len(values)} of Chain: {self.layers[len(values)]!r}")
+            raise
+        return x, values
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        grads: Params = {}
+        dx: Array | None = dy
+        first = next((i for i, part in enumerate(self._parts.gradient) if part), len(self.layers))
+        for i in range(len(self.layers) - 1, -1, -1):
+            if i < first and not need_dx:  # below here nothing has a gradient
+                return None, grads
+            need = need_dx or i > first
+            dx, part = self.layers[i].backprop(self._parts.of(i, params), saved[i], dx, need_dx=need)
+            for name, g in part.items():
+                grads[f"{i}.{name}"] = g
+        return dx, grads
+
+
+@dataclass(frozen=True)
+class Residual(Layer):
+    """y = x + f(x). The parameters keep the names they have in f.
+
+    Shapes: x, y, f(x) (..., n, i).
+    Raises: ShapeError if f changes the number of features.
+    Source: He et al. 2016, "Deep residual learning", eq. 1.
+    """
+
+    layer: Layer
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.layer.names
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        return self.layer.running
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        params, out = self.layer.init(features, draw)
+        if out != features:
+            raise ShapeError(
+                f"Residual: {self.layer!r} turns {features} features into {out}; x + f(x) needs them equal"
+            )
+        return params, features
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        y, saved = self.layer.evaluate(params, x, train=train, key=key)
+        return x + y, saved
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        dx, grads = self.layer.backprop(params, saved, dy, need_dx=need_dx)
+        return (dy + dx if need_dx else None), grads
+
+    def update(self, params: Params, saved: Saved) -> Params:
+        return self.layer.update(params, saved)
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Concat(_Container):
+    """Layers side by side on the same input, their outputs joined: y = [f_0(x), f_1(x), ...].
+
+    Shapes: x (..., n, i), y (..., n, sum of the parts' features).
+    """
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        params: Params = {}
+        out = 0
+        for i, layer in enumerate(self.layers):
+            with self._at(i):
+                part, width = layer.init(features, draw.fold(str(i)))
+            params |= {f"{i}.{name}": p for name, p in part.items()}
+            out += width
+        return params, out
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        outputs, values = [], []
+        for i, layer in enumerate(self.layers):
+            with self._at(i):
+                part_key = None if key is None else key.fold(i)
+                y, saved = layer.evaluate(self._parts.of(i, params), x, train=train, key=part_key)
+            outputs.append(y)
+            values.append((y.shape[-1], saved))
+        return namespace(x).concat(_level(outputs), axis=-1), values
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        grads: Params = {}
+        total: Any = None
+        start = 0
+        for i, (width, values) in enumerate(saved):
+            piece = dy[..., start : start + width]
+            dx, part = self.layers[i].backprop(self._parts.of(i, params), values, piece, need_dx=need_dx)
+            grads |= {f"{i}.{name}": g for name, g in part.items()}
+            total = dx if total is None or dx is None else total + dx
+            start += width
+        return (total if need_dx else None), grads
+
+    def update(self, params: Params, saved: Saved) -> Params:
+        return super().update(params, [values for _, values in saved])
+
+
+def _level(outputs: list[Array]) -> list[Array]:
+    """Parts without parameters give no population axis; join needs all to have the same."""
+    leading = {y.shape[:-2] for y in outputs}
+    if len(leading) == 1:
+        return outputs
+    xp = namespace(outputs[0])
+    shape = max(leading, key=len)
+    return [xp.broadcast_to(y, (*shape, *y.shape[-2:])) for y in outputs]

@@ -1,0 +1,70 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..backends import namespace, same_library
+from ..contract import Array, Draw, Initializer, Key, Layer, Params, Saved
+from ..errors import ShapeError, require
+from ..initializers import GlorotUniform, Zeros
+
+GLOROT, ZEROS = GlorotUniform(), Zeros()
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """Affine map y = x W + b.
+
+    Shapes: x (..., n, i), W (..., i, u), b (..., u), y (..., n, u).
+    Raises: ShapeError if the last axis of x is not i.
+    Source: W is drawn as in Glorot & Bengio 2010, eq. 16, unless another initializer is given.
+
+    >>> net = Dense(3)
+    >>> params = nnx.init(net, 5)
+    >>> params["W"].shape, params["b"].shape
+    ((5, 3), (3,))
+    """
+
+    units: int
+    weight: Initializer = GLOROT
+    bias: Initializer = ZEROS
+
+    def __post_init__(self) -> None:
+        require(self.units >= 1, f"Dense: units must be at least 1, got {self.units}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("W", "b")
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        W = self.weight.init((features, self.units), draw.fold("W"))
+        b = self.bias.init((1, self.units), draw.fold("b"))
+        return {"W": W, "b": b[..., 0, :]}, self.units
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        W = params["W"]
+        if x.ndim < 2 or x.shape[-1] != W.shape[-2]:
+            self._refuse(x, W)
+        if type(x) is not type(W):
+            same_library(x=x, W=W)
+        y = x @ W
+        y += params["b"][..., None, :]
+        return y, x
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        xp, x, W = namespace(dy), saved, params["W"]
+        grads = {"W": xp.matrix_transpose(x) @ dy, "b": xp.sum(dy, axis=-2)}
+        if dy.ndim > W.ndim:  # members that share W add up
+            shared = tuple(range(dy.ndim - W.ndim))
+            grads = {name: xp.sum(g, axis=shared) for name, g in grads.items()}
+        return (dy @ xp.matrix_transpose(W) if need_dx else None), grads
+
+    def _refuse(self, x: Array, W: Array) -> None:
+        if x.ndim < 2:
+            raise ShapeError(f"Dense({self.units}): x has shape {x.shape}, expected (rows, {W.shape[-2]})")
+        raise ShapeError(
+            f"Dense({self.units}): x has {x.shape[-1]} features, W expects {W.shape[-2]}; "
+            "was the network initialised for another shape?"
+        )

@@ -1,0 +1,135 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..backends import namespace
+from ..contract import Array, Draw, Key, Layer, Params, Saved
+from ..errors import require
+
+
+@dataclass(frozen=True)
+class LayerNorm(Layer):
+    """y = h gain + shift, h = (x - mean) / sqrt(variance + epsilon), both taken over the features of each row.
+
+    dx = (dh - mean(dh) - h mean(dh h)) / sqrt(variance + epsilon), dh = dy gain.
+
+    Shapes: x, y, h (..., n, i), gain, shift (..., i).
+    Source: Ba, Kiros & Hinton 2016, eq. 4.
+    """
+
+    epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        require(self.epsilon > 0, f"LayerNorm: epsilon must be positive, got {self.epsilon}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("gain", "shift")
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        return {"gain": draw.constant((features,), 1.0), "shift": draw.constant((features,), 0.0)}, features
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        xp = namespace(x)
+        h = x - xp.mean(x, axis=-1, keepdims=True)
+        inverse = 1 / xp.sqrt(xp.mean(h * h, axis=-1, keepdims=True) + self.epsilon)
+        h *= inverse
+        return _scale(params, h), (h, inverse)
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        h, inverse = saved
+        dx = _centre(params, h, inverse, dy, axis=-1) if need_dx else None
+        return dx, _scale_gradients(params, h, dy)
+
+
+@dataclass(frozen=True)
+class BatchNorm(Layer):
+    """y = h gain + shift, h = (x - mean) / sqrt(variance + epsilon), both taken over the rows of the batch in training.
+
+    `update` moves the running mean and variance, which are used otherwise: mean += momentum (batch mean - mean).
+    The running variance takes the unbiased estimate n / (n - 1) of the batch's, as in the paper and PyTorch.
+
+    Shapes: x, y, h (..., n, i), gain, shift, mean, variance (..., i).
+    Source: Ioffe & Szegedy 2015, algorithms 1 and 2.
+    """
+
+    momentum: float = 0.1
+    epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        require(self.epsilon > 0, f"BatchNorm: epsilon must be positive, got {self.epsilon}")
+        require(0 <= self.momentum <= 1, f"BatchNorm: momentum must be between 0 and 1, got {self.momentum}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("gain", "shift")
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        return ("mean", "variance")
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        one, zero = draw.constant((features,), 1.0), draw.constant((features,), 0.0)
+        return {"gain": one, "shift": zero, "mean": zero, "variance": one}, features
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        xp = namespace(x)
+        if not train:
+            inverse = 1 / xp.sqrt(params["variance"] + self.epsilon)[..., None, :]
+            h = (x - params["mean"][..., None, :]) * inverse
+            return _scale(params, h), (h, inverse, None)
+        mean = xp.mean(x, axis=-2, keepdims=True)
+        h = x - mean
+        variance = xp.mean(h * h, axis=-2, keepdims=True)
+        inverse = 1 / xp.sqrt(variance + self.epsilon)
+        h *= inverse
+        n = x.shape[-2]
+        return _scale(params, h), (h, inverse, (mean[..., 0, :], variance[..., 0, :] * (n / max(n - 1, 1))))
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        h, inverse, batch = saved
+        grads = _scale_gradients(params, h, dy)
+        if not need_dx:
+            return None, grads
+        if batch is None:  # the running statistics do not depend on x
+            return dy * params["gain"][..., None, :] * inverse, grads
+        return _centre(params, h, inverse, dy, axis=-2), grads
+
+    def update(self, params: Params, saved: Saved) -> Params:
+        if saved[2] is not None:
+            for name, batch in zip(self.running, saved[2], strict=True):
+                average = params[name]
+                average *= 1 - self.momentum
+                average += self.momentum * batch
+                params[name] = average
+        return params
+
+
+def _scale(params: Mapping[str, Array], h: Array) -> Array:
+    y = h * params["gain"][..., None, :]
+    y += params["shift"][..., None, :]
+    return y
+
+
+def _scale_gradients(params: Mapping[str, Array], h: Array, dy: Array) -> Params:
+    xp = namespace(dy)
+    grads = {"gain": xp.sum(dy * h, axis=-2), "shift": xp.sum(dy, axis=-2)}
+    extra = dy.ndim - 1 - params["gain"].ndim
+    return {name: xp.sum(g, axis=tuple(range(extra))) for name, g in grads.items()} if extra > 0 else grads
+
+
+def _centre(params: Mapping[str, Array], h: Array, inverse: Array, dy: Array, *, axis: int) -> Array:
+    xp = namespace(dy)
+    dh = dy * params["gain"][..., None, :]
+    along = xp.mean(dh * h, axis=axis, keepdims=True)
+    dh -= xp.mean(dh, axis=axis, keepdims=True)
+    dh -= h * along
+    dh *= inverse
+    return dh

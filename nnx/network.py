@@ -1,0 +1,86 @@
+"""A network's beginning and its use: initial parameters on a backend, the usual chain of layers, prediction."""
+
+from collections.abc import Mapping, Sequence
+
+from . import backends
+from .backends import Backend, backend_of
+from .contract import Array, Layer, Params
+from .errors import SettingError, ShapeError, require
+from .layers import Chain, Dense, Dropout, activation
+from .random import HostDraw
+
+
+def init(
+    net: Layer,
+    features: int | Array,
+    *,
+    seed: int | Sequence[int] = 0,
+    backend: str | Backend | None = None,
+    dtype: str | None = None,
+) -> Params:
+    """Initial parameters of a network, by name.
+
+    features: the number of input features, or an array x, whose last axis tells it, and whose library, device and
+    float type are then the parameters' (unless backend or dtype are given; a number alone means NumPy, float32).
+    seed: the same seed gives the same numbers on every backend. Several seeds make a population, axis 0.
+
+    Raises: ShapeError, SettingError, BackendError.
+    """
+    if isinstance(features, int):
+        require(features >= 1, f"init: features must be at least 1, got {features}")
+        chosen = backends.backend(backend or "numpy", dtype or "float32")
+        width = features
+    else:
+        if features.ndim < 2:
+            raise ShapeError(f"init: x has shape {features.shape}, expected (rows, features)")
+        chosen = backend_of(features, dtype) if backend is None else backends.backend(backend, dtype or "float32")
+        width = features.shape[-1]
+    seeds = check_seed(seed)
+    params, _ = net.init(width, HostDraw(seeds))
+    with chosen.scope():
+        return {name: chosen.floats(p) for name, p in params.items()}
+
+
+def check_seed(seed: int | Sequence[int]) -> int | tuple[int, ...]:
+    """The seed, or seeds, as given, if they are integers from 0 to 2**64 - 1."""
+    if not isinstance(seed, Sequence):
+        return _check_one(seed)
+    return tuple(_check_one(s) for s in seed)
+
+
+def _check_one(seed: int) -> int:
+    if not hasattr(seed, "__index__") or not 0 <= seed < 2**64:
+        raise SettingError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
+    return int(seed)
+
+
+def mlp(hidden: Sequence[int], outputs: int, *, activation_name: str = "relu", dropout: float = 0.0) -> Chain:
+    """The usual network: Dense and an activation (and Dropout) for each hidden width, then Dense(outputs).
+
+    >>> mlp((8,), 1, activation_name="tanh").names
+    ('0.W', '0.b', '2.W', '2.b')
+    """
+    layers: list[Layer] = []
+    for width in hidden:
+        layers += [Dense(width), activation(activation_name)]
+        if dropout:
+            layers.append(Dropout(dropout))
+    return Chain(*layers, Dense(outputs))
+
+
+def predict(net: Layer, params: Mapping[str, Array], x: Array, *, batch_size: int = 8192) -> Array:
+    """The network's output for x, computed in batches of rows.
+
+    Shapes: x (rows, features) of the library and device of params; the output (..., rows, outputs).
+    """
+    some = next(iter(params.values()), x)
+    backends.same_library(params=some, x=x)
+    xp = backends.namespace(x)
+    if x.ndim < 2:
+        raise ShapeError(f"predict: x has shape {x.shape}, expected (rows, features)")
+    x = xp.astype(x, some.dtype, copy=False)
+    rows = x.shape[-2]
+    parts = [
+        net.evaluate(params, x[..., start : start + batch_size, :])[0] for start in range(0, max(rows, 1), batch_size)
+    ]
+    return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-2)

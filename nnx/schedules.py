@@ -1,0 +1,152 @@
+"""Schedules: a factor on the rate as a function of the number of updates made so far.
+
+`steps` is the number of updates of the whole training; None leaves it to `nnx.fit`, which knows it.
+"""
+
+from dataclasses import dataclass, replace
+from math import log, pi
+from typing import TypeVar
+
+from .backends import namespace
+from .contract import Array, Schedule
+from .errors import SettingError, require
+
+S = TypeVar("S", bound="Cosine | OneCycle | PeriodicCosine")
+
+
+def _steps(schedule: "Cosine | OneCycle | PeriodicCosine") -> int:
+    if schedule.steps is None:
+        raise SettingError(f"{type(schedule).__name__}: steps is not known; pass steps=, or train with nnx.fit")
+    return schedule.steps
+
+
+def _over(schedule: S, steps: int) -> S:
+    return replace(schedule, steps=steps) if schedule.steps is None else schedule
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """factor = 1."""
+
+    def evaluate(self, step: Array) -> Array:
+        return step * 0.0 + 1.0
+
+
+@dataclass(frozen=True)
+class StepDecay(Schedule):
+    """factor = decay^floor(step / every)."""
+
+    every: int
+    decay: float = 0.1
+
+    def __post_init__(self) -> None:
+        require(self.every >= 1, f"StepDecay: every must be at least 1, got {self.every}")
+        require(0 < self.decay <= 1, f"StepDecay: decay must be above 0 and at most 1, got {self.decay}")
+
+    def evaluate(self, step: Array) -> Array:
+        xp = namespace(step)
+        return xp.exp(log(self.decay) * xp.floor((step + 0.5) / self.every))
+
+
+@dataclass(frozen=True)
+class ExponentialDecay(Schedule):
+    """factor = decay^(step / every)."""
+
+    every: int
+    decay: float = 0.1
+
+    def __post_init__(self) -> None:
+        require(self.every >= 1, f"ExponentialDecay: every must be at least 1, got {self.every}")
+        require(0 < self.decay <= 1, f"ExponentialDecay: decay must be above 0 and at most 1, got {self.decay}")
+
+    def evaluate(self, step: Array) -> Array:
+        return namespace(step).exp(log(self.decay) / self.every * step)
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """Linear warm-up (step + 1) / warmup, then factor = final + (1 - final) (1 + cos(pi t)) / 2 with t from 0 to 1.
+
+    Source: Loshchilov & Hutter 2017, SGDR, eq. 5; warm-up as in Goyal et al. 2017, section 2.2.
+    """
+
+    steps: int | None = None
+    warmup: int = 0
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        require(self.steps is None or self.steps >= 1, f"Cosine: steps must be at least 1, got {self.steps}")
+        require(self.warmup >= 0, f"Cosine: warmup must not be negative, got {self.warmup}")
+        require(0 <= self.final <= 1, f"Cosine: final must be between 0 and 1, got {self.final}")
+
+    def over(self, steps: int) -> "Cosine":
+        return _over(self, steps)
+
+    def evaluate(self, step: Array) -> Array:
+        xp = namespace(step)
+        t = (step - self.warmup) / max(_steps(self) - self.warmup, 1)
+        t = xp.minimum(xp.maximum(t, 0.0), 1.0)
+        factor = self.final + (1.0 - self.final) * 0.5 * (1.0 + xp.cos(pi * t))
+        return xp.minimum((step + 1.0) / self.warmup, factor) if self.warmup else factor
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up from `start` to 1 over the first part of the steps and down to `final`, each by half a cosine wave.
+
+    Source: Smith & Topin 2018; with the cosine, the fractions and the ends of PyTorch's OneCycleLR.
+    """
+
+    steps: int | None = None
+    rise: float = 0.3
+    start: float = 1 / 25
+    final: float = 1 / 25 / 1e4
+
+    def __post_init__(self) -> None:
+        require(self.steps is None or self.steps >= 1, f"OneCycle: steps must be at least 1, got {self.steps}")
+        require(0 < self.rise < 1, f"OneCycle: rise must lie between 0 and 1, got {self.rise}")
+
+    def over(self, steps: int) -> "OneCycle":
+        return _over(self, steps)
+
+    def evaluate(self, step: Array) -> Array:
+        xp, steps = namespace(step), _steps(self)
+        top = max(self.rise * steps - 1.0, 1e-6)
+        up = xp.minimum(step / top, 1.0)
+        down = xp.minimum(xp.maximum((step - top) / max(steps - 1.0 - top, 1e-6), 0.0), 1.0)
+        rising = 1.0 + (self.start - 1.0) * 0.5 * (1.0 + xp.cos(pi * up))
+        falling = self.final + (1.0 - self.final) * 0.5 * (1.0 + xp.cos(pi * down))
+        return xp.where(step < top, rising, falling)
+
+
+@dataclass(frozen=True)
+class PeriodicCosine(Schedule):
+    """factor = (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2, t = step / steps: cycles that grow twice as long.
+
+    Source: Holzmueller, Grinsztajn & Steinwart 2024, RealMLP, "coslog4" (four cycles; it begins and ends at 0).
+    """
+
+    steps: int | None = None
+    cycles: int = 4
+
+    def __post_init__(self) -> None:
+        require(self.steps is None or self.steps >= 1, f"PeriodicCosine: steps must be at least 1, got {self.steps}")
+        require(self.cycles >= 1, f"PeriodicCosine: cycles must be at least 1, got {self.cycles}")
+
+    def over(self, steps: int) -> "PeriodicCosine":
+        return _over(self, steps)
+
+    def evaluate(self, step: Array) -> Array:
+        xp = namespace(step)
+        t = xp.minimum(step / _steps(self), 1.0)
+        return 0.5 * (1.0 - xp.cos(2 * pi / log(2) * xp.log1p((2**self.cycles - 1) * t)))
+
+
+SCHEDULES: dict[str, type[Schedule]] = {
+    "constant": Constant,
+    "step": StepDecay,
+    "exponential": ExponentialDecay,
+    "cosine": Cosine,
+    "one_cycle": OneCycle,
+    "periodic_cosine": PeriodicCosine,
+}

@@ -88,6 +88,11 @@ class Layer(Protocol):
 class Loss(Protocol):
     """How far a network's output z is from the target: a number for each member of the population."""
 
+    @property
+    def labels(self) -> bool:
+        """Whether an integer target holds class numbers, and is not to be turned into floats."""
+        return False
+
     def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
         """The loss (...), a mean over the batch weighted by weight (..., n), and what backprop will need."""
         ...

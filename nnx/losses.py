@@ -218,6 +218,10 @@ class SoftmaxCrossEntropy(Loss):
             fine = min(self.class_weight, default=-1) >= 0
             require(fine, f"SoftmaxCrossEntropy: class_weight must be numbers >= 0, got {self.class_weight}")
 
+    @property
+    def labels(self) -> bool:
+        return True
+
     def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
         xp, k = namespace(z), z.shape[-1]
         t = self._one_hot(z, target)

@@ -33,6 +33,10 @@ class Library(Protocol):
         """x as a NumPy array on the host."""
         ...
 
+    def split(self, numbers: Any, size: int, device: Any) -> list[Array]:
+        """Host integers in pieces of `size` on the device, as default integers: the rows of each batch of an epoch."""
+        ...
+
     def scope(self, device: Any, dtype: str) -> AbstractContextManager[Any]:
         """What must be set while nnx computes; whatever was set before comes back afterwards."""
         ...
@@ -86,6 +90,10 @@ class Backend:
         kinds = self.xp.__array_namespace_info__().default_dtypes(device=self.device)
         return self.library.put(x, kinds["integral"], self.device)
 
+    def split(self, numbers: Any, size: int) -> list[Array]:
+        """Host integers in pieces of `size` on the device: the rows of each batch of an epoch."""
+        return self.library.split(numbers, size, self.device)
+
     def to_numpy(self, x: Array) -> Any:
         """x as a NumPy array on the host."""
         return self.library.get(x)
@@ -101,6 +109,11 @@ class Backend:
     def describe(self) -> dict[str, str]:
         """Facts for a person: version, device, memory, threads."""
         return self.library.describe(self.device)
+
+
+def pieces(x: Array, size: int) -> list[Array]:
+    """Views of x, `size` elements each; the last may be shorter."""
+    return [x[start : start + size] for start in range(0, x.shape[0], size)]
 
 
 def missing(name: str, extra: str) -> BackendError:

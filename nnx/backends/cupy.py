@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..errors import BackendError
-from .base import missing
+from .base import missing, pieces
 
 name = "cupy"
 NO_DEVICE = 100  # cudaErrorNoDevice
@@ -76,6 +76,10 @@ def get(x: Any) -> Any:
     import cupy
 
     return cupy.asnumpy(x)
+
+
+def split(numbers: Any, size: int, device: Any) -> list[Any]:
+    return pieces(put(numbers, None, device), size)
 
 
 def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ..errors import BackendError
-from .base import missing
+from .base import missing, pieces
 
 name = "jax"
 
@@ -48,6 +48,13 @@ def get(x: Any) -> Any:
     from . import numpy as host
 
     return host.get(x)
+
+
+def split(numbers: Any, size: int, device: Any) -> list[Any]:
+    import jax
+
+    put_all: list[Any] = jax.device_put(pieces(numbers, size), device)  # slices of a device array would each compile
+    return put_all
 
 
 def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BackendError
+from .base import pieces
 
 name = "numpy"
 
@@ -28,6 +29,10 @@ def put(x: Any, dtype: Any, device: Any) -> Any:
 
 def get(x: Any) -> Any:
     return np.asarray(x)
+
+
+def split(numbers: Any, size: int, device: Any) -> list[Any]:
+    return pieces(numbers, size)
 
 
 def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:

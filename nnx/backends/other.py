@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BackendError
+from .base import pieces
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class Other:
         device = getattr(x, "device", None)
         first = self.xp.__array_namespace_info__().default_device()
         return host.put(x if device == first else self.xp.asarray(x, device=first), None, None)
+
+    def split(self, numbers: Any, size: int, device: Any) -> list[Any]:
+        return pieces(self.put(numbers, None, device), size)
 
     def scope(self, device: Any, dtype: str) -> AbstractContextManager[Any]:
         return nullcontext()

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..errors import BackendError
-from .base import missing
+from .base import missing, pieces
 
 name = "torch"
 
@@ -49,6 +49,10 @@ def put(x: Any, dtype: Any, device: Any) -> Any:
 
 def get(x: Any) -> Any:
     return x.detach().cpu().numpy()
+
+
+def split(numbers: Any, size: int, device: Any) -> list[Any]:
+    return pieces(put(numbers, None, device), size)
 
 
 def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:

@@ -1,0 +1,161 @@
+"""Model files: one safetensors file with the network as JSON in its metadata. No pickle, no code, no paths inside.
+
+Layers, initializers and losses are written by name and read back through the closed tables of this package.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from . import backends, initializers
+from .backends import Backend, backend_of
+from .contract import Array, Initializer, Layer, Loss, Params
+from .errors import ModelFileError, NNXError, numbers
+from .layers import LAYERS
+from .losses import LOSSES
+from .network import predict
+
+VERSION = 1
+HEADER_LIMIT = 4 * 2**20  # bytes of the JSON header: a network has a few kilobytes
+_INITIALIZERS = [v for v in vars(initializers).values() if isinstance(v, type) and Initializer in v.__mro__[1:]]
+_KINDS: dict[str, type] = {k.__name__: k for k in (*LAYERS.values(), *LOSSES.values(), *_INITIALIZERS)}
+
+
+@dataclass
+class Model:
+    """What a model file holds: a network, its parameters on a backend, its loss, and what was written beside them."""
+
+    net: Layer
+    params: Params
+    loss: Loss | None
+    arrays: dict[str, Any]  # host arrays, such as the means of the input columns
+    about: dict[str, Any]  # plain data, such as the names of classes
+    backend: Backend
+
+    def output(self, x: Array) -> Array:
+        """The network's output z for x (rows, features), which may be on the host."""
+        with self.backend.scope():
+            return predict(self.net, self.params, self.backend.floats(x))
+
+    def predict(self, x: Array) -> Array:
+        """The output in the target's terms: probabilities, counts, or values. Shapes: x (rows, features)."""
+        with self.backend.scope():
+            z = self.output(x)
+            return z if self.loss is None else self.loss.predict(z)
+
+
+def save(
+    path: str | os.PathLike[str],
+    net: Layer,
+    params: Mapping[str, Array],
+    *,
+    loss: Loss | None = None,
+    arrays: Mapping[str, Any] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a network and its parameters, of any library, to one file; an older file is replaced whole or not at all.
+
+    Raises: ModelFileError if the file cannot be written, or a layer is none of nnx's own.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    path = Path(path)
+    header = {"version": VERSION, "net": to_data(net), "loss": None if loss is None else to_data(loss)}
+    header["about"] = dict(about or {})
+    tensors = {f"params.{name}": backend_of(p).to_numpy(p) for name, p in params.items()}
+    tensors |= {f"arrays.{name}": a for name, a in (arrays or {}).items()}
+    tensors = {name: a.copy(order="C") for name, a in tensors.items()}
+    metadata = {"format": "nnx", "nnx": json.dumps(header, allow_nan=False)}
+    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(to_bytes(tensors, metadata))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ModelFileError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy", dtype: str | None = None) -> Model:
+    """Read a model file onto a backend, whichever it was saved from; in the file's float type unless one is given.
+
+    Raises: ModelFileError, BackendError.
+    """
+    path = Path(path)
+    header, tensors = _read(path)
+    try:
+        if header["version"] != VERSION:
+            raise ModelFileError(f"{path}: version {header['version']} is not known to this nnx, which reads {VERSION}")
+        net, loss = from_data(header["net"]), header["loss"] and from_data(header["loss"])
+        about = dict(header["about"])
+    except (KeyError, TypeError, ValueError, NNXError) as error:
+        if isinstance(error, ModelFileError):
+            raise ModelFileError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+        raise ModelFileError(f"{path}: not a model of nnx: {error}") from None
+    if type(net).__name__ not in LAYERS:
+        raise ModelFileError(f"{path}: expected a layer, found {type(net).__name__}")
+    host = {name.removeprefix("params."): a for name, a in tensors.items() if name.startswith("params.")}
+    arrays = {name.removeprefix("arrays."): a for name, a in tensors.items() if name.startswith("arrays.")}
+    wanted = {*net.names, *net.running}
+    if wanted != set(host):
+        raise ModelFileError(f"{path}: parameters do not fit the network: {sorted(wanted ^ set(host))[0]!r}")
+    widest = max((str(a.dtype) for a in host.values()), default="float32")
+    chosen = backends.backend(backend, dtype or widest)
+    with chosen.scope():
+        return Model(net, {name: chosen.floats(a) for name, a in host.items()}, loss, arrays, about, chosen)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with open(path, "rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+        if length > HEADER_LIMIT:
+            raise ModelFileError(f"{path}: not a model file: its header would have {length} bytes")
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != "nnx":
+                raise ModelFileError(f"{path}: a safetensors file, but not one of nnx")
+            return json.loads(metadata["nnx"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (SafetensorError, ValueError, KeyError, RecursionError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{path}: not a model file: {str(error).splitlines()[0]}") from None
+
+
+def to_data(value: Any) -> Any:
+    """A layer, loss or initializer and its settings as plain data. Raises ModelFileError for classes not in nnx."""
+    if is_dataclass(value):
+        kind = type(value).__name__
+        if _KINDS.get(kind) is not type(value):
+            raise ModelFileError(f"{kind} is not one of nnx's own and cannot be written to a file")
+        return {"kind": kind} | {f.name: to_data(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple):
+        return [to_data(v) for v in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return numbers(value)  # a setting with one number for each member
+
+
+def from_data(data: Any) -> Any:
+    """What `to_data` wrote. Raises ModelFileError for an unknown name or setting."""
+    if isinstance(data, list):
+        return tuple(from_data(v) for v in data)
+    if not isinstance(data, dict):
+        return data
+    settings = {name: from_data(v) for name, v in data.items() if name != "kind"}
+    kind = _KINDS.get(str(data.get("kind")))
+    if kind is None:
+        raise ModelFileError(f"unknown kind {data.get('kind')!r}")
+    unknown = set(settings) - {f.name for f in fields(kind)}
+    if unknown:
+        raise ModelFileError(f"{kind.__name__} has no setting {sorted(unknown)[0]!r}")
+    return kind(*settings["layers"]) if "layers" in settings else kind(**settings)

@@ -23,15 +23,29 @@ Setting: TypeAlias = Any  # a float, or one float per member of the population (
 
 
 class Key(NamedTuple):
-    """Where a layer's random bits come from: see `nnx.random.bits`. The three parts name a stream of bits."""
+    """Where a layer's random bits come from: see `nnx.random.bits`. Seed, step and path name a stream of bits."""
 
     seed: Array  # (...) int32, one word per member of the population
     step: Array  # () int32, the training step
-    path: int = 0  # which layer of the network: known before anything is computed
+
+    @property
+    def path(self) -> int:
+        """Which layer of the network, as a number known before anything is computed; 0 for the whole."""
+        return 0
 
     def fold(self, i: int) -> "Key":
         """The key of the i-th part of a container."""
-        return Key(self.seed, self.step, (self.path * 0x9E3779B1 + i + 1) & 0xFFFFFFFF)
+        part = _PartKey(self.seed, self.step)
+        part.number = (self.path * 0x9E3779B1 + i + 1) & 0xFFFFFFFF
+        return part
+
+
+class _PartKey(Key):
+    number: int  # not an element of the tuple: a compiler that takes tuples apart must leave it a constant
+
+    @property
+    def path(self) -> int:
+        return self.number
 
 
 class Draw(Protocol):

@@ -23,7 +23,7 @@ class _Rule(Optimizer):
     """What all optimizers share: the rate, its schedule, decoupled weight decay, and the walk over the names."""
 
     slots: ClassVar[tuple[str, ...]] = ()
-    weight_decay: ClassVar[Setting] = 0.0
+    weight_decay = 0.0  # not a field here: AdamW and Lion make it one
 
     rate: Setting = 1e-3
     schedule: Schedule | None = None
@@ -221,7 +221,7 @@ class AdamW(Adam):
     Source: Loshchilov & Hutter 2019, algorithm 2, with the decay multiplied by the rate as in PyTorch.
     """
 
-    weight_decay: Setting = 1e-2  # type: ignore[misc]
+    weight_decay: Setting = 1e-2
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ class Lion(_Rule):
     rate: Setting = 1e-4
     beta1: Setting = 0.9
     beta2: Setting = 0.99
-    weight_decay: Setting = 0.0  # type: ignore[misc]
+    weight_decay: Setting = 0.0
 
     def formula(self, p: Array, g: Array, m: Array, rate: Array) -> tuple[Array, ...]:
         beta1, beta2 = along(self.beta1, p), along(self.beta2, p)

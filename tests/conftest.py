@@ -1,0 +1,35 @@
+"""The libraries every law is tried on, and the options that choose among them."""
+
+import importlib.util
+
+import pytest
+from libraries import GPU, LIBRARIES, Library
+
+
+def pytest_addoption(parser):
+    parser.addoption("--library", action="append", help="only these libraries (may be repeated)")
+    parser.addoption(
+        "--require-gpu", action="store_true", help="a GPU library that cannot run is a failure, not a skip"
+    )
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.gpu if name in GPU else ()) for name in LIBRARIES])
+def library(request) -> Library:
+    """Each library in turn: a backend, and the way functions are run on it."""
+    chosen = request.config.getoption("--library")
+    if chosen and request.param not in chosen:
+        pytest.skip("not asked for by --library")
+    return make(request, request.param)
+
+
+def make(request, name: str) -> Library:
+    root = {"strict": "array_api_strict", "strict_device1": "array_api_strict"}.get(name, name.partition("_")[0])
+    required = name in GPU and request.config.getoption("--require-gpu")
+    if importlib.util.find_spec(root) is None:
+        (pytest.fail if required else pytest.skip)(f"{root} is not installed")
+    try:
+        return LIBRARIES[name]()
+    except Exception as error:
+        if name not in GPU or required:
+            raise
+        pytest.skip(str(error))

@@ -1,0 +1,128 @@
+"""The tables behind the laws: add a layer, loss, optimizer or schedule here and all laws hold it."""
+
+import numpy as np
+
+import nnx
+from nnx.initializers import Constant
+
+# name: (layer, input features)
+LAYERS = {
+    "dense": (nnx.Dense(3), 5),
+    "dense_orthogonal": (nnx.Dense(3, weight=nnx.Orthogonal(), bias=Constant(0.5)), 5),
+    "identity": (nnx.Identity(), 4),
+    "sigmoid": (nnx.Sigmoid(), 4),
+    "tanh": (nnx.Tanh(), 4),
+    "relu": (nnx.ReLU(), 4),
+    "leaky_relu": (nnx.LeakyReLU(0.2), 4),
+    "elu": (nnx.ELU(0.7), 4),
+    "selu": (nnx.SELU(), 4),
+    "gelu": (nnx.GELU(), 4),
+    "gelu_tanh": (nnx.GELUTanh(), 4),
+    "silu": (nnx.SiLU(), 4),
+    "mish": (nnx.Mish(), 4),
+    "softplus": (nnx.Softplus(), 4),
+    "dropout": (nnx.Dropout(0.4), 5),
+    "layer_norm": (nnx.LayerNorm(), 6),
+    "batch_norm": (nnx.BatchNorm(), 4),
+    "residual": (nnx.Residual(nnx.Chain(nnx.Dense(4), nnx.Tanh())), 4),
+    "concat": (nnx.Concat(nnx.Dense(2), nnx.Identity(), nnx.Chain(nnx.Tanh(), nnx.Dense(3))), 4),
+    "chain": (nnx.Chain(nnx.Dense(6), nnx.ReLU(), nnx.Dropout(0.2), nnx.Dense(2)), 3),
+    "nested": (
+        nnx.Chain(
+            nnx.LayerNorm(),
+            nnx.Dense(4),
+            nnx.Residual(nnx.Chain(nnx.BatchNorm(), nnx.SiLU(), nnx.Dense(4), nnx.Dropout(0.3))),
+            nnx.Concat(nnx.Tanh(), nnx.Dense(2)),
+        ),
+        3,
+    ),
+    "activation_first": (nnx.Chain(nnx.Tanh(), nnx.Dense(2)), 3),
+}
+
+
+def _floats(rng, n, k):
+    return rng.normal(size=(n, k))
+
+
+def _labels(rng, n, k):
+    return rng.integers(0, k, n)
+
+
+def _counts(rng, n, k):
+    return rng.poisson(2.0, (n, k)).astype(float)
+
+
+def _bits(rng, n, k):
+    return rng.integers(0, 2, (n, k)).astype(float)
+
+
+def _probabilities(rng, n, k):
+    p = rng.random((n, k))
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# name: (loss, outputs, a function making the target)
+LOSSES = {
+    "squared_error": (nnx.SquaredError(), 3, _floats),
+    "absolute_error": (nnx.AbsoluteError(), 3, _floats),
+    "huber": (nnx.Huber(0.7), 3, _floats),
+    "quantile": (nnx.Quantile((0.1, 0.5, 0.8)), 3, lambda rng, n, k: _floats(rng, n, 1)),
+    "poisson": (nnx.Poisson(), 2, _counts),
+    "binary": (nnx.BinaryCrossEntropy(), 2, _bits),
+    "binary_labels": (nnx.BinaryCrossEntropy(), 1, lambda rng, n, k: rng.integers(0, 2, n)),
+    "binary_settings": (nnx.BinaryCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 3.0)), 2, _bits),
+    "softmax": (nnx.SoftmaxCrossEntropy(), 4, _labels),
+    "softmax_probabilities": (nnx.SoftmaxCrossEntropy(), 4, _probabilities),
+    "softmax_settings": (nnx.SoftmaxCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 2.0, 0.5, 3.0)), 4, _labels),
+}
+
+OPTIMIZERS = {
+    "sgd": nnx.SGD(0.1),
+    "momentum": nnx.Momentum(0.05),
+    "nesterov": nnx.Nesterov(0.05),
+    "rmsprop": nnx.RMSProp(0.02),
+    "adagrad": nnx.Adagrad(0.3),
+    "adam": nnx.Adam(0.05),
+    "adamw": nnx.AdamW(0.05, weight_decay=0.02),
+    "lion": nnx.Lion(0.01, weight_decay=0.02),
+    "sgd_cosine": nnx.SGD(0.1, schedule=nnx.Cosine(400, warmup=3, final=0.05)),
+    "adam_one_cycle": nnx.Adam(0.1, schedule=nnx.OneCycle(400)),
+    "clip_norm": nnx.ClipNorm(nnx.SGD(0.3), 0.5),
+    "clip_value": nnx.ClipValue(nnx.Momentum(0.05), 0.3),
+    "weight_decay": nnx.WeightDecay(nnx.Adam(0.05), 0.01),
+}
+
+SCHEDULES = {
+    "step": nnx.StepDecay(7, 0.5),
+    "exponential": nnx.ExponentialDecay(5, 0.5),
+    "cosine": nnx.Cosine(30, final=0.1),
+    "cosine_warmup": nnx.Cosine(30, warmup=5),
+    "one_cycle": nnx.OneCycle(30),
+    "periodic_cosine": nnx.PeriodicCosine(30),
+}
+
+# The same with one setting for each of three members of a population, and the settings of the members.
+MEMBERS = {
+    "sgd": (nnx.SGD((0.1, 0.2, 0.3)), [nnx.SGD(r) for r in (0.1, 0.2, 0.3)]),
+    "momentum": (
+        nnx.Momentum((0.1, 0.2, 0.3), momentum=(0.9, 0.5, 0.0)),
+        [nnx.Momentum(r, momentum=m) for r, m in ((0.1, 0.9), (0.2, 0.5), (0.3, 0.0))],
+    ),
+    "rmsprop": (nnx.RMSProp(decay=(0.9, 0.5, 0.99)), [nnx.RMSProp(decay=d) for d in (0.9, 0.5, 0.99)]),
+    "adam": (
+        nnx.Adam((0.1, 0.2, 0.3), beta1=(0.9, 0.5, 0.1), beta2=(0.99, 0.999, 0.9)),
+        [nnx.Adam(r, beta1=a, beta2=b) for r, a, b in ((0.1, 0.9, 0.99), (0.2, 0.5, 0.999), (0.3, 0.1, 0.9))],
+    ),
+    "adamw": (nnx.AdamW(0.1, weight_decay=(0.0, 0.1, 0.2)), [nnx.AdamW(0.1, weight_decay=w) for w in (0.0, 0.1, 0.2)]),
+    "lion": (nnx.Lion((0.1, 0.2, 0.3)), [nnx.Lion(r) for r in (0.1, 0.2, 0.3)]),
+    "clip_norm": (nnx.ClipNorm(nnx.SGD(0.3), 0.5), [nnx.ClipNorm(nnx.SGD(0.3), 0.5)] * 3),
+    "weight_decay": (
+        nnx.WeightDecay(nnx.SGD(0.3), (0.1, 0.2, 0.3)),
+        [nnx.WeightDecay(nnx.SGD(0.3), d) for d in (0.1, 0.2, 0.3)],
+    ),
+}
+
+
+def generator(name: str) -> np.random.Generator:
+    """Numbers that differ from case to case and stay the same from run to run."""
+    return np.random.default_rng(list(name.encode()))

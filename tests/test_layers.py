@@ -1,0 +1,168 @@
+"""One published or hand-worked value per layer; the laws do the rest."""
+
+import math
+
+import numpy as np
+import pytest
+
+import nnx
+from nnx.backends.arrays import erf_plain
+
+
+def value(layer, x):
+    y, _ = layer.evaluate({}, np.asarray([[x]], dtype=float))
+    return float(y[0, 0])
+
+
+# Worked out with mpmath at 30 digits from the formulas of the papers; SELU's constants from Klambauer et al. 2017.
+@pytest.mark.parametrize(
+    ("layer", "at_minus_one", "at_two"),
+    [
+        (nnx.Identity(), -1.0, 2.0),
+        (nnx.Sigmoid(), 0.26894142136999512, 0.88079707797788244),
+        (nnx.Tanh(), -0.76159415595576489, 0.96402758007581688),
+        (nnx.ReLU(), 0.0, 2.0),
+        (nnx.LeakyReLU(0.01), -0.01, 2.0),
+        (nnx.ELU(1.0), -0.63212055882855768, 2.0),
+        (nnx.SELU(), -1.1113307378125628, 2.101401974710961),
+        (nnx.GELU(), -0.15865525393145705, 1.9544997361036416),
+        (nnx.SiLU(), -0.26894142136999512, 1.7615941559557649),
+        (nnx.Mish(), -0.30340146137410892, 1.9439589595339945),
+        (nnx.Softplus(), 0.31326168751822283, 2.1269280110429725),
+    ],
+)
+def test_activation_has_its_published_value(layer, at_minus_one, at_two):
+    assert value(layer, -1.0) == pytest.approx(at_minus_one, rel=1e-13, abs=1e-14)
+    assert value(layer, 2.0) == pytest.approx(at_two, rel=1e-13)
+
+
+def test_gelu_tanh_is_close_to_gelu():
+    x = np.linspace(-6, 6, 200)[:, None]
+    exact, near = nnx.GELU().evaluate({}, x)[0], nnx.GELUTanh().evaluate({}, x)[0]
+    assert 1e-5 < np.max(np.abs(exact - near)) < 1e-3  # Hendrycks & Gimpel: an approximation, not the same
+
+
+def test_erf_is_the_error_function():
+    x = np.linspace(-7, 7, 5001)
+    exact = np.asarray([math.erf(v) for v in x])
+    np.testing.assert_allclose(erf_plain(x), exact, rtol=0, atol=3e-16)  # two units in the last place of 1
+
+
+def test_own_erf_and_the_librarys_agree(library):
+    x = np.linspace(-5, 5, 101)
+    with library.scope():
+        got = library.host(nnx.backends.erf(library.array(x)))
+    np.testing.assert_allclose(got, erf_plain(x), rtol=0, atol=5e-16)
+
+
+@pytest.mark.parametrize("layer", [nnx.Sigmoid(), nnx.Softplus(), nnx.SiLU(), nnx.Mish(), nnx.ELU(), nnx.GELU()])
+def test_activation_is_finite_far_from_zero(layer):
+    x = np.asarray([[-1e4, 1e4]], dtype=np.float32)
+    y, saved = layer.evaluate({}, x)
+    dx, _ = layer.backprop({}, saved, np.ones_like(x))
+    assert np.all(np.isfinite(y)) and np.all(np.isfinite(dx))
+    np.testing.assert_allclose(dx[0, 1], 0.0 if isinstance(layer, nnx.Sigmoid) else 1.0, atol=1e-6)
+
+
+def test_relu_gradient_is_zero_at_zero():
+    _, saved = nnx.ReLU().evaluate({}, np.zeros((1, 1)))
+    assert nnx.ReLU().backprop({}, saved, np.ones((1, 1)))[0] == 0.0
+
+
+def test_dense_by_hand():
+    params = {"W": np.asarray([[1.0, 2.0], [3.0, 4.0]]), "b": np.asarray([10.0, 20.0])}
+    y, saved = nnx.Dense(2).evaluate(params, np.asarray([[1.0, -1.0]]))
+    np.testing.assert_array_equal(y, [[8.0, 18.0]])
+    dx, grads = nnx.Dense(2).backprop(params, saved, np.asarray([[1.0, 1.0]]))
+    np.testing.assert_array_equal(dx, [[3.0, 7.0]])
+    np.testing.assert_array_equal(grads["W"], [[1.0, 1.0], [-1.0, -1.0]])
+    np.testing.assert_array_equal(grads["b"], [1.0, 1.0])
+
+
+def test_members_that_share_weights_add_up_their_gradients():
+    rng = np.random.default_rng(0)
+    layer, params = nnx.Dense(2), nnx.init(nnx.Dense(2), 3, dtype="float64")
+    x, dy = rng.normal(size=(4, 5, 3)), rng.normal(size=(4, 5, 2))
+    _, grads = layer.backprop(params, x, dy)
+    np.testing.assert_allclose(grads["W"], sum(x[k].T @ dy[k] for k in range(4)), rtol=1e-12)
+
+
+def test_layer_norm_rows_have_mean_zero_and_variance_one():
+    params = nnx.init(nnx.LayerNorm(), 50, dtype="float64")
+    y, _ = nnx.LayerNorm().evaluate(params, np.random.default_rng(0).normal(3, 5, (4, 50)))
+    np.testing.assert_allclose(y.mean(axis=1), 0, atol=1e-12)
+    np.testing.assert_allclose(y.var(axis=1), 1, rtol=1e-5)
+
+
+def test_norms_are_those_of_torch():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    x = np.random.default_rng(0).normal(size=(6, 4))
+    for ours, theirs in ((nnx.LayerNorm(), torch.nn.LayerNorm(4)), (nnx.BatchNorm(), torch.nn.BatchNorm1d(4))):
+        theirs = theirs.double()
+        params = nnx.init(ours, 4, dtype="float64")
+        y, saved = ours.evaluate(params, x, train=True)
+        params = ours.update(params, saved)
+        np.testing.assert_allclose(y, theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-10)
+        if ours.running:
+            np.testing.assert_allclose(params["mean"], theirs.running_mean.numpy(), rtol=1e-10)
+            np.testing.assert_allclose(params["variance"], theirs.running_var.numpy(), rtol=1e-10)
+        theirs.eval()
+        y, _ = ours.evaluate(params, x)
+        np.testing.assert_allclose(y, theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-10)
+
+
+def test_dropout_keeps_the_mean_and_its_share():
+    x = np.ones((500, 400))
+    y, mask = nnx.Dropout(0.3).evaluate({}, x, train=True, key=nnx.key(1))
+    assert set(np.unique(y)) == {0.0, 1 / (1 - 0.3)}
+    assert np.mean(y == 0) == pytest.approx(0.3, abs=0.005)  # ten standard deviations of 200,000 draws
+    again, _ = nnx.Dropout(0.3).evaluate({}, x, train=True, key=nnx.key(1))
+    np.testing.assert_array_equal(y, again)
+    other, _ = nnx.Dropout(0.3).evaluate({}, x, train=True, key=nnx.key(1, 1))
+    assert np.mean(y == other) < 0.6
+
+
+def test_dropout_with_a_rate_for_each_member():
+    layer = nnx.Dropout((0.0, 0.5, 0.9))
+    y, _ = layer.evaluate({}, np.ones((3, 200, 50)), train=True, key=nnx.key((1, 2, 3)))
+    np.testing.assert_allclose([np.mean(m == 0) for m in y], [0.0, 0.5, 0.9], atol=0.03)
+
+
+def test_dropout_does_nothing_outside_training():
+    x = np.ones((3, 2))
+    assert nnx.Dropout(0.5).evaluate({}, x)[0] is x
+
+
+def test_two_dropouts_of_a_chain_draw_different_masks():
+    y, _ = nnx.Concat(nnx.Dropout(0.5), nnx.Dropout(0.5)).evaluate({}, np.ones((100, 10)), train=True, key=nnx.key(1))
+    assert np.mean(y[:, :10] == y[:, 10:]) < 0.6
+
+
+def test_names_of_nested_layers():
+    net = nnx.Chain(nnx.Dense(2), nnx.Residual(nnx.Chain(nnx.Tanh(), nnx.Dense(2), nnx.BatchNorm())), nnx.Dense(1))
+    assert net.names == ("0.W", "0.b", "1.1.W", "1.1.b", "1.2.gain", "1.2.shift", "2.W", "2.b")
+    assert net.running == ("1.2.mean", "1.2.variance")
+
+
+def test_residual_refuses_another_width():
+    with pytest.raises(nnx.ShapeError, match="turns 4 features into 3"):
+        nnx.init(nnx.Residual(nnx.Dense(3)), 4)
+
+
+def test_chain_says_which_layer_failed():
+    net = nnx.Chain(nnx.Dense(4), nnx.Tanh(), nnx.Dense(2))
+    with pytest.raises(nnx.ShapeError, match=r"x has 5 features, W expects 3") as error:
+        net.evaluate(nnx.init(net, 3), np.ones((1, 5), dtype=np.float32))
+    assert error.value.__notes__ == ["in layer 0 of Chain: " + repr(net.layers[0])]
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_empty_and_single_row_batches(rows, library):
+    net = nnx.Chain(nnx.Dense(4), nnx.ReLU(), nnx.Dropout(0.5), nnx.LayerNorm(), nnx.Dense(2))
+    with library.scope():
+        params = nnx.init(net, 3, backend=library.backend)
+        x = library.array(np.ones((rows, 3)))
+        y, saved = net.evaluate(params, x, train=True, key=nnx.key(0, backend=library.backend))
+        _, grads = net.backprop(params, saved, y)
+        assert y.shape == (rows, 2)
+        assert {k: g.shape for k, g in grads.items()} == {k: p.shape for k, p in params.items()}

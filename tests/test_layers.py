@@ -113,7 +113,7 @@ def test_norms_are_those_of_torch():
 
 def test_dropout_keeps_the_mean_and_its_share():
     x = np.ones((500, 400))
-    y, mask = nnx.Dropout(0.3).evaluate({}, x, train=True, key=nnx.key(1))
+    y, _ = nnx.Dropout(0.3).evaluate({}, x, train=True, key=nnx.key(1))
     assert set(np.unique(y)) == {0.0, 1 / (1 - 0.3)}
     assert np.mean(y == 0) == pytest.approx(0.3, abs=0.005)  # ten standard deviations of 200,000 draws
     again, _ = nnx.Dropout(0.3).evaluate({}, x, train=True, key=nnx.key(1))

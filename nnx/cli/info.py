@@ -1,0 +1,30 @@
+"""`nnx info`: every backend, and what it runs on or why it cannot."""
+
+from typing import Any
+
+from .. import __version__
+from ..backends import LIBRARIES, backend, probe
+from ..errors import BackendError
+
+
+def facts() -> dict[str, dict[str, Any]]:
+    """For each backend its facts, or the reason it cannot run."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in (*LIBRARIES, "torch:cuda"):
+        try:
+            chosen = backend(name)
+            probe(chosen)
+            found[name] = {"works": True, **chosen.describe()}
+        except BackendError as error:
+            found[name] = {"works": False, "why": str(error).partition(": ")[2] or str(error)}
+    return found
+
+
+def lines() -> list[str]:
+    """The same for a person."""
+    out = [f"nnx {__version__}"]
+    for name, values in facts().items():
+        works = values.pop("works")
+        text = "  ".join(f"{k} {v}" for k, v in values.items()) if works else values["why"]
+        out.append(f"{name:<11}{'yes' if works else 'no ':<4} {text}")
+    return out

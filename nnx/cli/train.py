@@ -1,0 +1,205 @@
+"""`nnx train`: a table in, a run folder out."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TextIO
+
+from .. import __version__
+from ..backends import Backend, backend, numpy as host
+from ..errors import DataError, SettingError, TrainingError, unknown
+from ..layers import activation
+from ..losses import SoftmaxCrossEntropy, SquaredError
+from ..network import mlp
+from ..optimizers import OPTIMIZERS
+from ..training import EarlyStopping, Fit, Report, fit, split
+from ..training.progress import progress
+from .run import Run, Scaling, class_names, json_line, new_folder, regression_scores, write
+from .tables import TASKS, Table, read
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `nnx train`, as they are written into the run's configuration."""
+
+    data: str
+    target: str | None
+    task: str
+    hidden: tuple[int, ...]
+    activation: str
+    dropout: float
+    optimizer: str
+    rate: float
+    epochs: int
+    batch_size: int
+    validation: float
+    test: float
+    early_stopping: bool
+    patience: int
+    seed: int
+    backend: str
+    device: str
+    dtype: str
+
+
+@dataclass
+class Prepared:
+    """Scaled rows in three parts, and how to get back."""
+
+    parts: dict[str, tuple[Any, Any]]  # "train", "validation", "test": x scaled, y as the loss wants it
+    scaling: Scaling
+    target_scaling: Scaling | None
+    classes: list[str]
+    raw_test: Any  # the target of the test rows as it was read
+
+
+def train(options: Options, out: str | None, *, json: bool, quiet: bool) -> int:
+    """Train, test, and write the run folder. Returns the exit code."""
+    human = sys.stderr if json or quiet else sys.stdout
+
+    def say(*lines: str) -> None:
+        if not quiet:
+            print(*lines, sep="\n", file=human, flush=True)
+
+    _check(options)
+    chosen = backend(options.backend + (f":{options.device}" if options.device else ""), options.dtype)
+    table = read(options.data, options.target)
+    task = table.task(options.task)
+    prepared = prepare(table, task, options)
+    folder = new_folder(out, table.name)
+    say(chosen.why) if chosen.why else None
+    rows = {name: len(x) for name, (x, _) in prepared.parts.items()}
+    outputs = len(prepared.classes) or 1
+    say(
+        f"{table.name}: {sum(rows.values())} rows ({', '.join(f'{n} {k}' for k, n in rows.items() if n)}), "
+        f"{len(table.features)} features, {task}" + (f" into {outputs} classes" if prepared.classes else ""),
+        f"network {'-'.join(map(str, (len(table.features), *options.hidden, outputs)))} {options.activation}, "
+        f"{options.optimizer} at {options.rate:g}, backend {chosen}",
+    )
+    if task == "regression" and _few_whole_numbers(table.labels):
+        say(f"note: {table.target!r} has few distinct whole numbers; if they are classes, add --task classification")
+    try:
+        result = _fit(options, prepared, outputs, chosen, json=json, quiet=quiet, human=human)
+        code = 130 if result.stopped == "interrupted" else 0
+    except TrainingError as error:
+        if error.fit is None or error.fit.best_epoch == 0:
+            folder.rmdir()
+            raise
+        result, code = error.fit, 1
+        print(f"nnx: {error}", file=sys.stderr)
+    about = {"task": task, "classes": prepared.classes, "features": table.features, "target": table.target}
+    config = {"nnx": __version__, "options": {k: v for k, v in asdict(options).items() if v is not None}}
+    config["training"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "backend": str(chosen)}
+    for remark in write(folder, result, prepared.scaling, prepared.target_scaling, about, config):
+        say(remark)
+    scores = _test_scores(result, prepared)
+    if scores:
+        say("  ".join(f"test {name.replace('_', ' ')} {value:.4f}" for name, value in scores.items()))
+    say(f"saved in {folder}" + (" (interrupted)" if code == 130 else ""))
+    if json:
+        last = {"epochs": len(result.history["epoch"]), "best_epoch": result.best_epoch, "stopped": result.stopped}
+        print(json_line(last | {f"test_{k}": v for k, v in scores.items()} | {"run": str(folder)}), flush=True)
+    return code
+
+
+def _check(options: Options) -> None:
+    if options.task not in TASKS:
+        raise SettingError(unknown("task", options.task, list(TASKS)))
+    if options.optimizer not in OPTIMIZERS:
+        raise SettingError(unknown("optimizer", options.optimizer, list(OPTIMIZERS)))
+    for name in ("validation", "test"):
+        if not 0 <= getattr(options, name) < 1:
+            raise SettingError(f"--{name} must be at least 0 and below 1, got {getattr(options, name)}")
+    activation(options.activation)
+    OPTIMIZERS[options.optimizer](rate=options.rate)
+    mlp(options.hidden, 1, dropout=options.dropout)
+    if options.early_stopping and not options.validation:
+        raise SettingError("--early-stopping needs validation rows: give --validation 0.1")
+
+
+def prepare(table: Table, task: str, options: Options) -> Prepared:
+    """Split the rows (each class in proportion), scale by the training rows, number the classes."""
+    xp, y = host.namespace(), table.labels
+    if task == "classification":
+        classes, labels = xp.unique(class_names(y), return_inverse=True)
+        if all(c.lstrip("-").isdigit() for c in classes):  # 10 after 9, not after 1
+            order = sorted(range(len(classes)), key=lambda i: int(classes[i]))
+            classes, labels = classes[order], xp.argsort(xp.asarray(order))[labels]
+        if len(classes) < 2:
+            raise DataError(f"the target {table.target!r} has one class, {classes[0]!r}: nothing to learn")
+    else:
+        if y.dtype.kind not in "fiu":
+            raise DataError(f"the target {table.target!r} holds text: regression needs numbers")
+        classes, labels = xp.asarray([]), None
+        if not xp.isfinite(y).all():
+            raise DataError(f"the target {table.target!r} is not finite in some rows")
+    everything = xp.arange(len(table.x))
+    rest, test = _split(everything, options.test, options.seed, labels, "test")
+    train_rows, validation = _split(rest, options.validation, options.seed, labels, "validation")
+    scaling = Scaling.of(table.x[train_rows])
+    target_scaling = None
+    if labels is None:
+        target_scaling = Scaling.of(host.put(y, "float64", None)[train_rows])
+        labels = target_scaling(y)
+    numbered = {"train": train_rows, "validation": validation, "test": test}
+    parts = {name: (scaling(table.x[rows]), labels[rows]) for name, rows in numbered.items()}
+    return Prepared(parts, scaling, target_scaling, [str(c) for c in classes], y[test])
+
+
+def _split(rows: Any, fraction: float, seed: int, labels: Any, purpose: str) -> tuple[Any, Any]:
+    if fraction == 0:
+        return rows, rows[:0]
+    kept, held = split(len(rows), fraction, seed, None if labels is None else labels[rows], purpose)
+    return rows[kept], rows[held]
+
+
+def _fit(
+    options: Options,
+    prepared: Prepared,
+    outputs: int,
+    chosen: Backend,
+    *,
+    json: bool,
+    quiet: bool,
+    human: TextIO,
+) -> Fit:
+    classes = bool(prepared.classes)
+    held = prepared.parts["validation"]
+
+    def as_json(report: Report) -> None:
+        if json:
+            print(json_line({"epoch": report.epoch, **report.figures}), flush=True)
+
+    with progress(options.epochs, not quiet, human) as show:
+        callbacks: Sequence[Any] = [as_json, show]
+        return fit(
+            mlp(options.hidden, outputs, activation_name=options.activation, dropout=options.dropout),
+            *prepared.parts["train"],
+            loss=SoftmaxCrossEntropy() if classes else SquaredError(),
+            optimizer=OPTIMIZERS[options.optimizer](rate=options.rate),
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            validation=held if len(held[0]) else None,
+            metrics=["accuracy" if classes else "r2"] if len(held[0]) else [],
+            early_stopping=EarlyStopping(options.patience) if options.early_stopping else None,
+            callbacks=callbacks,
+            seed=options.seed,
+            backend=chosen,
+        )
+
+
+def _test_scores(result: Fit, prepared: Prepared) -> dict[str, float]:
+    x, y = prepared.parts["test"]
+    if len(x) == 0:
+        return {}
+    z = result.backend.to_numpy(result.output(x))
+    if prepared.target_scaling is None:
+        return {"accuracy": float((z.argmax(axis=1) == y).mean())}
+    return regression_scores(prepared.target_scaling.back(z[:, 0]), prepared.raw_test)
+
+
+def _few_whole_numbers(y: Any) -> bool:
+    return bool((y == y.round()).all()) and len(host.namespace().unique(y)) <= 10
+
+
+__all__ = ["Options", "Run", "train"]

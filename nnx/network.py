@@ -80,7 +80,6 @@ def predict(net: Layer, params: Mapping[str, Array], x: Array, *, batch_size: in
         raise ShapeError(f"predict: x has shape {x.shape}, expected (rows, features)")
     x = xp.astype(x, some.dtype, copy=False)
     rows = x.shape[-2]
-    parts = [
-        net.evaluate(params, x[..., start : start + batch_size, :])[0] for start in range(0, max(rows, 1), batch_size)
-    ]
+    starts = range(0, max(rows, 1), batch_size)
+    parts = [net.evaluate(params, x[..., start : min(start + batch_size, rows), :])[0] for start in starts]
     return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-2)

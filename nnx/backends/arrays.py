@@ -36,14 +36,13 @@ def library_name(x: Any) -> str:
     return {"jaxlib": "jax", "builtins": ""}.get(root, root)
 
 
-def same_library(**arrays: Array | None) -> None:
+def same_library(**arrays: Array) -> None:
     """Raise BackendError naming two arrays that come from different libraries."""
-    given = {name: library_name(x) for name, x in arrays.items() if x is not None}
-    first, *others = given.items()
-    for name, library in others:
-        if library != first[1]:
+    given = [(name, library_name(x)) for name, x in arrays.items()]
+    for name, library in given[1:]:
+        if library != given[0][1]:
             raise BackendError(
-                f"mixed array libraries: {first[0]} is {first[1] or 'a list'}, {name} is {library or 'a list'}; "
+                f"mixed array libraries: {given[0][0]} is {given[0][1]}, {name} is {library}; "
                 "give both in one, or say backend="
             )
 

@@ -113,7 +113,8 @@ class Backend:
 
 def pieces(x: Array, size: int) -> list[Array]:
     """Views of x, `size` elements each; the last may be shorter."""
-    return [x[start : start + size] for start in range(0, x.shape[0], size)]
+    n = x.shape[0]
+    return [x[start : min(start + size, n)] for start in range(0, n, size)]
 
 
 def missing(name: str, extra: str) -> BackendError:

@@ -38,10 +38,9 @@ def put(x: Any, dtype: Any, device: Any) -> Any:
         from . import numpy as host
 
         x = host.put(x, None, None)
-    y = jax.numpy.array(x, dtype=dtype, device=device, copy=True)
-    if dtype is not None and y.dtype != dtype:
+    if dtype is not None and jax.dtypes.canonicalize_dtype(dtype) != dtype:
         raise BackendError(f"backend 'jax': {jax.numpy.dtype(dtype)} is off here; compute inside backend.scope()")
-    return y
+    return jax.numpy.array(x, dtype=dtype, device=device, copy=True)
 
 
 def get(x: Any) -> Any:

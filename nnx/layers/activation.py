@@ -1,4 +1,4 @@
-"""Activations: one function on every element. Each shows y = f(x) and its derivative side by side."""
+"""Activations: one function on every element, each shown as y = f(x) and its slope f'(x) side by side."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +25,32 @@ def softplus(x: Array) -> Array:
     return y
 
 
+class Elementwise(Layer):
+    """y = f(x);  dx = dy f'(x). Shapes: x, y (..., n, i), as for all activations below."""
+
+    def value(self, x: Array) -> tuple[Array, Saved]:
+        """The function f(x), and what its slope needs."""
+        raise TypeError(f"{type(self).__name__} has no value")
+
+    def slope(self, saved: Saved) -> Array:
+        """The derivative f'(x), newly made."""
+        raise TypeError(f"{type(self).__name__} has no slope")
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        return self.value(x)
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        if not need_dx:
+            return None, {}
+        dx = self.slope(saved)
+        dx *= dy
+        return dx, {}
+
+
 @dataclass(frozen=True)
 class Identity(Layer):
     """y = x;  dx = dy."""
@@ -41,87 +67,67 @@ class Identity(Layer):
 
 
 @dataclass(frozen=True)
-class Sigmoid(Layer):
-    """y = 1 / (1 + exp(-x));  dx = dy y (1 - y)."""
+class Sigmoid(Elementwise):
+    """y = 1 / (1 + exp(-x));  y' = y (1 - y)."""
 
-    def evaluate(
-        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
+    def value(self, x: Array) -> tuple[Array, Saved]:
         y = sigmoid(x)
         return y, y
 
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
-        y = saved
-        return dy * (y * (1.0 - y)), {}
+    def slope(self, y: Array) -> Array:
+        return y * (1.0 - y)
 
 
 @dataclass(frozen=True)
-class Tanh(Layer):
-    """y = tanh(x);  dx = dy (1 - y^2)."""
+class Tanh(Elementwise):
+    """y = tanh(x);  y' = 1 - y^2."""
 
-    def evaluate(
-        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
+    def value(self, x: Array) -> tuple[Array, Saved]:
         y = namespace(x).tanh(x)
         return y, y
 
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
-        y = saved
-        return dy * (1.0 - y * y), {}
+    def slope(self, y: Array) -> Array:
+        return 1.0 - y * y
 
 
 @dataclass(frozen=True)
-class ReLU(Layer):
-    """y = max(x, 0);  dx = dy where x > 0, else 0."""
+class ReLU(Elementwise):
+    """y = max(x, 0);  y' = 1 where x > 0, else 0."""
 
-    def evaluate(
-        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
+    def value(self, x: Array) -> tuple[Array, Saved]:
         y = namespace(x).maximum(x, 0.0)
         return y, y
 
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
-        xp, y = namespace(dy), saved
-        return dy * xp.astype(y > 0.0, dy.dtype), {}
+    def slope(self, y: Array) -> Array:
+        return namespace(y).astype(y > 0.0, y.dtype)
 
 
 @dataclass(frozen=True)
-class LeakyReLU(Layer):
-    """y = x where x > 0, else slope x;  dx = dy where x > 0, else slope dy.
+class LeakyReLU(Elementwise):
+    """y = x where x > 0, else negative x;  y' = 1 where x > 0, else negative.
 
     Source: Maas, Hannun & Ng 2013.
     """
 
-    slope: float = 0.01
+    negative: float = 0.01
 
     def __post_init__(self) -> None:
-        require(self.slope >= 0, f"LeakyReLU: slope must not be negative, got {self.slope}")
+        require(self.negative >= 0, f"LeakyReLU: negative must not be below 0, got {self.negative}")
 
-    def evaluate(
-        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
+    def value(self, x: Array) -> tuple[Array, Saved]:
         xp = namespace(x)
-        return xp.maximum(x, 0.0) + self.slope * xp.minimum(x, 0.0), x
+        return xp.maximum(x, 0.0) + self.negative * xp.minimum(x, 0.0), x
 
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
-        xp, x = namespace(dy), saved
-        factor = xp.astype(x > 0.0, dy.dtype)
-        factor *= 1.0 - self.slope
-        factor += self.slope
-        return dy * factor, {}
+    def slope(self, x: Array) -> Array:
+        factor = namespace(x).astype(x > 0.0, x.dtype)
+        factor *= 1.0 - self.negative
+        factor += self.negative
+        return factor
 
 
 @dataclass(frozen=True)
-class ELU(Layer):
-    """y = x where x > 0, else alpha (exp(x) - 1);  dx = dy where x > 0, else dy alpha exp(x).
+class ELU(Elementwise):
+    """y = x where x > 0, else alpha (exp(x) - 1);  y' = 1 where x > 0, else alpha exp(x).
 
     Source: Clevert, Unterthiner & Hochreiter 2016, eq. 15.
     """
@@ -131,140 +137,111 @@ class ELU(Layer):
     def __post_init__(self) -> None:
         require(self.alpha > 0, f"ELU: alpha must be positive, got {self.alpha}")
 
-    def evaluate(
-        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
+    def value(self, x: Array) -> tuple[Array, Saved]:
         xp = namespace(x)
         y = xp.maximum(x, 0.0) + self.alpha * xp.expm1(xp.minimum(x, 0.0))
         return y, y
 
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
-        xp, y = namespace(dy), saved
-        return dy * xp.where(y > 0.0, xp.ones_like(y), y + self.alpha), {}
+    def slope(self, y: Array) -> Array:
+        xp = namespace(y)
+        return xp.where(y > 0.0, xp.ones_like(y), y + self.alpha)
+
+
+_ALPHA = 1.6732632423543772  # SELU: solutions of its fixed-point equations for mean 0 and variance 1
+_SCALE = 1.0507009873554805
 
 
 @dataclass(frozen=True)
-class SELU(Layer):
+class SELU(Elementwise):
     """y = scale x where x > 0, else scale alpha (exp(x) - 1), which keeps mean 0 and variance 1 from layer to layer.
 
     Source: Klambauer et al. 2017, eq. 2 and 14.
     """
 
-    def evaluate(
-        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
+    def value(self, x: Array) -> tuple[Array, Saved]:
         xp = namespace(x)
         y = _SCALE * xp.maximum(x, 0.0) + (_SCALE * _ALPHA) * xp.expm1(xp.minimum(x, 0.0))
         return y, y
 
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
-        xp, y = namespace(dy), saved
-        return dy * xp.where(y > 0.0, xp.full_like(y, _SCALE), y + _SCALE * _ALPHA), {}
+    def slope(self, y: Array) -> Array:
+        xp = namespace(y)
+        return xp.where(y > 0.0, xp.full_like(y, _SCALE), y + _SCALE * _ALPHA)
 
 
 @dataclass(frozen=True)
-class GELU(Layer):
-    """y = x F, F = (1 + erf(x / sqrt 2)) / 2, the normal distribution;  dx = dy (F + x exp(-x^2 / 2) / sqrt(2 pi)).
+class GELU(Elementwise):
+    """y = x F, F = (1 + erf(x / sqrt 2)) / 2, the normal distribution;  y' = F + x exp(-x^2 / 2) / sqrt(2 pi).
 
     Source: Hendrycks & Gimpel 2016, eq. 1.
     """
 
-    def evaluate(
-        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
+    def value(self, x: Array) -> tuple[Array, Saved]:
         F = 0.5 * erf(x * sqrt(0.5)) + 0.5
         return x * F, (x, F)
 
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
-        xp, (x, F) = namespace(dy), saved
-        return dy * (F + x * (xp.exp(-0.5 * x * x) / sqrt(2 * pi))), {}
+    def slope(self, saved: Saved) -> Array:
+        x, F = saved
+        return F + x * (namespace(x).exp(-0.5 * x * x) / sqrt(2 * pi))
 
 
 @dataclass(frozen=True)
-class GELUTanh(Layer):
+class GELUTanh(Elementwise):
     """y = x (1 + t) / 2, t = tanh(sqrt(2 / pi) (x + 0.044715 x^3)), close to GELU and cheaper.
 
     Source: Hendrycks & Gimpel 2016, section 2.
     """
 
-    def evaluate(
-        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
-        xp = namespace(x)
-        t = xp.tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x))
+    def value(self, x: Array) -> tuple[Array, Saved]:
+        t = namespace(x).tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x))
         return 0.5 * x * (1.0 + t), (x, t)
 
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
+    def slope(self, saved: Saved) -> Array:
         x, t = saved
         dt = (1.0 - t * t) * (sqrt(2 / pi) * (1.0 + 3 * 0.044715 * x * x))
-        return dy * (0.5 * (1.0 + t) + 0.5 * x * dt), {}
+        return 0.5 * (1.0 + t) + 0.5 * x * dt
 
 
 @dataclass(frozen=True)
-class SiLU(Layer):
-    """y = x s, s = 1 / (1 + exp(-x));  dx = dy s (1 + x (1 - s)). Also called swish.
+class SiLU(Elementwise):
+    """y = x s, s = 1 / (1 + exp(-x));  y' = s (1 + x (1 - s)). Also called swish.
 
     Source: Elfwing, Uchibe & Doya 2018, eq. 4 and 5.
     """
 
-    def evaluate(
-        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
+    def value(self, x: Array) -> tuple[Array, Saved]:
         s = sigmoid(x)
         return x * s, (x, s)
 
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
+    def slope(self, saved: Saved) -> Array:
         x, s = saved
-        return dy * (s * (1.0 + x * (1.0 - s))), {}
+        return s * (1.0 + x * (1.0 - s))
 
 
 @dataclass(frozen=True)
-class Mish(Layer):
-    """y = x t, t = tanh(log(1 + exp(x)));  dx = dy (t + x (1 - t^2) / (1 + exp(-x))).
+class Mish(Elementwise):
+    """y = x t, t = tanh(log(1 + exp(x)));  y' = t + x (1 - t^2) / (1 + exp(-x)).
 
     Source: Misra 2020, eq. 1.
     """
 
-    def evaluate(
-        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
+    def value(self, x: Array) -> tuple[Array, Saved]:
         t = namespace(x).tanh(softplus(x))
         return x * t, (x, t)
 
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
+    def slope(self, saved: Saved) -> Array:
         x, t = saved
-        return dy * (t + x * (1.0 - t * t) * sigmoid(x)), {}
+        return t + x * (1.0 - t * t) * sigmoid(x)
 
 
 @dataclass(frozen=True)
-class Softplus(Layer):
-    """y = log(1 + exp(x));  dx = dy / (1 + exp(-x)).
+class Softplus(Elementwise):
+    """y = log(1 + exp(x));  y' = 1 / (1 + exp(-x)).
 
     Source: Dugas et al. 2001.
     """
 
-    def evaluate(
-        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
+    def value(self, x: Array) -> tuple[Array, Saved]:
         return softplus(x), x
 
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
-        return dy * sigmoid(saved), {}
-
-
-_ALPHA = 1.6732632423543772  # SELU: solutions of its fixed-point equations for mean 0 and variance 1
-_SCALE = 1.0507009873554805
+    def slope(self, x: Array) -> Array:
+        return sigmoid(x)

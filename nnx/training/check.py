@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Any
 
 from ..backends import Backend, backend_of, is_host, namespace, same_library
-from ..backends.numpy import get as host_array
+from ..backends.numpy import get as host_array, is_memmap
 from ..contract import Array, Loss
 from ..errors import DataError
 
@@ -16,9 +16,8 @@ def choose_backend(x: Any, y: Any, weight: Any, backend: Backend | None, dtype: 
         return backend
     if y is None:
         return backend_of([0.0], dtype)
-    own = {name: a for name, a in {"x": x, "y": y, "sample_weight": weight}.items() if not isinstance(a, (list, tuple))}
-    if own:
-        same_library(**own)
+    arrays = {"x": x, "y": y, "sample_weight": weight}
+    same_library(**{name: a for name, a in arrays.items() if a is not None and not isinstance(a, (list, tuple))})
     return backend_of(x, dtype)
 
 
@@ -31,7 +30,7 @@ def iter_once(x: Any) -> bool:
 
 def host_or_own(x: Any) -> Any:
     """Lists become host arrays; arrays stay. Raises DataError unless there are rows of numbers."""
-    x = host_array(x) if is_host(x) else x
+    x = host_array(x) if is_host(x) and not is_memmap(x) else x
     if x.ndim != 2:
         raise DataError(f"x: expected two axes (rows, features), got shape {tuple(x.shape)}")
     if 0 in x.shape:

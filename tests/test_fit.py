@@ -1,0 +1,379 @@
+"""Training: the same losses on every library, stopping rules, data of every kind, and nothing changed behind a back."""
+
+import os
+import signal
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import nnx
+from nnx.training import split
+
+
+def spirals(n=120, seed=0):
+    """Two spirals: rows (n, 2) and labels."""
+    rng = np.random.default_rng(seed)
+    label = np.arange(n) % 2
+    t = rng.uniform(0.5, 3.0, n)
+    angle = t * 2.5 + np.pi * label
+    return np.stack([t * np.cos(angle), t * np.sin(angle)], axis=1) + 0.05 * rng.normal(size=(n, 2)), label
+
+
+NET = nnx.Chain(nnx.Dense(16), nnx.Tanh(), nnx.Dropout(0.1), nnx.BatchNorm(), nnx.Dense(2))
+SETTINGS = dict(loss="softmax_cross_entropy", epochs=12, batch_size=32, validation=0.25, seed=3, metrics=["accuracy"])
+
+
+def test_every_library_trains_to_the_same_losses(library):
+    x, y = spirals()
+    expected = nnx.fit(NET, x, y, dtype="float64", **SETTINGS)
+    got = nnx.fit(NET, x, y, backend=library.backend, **SETTINGS)
+    for name in ("loss", "validation_loss", "validation_accuracy", "rate"):
+        np.testing.assert_allclose(got.history[name], expected.history[name], rtol=1e-9)
+    assert got.history["loss"][-1] < got.history["loss"][0]
+    np.testing.assert_allclose(library.host(got.predict(x)), expected.predict(x), rtol=1e-7, atol=1e-9)
+
+
+def test_arrays_of_a_library_choose_the_backend(library):
+    x, y = spirals()
+    with library.scope():
+        fit = nnx.fit(nnx.Dense(2), library.array(x), library.array(y), loss="softmax_cross_entropy", epochs=1)
+        assert fit.backend.name == library.backend.name and fit.backend.dtype == "float32"
+
+
+def test_float32_losses_of_libraries_agree_to_rounding(library):
+    x, y = spirals()
+    settings = SETTINGS | {"epochs": 5}
+    backend = nnx.Backend(library.backend.library, library.backend.xp, library.backend.device, "float32")
+    expected, got = nnx.fit(NET, x, y, **settings), nnx.fit(NET, x, y, backend=backend, **settings)
+    np.testing.assert_allclose(got.history["loss"], expected.history["loss"], rtol=1e-4)
+
+
+def test_the_loop_is_the_six_lines_by_hand():
+    x, y = spirals()
+    net, loss, optimizer = nnx.mlp((8,), 2), nnx.SoftmaxCrossEntropy(), nnx.Adam(0.01)
+    fit = nnx.fit(net, x, y, loss=loss, optimizer=optimizer, epochs=20, batch_size=1000, dtype="float64", shuffle=False)
+    params = nnx.init(net, 2, dtype="float64")
+    state = optimizer.init(params)
+    for _ in range(20):
+        z, values = net.evaluate(params, x, train=True)
+        value, saved = loss.evaluate(z, y)
+        _, grads = net.backprop(params, values, loss.backprop(saved), need_dx=False)
+        params, state = optimizer.update(params, grads, state)
+    assert fit.history["loss"][-1] == pytest.approx(float(value), rel=1e-12)
+    for name, p in params.items():
+        np.testing.assert_allclose(fit.params[name], p, rtol=1e-9)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    x, y = spirals()
+    runs = [nnx.fit(NET, x, y, **(SETTINGS | {"seed": seed})) for seed in (3, 3, 4)]
+    assert runs[0].history["loss"] == runs[1].history["loss"] != runs[2].history["loss"]
+    np.testing.assert_array_equal(runs[0].params["0.W"], runs[1].params["0.W"])
+
+
+def test_what_is_given_is_not_changed():
+    x, y = spirals()
+    x0, y0 = x.copy(), y.copy()
+    params = nnx.init(NET, 2, dtype="float64")
+    before = {name: p.copy() for name, p in params.items()}
+    nnx.fit(NET, x, y, params=params, dtype="float64", **SETTINGS)
+    np.testing.assert_array_equal(x, x0)
+    np.testing.assert_array_equal(y, y0)
+    for name, p in params.items():
+        np.testing.assert_array_equal(p, before[name])
+
+
+def test_the_last_partial_batch_is_used():
+    x = np.asarray([[1.0], [1.0], [1.0]])
+    fit = nnx.fit(
+        nnx.Dense(1, weight=nnx.Zeros()), x, x, loss="squared_error", optimizer=nnx.SGD(0.5), epochs=1, batch_size=2,
+        dtype="float64",
+    )  # fmt: skip
+    # batch of two: dz = -1 / 2 each, W = b = 0.5; then z = 1 already, so the last row changes nothing
+    assert fit.params["W"][0, 0] == 0.5 and fit.history["loss"] == [pytest.approx((2 * 0.5 + 0.0) / 3)]
+
+
+def test_early_stopping_restores_the_best_weights():
+    x, y = spirals(60)
+    noise = np.random.default_rng(0).integers(0, 2, 60)  # nothing to learn: the validation loss must rise
+    seen = []
+    fit = nnx.fit(
+        nnx.mlp((64,), 2), x, noise, loss="softmax_cross_entropy", optimizer=nnx.Adam(0.02), epochs=300,
+        validation=(x + 0.3, y), early_stopping=nnx.EarlyStopping(patience=5),
+        callbacks=[lambda r: seen.append({k: p.copy() for k, p in r.params.items()}) and None],
+    )  # fmt: skip
+    losses = fit.history["validation_loss"]
+    assert fit.stopped == "early stopping" and len(losses) < 300
+    assert fit.best_epoch == int(np.argmin(losses)) + 1 == len(losses) - 5
+    np.testing.assert_array_equal(fit.params["0.W"], seen[fit.best_epoch - 1]["0.W"])
+    assert not np.array_equal(fit.params["0.W"], seen[-1]["0.W"])
+
+
+def test_early_stopping_on_a_metric_looks_for_the_largest():
+    x, y = spirals()
+    rule = nnx.EarlyStopping(patience=3, monitor="validation_accuracy")
+    fit = nnx.fit(NET, x, y, early_stopping=rule, **(SETTINGS | {"epochs": 100}))
+    assert fit.best_epoch == int(np.argmax(fit.history["validation_accuracy"])) + 1
+
+
+def test_an_unknown_monitor_is_refused_with_the_nearest():
+    x, y = spirals()
+    with pytest.raises(nnx.SettingError, match="did you mean 'validation_accuracy'"):
+        nnx.fit(NET, x, y, early_stopping=nnx.EarlyStopping(monitor="validation_acuracy"), **SETTINGS)
+
+
+def test_a_callback_can_stop():
+    x, y = spirals()
+    fit = nnx.fit(NET, x, y, callbacks=[lambda report: report.epoch == 4], **SETTINGS)
+    assert fit.stopped == "callback" and fit.history["epoch"] == [1, 2, 3, 4]
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_weights(library):
+    x, _ = spirals()
+    with np.errstate(all="ignore"), pytest.raises(nnx.TrainingError, match=r"not finite in epoch \d+; lower") as error:
+        nnx.fit(
+            nnx.mlp((8,), 1), x, x[:, :1], loss="squared_error", optimizer=nnx.SGD(5.0), epochs=200, batch_size=200,
+            backend=library.backend,
+        )  # fmt: skip
+    kept = error.value.fit
+    assert kept.best_epoch == len(kept.history["loss"]) > 0
+    assert all(np.all(np.isfinite(library.host(p))) for p in kept.params.values())
+
+
+def test_ctrl_c_finishes_the_batch_and_leaves_a_model():
+    x, y = spirals()
+
+    def interrupt(report):
+        if report.epoch == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    fit = nnx.fit(NET, x, y, callbacks=[interrupt], **(SETTINGS | {"epochs": 1000}))
+    assert fit.stopped == "interrupted" and len(fit.history["loss"]) in (3, 4)
+    assert fit.predict(x).shape == (120, 2)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_stops_at_once():
+    x, y = spirals()
+
+    def interrupt(report):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        nnx.fit(NET, x, y, callbacks=[interrupt], **SETTINGS)
+
+
+def test_fit_runs_in_a_thread():
+    x, y = spirals()
+    result = []
+    thread = threading.Thread(target=lambda: result.append(nnx.fit(NET, x, y, **SETTINGS)))
+    thread.start()
+    thread.join()
+    assert result[0].stopped == "epochs"
+
+
+def test_sample_weights_reach_the_loss():
+    x, y = spirals()
+    weight = np.where(y == 0, 1.0, 0.0)
+    fit = nnx.fit(nnx.mlp((8,), 2), x, y, sample_weight=weight, loss="softmax_cross_entropy")
+    assert np.all(np.argmax(fit.predict(x), axis=1) == 0)
+
+
+def test_validation_weights_count():
+    x, y = spirals()
+    zero = np.zeros(120)
+    zero[0] = 1.0
+    settings = SETTINGS | {"epochs": 1, "metrics": []}
+    fit = nnx.fit(NET, x, y, **(settings | {"validation": (x, y, zero)}))
+    one = nnx.fit(NET, x, y, **(settings | {"validation": (x[:1], y[:1])}))
+    assert fit.history["validation_loss"] == pytest.approx(one.history["validation_loss"])
+
+
+def test_frozen_parameters_stay():
+    """A layer that gives no gradient for a name leaves it alone: freezing needs no flag."""
+    x, y = spirals()
+
+    class Frozen(nnx.Dense):
+        @property
+        def names(self):
+            return ()
+
+        @property
+        def running(self):
+            return ("W", "b")
+
+        def backprop(self, params, saved, dy, *, need_dx=True):
+            return super().backprop(params, saved, dy, need_dx=need_dx)[0], {}
+
+    net = nnx.Chain(Frozen(8), nnx.Tanh(), nnx.Dense(2))
+    start = nnx.init(net, 2, seed=3)
+    fit = nnx.fit(net, x, y, **SETTINGS)
+    np.testing.assert_array_equal(fit.params["0.W"], start["0.W"])
+    assert not np.array_equal(fit.params["2.W"], start["2.W"])
+
+
+def memmap(tmp_path, x):
+    path = tmp_path / "x.npy"
+    np.save(path, x)
+    return np.load(path, mmap_mode="r")
+
+
+def test_a_memmap_trains_as_the_array_does(tmp_path, library):
+    x, y = spirals()
+    settings = SETTINGS | {"epochs": 3}
+    expected = nnx.fit(NET, x, y, dtype="float64", **settings)
+    got = nnx.fit(NET, memmap(tmp_path, x), y, backend=library.backend, **settings)
+    np.testing.assert_allclose(got.history["loss"], expected.history["loss"], rtol=1e-9)
+    np.testing.assert_allclose(got.history["validation_loss"], expected.history["validation_loss"], rtol=1e-9)
+
+
+def test_a_memmap_trains_in_bounded_memory(tmp_path):
+    x = memmap(tmp_path, np.zeros((40_000, 100)))  # 32 MB in the file
+    y = np.zeros((40_000, 1))
+    tracemalloc.start()
+    nnx.fit(nnx.Dense(1), x, y, loss="squared_error", epochs=1, batch_size=256)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4e6  # row numbers, the target and a batch; not the 32 MB of x
+
+
+def test_an_iterable_of_batches_trains_as_the_array_does(library):
+    x, y = spirals()
+    batches = [(x[i : i + 32], y[i : i + 32]) for i in range(0, 120, 32)]
+    settings = dict(loss="softmax_cross_entropy", epochs=4)
+    expected = nnx.fit(NET, x, y, batch_size=32, shuffle=False, dtype="float64", **settings)
+    for source in (batches, lambda: iter(batches)):
+        got = nnx.fit(NET, source, backend=library.backend, **settings)
+        np.testing.assert_allclose(got.history["loss"], expected.history["loss"], rtol=1e-9)
+
+
+def test_lists_are_data():
+    fit = nnx.fit(nnx.Dense(1), [[0.0], [1.0]], [[0], [2]], loss="squared_error", epochs=2)
+    assert fit.backend.name == "numpy"
+
+
+def test_integer_features_are_converted():
+    x, y = spirals()
+    nnx.fit(NET, (x * 10).astype(np.uint8), y, **SETTINGS)
+
+
+def test_population_seeds_are_refused():
+    x, y = spirals()
+    with pytest.raises(nnx.SettingError, match="seed must be one integer"):
+        nnx.fit(NET, x, y, **(SETTINGS | {"seed": (1, 2)}))
+
+
+def test_a_schedule_learns_how_many_steps_there_are():
+    x, y = spirals()
+    optimizer = nnx.ClipNorm(nnx.SGD(1.0, schedule=nnx.Cosine()))
+    fit = nnx.fit(NET, x, y, optimizer=optimizer, **(SETTINGS | {"epochs": 4}))
+    np.testing.assert_allclose(
+        fit.history["rate"], [0.5 * (1 + np.cos(np.pi * k / 4)) for k in (1, 2, 3, 4)], atol=1e-6
+    )
+
+
+def test_verbose_prints_plain_lines(capsys):
+    x, y = spirals()
+    nnx.fit(NET, x, y, verbose=True, **(SETTINGS | {"epochs": 2}))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[1].startswith("epoch 2/2  loss ") and "samples/s" in lines[1]
+    assert "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize("rows", [2, 3, 10, 97])
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.9])
+def test_a_split_has_every_row_once(rows, fraction):
+    labels = np.arange(rows) % 3
+    for given in (None, labels):
+        a, b = split(rows, fraction, 1, given)
+        assert sorted([*a, *b]) == list(range(rows))
+        assert len(b) == min(max(round(rows * fraction), 1), rows - 1)
+
+
+def test_a_split_by_labels_keeps_their_proportions():
+    labels = np.repeat([0, 1, 2], [500, 300, 200])
+    _, b = split(1000, 0.2, 1, labels)
+    np.testing.assert_allclose(np.bincount(labels[b]), [100, 60, 40], atol=1)
+
+
+GOOD = dict(loss="softmax_cross_entropy", epochs=1)
+X, Y = spirals(20)
+NAN = X.copy()
+NAN[3, 1] = np.nan
+BAD = {
+    "wrong_features": (lambda: nnx.fit(NET, X, Y, params=nnx.init(NET, 5), **GOOD), "x has 2 features, W expects 5"),
+    "nan": (lambda: nnx.fit(NET, NAN, Y, **GOOD), "x has 1 values that are not finite, the first in row 3, column 1"),
+    "nan_validation": (lambda: nnx.fit(NET, X, Y, validation=(NAN, Y), **GOOD), "validation: x has 1 values"),
+    "inf_target": (lambda: nnx.fit(nnx.Dense(1), X, X[:, 0] / 0, loss="squared_error"), "y has 20 values that are not"),
+    "labels": (lambda: nnx.fit(NET, X, Y + 1, **GOOD), "labels must lie in 0 to 1 for 2 outputs, got 2"),
+    "negative_labels": (lambda: nnx.fit(NET, X, Y - 1, **GOOD), "labels must lie in 0 to 1 for 2 outputs, got -1"),
+    "validation_labels": (lambda: nnx.fit(NET, X, Y, validation=(X, Y + 5), **GOOD), "labels must lie in 0 to 1"),
+    "float_labels": (lambda: nnx.fit(NET, X, Y * 1.0, **GOOD), "expects integer labels or one row per sample"),
+    "empty": (lambda: nnx.fit(NET, X[:0], Y[:0], **GOOD), r"x is empty: shape \(0, 2\)"),
+    "one_axis": (lambda: nnx.fit(NET, X[:, 0], Y, **GOOD), r"expected two axes \(rows, features\), got shape \(20,\)"),
+    "text": (lambda: nnx.fit(NET, [["a", "b"]], [0], **GOOD), "x: expected real numbers, got an array of <U1"),
+    "complex": (lambda: nnx.fit(NET, X * 1j, Y, **GOOD), "x: expected real numbers"),
+    "short_target": (lambda: nnx.fit(NET, X, Y[:19], **GOOD), "y has 19 rows, x has 20"),
+    "scalar_target": (lambda: nnx.fit(NET, X, np.asarray(1), **GOOD), "y has 0 rows, x has 20"),
+    "short_weight": (lambda: nnx.fit(NET, X, Y, sample_weight=[1.0], **GOOD), "sample_weight has 1 rows, x has 20"),
+    "negative_weight": (lambda: nnx.fit(NET, X, Y, sample_weight=[-1.0] * 20, **GOOD), "sample_weight must not be neg"),
+    "wide_target": (lambda: nnx.fit(nnx.Dense(2), X, X[:, :1], loss="squared_error"), "target has shape"),
+    "unknown_loss": (
+        lambda: nnx.fit(NET, X, Y, loss="softmax"),
+        "unknown loss 'softmax': did you mean 'softmax_cross_",
+    ),
+    "unknown_optimizer": (lambda: nnx.fit(NET, X, Y, optimizer="adan", **GOOD), "unknown optimizer 'adan': did you me"),
+    "unknown_metric": (lambda: nnx.fit(NET, X, Y, validation=0.5, metrics=["acc"], **GOOD), "unknown metric 'acc'"),
+    "metric_alone": (lambda: nnx.fit(NET, X, Y, metrics=["accuracy"], **GOOD), "metrics are computed on validation"),
+    "unknown_activation": (
+        lambda: nnx.mlp((3,), 1, activation_name="rellu"),
+        "unknown activation 'rellu': did you mean",
+    ),
+    "unknown_backend": (
+        lambda: nnx.fit(NET, X, Y, backend="numpi", **GOOD),
+        "unknown backend 'numpi': did you mean 'num",
+    ),
+    "float16": (lambda: nnx.fit(NET, X, Y, dtype="float16", **GOOD), "dtype 'float16' is not supported on numpy"),
+    "float16_init": (lambda: nnx.init(NET, np.ones((2, 2), np.float16)), "dtype 'float16' is not supported on numpy"),
+    "negative_rate": (lambda: nnx.Adam(rate=-0.1), "Adam: rate must not be negative, got -0.1"),
+    "negative_member_rate": (lambda: nnx.SGD(rate=(0.1, -0.2)), "SGD: rate must not be negative, got -0.2"),
+    "momentum": (lambda: nnx.Momentum(momentum=1.0), "Momentum: momentum must be at least 0 and below 1, got 1.0"),
+    "units": (lambda: nnx.Dense(0), "Dense: units must be at least 1, got 0"),
+    "dropout": (lambda: nnx.Dropout(1.0), "Dropout: rate must be at least 0 and below 1, got 1.0"),
+    "dropout_key": (lambda: nnx.Dropout(0.5).evaluate({}, X, train=True), "Dropout: training needs a key"),
+    "class_for_layer": (lambda: nnx.Chain(nnx.Dense), "expected layers such as Dense"),
+    "empty_chain": (lambda: nnx.Chain(), "expected at least one layer"),
+    "epochs": (lambda: nnx.fit(NET, X, Y, loss="softmax_cross_entropy", epochs=0), "epochs must be at least 1, got 0"),
+    "batch_size": (lambda: nnx.fit(NET, X, Y, batch_size=-1, **GOOD), "batch_size must be at least 1, got -1"),
+    "fraction": (lambda: nnx.fit(NET, X, Y, validation=1.5, **GOOD), "must lie between 0 and 1, got 1.5"),
+    "bad_validation": (lambda: nnx.fit(NET, X, Y, validation=[1], **GOOD), "validation must be a fraction"),
+    "one_row": (lambda: nnx.fit(NET, X[:1], Y[:1], validation=0.5, **GOOD), "1 row cannot be split in two"),
+    "seed": (lambda: nnx.fit(NET, X, Y, seed=-1, **GOOD), "seed must be an integer from 0"),
+    "float_seed": (lambda: nnx.init(NET, 2, seed=0.5), "seed must be an integer from 0"),
+    "features": (lambda: nnx.init(NET, 0), "features must be at least 1, got 0"),
+    "lacking_params": (lambda: nnx.fit(NET, X, Y, params={"0.W": X}, **GOOD), "params lacks '0.b'"),
+    "generator": (lambda: nnx.fit(NET, iter([(X, Y)]), **GOOD), "an iterator can be read only once"),
+    "no_batches": (lambda: nnx.fit(NET, [], **GOOD), "the iterable gave no batch"),
+    "not_batches": (lambda: nnx.fit(NET, [X], **GOOD), r"batch 0: expected \(x, y\) or \(x, y, weight\), got ndarray"),
+    "not_iterable": (lambda: nnx.fit(NET, 3.0, **GOOD), "expected an iterable of batches"),
+    "stream_split": (lambda: nnx.fit(NET, [(X, Y)], validation=0.5, **GOOD), "cannot be set aside from an iterable"),
+    "mixed": (
+        lambda: nnx.fit(NET, __import__("array_api_strict").asarray(X), Y, **GOOD),
+        "mixed array libraries: x is",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_line(name):
+    call, message = BAD[name]
+    x, y = X.copy(), Y.copy()
+    with np.errstate(all="ignore"), pytest.raises(nnx.NNXError, match=message) as error:
+        call()
+    assert "\n" not in str(error.value) and len(str(error.value)) <= 200
+    np.testing.assert_array_equal(X, x)
+    np.testing.assert_array_equal(Y, y)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import backends, initializers
-from .backends import Backend, backend_of
+from .backends import Backend, backend_of, numpy as host
 from .contract import Array, Initializer, Layer, Loss, Params
 from .errors import ModelFileError, NNXError, numbers
 from .layers import LAYERS
@@ -67,7 +67,7 @@ def save(
     header["about"] = dict(about or {})
     tensors = {f"params.{name}": backend_of(p).to_numpy(p) for name, p in params.items()}
     tensors |= {f"arrays.{name}": a for name, a in (arrays or {}).items()}
-    tensors = {name: a.copy(order="C") for name, a in tensors.items()}
+    tensors = {name: host.put(a, None, None) for name, a in tensors.items()}  # whole and in C order
     metadata = {"format": "nnx", "nnx": json.dumps(header, allow_nan=False)}
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     try:
@@ -99,15 +99,15 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy", dtyp
         raise ModelFileError(f"{path}: not a model of nnx: {error}") from None
     if type(net).__name__ not in LAYERS:
         raise ModelFileError(f"{path}: expected a layer, found {type(net).__name__}")
-    host = {name.removeprefix("params."): a for name, a in tensors.items() if name.startswith("params.")}
+    found = {name.removeprefix("params."): a for name, a in tensors.items() if name.startswith("params.")}
     arrays = {name.removeprefix("arrays."): a for name, a in tensors.items() if name.startswith("arrays.")}
     wanted = {*net.names, *net.running}
-    if wanted != set(host):
-        raise ModelFileError(f"{path}: parameters do not fit the network: {sorted(wanted ^ set(host))[0]!r}")
-    widest = max((str(a.dtype) for a in host.values()), default="float32")
+    if wanted != set(found):
+        raise ModelFileError(f"{path}: parameters do not fit the network: {sorted(wanted ^ set(found))[0]!r}")
+    widest = max((str(a.dtype) for a in found.values()), default="float32")
     chosen = backends.backend(backend, dtype or widest)
     with chosen.scope():
-        return Model(net, {name: chosen.floats(a) for name, a in host.items()}, loss, arrays, about, chosen)
+        return Model(net, {name: chosen.floats(a) for name, a in found.items()}, loss, arrays, about, chosen)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

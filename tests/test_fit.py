@@ -179,7 +179,7 @@ def test_fit_runs_in_a_thread():
 def test_sample_weights_reach_the_loss():
     x, y = spirals()
     weight = np.where(y == 0, 1.0, 0.0)
-    fit = nnx.fit(nnx.mlp((8,), 2), x, y, sample_weight=weight, loss="softmax_cross_entropy")
+    fit = nnx.fit(nnx.mlp((8,), 2), x, y, sample_weight=weight, loss="softmax_cross_entropy", batch_size=32)
     assert np.all(np.argmax(fit.predict(x), axis=1) == 0)
 
 

@@ -24,7 +24,7 @@ ORDER = [
     "training",
     "files plots",
     "cli",
-    "__init__",
+    "__init__ __main__",
 ]
 RANK = {name: rank for rank, line in enumerate(ORDER) for name in line.split()}
 MATHEMATICS = [f for f in FILES if f.parent.name == "layers"] + [

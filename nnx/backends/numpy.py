@@ -24,7 +24,7 @@ def find_device(text: str) -> Any:
 
 
 def put(x: Any, dtype: Any, device: Any) -> Any:
-    return np.array(x, dtype=dtype)
+    return np.array(x, dtype=dtype, order="C")
 
 
 def get(x: Any) -> Any:

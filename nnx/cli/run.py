@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Scaling:
 
 def new_folder(out: str | None, name: str) -> Path:
     """A folder for a run, made. Raises DataError if it is there already."""
-    path = Path(out or f"runs/{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
+    path = Path(out) if out else _unused(Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
     try:
         path.mkdir(parents=True)
     except FileExistsError:
@@ -49,6 +50,12 @@ def new_folder(out: str | None, name: str) -> Path:
     except OSError as error:
         raise DataError(f"{path}: cannot be made: {error.strerror}") from None
     return path
+
+
+def _unused(path: Path) -> Path:
+    """The path, or the first of path-2, path-3, ... that is not there."""
+    others = (path.with_name(f"{path.name}-{i}") for i in count(2))
+    return next(p for p in chain([path], others) if not p.exists())
 
 
 def write(

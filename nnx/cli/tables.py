@@ -84,10 +84,11 @@ def _built_in(name: str) -> Table:
 
 def _npz(path: Path, *, needs_target: bool) -> Table:
     try:
-        arrays = host.namespace().load(path, allow_pickle=False)
-        x, y = arrays["x"], arrays.get("y")
+        with host.namespace().load(path, allow_pickle=False) as arrays:
+            names = arrays.files
+            x, y = arrays["x"], arrays.get("y")
     except KeyError:
-        raise DataError(f"{path}: expected arrays 'x' and 'y', found {', '.join(arrays.files) or 'none'}") from None
+        raise DataError(f"{path}: expected arrays 'x' and 'y', found {', '.join(names) or 'none'}") from None
     except Exception as error:
         raise DataError(f"{path}: cannot be read as NPZ: {str(error).splitlines()[0]}") from None
     if x.ndim != 2 or x.dtype.kind not in "fiub":

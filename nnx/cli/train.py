@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from .. import __version__
 from ..backends import Backend, backend, numpy as host
-from ..errors import DataError, SettingError, TrainingError, unknown
+from ..errors import DataError, NNXError, SettingError, TrainingError, require, unknown
 from ..layers import activation
 from ..losses import SoftmaxCrossEntropy, SquaredError
 from ..network import mlp
@@ -82,11 +82,14 @@ def train(options: Options, out: str | None, *, json: bool, quiet: bool) -> int:
         result = _fit(options, prepared, outputs, chosen, json=json, quiet=quiet, human=human)
         code = 130 if result.stopped == "interrupted" else 0
     except TrainingError as error:
-        if error.fit is None or error.fit.best_epoch == 0:
+        if error.fit.best_epoch == 0:
             folder.rmdir()
             raise
         result, code = error.fit, 1
         print(f"nnx: {error}", file=sys.stderr)
+    except NNXError:
+        folder.rmdir()
+        raise
     about = {"task": task, "classes": prepared.classes, "features": table.features, "target": table.target}
     config = {"nnx": __version__, "options": {k: v for k, v in asdict(options).items() if v is not None}}
     config["training"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "backend": str(chosen)}
@@ -113,6 +116,8 @@ def _check(options: Options) -> None:
     activation(options.activation)
     OPTIMIZERS[options.optimizer](rate=options.rate)
     mlp(options.hidden, 1, dropout=options.dropout)
+    for name in ("epochs", "batch_size", "patience"):
+        require(getattr(options, name) >= 1, f"{name} must be at least 1, got {getattr(options, name)}")
     if options.early_stopping and not options.validation:
         raise SettingError("--early-stopping needs validation rows: give --validation 0.1")
 
@@ -126,7 +131,7 @@ def prepare(table: Table, task: str, options: Options) -> Prepared:
             order = sorted(range(len(classes)), key=lambda i: int(classes[i]))
             classes, labels = classes[order], xp.argsort(xp.asarray(order))[labels]
         if len(classes) < 2:
-            raise DataError(f"the target {table.target!r} has one class, {classes[0]!r}: nothing to learn")
+            raise DataError(f"the target {table.target!r} has one class, {str(classes[0])!r}: nothing to learn")
     else:
         if y.dtype.kind not in "fiu":
             raise DataError(f"the target {table.target!r} holds text: regression needs numbers")

@@ -1,0 +1,5 @@
+"""`python -m nnx` is the command `nnx`."""
+
+from .cli import main
+
+main()

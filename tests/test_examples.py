@@ -1,0 +1,147 @@
+"""The seed systems reach their figures on every library; the README's code runs."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnx
+
+ROOT = Path(__file__).parent.parent
+SPEC = {"numpy": "numpy", "strict": "array_api_strict", "torch": "torch", "jax_jit": "jax", "cupy": "cupy"}
+SPEC |= {"torch_cuda": "torch:cuda"}
+
+
+def example(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def backend(library):
+    if library.name not in SPEC:
+        pytest.skip("the same library as another")
+    return SPEC[library.name]
+
+
+def tolerance(backend):
+    return 1e-9 if backend == "numpy" else 1e-6
+
+
+def test_gradient_descent_learns_the_same_everywhere(backend):
+    module = example("gradient_descent")
+    expected, got = module.train("numpy", 400), module.train(backend, 400)
+    np.testing.assert_allclose(got, expected, rtol=1e-9)
+    assert got[-1][1] < 0.1 * got[0][1]
+
+
+def test_gradient_descent_is_the_formulas_in_columns():
+    """The seed's own notation: Z = W A + b with samples in columns, dA and dZ overwritten on the way back."""
+    rng = np.random.default_rng(4)
+    net = nnx.Chain(nnx.Dense(5), nnx.Tanh(), nnx.Dense(3), nnx.Sigmoid(), nnx.Dense(2), nnx.Tanh())
+    params = nnx.init(net, 4, seed=2, dtype="float64")
+    X, Y, m, rate = rng.normal(size=(4, 9)), rng.normal(size=(2, 9)), 9, 0.3
+    W, b = [params[f"{i}.W"].T.copy() for i in (0, 2, 4)], [params[f"{i}.b"][:, None].copy() for i in (0, 2, 4)]
+    g = [np.tanh, lambda z: 1 / (1 + np.exp(-z)), np.tanh]
+    slope = [lambda a: 1 - a**2, lambda a: a * (1 - a), lambda a: 1 - a**2]
+    optimizer, loss = nnx.SGD(rate), nnx.SquaredError()
+    state = optimizer.init(params)
+    for _ in range(5):
+        A = [X]
+        for layer in range(3):
+            A.append(g[layer](W[layer] @ A[-1] + b[layer]))
+        cost = np.sum((A[-1] - Y) ** 2) / (2 * m)
+        dA = (A[-1] - Y) / m
+        for layer in (2, 1, 0):
+            dZ = dA * slope[layer](A[layer + 1])
+            dA = W[layer].T @ dZ
+            W[layer] -= rate * dZ @ A[layer].T
+            b[layer] -= rate * dZ.sum(axis=1, keepdims=True)
+        z, values = net.evaluate(params, X.T, train=True)
+        value, saved = loss.evaluate(z, Y.T)
+        assert value == pytest.approx(cost, rel=1e-12)
+        _, grads = net.backprop(params, values, loss.backprop(saved), need_dx=False)
+        params, state = optimizer.update(params, grads, state)
+    for layer, i in enumerate((0, 2, 4)):
+        np.testing.assert_allclose(params[f"{i}.W"].T, W[layer], rtol=1e-11)
+        np.testing.assert_allclose(params[f"{i}.b"], b[layer][:, 0], rtol=1e-11)
+
+
+def test_the_gradient_is_the_central_difference():
+    assert all(example("gradient_descent").gradient_error(seed) < 1e-7 for seed in range(5))
+
+
+def test_xor_mean_squared_error_reaches_its_figures(backend):
+    figures = dict(example("xor_mean_squared_error").train(backend, 3000))
+    expected = {0: 0.5013730688788007, 1000: 0.3483945521429394, 2000: 0.03380704394832919, 3000: 0.022887465702205727}
+    for iteration, figure in expected.items():
+        assert figures[iteration] == pytest.approx(figure, rel=0, abs=tolerance(backend))
+    assert figures[3000] < 0.0274  # the tutorial's last figure, after many more iterations
+
+
+def test_xor_log_loss_reaches_its_figures(backend):
+    costs, outputs = example("xor_log_loss").train(backend)
+    assert costs[-1] == pytest.approx(0.020901834378408524, rel=0, abs=tolerance(backend))
+    np.testing.assert_allclose(outputs, [0.004, 0.975, 0.977, 0.031], atol=1.1e-3)  # figures of three digits
+
+
+def test_xor_log_loss_solves_the_fourteen_seeds_that_can_be_solved():
+    module = example("xor_log_loss")
+    solved = []
+    for seed in range(20):
+        _, outputs = module.train("numpy", seed)
+        solved.append(bool(np.all((outputs > 0.5) == module.y[0])))
+    assert [seed for seed in range(20) if not solved[seed]] == [0, 1, 8, 9, 15, 16]
+
+
+def test_xor_log_loss_draws_its_curve(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    module = example("xor_log_loss")
+    module.draw([1.0, 0.5, 0.1], str(tmp_path / "cost.png"))
+    assert (tmp_path / "cost.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("*.py")), ids=lambda f: f.name)
+def test_an_example_is_short(file):
+    assert len(file.read_text().splitlines()) <= 80
+
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readme_is_short_and_opens_with_the_two_commands():
+    assert len(README.splitlines()) <= 150
+    first = README.split("```")[1].strip().splitlines()
+    assert first == [
+        'python -m pip install ".[all]" && nnx train digits',
+        'python -m pip install ".[all,test]" && python -m pytest',
+    ]
+
+
+def test_the_readmes_code_runs(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) == 2
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    accuracy, stopped = capsys.readouterr().out.split(maxsplit=1)
+    assert float(accuracy) > 0.95 and stopped.strip() in ("epochs", "early stopping")
+    assert names["model"].net == names["net"]
+
+
+def test_the_readmes_commands_exist():
+    pytest.importorskip("click", reason="click is not installed")
+    from nnx.cli import _commands
+
+    group = _commands()
+    block = next(b for b in README.split("```") if "nnx evaluate" in b)
+    for line in block.strip().splitlines():
+        _, command, *rest = line.split()
+        options = {name for p in group.commands[command].params for name in p.opts}
+        assert {word for word in rest if word.startswith("-")} <= options

@@ -1,0 +1,127 @@
+"""Model files: what is saved loads on every library, and a file that is none says so in one line."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import nnx
+from nnx.files import to_data
+
+NET = nnx.Chain(
+    nnx.Dense(4, weight=nnx.HeNormal(), bias=nnx.Constant(0.5)),
+    nnx.BatchNorm(momentum=0.2),
+    nnx.Residual(nnx.Chain(nnx.Tanh(), nnx.Dropout((0.1, 0.2)), nnx.Dense(4))),
+    nnx.Concat(nnx.Dense(2), nnx.Identity()),
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.safetensors"
+
+
+def test_a_model_saved_anywhere_loads_everywhere(library, path):
+    loss = nnx.SoftmaxCrossEntropy(class_weight=(1, 2, 3, 4, 5, 6), label_smoothing=0.1)
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    with library.scope():
+        params = nnx.init(NET, 3, seed=1, backend=library.backend)
+        nnx.save(path, NET, params, loss=loss, arrays={"mean": np.arange(3.0)}, about={"classes": ["a", "b"]})
+    model = nnx.load(path)
+    assert (model.net, model.loss, model.about) == (NET, loss, {"classes": ["a", "b"]})
+    np.testing.assert_array_equal(model.arrays["mean"], [0, 1, 2])
+    there = nnx.load(path, backend=library.backend)
+    np.testing.assert_allclose(library.host(there.predict(x)), model.predict(x), rtol=1e-12)
+
+
+def test_the_float_type_of_the_file_is_kept_unless_another_is_asked_for(path):
+    nnx.save(path, nnx.Dense(2), nnx.init(nnx.Dense(2), 3, dtype="float64"))
+    assert nnx.load(path).params["W"].dtype == np.float64
+    assert nnx.load(path, dtype="float32").params["W"].dtype == np.float32
+
+
+def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
+    nnx.save(path, nnx.Dense(2), nnx.init(nnx.Dense(2), 3))
+    before = path.read_bytes()
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(nnx.ModelFileError, match="cannot be written: No space left on device"):
+        nnx.save(path, nnx.Dense(2), nnx.init(nnx.Dense(2), 3, seed=1))
+    assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
+
+
+def test_a_layer_of_ones_own_is_refused_by_name(path):
+    class Mine(nnx.Dense):
+        pass
+
+    with pytest.raises(nnx.ModelFileError, match="Mine is not one of nnx's own"):
+        nnx.save(path, Mine(2), nnx.init(nnx.Dense(2), 3))
+    assert not path.exists()
+
+
+def write(path, header, tensors=None, form="nnx"):
+    tensors = tensors or {"params.W": np.zeros((3, 2)), "params.b": np.zeros(2)}
+    save_file(
+        tensors, path, metadata={"format": form, "nnx": header if isinstance(header, str) else json.dumps(header)}
+    )
+
+
+DENSE = to_data(nnx.Dense(2))
+FINE = {"version": 1, "net": DENSE, "loss": None, "about": {}}
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ({**FINE, "version": 99}, "version 99 is not known"),
+        ({**FINE, "net": {"kind": "os.system"}}, "unknown kind 'os.system'"),
+        ({**FINE, "net": {"kind": "SquaredError"}}, "expected a layer, found SquaredError"),
+        ({**FINE, "net": {**DENSE, "colour": 1}}, "Dense has no setting 'colour'"),
+        ({**FINE, "net": {**DENSE, "units": -1}}, "units must be at least 1"),
+        ({**FINE, "net": {"kind": "Dense"}}, "missing 1 required positional argument"),
+        ({**FINE, "net": to_data(nnx.Chain(nnx.Dense(2)))}, "parameters do not fit the network"),
+        ({"version": 1}, "not a model of nnx: 'net'"),
+        ("not json", "not a model file"),
+        ("[" * 100_000, "not a model file"),
+    ],
+)
+def test_a_strange_header_is_one_line(path, header, message):
+    write(path, header)
+    with pytest.raises(nnx.ModelFileError, match=message) as error:
+        nnx.load(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a model file"),
+        (b"hello world, this is text", "its header would have"),
+        ((2**62).to_bytes(8, "little") + b"{}", "its header would have"),
+        ((2).to_bytes(8, "little") + b"{}", "but not one of nnx"),
+    ],
+)
+def test_a_file_that_is_no_model_is_one_line(path, content, message):
+    path.write_bytes(content)
+    with pytest.raises(nnx.ModelFileError, match=message) as error:
+        nnx.load(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_one_line(path):
+    with pytest.raises(nnx.ModelFileError, match="cannot be read: No such file"):
+        nnx.load(path)
+
+
+def test_a_truncated_file_is_refused(path):
+    nnx.save(path, nnx.Dense(2), nnx.init(nnx.Dense(2), 3))
+    content = path.read_bytes()
+    for length in range(0, len(content), 7):
+        path.write_bytes(content[:length])
+        with pytest.raises(nnx.ModelFileError):
+            nnx.load(path)

@@ -44,11 +44,7 @@ class Elementwise(Layer):
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
-        if not need_dx:
-            return None, {}
-        dx = self.slope(saved)
-        dx *= dy
-        return dx, {}
+        return (self.slope(saved) * dy if need_dx else None), {}
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,8 @@ class _Run:
         """Epoch after epoch, until they are over or something stops them."""
         best_value: float | None = None
         for epoch in range(1, epochs + 1):
-            figures = self.epoch(epoch, interrupt) | self.validate(metrics)
+            figures = self.epoch(epoch, interrupt)
+            figures = {"loss": figures["loss"], **self.validate(metrics)} | figures  # losses and metrics first
             params = self.snapshot()
             if not self.is_finite(figures, params):
                 raise TrainingError(

@@ -68,7 +68,7 @@ def _live(epochs: int, stream: TextIO) -> Iterator[Callable[[Report], None]]:
             cells = [f"{row[n]:,.0f}" if n == "samples_per_second" else f"{row[n]:.4g}" for n in names]
             table.add_row(f"{row['epoch']:.0f}", *cells)
         left = (monotonic() - started) / report.epoch * (epochs - report.epoch)
-        note = f"epoch {report.epoch}/{epochs}, {left // 60:.0f}:{left % 60:02.0f} left"
+        note = f"  epoch {report.epoch}/{epochs}, {left // 60:.0f}:{left % 60:02.0f} left"
         return Group(table, ProgressBar(total=epochs, completed=report.epoch, width=60), note)
 
     with Live(console=Console(file=stream), refresh_per_second=8) as live:

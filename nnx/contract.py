@@ -143,6 +143,11 @@ class Optimizer(Protocol):
         """Parameters and state after one step; all that is given may be written on. Names without gradient stay."""
         ...
 
+    @property
+    def decays(self) -> bool:
+        """Whether weights are treated otherwise than biases."""
+        ...
+
     def current_rate(self, state: State) -> Array:
         """The rate that the next update will use."""
         ...

@@ -18,6 +18,10 @@ class _Wrapper(Optimizer):
     def init(self, params: Params, *, population: tuple[int, ...] = ()) -> State:
         return self.optimizer.init(params, population=population)
 
+    @property
+    def decays(self) -> bool:
+        return self.optimizer.decays
+
     def current_rate(self, state: State) -> Array:
         return self.optimizer.current_rate(state)
 
@@ -76,6 +80,10 @@ class WeightDecay(_Wrapper):
     def __post_init__(self) -> None:
         for decay in numbers(self.decay):
             require(decay >= 0, f"WeightDecay: decay must not be negative, got {decay}")
+
+    @property
+    def decays(self) -> bool:
+        return True
 
     def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
         for name, g in grads.items():

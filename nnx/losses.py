@@ -26,8 +26,10 @@ def _column(weight: Array | None) -> Array | None:
     return None if weight is None else weight[..., None]
 
 
-def _total(e: Array) -> Array:
-    return namespace(e).sum(e, axis=(-2, -1))
+def _total(e: Array, s: Array | float) -> Array:
+    """sum(e s), without a pass of its own for an s that is one number."""
+    xp = namespace(e)
+    return xp.sum(e, axis=(-2, -1)) * s if isinstance(s, float) else xp.sum(e * s, axis=(-2, -1))
 
 
 def _same_shape(loss: Loss, z: Array, target: Array) -> None:
@@ -48,7 +50,7 @@ class SquaredError(Loss):
     def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
         _same_shape(self, z, target)
         d, s = z - target, _share(_column(weight), z.shape[-2])
-        return _total(d * d * s) * 0.5, (d, s)
+        return 0.5 * _total(d * d, s), (d, s)
 
     def backprop(self, saved: Saved) -> Array:
         d, s = saved
@@ -65,7 +67,7 @@ class AbsoluteError(Loss):
     def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
         _same_shape(self, z, target)
         d, s = z - target, _share(_column(weight), z.shape[-2])
-        return _total(namespace(d).abs(d) * s), (d, s)
+        return _total(namespace(d).abs(d), s), (d, s)
 
     def backprop(self, saved: Saved) -> Array:
         d, s = saved
@@ -92,7 +94,7 @@ class Huber(Loss):
         xp = namespace(z)
         d, s = z - target, _share(_column(weight), z.shape[-2])
         c = xp.minimum(xp.maximum(d, -self.delta), self.delta)
-        return _total(c * (d - 0.5 * c) * s), (c, s)
+        return _total(c * (d - 0.5 * c), s), (c, s)
 
     def backprop(self, saved: Saved) -> Array:
         c, s = saved
@@ -122,7 +124,7 @@ class Quantile(Loss):
             )
         xp, q = namespace(z), constant(self.levels, z)
         d, s = target - z, _share(_column(weight), z.shape[-2])
-        return _total(xp.maximum(q * d, (q - 1.0) * d) * s), (d, q, s)
+        return _total(xp.maximum(q * d, (q - 1.0) * d), s), (d, q, s)
 
     def backprop(self, saved: Saved) -> Array:
         d, q, s = saved
@@ -140,7 +142,7 @@ class Poisson(Loss):
     def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
         _same_shape(self, z, target)
         mean, s = self.predict(z), _share(_column(weight), z.shape[-2])
-        return _total((mean - target * z) * s), (mean, target, s)
+        return _total(mean - target * z, s), (mean, target, s)
 
     def backprop(self, saved: Saved) -> Array:
         mean, target, s = saved
@@ -189,7 +191,7 @@ class BinaryCrossEntropy(Loss):
             w = classes if w is None else classes * w
         a, s = per_member(self.label_smoothing, z, 2), _share(w, z.shape[-2])
         t = t * (1.0 - a) + 0.5 * a
-        return _total((softplus(z) - t * z) * s), (z, t, s)
+        return _total(softplus(z) - t * z, s), (z, t, s)
 
     def backprop(self, saved: Saved) -> Array:
         z, t, s = saved
@@ -239,7 +241,7 @@ class SoftmaxCrossEntropy(Loss):
         total = xp.sum(p, axis=-1, keepdims=True)
         log_p -= xp.log(total)
         p /= total
-        return -_total(t * log_p * s), (p, t, s)
+        return -_total(t * log_p, s), (p, t, s)
 
     def backprop(self, saved: Saved) -> Array:
         p, t, s = saved

@@ -4,11 +4,12 @@ The letters: p a parameter, g its gradient, v and m what the optimizer remembers
 counted from 1. A setting is one number or one for each member of the population.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf, log
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from .backends import along, constant, device, namespace
+from .backends import along, constant, device, elementwise, namespace, sign, sqrt
 from .contract import Array, Optimizer, Params, Schedule, Setting, State
 from .errors import numbers, require
 
@@ -62,10 +63,14 @@ class _Rule(Optimizer):
             if decay is not None and decays(name):
                 p *= 1.0 - along(decay, p)
             slots = [state[slot][name] for slot in self.slots]
-            params[name], *slots = self.formula(p, g, *slots, *(along(s, p) for s in scalars))
+            params[name], *slots = self.formula(p, *slots, g, *(along(s, p) for s in scalars))
             for slot, value in zip(self.slots, slots, strict=True):
                 state[slot][name] = value
         return params, state
+
+    @property
+    def decays(self) -> bool:
+        return any(d != 0 for d in numbers(self.weight_decay))
 
     def current_rate(self, state: State) -> Array:
         if self.schedule is None:
@@ -76,12 +81,13 @@ class _Rule(Optimizer):
     def over(self, steps: int) -> Optimizer:
         return self if self.schedule is None else replace(self, schedule=self.schedule.over(steps))
 
-    def scalars(self, rate: Array, t: Array) -> tuple[Array, ...]:
-        """What the formula needs besides p, g and the slots: computed once an update, not once a parameter."""
+    def scalars(self, rate: Array, t: Array) -> tuple[Setting, ...]:
+        """The numbers that the formula takes after the arrays: computed once an update, not once a parameter."""
         return (rate,)
 
-    def formula(self, p: Array, g: Array, *rest: Any) -> tuple[Array, ...]:
-        """The new p, and the new slots, written on the old ones where arrays can be."""
+    @property
+    def formula(self) -> Callable[..., tuple[Array, ...]]:
+        """New p and slots from p, the slots, g and the scalars, written on the old ones where arrays can be."""
         raise TypeError(f"{type(self).__name__} has no formula")
 
 
@@ -89,6 +95,11 @@ def _product(setting: Setting, rate: Array) -> Array | None:
     if isinstance(setting, (int, float)):
         return setting * rate if setting else None
     return constant(setting, rate) * rate
+
+
+def _rest(beta: Setting) -> Setting:
+    """1 - beta."""
+    return 1.0 - beta if isinstance(beta, (int, float)) else tuple(1.0 - b for b in numbers(beta))
 
 
 def _power(beta: Setting, t: Array) -> Array:
@@ -99,15 +110,27 @@ def _power(beta: Setting, t: Array) -> Array:
     return -xp.expm1(t * xp.log(constant(beta, t)))
 
 
+@elementwise
+def sgd(p: Array, g: Array, rate: Array) -> tuple[Array, ...]:
+    p -= rate * g
+    return (p,)
+
+
 @dataclass(frozen=True)
 class SGD(_Rule):
     """p -= rate g: gradient descent."""
 
     rate: Setting = 1e-2
 
-    def formula(self, p: Array, g: Array, rate: Array) -> tuple[Array, ...]:
-        p -= rate * g
-        return (p,)
+    formula = sgd
+
+
+@elementwise
+def heavy_ball(p: Array, v: Array, g: Array, rate: Array, momentum: Array) -> tuple[Array, ...]:
+    v *= momentum
+    v -= rate * g
+    p += v
+    return p, v
 
 
 @dataclass(frozen=True)
@@ -121,31 +144,38 @@ class Momentum(_Rule):
     rate: Setting = 1e-2
     momentum: Setting = 0.9
 
-    def formula(self, p: Array, g: Array, v: Array, rate: Array) -> tuple[Array, ...]:
-        v *= along(self.momentum, p)
-        v -= rate * g
-        p += v
-        return p, v
+    formula = heavy_ball
+
+    def scalars(self, rate: Array, t: Array) -> tuple[Setting, ...]:
+        return rate, self.momentum
+
+
+@elementwise
+def nesterov(p: Array, v: Array, g: Array, rate: Array, momentum: Array) -> tuple[Array, ...]:
+    step = rate * g
+    v *= momentum
+    v -= step
+    p += momentum * v
+    p -= step
+    return p, v
 
 
 @dataclass(frozen=True)
-class Nesterov(_Rule):
+class Nesterov(Momentum):
     """v = momentum v - rate g;  p += momentum v - rate g.
 
     Source: Nesterov 1983, in the form of Bengio, Boulanger-Lewandowski & Pascanu 2013, eq. 7.
     """
 
-    slots = ("v",)
-    rate: Setting = 1e-2
-    momentum: Setting = 0.9
+    formula = nesterov
 
-    def formula(self, p: Array, g: Array, v: Array, rate: Array) -> tuple[Array, ...]:
-        momentum, step = along(self.momentum, p), rate * g
-        v *= momentum
-        v -= step
-        p += momentum * v
-        p -= step
-        return p, v
+
+@elementwise
+def rmsprop(p: Array, v: Array, g: Array, rate: Array, decay: Array, rest: Array, epsilon: float) -> tuple[Array, ...]:
+    v *= decay
+    v += rest * g * g
+    p -= rate * g / (sqrt(v) + epsilon)
+    return p, v
 
 
 @dataclass(frozen=True)
@@ -159,12 +189,17 @@ class RMSProp(_Rule):
     decay: Setting = 0.99
     epsilon: float = 1e-8
 
-    def formula(self, p: Array, g: Array, v: Array, rate: Array) -> tuple[Array, ...]:
-        decay = along(self.decay, p)
-        v *= decay
-        v += (1.0 - decay) * g * g
-        p -= rate * g / (namespace(v).sqrt(v) + self.epsilon)
-        return p, v
+    formula = rmsprop
+
+    def scalars(self, rate: Array, t: Array) -> tuple[Setting, ...]:
+        return rate, self.decay, _rest(self.decay), self.epsilon
+
+
+@elementwise
+def adagrad(p: Array, v: Array, g: Array, rate: Array, epsilon: float) -> tuple[Array, ...]:
+    v += g * g
+    p -= rate * g / (sqrt(v) + epsilon)
+    return p, v
 
 
 @dataclass(frozen=True)
@@ -178,10 +213,33 @@ class Adagrad(_Rule):
     rate: Setting = 1e-2
     epsilon: float = 1e-8
 
-    def formula(self, p: Array, g: Array, v: Array, rate: Array) -> tuple[Array, ...]:
-        v += g * g
-        p -= rate * g / (namespace(v).sqrt(v) + self.epsilon)
-        return p, v
+    formula = adagrad
+
+    def scalars(self, rate: Array, t: Array) -> tuple[Setting, ...]:
+        return rate, self.epsilon
+
+
+# fmt: off
+@elementwise
+def adam(
+    p: Array,
+    m: Array,
+    v: Array,
+    g: Array,
+    a: Array,
+    beta1: Array,
+    beta2: Array,
+    rest1: Array,
+    rest2: Array,
+    epsilon: float,
+) -> tuple[Array, ...]:
+    m *= beta1
+    m += rest1 * g
+    v *= beta2
+    v += rest2 * g * g
+    p -= a * m / (sqrt(v) + epsilon)
+    return p, m, v
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -199,19 +257,11 @@ class Adam(_Rule):
     beta2: Setting = 0.999
     epsilon: float = 1e-8
 
-    def scalars(self, rate: Array, t: Array) -> tuple[Array, ...]:
-        return (rate * namespace(t).sqrt(_power(self.beta2, t)) / _power(self.beta1, t),)
+    formula = adam
 
-    def formula(self, p: Array, g: Array, m: Array, v: Array, a: Array) -> tuple[Array, ...]:
-        beta1, beta2 = along(self.beta1, p), along(self.beta2, p)
-        m *= beta1
-        m += (1.0 - beta1) * g
-        v *= beta2
-        v += (1.0 - beta2) * g * g
-        step = namespace(v).sqrt(v)
-        step += self.epsilon
-        p -= a * m / step
-        return p, m, v
+    def scalars(self, rate: Array, t: Array) -> tuple[Setting, ...]:
+        a = rate * sqrt(_power(self.beta2, t)) / _power(self.beta1, t)
+        return a, self.beta1, self.beta2, _rest(self.beta1), _rest(self.beta2), self.epsilon
 
 
 @dataclass(frozen=True)
@@ -222,6 +272,16 @@ class AdamW(Adam):
     """
 
     weight_decay: Setting = 1e-2
+
+
+@elementwise
+def lion(
+    p: Array, m: Array, g: Array, rate: Array, beta1: Array, beta2: Array, rest1: Array, rest2: Array
+) -> tuple[Array, ...]:
+    p -= rate * sign(beta1 * m + rest1 * g)
+    m *= beta2
+    m += rest2 * g
+    return p, m
 
 
 @dataclass(frozen=True)
@@ -237,12 +297,10 @@ class Lion(_Rule):
     beta2: Setting = 0.99
     weight_decay: Setting = 0.0
 
-    def formula(self, p: Array, g: Array, m: Array, rate: Array) -> tuple[Array, ...]:
-        beta1, beta2 = along(self.beta1, p), along(self.beta2, p)
-        p -= rate * namespace(p).sign(beta1 * m + (1.0 - beta1) * g)
-        m *= beta2
-        m += (1.0 - beta2) * g
-        return p, m
+    formula = lion
+
+    def scalars(self, rate: Array, t: Array) -> tuple[Setting, ...]:
+        return rate, self.beta1, self.beta2, _rest(self.beta1), _rest(self.beta2)
 
 
 OPTIMIZERS: dict[str, type[_Rule]] = {

@@ -11,7 +11,9 @@ def floor(work):
     """Seconds a step cannot go below with this BLAS and this memory."""
     products = 0.0
     for i, (k, u) in enumerate(zip(work.sizes[:-1], work.sizes[1:], strict=True)):
-        x, W, dz = (np.random.default_rng(0).random(s, dtype=np.float32) for s in ((work.batch, k), (k, u), (work.batch, u)))
+        x, W, dz = (
+            np.random.default_rng(0).random(s, dtype=np.float32) for s in ((work.batch, k), (k, u), (work.batch, u))
+        )
         outs = [np.empty(s, dtype=np.float32) for s in ((work.batch, u), (k, u), (work.batch, k))]
         products += best(lambda: np.matmul(x, W, out=outs[0])) + best(lambda: np.matmul(x.T, dz, out=outs[1]))
         if i > 0:  # the first layer's dx is not needed

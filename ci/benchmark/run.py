@@ -1,6 +1,6 @@
 """Time the rivals on the workloads, interleaved: one process each, one round of all after another.
 
-    ci/bench cpu [--rounds 9] [--only TEXT] [--rivals TEXT,TEXT] [--out FILE]
+ci/bench cpu [--rounds 9] [--only TEXT] [--rivals TEXT,TEXT] [--out FILE]
 """
 
 import argparse
@@ -9,10 +9,8 @@ import multiprocessing
 import os
 import platform
 import statistics
-import sys
 import time
 from pathlib import Path
-
 
 from rivals import RIVALS, WORKLOADS
 
@@ -102,7 +100,9 @@ def table(reports):
             if "error" in r:
                 cells.append("not run")
             else:
-                cells.append(f"{r['median_us']:,.0f}" + (f" ({r['median_us'] / base:.2f})" if base and name != names[0] else ""))
+                cells.append(
+                    f"{r['median_us']:,.0f}" + (f" ({r['median_us'] / base:.2f})" if base and name != names[0] else "")
+                )
         floor = f"{report['floor_us']:,.0f} ({report['floor_us'] / base:.2f})" if base else f"{report['floor_us']:,.0f}"
         lines.append(f"| {workload} | " + " | ".join(cells) + f" | {floor} |")
     return lines

@@ -3,6 +3,7 @@
 from .arrays import along, constant, device, erf, namespace, per_member, same_library
 from .base import DTYPES, Backend
 from .choose import LIBRARIES, backend, backend_of, is_host, probe
+from .fused import elementwise, has_numba, sign, sqrt
 
 __all__ = [
     "DTYPES",
@@ -13,10 +14,14 @@ __all__ = [
     "backend_of",
     "constant",
     "device",
+    "elementwise",
     "erf",
+    "has_numba",
     "is_host",
     "namespace",
     "per_member",
     "probe",
     "same_library",
+    "sign",
+    "sqrt",
 ]

@@ -1,27 +1,38 @@
-"""All parameters behind two flat vectors, so that the optimizer is one pass over each instead of one over many arrays.
+"""All parameters behind one flat vector, so that the optimizer is one pass over it instead of one over many arrays.
 
-The weights, which decay, are one vector and all else the other; each parameter is a view of its vector.
+Where weights decay and biases do not, they are two vectors. Each parameter is a view of its vector.
 """
 
 from math import prod
 
-from ..backends import namespace
+from ..backends import Backend, namespace
 from ..contract import Params
 from ..optimizers import decays
 
+LARGE = 2**20  # elements of all parameters together from which on packing no longer pays
+
+
+def choose_layout(backend: Backend, params: Params, names: tuple[str, ...], *, apart: bool) -> "Flat | Named":
+    """The layout that trains these parameters fastest on the backend."""
+    size = sum(prod(params[name].shape) for name in names)
+    if backend.name == "jax" or size > LARGE:
+        return Named(params, names)
+    return Flat(params, names, apart=apart)
+
 
 class Flat:
-    """Where each parameter lies in its vector."""
+    """Where each parameter lies in its vector. `apart`: the weights, which decay, in a vector of their own."""
 
-    def __init__(self, params: Params, names: tuple[str, ...]) -> None:
+    def __init__(self, params: Params, names: tuple[str, ...], *, apart: bool) -> None:
         self.places: list[tuple[str, str, int, int, tuple[int, ...]]] = []  # name, vector, start, stop, shape
         ends = {"W": 0, "b": 0}
         for name in names:
-            vector, shape = "W" if decays(name) else "b", tuple(params[name].shape)
+            vector, shape = "W" if apart and decays(name) else "b", tuple(params[name].shape)
             start = ends[vector]
             ends[vector] += prod(shape)
             self.places.append((name, vector, start, ends[vector], shape))
         self.vectors = {v: [place[0] for place in self.places if place[1] == v] for v in ends if ends[v]}
+        self.last: tuple[Params, Params] = ({}, {})  # the vectors last asked about, and their views
 
     def pack(self, params: Params) -> Params:
         """The vectors, newly made, of parameters or gradients."""
@@ -32,16 +43,20 @@ class Flat:
         return packed
 
     def views(self, vectors: Params) -> Params:
-        """The parameters by name: views of the vectors where the library has views."""
-        params = {}
-        for name, vector, start, stop, shape in self.places:
-            flat = vectors[vector]
-            params[name] = namespace(flat).reshape(flat[start:stop], shape)
-        return params
+        """The parameters by name: views of the vectors, made once as long as the vectors are the same arrays."""
+        known, params = self.last
+        if not all(known.get(name) is vector for name, vector in vectors.items()):
+            params = {}
+            for name, vector, start, stop, shape in self.places:
+                flat = vectors[vector]
+                params[name] = namespace(flat).reshape(flat[start:stop], shape)
+            self.last = (dict(vectors), params)
+        return dict(params)
 
 
 class Named:
-    """Every parameter an array of its own: for libraries whose compiler makes one pass of them by itself."""
+    """Every parameter an array of its own: for few large ones, where packing the gradients costs more than it saves,
+    and for libraries whose compiler makes one pass of all by itself."""
 
     def __init__(self, params: Params, names: tuple[str, ...]) -> None:
         self.names = names

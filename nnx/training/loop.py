@@ -16,7 +16,7 @@ from ..optimizers import OPTIMIZERS
 from ..random import permutation, seed_words
 from .check import check_labels, choose_backend
 from .data import Data, make_data, numbered, split
-from .flat import Flat, Named
+from .flat import Flat, Named, choose_layout
 from .interrupt import Interrupt
 from .progress import progress
 from .result import Callback, EarlyStopping, Fit, Report
@@ -162,7 +162,7 @@ class _Run:
         self.loss.evaluate(z, target[: z.shape[-2], ...])  # raises ShapeError where they do not fit
         for data in [self.data] + ([held[0]] if held else []):
             check_labels(getattr(data, "target", None), self.loss, z.shape[-1])
-        self.layout = (Named if backend.name == "jax" else Flat)(start, self.net.names)
+        self.layout = choose_layout(backend, start, self.net.names, apart=self.optimizer.decays)
         vectors = self.layout.pack(start)
         self.carry = Carry(
             vectors,

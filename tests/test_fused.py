@@ -1,0 +1,84 @@
+"""Compiled formulas: the same bits as the plain ones, and only where they pay."""
+
+import numpy as np
+import pytest
+
+import nnx
+from nnx import optimizers
+from nnx.backends import elementwise, fused, has_numba, sqrt
+
+FORMULAS = {name: f for name, f in vars(optimizers).items() if isinstance(f, elementwise)}
+RULES = {
+    "sgd": nnx.SGD(0.1),
+    "heavy_ball": nnx.Momentum(0.1),
+    "nesterov": nnx.Nesterov(0.1),
+    "rmsprop": nnx.RMSProp(0.1),
+    "adagrad": nnx.Adagrad(0.1),
+    "adam": nnx.Adam(0.1),
+    "lion": nnx.Lion(0.1),
+}
+
+
+def train(rule, dtype, steps=5, size=5000):
+    rng = np.random.default_rng(0)
+    params = {"0.W": rng.normal(size=(size // 50, 50)).astype(dtype)}
+    state = rule.init(params)
+    for _ in range(steps):
+        grads = {"0.W": rng.normal(size=params["0.W"].shape).astype(dtype)}
+        params, state = rule.update(params, grads, state)
+    return params["0.W"], [state[slot]["0.W"] for slot in rule.slots]
+
+
+def test_every_formula_is_tried():
+    assert set(FORMULAS) == set(RULES)
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", RULES)
+def test_a_compiled_formula_gives_the_same_bits(name, dtype, monkeypatch):
+    monkeypatch.setattr(fused, "choice", "never")
+    plain = train(RULES[name], dtype)
+    monkeypatch.setattr(fused, "choice", "always")
+    fast = train(RULES[name], dtype)
+    assert FORMULAS[name].loop is not None
+    assert fast[0].dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(fast[0], plain[0])
+    for a, b in zip(fast[1], plain[1], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+def test_a_formula_is_compiled_after_enough_work_and_not_before(monkeypatch):
+    @elementwise
+    def halve(p, g):
+        p *= 0.5
+        p += sqrt(g)
+        return (p,)
+
+    monkeypatch.setattr(fused, "choice", "auto")
+    monkeypatch.setattr(fused, "ENOUGH", 50_000)
+    p, g = np.ones(4096), np.ones(4096)
+    halve(p, g)
+    assert halve.loop is None
+    for _ in range(10):
+        halve(p, g)
+    assert halve.loop is not None
+    small = np.ones(3)
+    assert halve(small, np.ones(3))[0] is small
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+def test_members_with_settings_of_their_own_take_the_plain_path(monkeypatch):
+    monkeypatch.setattr(fused, "choice", "always")
+    p, rate = np.ones((2, 3000)), np.asarray([[1.0], [2.0]])
+    optimizers.sgd(p, np.ones((2, 3000)), rate)
+    np.testing.assert_array_equal(p[:, 0], [0.0, -1.0])
+
+
+def test_without_numba_all_is_plain(monkeypatch):
+    monkeypatch.setattr(fused, "choice", "always")
+    monkeypatch.setattr(fused, "_numba", False)
+    p = np.ones(5000)
+    optimizers.sgd(p, np.ones(5000), 0.25)
+    assert p[0] == 0.75

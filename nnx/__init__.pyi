@@ -20,7 +20,6 @@ from .errors import (
     TrainingError as TrainingError,
 )
 from .files import load as load, save as save
-from .gradients import ClipNorm as ClipNorm, ClipValue as ClipValue, WeightDecay as WeightDecay
 from .initializers import (
     Constant as Constant,
     GlorotNormal as GlorotNormal,
@@ -74,10 +73,13 @@ from .optimizers import (
     Adagrad as Adagrad,
     Adam as Adam,
     AdamW as AdamW,
+    ClipNorm as ClipNorm,
+    ClipValue as ClipValue,
     Lion as Lion,
     Momentum as Momentum,
     Nesterov as Nesterov,
     RMSProp as RMSProp,
+    WeightDecay as WeightDecay,
 )
 from .random import key as key
 from .schedules import (

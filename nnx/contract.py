@@ -13,6 +13,7 @@ The letters: n = rows of the batch, i = input features, u = units (output featur
 """
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 Array: TypeAlias = Any  # an array of any library; the standard has no static type for one
@@ -35,17 +36,24 @@ class Key(NamedTuple):
 
     def fold(self, i: int) -> "Key":
         """The key of the i-th part of a container."""
-        part = _PartKey(self.seed, self.step)
-        part.number = (self.path * 0x9E3779B1 + i + 1) & 0xFFFFFFFF
-        return part
+        return PartKey.at(self.seed, self.step, path=(self.path * 0x9E3779B1 + i + 1) & 0xFFFFFFFF)
 
 
-class _PartKey(Key):
-    number: int  # not an element of the tuple: a compiler that takes tuples apart must leave it a constant
+class PartKey(Key):
+    """The key of a part. Its path is no element of the tuple: a compiler of tuples must leave it a constant."""
+
+    _path: int
+
+    @classmethod
+    def at(cls, seed: Array, step: Array, *, path: int) -> "PartKey":
+        """The key with this path."""
+        key = cls(seed, step)
+        key._path = path
+        return key
 
     @property
     def path(self) -> int:
-        return self.number
+        return self._path
 
 
 class Draw(Protocol):
@@ -106,6 +114,11 @@ class Loss(Protocol):
     def labels(self) -> bool:
         """Whether an integer target holds class numbers, and is not to be turned into floats."""
         return False
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        """The smallest and largest value a target may have."""
+        return -inf, inf
 
     def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
         """The loss (...), a mean over the batch weighted by weight (..., n), and what backprop will need."""

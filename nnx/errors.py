@@ -50,6 +50,18 @@ def require(holds: bool, message: str) -> None:
         raise SettingError(message)
 
 
+def settle(settings: Any) -> None:
+    """Turn the NumPy scalars among the settings of a frozen dataclass into plain numbers, and lists into tuples.
+
+    A NumPy scalar would make float32 arrays float64; plain numbers can be compared, hashed and written to files.
+    """
+    for name, value in vars(settings).items():
+        if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+            object.__setattr__(settings, name, value.item())
+        elif isinstance(value, list):
+            object.__setattr__(settings, name, tuple(value))
+
+
 def numbers(setting: Any) -> list[float]:
     """The numbers in a setting: itself, or one for each member of the population."""
     return [float(setting)] if isinstance(setting, (int, float)) else [float(v) for v in setting]

@@ -1,45 +1,65 @@
 """Metrics: how good predictions are, in numbers people read. For all others there is scikit-learn.
 
-Each takes the network's output z (..., n, k) and the target, and gives one number for each member of the population.
+Each takes the prediction y (..., n, k) in the target's own terms, such as probabilities, and the target, and gives one
+number for each member of the population.
 """
 
 from collections.abc import Callable
 
 from .backends import namespace
 from .contract import Array
+from .errors import ShapeError
+from .losses import holds_labels
 
 
-def accuracy(z: Array, target: Array) -> Array:
-    """The share of rows whose largest output is the label (one output: whether z > 0 is the label).
+def accuracy(y: Array, target: Array) -> Array:
+    """The share of rows whose most probable class is the label (one output: whether y > 1/2 is the label).
 
-    Shapes: z (..., n, k), target (..., n) integers or (..., n, k) one-hot.
+    Shapes: y (..., n, k), target (..., n) labels or (..., n, k) one-hot.
     """
-    xp = namespace(z)
-    if z.shape[-1] == 1:
-        guess, label = z > 0.0, target if target.shape[-2:] == z.shape[-2:] else target[..., None]
-        return xp.mean(xp.astype(guess == (label > 0.5), z.dtype), axis=(-2, -1))
-    guess = xp.argmax(z, axis=-1)
-    label = target if xp.isdtype(target.dtype, "integral") else xp.argmax(target, axis=-1)
-    return xp.mean(xp.astype(guess == label, z.dtype), axis=-1)
+    xp = namespace(y)
+    if y.shape[-1] == 1:
+        label = target if target.shape[-2:] == y.shape[-2:] else target[..., None]
+        return xp.mean(xp.astype((y > 0.5) == (xp.astype(label, y.dtype) > 0.5), y.dtype), axis=(-2, -1))
+    guess = xp.argmax(y, axis=-1)
+    labels = holds_labels(target, y)
+    _same(target.shape[-1:] if labels else target.shape[-2:], y.shape[-2:-1] if labels else y.shape[-2:])
+    label = xp.astype(target, guess.dtype) if labels else xp.argmax(xp.astype(target, y.dtype), axis=-1)
+    return xp.mean(xp.astype(guess == label, y.dtype), axis=-1)
 
 
-def r2(z: Array, target: Array) -> Array:
-    """1 - sum((t - z)^2) / sum((t - mean(t))^2), averaged over the outputs. Shapes: z, target (..., n, k)."""
-    xp = namespace(z)
-    rest = xp.sum((target - z) ** 2, axis=-2)
+def r2(y: Array, target: Array) -> Array:
+    """1 - sum((t - y)^2) / sum((t - mean(t))^2), averaged over the outputs. Shapes: y, target (..., n, k).
+
+    For a constant target it is 1 if y is exact, else 0, as in scikit-learn.
+    """
+    _same(target.shape[-2:], y.shape[-2:])
+    xp = namespace(y)
+    target = xp.astype(target, y.dtype)
+    rest = xp.sum((target - y) ** 2, axis=-2)
     spread = xp.sum((target - xp.mean(target, axis=-2, keepdims=True)) ** 2, axis=-2)
-    return xp.mean(1.0 - rest / xp.maximum(spread, 1e-30), axis=-1)
+    constant = spread == 0.0
+    share = rest / xp.where(constant, xp.ones_like(spread), spread)
+    return xp.mean(xp.where(constant, xp.astype(rest == 0.0, y.dtype), 1.0 - share), axis=-1)
 
 
-def mean_absolute_error(z: Array, target: Array) -> Array:
-    """mean |t - z|. Shapes: z, target (..., n, k)."""
-    xp = namespace(z)
-    return xp.mean(xp.abs(target - z), axis=(-2, -1))
+def mean_absolute_error(y: Array, target: Array) -> Array:
+    """mean |t - y|. Shapes: y, target (..., n, k)."""
+    _same(target.shape[-2:], y.shape[-2:])
+    xp = namespace(y)
+    return xp.mean(xp.abs(xp.astype(target, y.dtype) - y), axis=(-2, -1))
 
 
-def mean_squared_error(z: Array, target: Array) -> Array:
-    """mean (t - z)^2. Shapes: z, target (..., n, k)."""
-    return namespace(z).mean((target - z) ** 2, axis=(-2, -1))
+def mean_squared_error(y: Array, target: Array) -> Array:
+    """mean (t - y)^2. Shapes: y, target (..., n, k)."""
+    _same(target.shape[-2:], y.shape[-2:])
+    xp = namespace(y)
+    return xp.mean((xp.astype(target, y.dtype) - y) ** 2, axis=(-2, -1))
+
+
+def _same(target: tuple[int, ...], y: tuple[int, ...]) -> None:
+    if target != y:
+        raise ShapeError(f"metric: target has shape {target}, the prediction {y}")
 
 
 METRICS: dict[str, Callable[[Array, Array], Array]] = {

@@ -1,18 +1,19 @@
 """A network's beginning and its use: initial parameters on a backend, the usual chain of layers, prediction."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from . import backends
 from .backends import Backend, backend_of
 from .contract import Array, Layer, Params
 from .errors import SettingError, ShapeError, require
-from .layers import Chain, Dense, Dropout, activation
+from .layers import Chain, Dense, Dropout, activation as named_activation
 from .random import HostDraw
 
 
 def init(
     net: Layer,
-    features: int | Array,
+    features: Any,
     *,
     seed: int | Sequence[int] = 0,
     backend: str | Backend | None = None,
@@ -26,14 +27,14 @@ def init(
 
     Raises: ShapeError, SettingError, BackendError.
     """
-    if isinstance(features, int):
+    if hasattr(features, "__index__") and not getattr(features, "ndim", 0):
         require(features >= 1, f"init: features must be at least 1, got {features}")
-        chosen = backends.backend(backend or "numpy", dtype or "float32")
-        width = features
+        chosen = backends.backend(backend or "numpy", dtype)
+        width = int(features)
     else:
-        if features.ndim < 2:
-            raise ShapeError(f"init: x has shape {features.shape}, expected (rows, features)")
-        chosen = backend_of(features, dtype) if backend is None else backends.backend(backend, dtype or "float32")
+        if getattr(features, "ndim", 0) < 2:
+            raise ShapeError("init: expected a number of features, or an array x (rows, features)")
+        chosen = backend_of(features, dtype) if backend is None else backends.backend(backend, dtype)
         width = features.shape[-1]
     seeds = check_seed(seed)
     params, _ = net.init(width, HostDraw(seeds))
@@ -41,28 +42,33 @@ def init(
         return {name: chosen.floats(p) for name, p in params.items()}
 
 
-def check_seed(seed: int | Sequence[int]) -> int | tuple[int, ...]:
+def check_seed(seed: Any) -> int | tuple[int, ...]:
     """The seed, or seeds, as given, if they are integers from 0 to 2**64 - 1."""
-    if not isinstance(seed, Sequence):
+    if not hasattr(seed, "__len__") or isinstance(seed, str):
         return _check_one(seed)
+    require(len(seed) > 0, "seed must be an integer from 0 to 2**64 - 1, or several, got none")
     return tuple(_check_one(s) for s in seed)
 
 
-def _check_one(seed: int) -> int:
+def _check_one(seed: Any) -> int:
     if not hasattr(seed, "__index__") or not 0 <= seed < 2**64:
         raise SettingError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
     return int(seed)
 
 
-def mlp(hidden: Sequence[int], outputs: int, *, activation_name: str = "relu", dropout: float = 0.0) -> Chain:
+def mlp(hidden: Sequence[int], outputs: int, *, activation: str | Layer = "relu", dropout: float = 0.0) -> Chain:
     """The usual network: Dense and an activation (and Dropout) for each hidden width, then Dense(outputs).
 
-    >>> mlp((8,), 1, activation_name="tanh").names
+    activation: a layer, or a name such as "relu", "tanh", "gelu", "silu".
+
+    >>> mlp((8,), 1, activation="tanh").names
     ('0.W', '0.b', '2.W', '2.b')
     """
+    if not hasattr(hidden, "__iter__"):
+        raise SettingError(f"mlp: hidden must be widths such as (128, 64), got {hidden!r}")
     layers: list[Layer] = []
     for width in hidden:
-        layers += [Dense(width), activation(activation_name)]
+        layers += [Dense(width), named_activation(activation) if isinstance(activation, str) else activation]
         if dropout:
             layers.append(Dropout(dropout))
     return Chain(*layers, Dense(outputs))
@@ -73,9 +79,10 @@ def predict(net: Layer, params: Mapping[str, Array], x: Array, *, batch_size: in
 
     Shapes: x (rows, features) of the library and device of params; the output (..., rows, outputs).
     """
+    require(batch_size >= 1, f"predict: batch_size must be at least 1, got {batch_size}")
     some = next(iter(params.values()), x)
-    backends.same_library(params=some, x=x)
     xp = backends.namespace(x)
+    backends.same_library(params=some, x=x)
     if x.ndim < 2:
         raise ShapeError(f"predict: x has shape {x.shape}, expected (rows, features)")
     x = xp.astype(x, some.dtype, copy=False)

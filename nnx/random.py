@@ -81,10 +81,10 @@ def key(seed: int | Sequence[int], step: int = 0, *, backend: str | Backend = "n
 def seed_words(seed: int | Sequence[int], backend: str | Backend = "numpy") -> Array:
     """One int32 word of the host's generator for each seed, () or (K,), on the backend."""
     xp = host.namespace()
-    seeds = (seed,) if isinstance(seed, int) else tuple(seed)
+    seeds = (int(seed),) if hasattr(seed, "__index__") else tuple(int(s) for s in seed)
     drawn = xp.concat([words(s, "key", 1) for s in seeds]).astype(xp.uint32).view(xp.int32)
     chosen = backends.backend(backend)
-    return chosen.asarray(drawn[0] if isinstance(seed, int) else drawn, chosen.xp.int32)
+    return chosen.asarray(drawn[0] if hasattr(seed, "__index__") else drawn, chosen.xp.int32)
 
 
 def bits(key: Key, n: int) -> Array:

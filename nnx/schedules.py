@@ -16,7 +16,7 @@ S = TypeVar("S", bound="Cosine | OneCycle | PeriodicCosine")
 
 def _steps(schedule: "Cosine | OneCycle | PeriodicCosine") -> int:
     if schedule.steps is None:
-        raise SettingError(f"{type(schedule).__name__}: steps is not known; pass steps=, or train with nnx.fit")
+        raise SettingError(f"{type(schedule).__name__}: steps is not known; pass steps= (nnx.fit knows it for arrays)")
     return schedule.steps
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import nnx
-from nnx import optimizers
 from nnx.backends import elementwise, fused, has_numba, sqrt
+from nnx.optimizers import rules as optimizers
 
 FORMULAS = {name: f for name, f in vars(optimizers).items() if isinstance(f, elementwise)}
 RULES = {

@@ -1,6 +1,6 @@
 """The only place that names an array library: choosing one, moving arrays, and what the standard leaves out."""
 
-from .arrays import along, constant, device, erf, namespace, per_member, same_library
+from .arrays import along, constant, device, erf, is_array, namespace, per_member, same_library
 from .base import DTYPES, Backend
 from .choose import LIBRARIES, backend, backend_of, is_host, probe
 from .fused import elementwise, has_numba, sign, sqrt
@@ -17,6 +17,7 @@ __all__ = [
     "elementwise",
     "erf",
     "has_numba",
+    "is_array",
     "is_host",
     "namespace",
     "per_member",

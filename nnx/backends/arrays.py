@@ -24,6 +24,10 @@ def _find_namespace(x: Array) -> Any:
         return numpy  # NumPy >= 2.1 is itself an array API namespace
     import array_api_compat
 
+    if library_name(x) == "jax":
+        from .jax import register
+
+        register()
     try:
         return array_api_compat.array_namespace(x)
     except TypeError:
@@ -34,6 +38,11 @@ def library_name(x: Any) -> str:
     """The name of the library whose array x is, looking only at its type."""
     root = type(x).__module__.partition(".")[0]
     return {"jaxlib": "jax", "builtins": ""}.get(root, root)
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is an array of a library that nnx can compute with; a list or a data frame is none."""
+    return library_name(x) in ("numpy", "cupy", "torch", "jax") or hasattr(x, "__array_namespace__")
 
 
 def same_library(**arrays: Array) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from ..contract import Array
 from ..errors import BackendError
+from .arrays import is_array, library_name
 
 DTYPES = ("float32", "float64")
 
@@ -79,16 +80,25 @@ class Backend:
 
     def floats(self, x: Any) -> Array:
         """An own copy of x in the backend's float type, on its device."""
-        return self.library.put(x, getattr(self.xp, self.dtype), self.device)
+        return self.library.put(self._near(x), getattr(self.xp, self.dtype), self.device)
 
     def asarray(self, x: Any, dtype: Any = None) -> Array:
         """An own copy of x on the backend's device, its type kept unless one is given."""
-        return self.library.put(x, dtype, self.device)
+        return self.library.put(self._near(x), dtype, self.device)
+
+    def _near(self, x: Any) -> Any:
+        """x itself, or on the host if it is an array of a third library."""
+        name = library_name(x)
+        if name in ("", "numpy", self.name) or not is_array(x):
+            return x
+        from .choose import backend_of
+
+        return backend_of(x, "float32").to_numpy(x)
 
     def integers(self, x: Any) -> Array:
         """An own copy of x in the library's default integer type: labels and row numbers."""
         kinds = self.xp.__array_namespace_info__().default_dtypes(device=self.device)
-        return self.library.put(x, kinds["integral"], self.device)
+        return self.library.put(self._near(x), kinds["integral"], self.device)
 
     def split(self, numbers: Any, size: int) -> list[Array]:
         """Host integers in pieces of `size` on the device: the rows of each batch of an epoch."""

@@ -1,6 +1,8 @@
 """Choosing a backend: by name, by the arrays given, or "auto"; and probing whether one can really compute."""
 
 import importlib
+from dataclasses import replace
+from functools import cache
 from typing import Any, cast
 
 from ..contract import Array
@@ -13,23 +15,30 @@ LIBRARIES = ("numpy", "cupy", "torch", "jax")
 GPUS = ("cupy", "torch:cuda", "jax:gpu")  # the order in which "auto" looks
 
 
-def backend(name: str | Backend = "numpy", dtype: str = "float32") -> Backend:
+def backend(name: str | Backend = "numpy", dtype: str | None = None) -> Backend:
     """The backend of this name: "numpy", "cupy", "cupy:1", "torch", "torch:cuda", "jax", or "auto".
 
     "auto" is a working GPU if there is one, else numpy; `why` says what was found. A name that cannot run here is an
     error that says why: there is no silent fallback.
 
+    dtype: "float32" (the default) or "float64"; given with a Backend, that one in this type.
+
     Raises: BackendError.
     """
     if isinstance(name, Backend):
-        return name
+        return name if dtype is None else replace(name, dtype=dtype)
+    return _backend(name, dtype or "float32")
+
+
+@cache
+def _backend(name: str, dtype: str) -> Backend:
     if name == "auto":
         return _auto(dtype)
     library_word, _, device_text = name.partition(":")
     library = _library(library_word)
     xp = library.namespace()
     chosen = Backend(library, xp, library.find_device(device_text), dtype)
-    if chosen.name == "cupy":
+    if chosen.name == "cupy" or "cuda" in device_text:
         probe(chosen)
     return chosen
 

@@ -2,12 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from typing import Any
 
+from ..contract import PartKey
 from ..errors import BackendError
 from .base import missing, pieces
 
 name = "jax"
+
+
+@cache
+def register() -> None:
+    """Tell JAX that the path of a layer's random key is no array: keys can be arguments of compiled functions."""
+    from jax import tree_util
+
+    def apart(key: PartKey) -> tuple[tuple[Any, Any], int]:
+        return (key.seed, key.step), key.path
+
+    tree_util.register_pytree_node(PartKey, apart, lambda path, parts: PartKey.at(*parts, path=path))
 
 
 def namespace() -> Any:

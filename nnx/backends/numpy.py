@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ def find_device(text: str) -> Any:
 
 
 def put(x: Any, dtype: Any, device: Any) -> Any:
-    return np.array(x, dtype=dtype, order="C")
+    x = np.array(x, dtype=dtype, order="C")
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
 def get(x: Any) -> Any:
@@ -36,7 +37,7 @@ def split(numbers: Any, size: int, device: Any) -> list[Any]:
 
 
 def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:
-    return nullcontext()
+    return np.errstate(all="ignore")  # what is not finite is found and named by the loop, not by a warning
 
 
 def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:
@@ -66,6 +67,11 @@ def _memory() -> int:
 def is_memmap(x: Any) -> bool:
     """True for an array whose rows are read from a file when they are asked for."""
     return isinstance(x, np.memmap)
+
+
+def is_masked(x: Any) -> bool:
+    """True for an array some of whose values are declared missing."""
+    return isinstance(x, np.ma.MaskedArray)
 
 
 def philox(key: tuple[int, int], n: int, counter: int = 0) -> Any:

@@ -33,6 +33,8 @@ def find_device(text: str) -> Any:
         raise BackendError(
             f"backend 'torch:cuda': no usable CUDA device (CUDA of this build: {build}); use 'torch:cpu'"
         )
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise BackendError(f"backend 'torch': no device {text!r}; this machine has {torch.cuda.device_count()}")
     return device
 
 

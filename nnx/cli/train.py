@@ -178,7 +178,7 @@ def _fit(
     with progress(options.epochs, not quiet, human) as show:
         callbacks: Sequence[Any] = [as_json, show]
         return fit(
-            mlp(options.hidden, outputs, activation_name=options.activation, dropout=options.dropout),
+            mlp(options.hidden, outputs, activation=options.activation, dropout=options.dropout),
             *prepared.parts["train"],
             loss=SoftmaxCrossEntropy() if classes else SquaredError(),
             optimizer=OPTIMIZERS[options.optimizer](rate=options.rate),

@@ -6,14 +6,16 @@ from math import pi, sqrt
 
 from ..backends import erf, namespace
 from ..contract import Array, Key, Layer, Params, Saved
-from ..errors import require
+from ..errors import require, settle
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), as (1 + tanh(x / 2)) / 2, which never overflows."""
-    y = namespace(x).tanh(0.5 * x)
-    y *= 0.5
-    y += 0.5
+    """1 / (1 + exp(-x)): e / (1 + e) where x < 0, 1 / (1 + e) elsewhere, e = exp(-|x|), which never overflows."""
+    xp = namespace(x)
+    e = xp.exp(-xp.abs(x))
+    y = xp.where(x < 0.0, e, xp.ones_like(x))
+    e += 1.0
+    y /= e
     return y
 
 
@@ -108,6 +110,7 @@ class LeakyReLU(Elementwise):
     negative: float = 0.01
 
     def __post_init__(self) -> None:
+        settle(self)
         require(self.negative >= 0, f"LeakyReLU: negative must not be below 0, got {self.negative}")
 
     def value(self, x: Array) -> tuple[Array, Saved]:
@@ -131,6 +134,7 @@ class ELU(Elementwise):
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
+        settle(self)
         require(self.alpha > 0, f"ELU: alpha must be positive, got {self.alpha}")
 
     def value(self, x: Array) -> tuple[Array, Saved]:

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 from ..backends import namespace, same_library
 from ..contract import Array, Draw, Initializer, Key, Layer, Params, Saved
-from ..errors import ShapeError, require
+from ..errors import ShapeError, require, settle
 from ..initializers import GlorotUniform, Zeros
 
 GLOROT, ZEROS = GlorotUniform(), Zeros()
@@ -28,6 +28,7 @@ class Dense(Layer):
     bias: Initializer = ZEROS
 
     def __post_init__(self) -> None:
+        settle(self)
         require(self.units >= 1, f"Dense: units must be at least 1, got {self.units}")
 
     @property

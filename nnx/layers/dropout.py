@@ -2,9 +2,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from ..backends import namespace, per_member
+from ..backends import namespace, per_member, same_library
 from ..contract import Array, Key, Layer, Params, Saved, Setting
-from ..errors import SettingError, numbers, require
+from ..errors import SettingError, numbers, require, settle
 from ..random import bits
 
 
@@ -22,6 +22,7 @@ class Dropout(Layer):
     rate: Setting = 0.5
 
     def __post_init__(self) -> None:
+        settle(self)
         for rate in numbers(self.rate):
             require(0 <= rate < 1, f"Dropout: rate must be at least 0 and below 1, got {rate}")
 
@@ -34,6 +35,8 @@ class Dropout(Layer):
             raise SettingError("Dropout: training needs a key; pass key=nnx.key(seed, step)")
         xp = namespace(x)
         rate = per_member(self.rate, x, 2)
+        if type(x) is not type(key.seed):
+            same_library(x=x, key=key.seed)
         shape = key.seed.shape + x.shape[-2:]
         n = prod(x.shape[-2:])
         word = bits(key, (n + 1) // 2)

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 from ..backends import namespace
 from ..contract import Array, Draw, Key, Layer, Params, Saved
-from ..errors import require
+from ..errors import require, settle
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class LayerNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
+        settle(self)
         require(self.epsilon > 0, f"LayerNorm: epsilon must be positive, got {self.epsilon}")
 
     @property
@@ -50,7 +51,8 @@ class BatchNorm(Layer):
     """y = h gain + shift, h = (x - mean) / sqrt(variance + epsilon), both taken over the rows of the batch in training.
 
     `update` moves the running mean and variance, which are used otherwise: mean += momentum (batch mean - mean).
-    The running variance takes the unbiased estimate n / (n - 1) of the batch's, as in the paper and PyTorch.
+    The running variance takes the unbiased estimate n / (n - 1) of the batch's, as in the paper and PyTorch; a batch of
+    one row leaves both as they are.
 
     Shapes: x, y, h (..., n, i), gain, shift, mean, variance (..., i).
     Source: Ioffe & Szegedy 2015, algorithms 1 and 2.
@@ -60,6 +62,7 @@ class BatchNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
+        settle(self)
         require(self.epsilon > 0, f"BatchNorm: epsilon must be positive, got {self.epsilon}")
         require(0 <= self.momentum <= 1, f"BatchNorm: momentum must be between 0 and 1, got {self.momentum}")
 
@@ -89,7 +92,9 @@ class BatchNorm(Layer):
         inverse = 1 / xp.sqrt(variance + self.epsilon)
         h *= inverse
         n = x.shape[-2]
-        return _scale(params, h), (h, inverse, (mean[..., 0, :], variance[..., 0, :] * (n / max(n - 1, 1))))
+        if n < 2:  # one row has no variance to learn from
+            return _scale(params, h), (h, inverse, ())
+        return _scale(params, h), (h, inverse, (mean[..., 0, :], variance[..., 0, :] * (n / (n - 1))))
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
@@ -103,7 +108,7 @@ class BatchNorm(Layer):
         return _centre(params, h, inverse, dy, axis=-2), grads
 
     def update(self, params: Params, saved: Saved) -> Params:
-        if saved[2] is not None:
+        if saved[2]:
             for name, batch in zip(self.running, saved[2], strict=True):
                 average = params[name]
                 average *= 1 - self.momentum

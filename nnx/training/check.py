@@ -1,11 +1,10 @@
 """What data must be before a network is trained on it: each fault is one line that says where it is."""
 
 from collections.abc import Iterable, Iterator
-from math import isfinite
 from typing import Any
 
-from ..backends import Backend, backend_of, is_host, namespace, same_library
-from ..backends.numpy import get as host_array, is_memmap
+from ..backends import Backend, backend_of, is_array, is_host, namespace, same_library
+from ..backends.numpy import get as host_array, is_masked, is_memmap
 from ..contract import Array, Loss
 from ..errors import DataError
 
@@ -14,87 +13,115 @@ def choose_backend(x: Any, y: Any, weight: Any, backend: Backend | None, dtype: 
     """The backend given, or that of the arrays, which must then all be of one library."""
     if backend is not None:
         return backend
-    if y is None:
-        return backend_of([0.0], dtype)
-    arrays = {"x": x, "y": y, "sample_weight": weight}
-    same_library(**{name: a for name, a in arrays.items() if a is not None and not isinstance(a, (list, tuple))})
-    return backend_of(x, dtype)
+    if y is None:  # batches: the first one tells
+        batches_can_begin_anew(x)
+        first = next(iter(x() if callable(x) else x), None)
+        x, *others = first if isinstance(first, (tuple, list)) and len(first) in (2, 3) else ([0.0], [0.0])
+        y, weight = (*others, None)[:2]
+    given = {name: a for name, a in {"x": x, "y": y, "sample_weight": weight}.items() if is_array(a)}
+    same_library(**given)
+    return backend_of(x if is_array(x) else [0.0], dtype)
 
 
-def iter_once(x: Any) -> bool:
-    """True for an iterator or generator, which cannot be begun anew."""
+def batches_can_begin_anew(x: Any) -> None:
+    """Raise DataError unless x gives its batches again each time it is asked."""
     if not isinstance(x, Iterable) and not callable(x):
         raise DataError(f"without y, expected an iterable of batches (x, y), got {type(x).__name__}")
-    return isinstance(x, Iterator)
+    if isinstance(x, Iterator):
+        raise DataError("an iterator can be read only once: give a list, or a function that returns a new iterator")
 
 
-def host_or_own(x: Any) -> Any:
-    """Lists become host arrays; arrays stay. Raises DataError unless there are rows of numbers."""
-    x = host_array(x) if is_host(x) and not is_memmap(x) else x
-    if x.ndim != 2:
-        raise DataError(f"x: expected two axes (rows, features), got shape {tuple(x.shape)}")
-    if 0 in x.shape:
-        raise DataError(f"x is empty: shape {tuple(x.shape)}")
-    return _numbers("x", x)
-
-
-def _numbers(name: str, x: Any) -> Any:
-    """x, unless it is a host array of something else than real numbers."""
-    if is_host(x) and x.dtype.kind not in "fiub":
+def as_array(name: str, x: Any) -> Any:
+    """Arrays stay, lists and data frames become host arrays. Raises DataError unless it holds real numbers."""
+    if is_masked(x):
+        raise DataError(f"{name}: masked arrays are not supported; fill the gaps first")
+    if is_memmap(x):
+        return x
+    if is_host(x) or not is_array(x):
+        try:
+            x = host_array(x)
+        except ValueError:
+            raise DataError(f"{name}: the rows have different lengths") from None
+        if x.dtype.kind not in "fiub":
+            raise DataError(f"{name}: expected real numbers, got an array of {x.dtype}")
+        return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+    if not namespace(x).isdtype(x.dtype, ("bool", "integral", "real floating")):
         raise DataError(f"{name}: expected real numbers, got an array of {x.dtype}")
     return x
 
 
-def make_target(y: Any, loss: Loss) -> Any:
-    """The target as an array with two axes, or one of labels."""
-    y = _numbers("y", host_array(y) if is_host(y) else y)
+def as_rows(x: Any) -> Any:
+    """x as an array with two axes and at least one row."""
+    x = as_array("x", x)
+    if x.ndim != 2:
+        raise DataError(f"x: expected two axes (rows, features), got shape {tuple(x.shape)}")
+    if 0 in x.shape:
+        raise DataError(f"x is empty: shape {tuple(x.shape)}")
+    return x
+
+
+def as_target(y: Any, loss: Loss) -> Any:
+    """The target as an array with two axes, or one axis of labels."""
+    y = as_array("y", y)
+    integer = namespace(y).isdtype(y.dtype, ("bool", "integral"))
+    if loss.labels and integer and y.ndim == 2 and y.shape[1] == 1:
+        return y[:, 0]
     if y.ndim == 1 and not loss_labels(y, loss):
         if loss.labels:
             raise DataError(f"y: {type(loss).__name__} expects integer labels or one row per sample, got {y.dtype}")
-        y = y[:, None]
+        return y[:, None]
     return y
 
 
 def loss_labels(y: Any, loss: Loss) -> bool:
-    """Whether y holds class numbers."""
-    kind = str(y.dtype)
-    return loss.labels and ("int" in kind or "bool" in kind)
+    """Whether y holds the number of a class for each row."""
+    return loss.labels and y.ndim == 1 and bool(namespace(y).isdtype(y.dtype, ("bool", "integral")))
 
 
 def check_lengths(x: Any, y: Any, weight: Any) -> None:
     """Raise DataError if x, y and the weights have different numbers of rows."""
     if y.ndim == 0 or y.shape[0] != x.shape[0]:
         raise DataError(f"y has {y.shape[0] if y.ndim else 0} rows, x has {x.shape[0]}")
-    if weight is not None and len(weight) != x.shape[0]:
-        raise DataError(f"sample_weight has {len(weight)} rows, x has {x.shape[0]}")
+    if weight is not None and (weight.ndim != 1 or weight.shape[0] != x.shape[0]):
+        raise DataError(f"sample_weight must have shape ({x.shape[0]},), got {tuple(weight.shape)}")
 
 
-def check_finite(name: str, x: Array, backend: Backend) -> None:
+def check_finite(name: str, x: Array, offset: int = 0) -> None:
     """Raise DataError naming the first element that is not finite. One number is read from the device."""
-    xp = backend.xp
-    if isfinite(float(xp.sum(x * 0.0))):
+    xp = namespace(x)
+    if not xp.isdtype(x.dtype, "real floating") or bool(xp.all(xp.isfinite(x))):
         return
-    bad = backend.to_numpy(~xp.isfinite(x))
+    bad = backend_of(x, "float32").to_numpy(~xp.isfinite(x))
     place = [int(i[0]) for i in bad.nonzero()]
-    where = f"row {place[0]}" + (f", column {place[1]}" if len(place) > 1 else "")
+    where = f"row {place[0] + offset}" + (f", column {place[1]}" if len(place) > 1 else "")
     raise DataError(f"{name} has {int(bad.sum())} values that are not finite, the first in {where}")
 
 
-def check_weight(weight: Array, backend: Backend) -> None:
-    """Raise DataError if a weight is negative or not finite."""
-    check_finite("sample_weight", weight, backend)
-    lowest = float(backend.xp.min(weight))
-    if lowest < 0:
-        raise DataError(f"sample_weight must not be negative, got {lowest}")
-
-
-def check_labels(target: Array | None, loss: Loss, outputs: int) -> None:
-    """Raise DataError if a label is not in [0, outputs)."""
-    if target is None or not loss_labels(target, loss):
+def check_target(y: Array, loss: Loss, outputs: int) -> None:
+    """Raise DataError if the target has values that the loss has no meaning for."""
+    xp = namespace(y)
+    if loss_labels(y, loss):
+        y = xp.astype(y, xp.int32)
+        first, last = int(xp.min(y)), int(xp.max(y))
+        if first < 0 or last >= outputs:
+            bad = first if first < 0 else last
+            raise DataError(f"y: labels must lie in 0 to {outputs - 1} for {outputs} outputs, got {bad}")
         return
-    xp = namespace(target)
-    low, high = int(xp.min(target)), int(xp.max(target))
-    if low < 0 or high >= outputs:
-        raise DataError(
-            f"y: labels must lie in 0 to {outputs - 1} for {outputs} outputs, got {low if low < 0 else high}"
-        )
+    check_finite("y", y)
+    (lowest, highest), values = loss.domain, xp.astype(y, xp.float32)
+    low, high = float(xp.min(values)), float(xp.max(values))
+    if low < lowest or high > highest:
+        outside = low if low < lowest else high
+        raise DataError(f"y: {type(loss).__name__} expects values from {lowest:g} to {highest:g}, got {outside:g}")
+    if loss.labels and float(xp.max(xp.abs(xp.sum(values, axis=-1) - 1.0))) > 1e-3:
+        raise DataError(f"y: the probabilities of a row must add up to 1 for {type(loss).__name__}")
+
+
+def check_weight(weight: Array | None) -> None:
+    """Raise DataError if a weight is negative or not finite, or all are 0."""
+    if weight is None:
+        return
+    check_finite("sample_weight", weight)
+    xp = namespace(weight)
+    if float(xp.min(weight)) < 0:
+        raise DataError(f"sample_weight must not be negative, got {float(xp.min(weight)):g}")

@@ -7,16 +7,18 @@ from typing import Any, Protocol
 from ..backends import Backend
 from ..backends.numpy import get as host_array, is_memmap, namespace as host_namespace
 from ..contract import Array, Loss
-from ..errors import DataError, require
+from ..errors import DataError, SettingError, require
 from ..random import permutation
 from .check import (
+    as_array,
+    as_rows,
+    as_target,
+    batches_can_begin_anew,
     check_finite,
     check_lengths,
+    check_target,
     check_weight,
-    host_or_own,
-    iter_once,
     loss_labels,
-    make_target,
 )
 
 Batch = tuple[Array, Array, Array | None, Array | None]  # x, target, weight, rows (None: they are the batch)
@@ -34,12 +36,17 @@ class Data(Protocol):
         """Batches of `size` rows in the order of these row numbers; the last may be smaller."""
         ...
 
+    def check(self, outputs: int) -> None:
+        """Raise DataError where values cannot be trained on by a network with so many outputs, now or when read."""
+        ...
+
 
 @dataclass
 class DeviceData:
     """Arrays on the device; a batch is a list of row numbers, and the step gathers them."""
 
     backend: Backend
+    loss: Loss
     x: Array
     target: Array
     weight: Array | None
@@ -52,12 +59,18 @@ class DeviceData:
         for rows in self.backend.split(order, size):
             yield self.x, self.target, self.weight, rows
 
+    def check(self, outputs: int) -> None:
+        check_finite("x", self.x)
+        check_target(self.target, self.loss, outputs)
+        check_weight(self.weight)
+
 
 @dataclass
 class HostData:
-    """A memory-mapped file: the rows of a batch are read when it is its turn."""
+    """A memory-mapped file: the rows of a batch are read, and looked at, when it is their turn."""
 
     backend: Backend
+    loss: Loss
     x: Any
     target: Array
     weight: Array | None
@@ -70,57 +83,75 @@ class HostData:
         for start in range(0, len(order), size):
             rows = order[start : start + size]
             weight = None if self.weight is None else self.backend.floats(self.weight[rows])
-            yield self.backend.floats(self.x[rows]), self.backend.asarray(self.target[rows]), weight, None
+            x = self.x[rows]
+            check_finite("a batch of x", x)
+            yield self.backend.floats(x), move_target(self.backend, self.target[rows], self.loss), weight, None
+
+    def check(self, outputs: int) -> None:
+        check_target(self.target, self.loss, outputs)
+        check_weight(self.weight)
 
 
 @dataclass
 class StreamData:
-    """An iterable of batches (x, y) or (x, y, weight), begun anew each epoch."""
+    """An iterable of batches (x, y) or (x, y, weight), begun anew each epoch and looked at in the first."""
 
     backend: Backend
-    source: Any
     loss: Loss
-    rows: None = None
+    source: Any
+    outputs: int | None = None
+    checked: bool = False
+
+    @property
+    def rows(self) -> None:
+        return None
 
     def batches(self, order: Any, size: int) -> Iterator[Batch]:
         n = -1
         for n, item in enumerate(self.source() if callable(self.source) else self.source):
-            if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
-                raise DataError(f"batch {n}: expected (x, y) or (x, y, weight), got {type(item).__name__}")
-            x, y, *weight = item
-            x, target = host_or_own(x), make_target(y, self.loss)
-            check_lengths(x, target, weight[0] if weight else None)
-            yield (
-                self.backend.floats(x),
-                move_target(self.backend, target, self.loss),
-                self.backend.floats(weight[0]) if weight else None,
-                None,
-            )
+            try:
+                yield self._batch(item)
+            except DataError as error:
+                raise DataError(f"batch {n}: {error}") from None
         if n < 0:
             raise DataError("the iterable gave no batch")
+        self.checked = self.outputs is not None
+
+    def check(self, outputs: int) -> None:
+        self.outputs = outputs
+
+    def _batch(self, item: Any) -> Batch:
+        if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
+            raise DataError(f"expected (x, y) or (x, y, weight), got {type(item).__name__}")
+        x, target, weight = _arrays(*item, loss=self.loss)
+        if self.outputs is not None and not self.checked:
+            check_finite("x", x)
+            check_target(target, self.loss, self.outputs)
+            check_weight(weight)
+        floats = self.backend.floats
+        moved = move_target(self.backend, target, self.loss)
+        return floats(x), moved, None if weight is None else floats(weight), None
 
 
 def make_data(backend: Backend, x: Any, y: Any, weight: Any, loss: Loss) -> Data:
-    """The data as batches will need it, checked. Raises DataError, BackendError."""
+    """The data as batches will need it. Raises DataError, BackendError."""
     if y is None:
-        if iter_once(x):
-            raise DataError("an iterator can be read only once: give a list, or a function that returns a new iterator")
-        return StreamData(backend, x, loss)
-    x, target = host_or_own(x), make_target(y, loss)
-    check_lengths(x, target, weight)
+        if weight is not None:
+            raise SettingError("fit: sample_weight goes into the batches: (x, y, weight)")
+        batches_can_begin_anew(x)
+        return StreamData(backend, loss, x)
+    x, target, weight = _arrays(x, y, weight, loss=loss)
     if is_memmap(x):
-        target = host_array(target).astype("int64" if loss_labels(target, loss) else backend.dtype)
-        weight = None if weight is None else host_array(weight)
-        return HostData(backend, x, target, weight)
-    x = backend.floats(x)
-    check_finite("x", x, backend)
-    target = move_target(backend, target, loss)
-    if weight is not None:
-        weight = backend.floats(weight)
-        check_weight(weight, backend)
-    if not loss_labels(target, loss):
-        check_finite("y", target, backend)
-    return DeviceData(backend, x, target, weight)
+        return HostData(backend, loss, x, host_array(target), None if weight is None else host_array(weight))
+    moved = move_target(backend, target, loss)
+    return DeviceData(backend, loss, backend.floats(x), moved, None if weight is None else backend.floats(weight))
+
+
+def _arrays(x: Any, y: Any, weight: Any = None, *, loss: Loss) -> tuple[Any, Any, Any]:
+    x, target = as_rows(x), as_target(y, loss)
+    weight = None if weight is None else as_array("sample_weight", weight)
+    check_lengths(x, target, weight)
+    return x, target, weight
 
 
 def move_target(backend: Backend, y: Any, loss: Loss) -> Array:
@@ -140,16 +171,13 @@ def split(rows: int, fraction: float, seed: int, labels: Any = None, purpose: st
     """
     require(0 < fraction < 1, f"the fraction of a split must lie between 0 and 1, got {fraction}")
     xp = host_namespace()
-    order = permutation(seed, purpose, rows)
-    count = min(max(round(rows * fraction), 1), rows - 1)
     if rows < 2:
         raise DataError(f"{rows} row cannot be split in two; give more data or no validation")
+    order = permutation(seed, purpose, rows)
+    count = min(max(round(rows * fraction), 1), rows - 1)
     if labels is None:
         return order[count:], order[:count]
-    labels = host_array(labels)[order]
-    grouped = order[xp.argsort(labels, stable=True)]  # class after class, each in random order
-    taken = xp.zeros(rows, dtype=bool)
-    taken[xp.floor((xp.arange(count) + 0.5) * rows / count).astype("int64")] = True  # every (1/fraction)-th
+    grouped = order[xp.argsort(host_array(labels)[order], stable=True)]  # class after class, each in random order
     chosen = xp.zeros(rows, dtype=bool)
-    chosen[grouped[taken]] = True
+    chosen[grouped[xp.floor((xp.arange(count) + 0.5) * rows / count).astype("int64")]] = True  # evenly spread over them
     return order[~chosen[order]], order[chosen[order]]

@@ -6,47 +6,53 @@ from typing import Any
 
 from ..backends import Backend
 from ..contract import Array, Layer, Loss, Params, State
-from ..errors import require
+from ..errors import require, settle
 from ..network import predict
+from .check import as_rows
+
+_LARGER = ("accuracy", "r2")
 
 
 @dataclass(frozen=True)
 class EarlyStopping:
     """Stop when `monitor` has not become better by more than min_delta for `patience` epochs; keep the best weights.
 
-    monitor: "validation_loss", "loss", or a metric such as "validation_accuracy". Losses and errors are better when
-    smaller, all others when larger.
+    monitor: "validation_loss", "loss", or a metric such as "validation_accuracy".
+    better: "smaller" or "larger"; "auto" knows it for losses, errors and nnx's own metrics.
     """
 
     patience: int = 10
     monitor: str = "validation_loss"
     min_delta: float = 0.0
+    better: str = "auto"
 
     def __post_init__(self) -> None:
+        settle(self)
+        require(self.better in ("auto", "smaller", "larger"), "EarlyStopping: better must be auto, smaller or larger")
         require(self.patience >= 1, f"EarlyStopping: patience must be at least 1, got {self.patience}")
         require(self.min_delta >= 0, f"EarlyStopping: min_delta must not be negative, got {self.min_delta}")
 
-    def better(self, value: float, best: float | None) -> bool:
+    @property
+    def knows_what_is_better(self) -> bool:
+        """Whether it is plain if the monitored quantity is better when smaller or when larger."""
+        return self.better != "auto" or self.monitor.endswith(("loss", "error", *_LARGER))
+
+    def improves(self, value: float, best: float | None) -> bool:
         """Whether a value of the monitored quantity is better than the best so far."""
         if best is None:
             return True
-        smaller = self.monitor.endswith(("loss", "error"))
-        return value < best - self.min_delta if smaller else value > best + self.min_delta
+        larger = self.better == "larger" or (self.better == "auto" and self.monitor.endswith(_LARGER))
+        return value > best + self.min_delta if larger else value < best - self.min_delta
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a callback is given after each epoch: its number from 1, its figures, and the current parameters."""
+    """What a callback is given after each epoch: its number from 1, its figures, and a copy of the parameters."""
 
     epoch: int
     epochs: int
     figures: dict[str, float]
-    get_params: Callable[[], Params] = field(repr=False)
-
-    @property
-    def params(self) -> Params:
-        """The parameters as they are now. Views: they change as training goes on."""
-        return self.get_params()
+    params: Params = field(repr=False)
 
 
 Callback = Callable[[Report], Any]  # returns True to stop training
@@ -63,12 +69,12 @@ class Fit:
     history: dict[str, list[float]] = field(repr=False)
     backend: Backend
     best_epoch: int
-    stopped: str  # "epochs", "early stopping", "callback" or "interrupted"
+    stopped: str  # "epochs", "early stopping", "callback", "interrupted" or "not finite"
 
     def output(self, x: Array) -> Array:
         """The network's output z for x (rows, features), which may be on the host."""
         with self.backend.scope():
-            return predict(self.net, self.params, self.backend.floats(x))
+            return predict(self.net, self.params, self.backend.floats(as_rows(x)))
 
     def predict(self, x: Array) -> Array:
         """The output in the target's terms: probabilities, counts, or values. Shapes: x (rows, features)."""

@@ -12,7 +12,7 @@ class Carry(NamedTuple):
     """What one step hands to the next; all of it lives on the device."""
 
     vectors: Params  # the parameters that have a gradient, packed
-    running: Params  # running statistics by name
+    running: Params  # the other parameters by name: running statistics, and what is frozen
     state: State  # the optimizer's
     seed: Array  # () int32: of the random key
     total: Array  # () float: sum over the epoch of loss times rows
@@ -41,7 +41,9 @@ def make_step(net: Layer, loss: Loss, optimizer: Optimizer, layout: Flat | Named
         vectors, state = optimizer.update(carry.vectors, layout.pack(grads), carry.state)
         params = net.update(params, values)
         running = {name: params[name] for name in carry.running}
-        return Carry(vectors, running, state, carry.seed, carry.total + value * x.shape[-2])
+        total = carry.total
+        total += value * x.shape[-2]
+        return Carry(vectors, running, state, carry.seed, total)
 
     return step
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .backends import along, namespace
-from .contract import Array, Optimizer, Params, Setting, State
-from .errors import numbers, require
-from .optimizers import decays
+from ..backends import along, namespace
+from ..contract import Array, Optimizer, Params, Setting, State
+from ..errors import numbers, require, settle
+from .rule import decays
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class ClipNorm(_Wrapper):
     norm: float = 1.0
 
     def __post_init__(self) -> None:
+        settle(self)
         require(self.norm > 0, f"ClipNorm: norm must be positive, got {self.norm}")
 
     def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
@@ -62,6 +63,7 @@ class ClipValue(_Wrapper):
     value: float = 1.0
 
     def __post_init__(self) -> None:
+        settle(self)
         require(self.value > 0, f"ClipValue: value must be positive, got {self.value}")
 
     def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
@@ -78,6 +80,7 @@ class WeightDecay(_Wrapper):
     decay: Setting = 1e-4
 
     def __post_init__(self) -> None:
+        settle(self)
         for decay in numbers(self.decay):
             require(decay >= 0, f"WeightDecay: decay must not be negative, got {decay}")
 

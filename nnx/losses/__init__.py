@@ -1,0 +1,32 @@
+"""Losses: a mean over the batch of the sum over the features, and its gradient.
+
+With weights w (one for each row, or class) the mean over a batch is sum(w e) / sum(w), as in scikit-learn and PyTorch:
+in batches of a few rows weights therefore count for less than in large ones. The letters: z is the network's output
+(..., n, k), e its loss for each element, s = w / sum(w) the share of each row in the mean (1/n without weights).
+"""
+
+from ..contract import Loss
+from .cross_entropy import BinaryCrossEntropy, SoftmaxCrossEntropy, holds_labels
+from .regression import AbsoluteError, Huber, Poisson, Quantile, SquaredError
+
+LOSSES: dict[str, type[Loss]] = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": Quantile,
+    "poisson": Poisson,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "softmax_cross_entropy": SoftmaxCrossEntropy,
+}
+
+__all__ = [
+    "LOSSES",
+    "AbsoluteError",
+    "BinaryCrossEntropy",
+    "Huber",
+    "Poisson",
+    "Quantile",
+    "SoftmaxCrossEntropy",
+    "SquaredError",
+    "holds_labels",
+]

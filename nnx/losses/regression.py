@@ -1,0 +1,128 @@
+"""Losses for quantities."""
+
+from dataclasses import dataclass
+from math import inf
+
+from ..backends import constant, namespace
+from ..contract import Array, Loss, Saved
+from ..errors import ShapeError, require, settle
+from .mean import column, like, same_shape, share, weighted_sum
+
+
+@dataclass(frozen=True)
+class SquaredError(Loss):
+    """e = (z - t)^2 / 2;  dz = s (z - t).
+
+    Shapes: z (..., n, k), target (..., n, k), weight (..., n).
+    Raises: ShapeError if z and target differ in their last two axes.
+    """
+
+    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+        same_shape(self, z, target)
+        d, s = z - like(target, z), share(column(weight, z), z.shape[-2])
+        return 0.5 * weighted_sum(d * d, s), (d, s)
+
+    def backprop(self, saved: Saved) -> Array:
+        d, s = saved
+        return d * s
+
+
+@dataclass(frozen=True)
+class AbsoluteError(Loss):
+    """e = |z - t|;  dz = s sign(z - t). Its minimum is the median.
+
+    Shapes: z (..., n, k), target (..., n, k), weight (..., n).
+    """
+
+    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+        same_shape(self, z, target)
+        d, s = z - like(target, z), share(column(weight, z), z.shape[-2])
+        return weighted_sum(namespace(d).abs(d), s), (d, s)
+
+    def backprop(self, saved: Saved) -> Array:
+        d, s = saved
+        return namespace(d).sign(d) * s
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """e = c (d - c / 2) with d = z - t and c = d held within [-delta, delta];  dz = s c.
+
+    That is d^2 / 2 near the target and delta (|d| - delta / 2) away from it.
+
+    Shapes: z (..., n, k), target (..., n, k), weight (..., n).
+    Source: Huber 1964, section 3.
+    """
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        settle(self)
+        require(self.delta > 0, f"Huber: delta must be positive, got {self.delta}")
+
+    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+        same_shape(self, z, target)
+        xp = namespace(z)
+        d, s = z - like(target, z), share(column(weight, z), z.shape[-2])
+        c = xp.minimum(xp.maximum(d, -self.delta), self.delta)
+        return weighted_sum(c * (d - 0.5 * c), s), (c, s)
+
+    def backprop(self, saved: Saved) -> Array:
+        c, s = saved
+        return c * s
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """e = max(q d, (q - 1) d) with d = t - z, for each level q at once;  dz = s ((z > t) - q).
+
+    Shapes: z (..., n, number of levels), target (..., n, 1), weight (..., n).
+    Source: Koenker & Bassett 1978, eq. 3.2.
+    """
+
+    levels: tuple[float, ...] = (0.1, 0.5, 0.9)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", tuple(float(q) for q in self.levels))
+        fine = len(self.levels) > 0 and all(0 < q < 1 for q in self.levels)
+        require(fine, f"Quantile: levels must lie between 0 and 1, got {self.levels}")
+
+    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+        if z.shape[-1] != len(self.levels) or target.shape[-2:] != (z.shape[-2], 1):
+            raise ShapeError(
+                f"Quantile: expected output ({z.shape[-2]}, {len(self.levels)}) and target ({z.shape[-2]}, 1), "
+                f"got {z.shape[-2:]} and {target.shape[-2:]}"
+            )
+        xp, q = namespace(z), constant(self.levels, z)
+        d, s = like(target, z) - z, share(column(weight, z), z.shape[-2])
+        return weighted_sum(xp.maximum(q * d, (q - 1.0) * d), s), (d, q, s)
+
+    def backprop(self, saved: Saved) -> Array:
+        d, q, s = saved
+        return (namespace(d).astype(d < 0.0, d.dtype) - q) * s
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """e = exp(z) - t z, z being the logarithm of the expected count;  dz = s (exp(z) - t).
+
+    Shapes: z (..., n, k), target (..., n, k) of counts >= 0, weight (..., n).
+    Source: the negative log-likelihood of the Poisson distribution without its constant log(t!).
+    """
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        return 0.0, inf
+
+    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+        same_shape(self, z, target)
+        target = like(target, z)
+        mean, s = self.predict(z), share(column(weight, z), z.shape[-2])
+        return weighted_sum(mean - target * z, s), (mean, target, s)
+
+    def backprop(self, saved: Saved) -> Array:
+        mean, target, s = saved
+        return (mean - target) * s
+
+    def predict(self, z: Array) -> Array:
+        return namespace(z).exp(z)

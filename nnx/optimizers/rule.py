@@ -1,0 +1,107 @@
+"""What all optimizers share: the rate, its schedule, decoupled weight decay, and the walk over the names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import inf, log
+from typing import ClassVar
+
+from ..backends import along, constant, device, namespace
+from ..contract import Array, Optimizer, Params, Schedule, Setting, State
+from ..errors import numbers, require, settle
+
+
+def decays(name: str) -> bool:
+    """True for weights, which decay; biases, gains and shifts do not."""
+    return name.rpartition(".")[2] == "W"
+
+
+@dataclass(frozen=True)
+class Rule(Optimizer):
+    """What all optimizers share: the rate, its schedule, decoupled weight decay, and the walk over the names."""
+
+    slots: ClassVar[tuple[str, ...]] = ()
+    weight_decay = 0.0  # not a field here: AdamW and Lion make it one
+
+    rate: Setting = 1e-3
+    schedule: Schedule | None = None
+
+    def __post_init__(self) -> None:
+        settle(self)
+        kind = type(self).__name__
+        for rate in numbers(self.rate):
+            require(rate >= 0, f"{kind}: rate must not be negative, got {rate}")
+        for decay in numbers(self.weight_decay):
+            require(decay >= 0, f"{kind}: weight_decay must not be negative, got {decay}")
+        for name in ("momentum", "decay", "beta1", "beta2"):
+            for value in numbers(getattr(self, name, 0.0)):
+                require(0 <= value < 1, f"{kind}: {name} must be at least 0 and below 1, got {value}")
+        require(getattr(self, "epsilon", 1.0) > 0, f"{kind}: epsilon must be positive")
+
+    def init(self, params: Params, *, population: tuple[int, ...] = ()) -> State:
+        p = next(iter(params.values()))
+        xp, where = namespace(p), device(p)
+        rate = constant(tuple(numbers(self.rate)), p)
+        rate = xp.reshape(rate, ()) if isinstance(self.rate, (int, float)) else rate
+        rate = xp.asarray(xp.broadcast_to(rate, population or rate.shape), copy=True)
+        state: State = {"step": xp.zeros((), dtype=xp.int32, device=where), "rate": rate}
+        for slot in self.slots:
+            state[slot] = {name: xp.zeros_like(p) for name, p in params.items()}
+        return state
+
+    def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+        rate = self.current_rate(state)
+        step = state["step"]
+        step += 1
+        state["step"] = step
+        scalars = self.scalars(rate, namespace(step).astype(step, rate.dtype))
+        decay = _product(self.weight_decay, rate)
+        for name, g in grads.items():
+            p = params[name]
+            if decay is not None and decays(name):
+                p *= 1.0 - along(decay, p)
+            slots = [state[slot][name] for slot in self.slots]
+            params[name], *slots = self.formula(p, *slots, g, *(along(s, p) for s in scalars))
+            for slot, value in zip(self.slots, slots, strict=True):
+                state[slot][name] = value
+        return params, state
+
+    @property
+    def decays(self) -> bool:
+        return any(d != 0 for d in numbers(self.weight_decay))
+
+    def current_rate(self, state: State) -> Array:
+        if self.schedule is None:
+            return state["rate"]
+        step = state["step"]
+        return state["rate"] * self.schedule.evaluate(namespace(step).astype(step, state["rate"].dtype))
+
+    def over(self, steps: int) -> Optimizer:
+        return self if self.schedule is None else replace(self, schedule=self.schedule.over(steps))
+
+    def scalars(self, rate: Array, t: Array) -> tuple[Setting, ...]:
+        """The numbers that the formula takes after the arrays: computed once an update, not once a parameter."""
+        return (rate,)
+
+    @property
+    def formula(self) -> Callable[..., tuple[Array, ...]]:
+        """New p and slots from p, the slots, g and the scalars, written on the old ones where arrays can be."""
+        raise TypeError(f"{type(self).__name__} has no formula")
+
+
+def _product(setting: Setting, rate: Array) -> Array | None:
+    if isinstance(setting, (int, float)):
+        return setting * rate if setting else None
+    return constant(setting, rate) * rate
+
+
+def rest(beta: Setting) -> Setting:
+    """1 - beta."""
+    return 1.0 - beta if isinstance(beta, (int, float)) else tuple(1.0 - b for b in numbers(beta))
+
+
+def power(beta: Setting, t: Array) -> Array:
+    """1 - beta^t, without cancellation where beta is near 1."""
+    xp = namespace(t)
+    if isinstance(beta, (int, float)):
+        return -xp.expm1(t * (log(beta) if beta else -inf))
+    return -xp.expm1(t * constant(tuple(log(b) if b else -inf for b in numbers(beta)), t))

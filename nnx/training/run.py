@@ -1,0 +1,209 @@
+"""One fit while it runs: its beginning, its epochs, its result."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+from ..backends import Backend
+from ..contract import Array, Key, Layer, Loss, Optimizer, Params
+from ..errors import DataError, SettingError, ShapeError, TrainingError
+from ..network import init
+from ..random import permutation, seed_words
+from .data import Batch, Data
+from .flat import Flat, Named, choose_layout
+from .interrupt import Interrupt
+from .result import Callback, EarlyStopping, Fit, Report
+from .step import Carry, Step, gather, make_prediction, make_step
+
+Metric = Callable[[Array, Array], Array]
+Held = tuple[Data, Any]  # data to validate on, and the numbers of its rows
+CHUNK = 8192  # rows evaluated at once in validation
+
+
+class Run:
+    """One fit while it runs."""
+
+    carry: Carry
+    layout: Flat | Named
+    step: Step
+    best: tuple[int, Params]  # the epoch whose weights will be kept, and they
+
+    def __init__(
+        self,
+        net: Layer,
+        loss: Loss,
+        optimizer: Optimizer,
+        backend: Backend,
+        data: Data,
+        rows: Any,  # host row numbers to train on; None for a stream
+        seed: int,
+        batch_size: int,
+        shuffle: bool,
+    ) -> None:
+        self.net, self.loss, self.optimizer, self.backend = net, loss, optimizer, backend
+        self.data, self.rows, self.seed, self.batch_size, self.shuffle = data, rows, seed, batch_size, shuffle
+        self.history: dict[str, list[float]] = {}
+
+    def begin(self, params: Mapping[str, Array] | None, held: Held | None) -> None:
+        """Initial parameters, a trial of the network on one row, and the compiled functions."""
+        backend, self.held = self.backend, held
+        x, target, weight, rows = self.first(self.data, self.rows)
+        start = self.start(params, int(x.shape[-1]))
+        names, outputs = self.trial(start, x, target, weight, rows)
+        self.data.check(outputs)
+        self.predict = backend.compile(make_prediction(self.net))
+        if held is not None and held[0] is not self.data:
+            with naming("validation"):
+                held[0].check(outputs)
+                x, target, weight, rows = self.first(*held)
+                self.loss.evaluate(self.predict(start, x, rows), gather(target, rows), gather(weight, rows))
+        self.layout = choose_layout(backend, start, names, apart=self.optimizer.decays)
+        vectors, seed = self.layout.pack(start), seed_words(self.seed, backend)
+        state = self.optimizer.init(vectors)
+        if self.optimizer.current_rate(state).ndim:  # also finds a schedule that does not know its steps
+            raise SettingError("fit trains one network: give the optimizer single numbers")
+        rest = {name: p for name, p in start.items() if name not in names}
+        self.carry = Carry(vectors, rest, state, seed, backend.floats(0.0))
+        self.step = backend.compile(make_step(self.net, self.loss, self.optimizer, self.layout), donate=(0,))
+        self.best = (0, self.snapshot())
+
+    def first(self, data: Data, rows: Any) -> Batch:
+        """One row of the data, or the first batch of a stream."""
+        return next(iter(data.batches(None if rows is None else rows[:1], 1)))
+
+    def start(self, params: Mapping[str, Array] | None, features: int) -> Params:
+        """Own copies of the parameters given, or initial ones."""
+        if params is None:
+            return init(self.net, features, seed=self.seed, backend=self.backend)
+        missing = [name for name in (*self.net.names, *self.net.running) if name not in params]
+        if missing:
+            raise SettingError(f"fit: params lacks {missing[0]!r}; make them with nnx.init")
+        return {name: self.backend.floats(p) for name, p in params.items()}
+
+    def trial(
+        self, start: Params, x: Array, target: Array, weight: Array | None, rows: Array | None
+    ) -> tuple[tuple[str, ...], int]:
+        """The names that get a gradient, and the number of outputs, from a step on one row."""
+
+        def once(params: Params, seed: Array, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Any:
+            key = Key(seed, self.backend.asarray(0, self.backend.xp.int32))
+            z, values = self.net.evaluate(params, gather(x, rows), train=True, key=key)
+            value, saved = self.loss.evaluate(z, gather(target, rows), gather(weight, rows))
+            return z, value, self.net.backprop(params, values, self.loss.backprop(saved), need_dx=False)[1]
+
+        z, value, grads = self.backend.compile(once)(
+            start, seed_words(self.seed, self.backend), x, target, weight, rows
+        )
+        if value.ndim:
+            raise SettingError("fit trains one network: params and settings with a population are for your own loop")
+        for name, g in grads.items():
+            if name not in start or tuple(g.shape) != tuple(start[name].shape):
+                expected = tuple(start[name].shape) if name in start else "no such parameter"
+                raise ShapeError(f"backprop gave a gradient {name!r} of shape {tuple(g.shape)}, expected {expected}")
+        if not grads:
+            raise SettingError("fit: the network has no parameters to train")
+        return tuple(name for name in start if name in grads), int(z.shape[-1])
+
+    def snapshot(self) -> Params:
+        """An own copy of all parameters."""
+        params = self.carry.params(self.layout)
+        return {name: self.backend.xp.asarray(p, copy=True) for name, p in params.items()}
+
+    def train(
+        self,
+        epochs: int,
+        rule: EarlyStopping | None,
+        metrics: Mapping[str, Metric],
+        callbacks: Sequence[Callback],
+        interrupt: Interrupt,
+    ) -> Fit:
+        """Epoch after epoch, until they are over or something stops them."""
+        best_value: float | None = None
+        for epoch in range(1, epochs + 1):
+            figures = self.epoch(epoch, interrupt)
+            figures = {"loss": figures["loss"], **self.validate(metrics)} | figures  # losses and metrics first
+            params = self.snapshot()
+            if not self.is_finite(figures, params):
+                raise TrainingError(
+                    f"the loss is not finite in epoch {epoch}; lower the rate, or clip gradients (nnx.ClipNorm). "
+                    f"The weights of epoch {self.best[0]} are kept",
+                    self.result("not finite"),
+                )
+            for name, value in {"epoch": float(epoch), **figures}.items():
+                self.history.setdefault(name, []).append(value)
+            stop = ""
+            if rule is None:
+                self.best = (epoch, params)
+            elif rule.improves(figures[rule.monitor], best_value):
+                self.best, best_value = (epoch, params), figures[rule.monitor]
+            elif epoch - self.best[0] >= rule.patience:
+                stop = "early stopping"
+            report = Report(epoch, epochs, figures, params)
+            if any([callback(report) is True for callback in callbacks]):
+                stop = stop or "callback"
+            if interrupt.seen:
+                stop = "interrupted"
+            if stop:
+                return self.result(stop)
+        return self.result("epochs")
+
+    def epoch(self, number: int, interrupt: Interrupt) -> dict[str, float]:
+        """One pass over the data, and the figures of it."""
+        started, seen = perf_counter(), 0
+        order = self.rows
+        if order is not None and self.shuffle:
+            order = order[permutation(self.seed, "shuffle", len(order), number)]
+        self.carry = self.carry._replace(total=self.backend.floats(0.0))
+        for x, target, weight, rows in self.data.batches(order, self.batch_size):
+            self.carry = self.step(self.carry, x, target, weight, rows)
+            seen += int((x if rows is None else rows).shape[0])
+            if interrupt.seen:
+                break
+        loss = float(self.carry.total) / seen  # the one wait for the device
+        seconds = max(perf_counter() - started, 1e-9)
+        rate = float(self.optimizer.current_rate(self.carry.state))
+        return {"loss": loss, "rate": rate, "samples_per_second": seen / seconds, "seconds": seconds}
+
+    def validate(self, metrics: Mapping[str, Metric]) -> dict[str, float]:
+        """Loss and metrics on the data held out."""
+        if self.held is None:
+            return {}
+        xp = self.backend.xp
+        data, order = self.held
+        params = self.carry.params(self.layout)
+        parts: list[tuple[Array, ...]] = []
+        for x, target, weight, rows in data.batches(order, CHUNK):
+            z = self.predict(params, x, rows)
+            parts.append((z, gather(target, rows), *([] if weight is None else [gather(weight, rows)])))
+        z, target, *weights = (xp.concat(list(part), axis=0) for part in zip(*parts, strict=True))
+        value, _ = self.loss.evaluate(z, target, *weights)
+        y = self.loss.predict(z)
+        figures = {"validation_loss": float(value)}
+        return figures | {f"validation_{name}": float(metric(y, target)) for name, metric in metrics.items()}
+
+    def is_finite(self, figures: Mapping[str, float], params: Params) -> bool:
+        """Whether losses and weights are numbers: one more number is read from the device."""
+        xp = self.backend.xp
+        fine = [xp.all(xp.isfinite(p)) for p in params.values()]
+        losses = [value for name, value in figures.items() if name.endswith("loss")]
+        return all(map(isfinite, losses)) and bool(xp.all(xp.stack(fine)))
+
+    def result(self, stopped: str) -> Fit:
+        """The fit with the weights to keep, and the optimizer's state by the names of the parameters."""
+        epoch, params = self.best
+        state = {
+            name: self.layout.views(slot) if isinstance(slot, dict) else slot for name, slot in self.carry.state.items()
+        }
+        return Fit(self.net, self.loss, params, state, self.history, self.backend, epoch, stopped)
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Begin the text of an error about data or shapes with what it is about, unless it does already."""
+    try:
+        yield
+    except (DataError, ShapeError) as error:
+        text = str(error)
+        raise type(error)(text if text.startswith(what) else f"{what}: {text}") from None

@@ -74,7 +74,7 @@ class Initializer(Protocol):
 
 
 class Layer(Protocol):
-    """One piece of a network. A layer without parameters defines only `evaluate` and `backprop`."""
+    """One piece of a network. A class that inherits this and has no parameters defines only evaluate and backprop."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import backends, initializers
-from .backends import Backend, backend_of, numpy as host
+from .backends import DTYPES, Backend, backend_of, numpy as host
 from .contract import Array, Initializer, Layer, Loss, Params
 from .errors import ModelFileError, NNXError, numbers
 from .layers import LAYERS
@@ -21,7 +21,12 @@ from .network import predict
 VERSION = 1
 HEADER_LIMIT = 4 * 2**20  # bytes of the JSON header: a network has a few kilobytes
 _INITIALIZERS = [v for v in vars(initializers).values() if isinstance(v, type) and Initializer in v.__mro__[1:]]
-_KINDS: dict[str, type] = {k.__name__: k for k in (*LAYERS.values(), *LOSSES.values(), *_INITIALIZERS)}
+_TABLES: dict[Any, dict[str, type]] = {
+    kind: {k.__name__: k for k in known}
+    for kind, known in ((Layer, LAYERS.values()), (Loss, LOSSES.values()), (Initializer, _INITIALIZERS))
+}
+_KINDS = {name: kind for table in _TABLES.values() for name, kind in table.items()}
+DEPTH_LIMIT = 32
 
 
 @dataclass
@@ -60,25 +65,33 @@ def save(
 
     Raises: ModelFileError if the file cannot be written, or a layer is none of nnx's own.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save as to_bytes
 
     path = Path(path)
+    _check_names(f"{path}: cannot be written", net, params)
+    if loss is not None and type(loss) not in LOSSES.values():
+        raise ModelFileError(f"{path}: cannot be written: {loss!r} is not one of nnx's losses")
     header = {"version": VERSION, "net": to_data(net), "loss": None if loss is None else to_data(loss)}
     header["about"] = dict(about or {})
     tensors = {f"params.{name}": backend_of(p).to_numpy(p) for name, p in params.items()}
     tensors |= {f"arrays.{name}": a for name, a in (arrays or {}).items()}
     tensors = {name: host.put(a, None, None) for name, a in tensors.items()}  # whole and in C order
-    metadata = {"format": "nnx", "nnx": json.dumps(header, allow_nan=False)}
+    try:
+        content = to_bytes(tensors, {"format": "nnx", "nnx": json.dumps(header, allow_nan=False)})
+    except (TypeError, ValueError, SafetensorError) as error:
+        raise ModelFileError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from None
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     try:
         with open(temporary, "wb") as file:
-            file.write(to_bytes(tensors, metadata))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise ModelFileError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy", dtype: str | None = None) -> Model:
@@ -91,23 +104,28 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy", dtyp
     try:
         if header["version"] != VERSION:
             raise ModelFileError(f"{path}: version {header['version']} is not known to this nnx, which reads {VERSION}")
-        net, loss = from_data(header["net"]), header["loss"] and from_data(header["loss"])
+        net, loss = from_data(header["net"], Layer), None if header["loss"] is None else from_data(header["loss"], Loss)
         about = dict(header["about"])
-    except (KeyError, TypeError, ValueError, NNXError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, NNXError) as error:
         if isinstance(error, ModelFileError):
             raise ModelFileError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
         raise ModelFileError(f"{path}: not a model of nnx: {error}") from None
-    if type(net).__name__ not in LAYERS:
-        raise ModelFileError(f"{path}: expected a layer, found {type(net).__name__}")
     found = {name.removeprefix("params."): a for name, a in tensors.items() if name.startswith("params.")}
     arrays = {name.removeprefix("arrays."): a for name, a in tensors.items() if name.startswith("arrays.")}
-    wanted = {*net.names, *net.running}
-    if wanted != set(found):
-        raise ModelFileError(f"{path}: parameters do not fit the network: {sorted(wanted ^ set(found))[0]!r}")
+    _check_names(str(path), net, found)
+    strange = [name for name, a in found.items() if str(a.dtype) not in DTYPES]
+    if strange:
+        raise ModelFileError(f"{path}: parameter {strange[0]!r} is not of float32 or float64")
     widest = max((str(a.dtype) for a in found.values()), default="float32")
     chosen = backends.backend(backend, dtype or widest)
     with chosen.scope():
         return Model(net, {name: chosen.floats(a) for name, a in found.items()}, loss, arrays, about, chosen)
+
+
+def _check_names(text: str, net: Layer, params: Mapping[str, Array]) -> None:
+    wanted = {*net.names, *net.running}
+    if wanted != set(params):
+        raise ModelFileError(f"{text}: parameters do not fit the network: {sorted(wanted ^ set(params))[0]!r}")
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -145,17 +163,27 @@ def to_data(value: Any) -> Any:
     return numbers(value)  # a setting with one number for each member
 
 
-def from_data(data: Any) -> Any:
-    """What `to_data` wrote. Raises ModelFileError for an unknown name or setting."""
+def from_data(data: Any, expected: Any, depth: int = 0) -> Any:
+    """What `to_data` wrote, if it is of the kind expected: Layer, Loss, Initializer, or numbers and text.
+
+    Raises ModelFileError for an unknown name or setting, or one of another kind.
+    """
+    if depth > DEPTH_LIMIT:
+        raise ModelFileError("layers are nested too deep")
     if isinstance(data, list):
-        return tuple(from_data(v) for v in data)
+        inner = Layer if expected == tuple[Layer, ...] else expected
+        return tuple(from_data(v, inner, depth + 1) for v in data)
+    table = _TABLES.get(expected)
     if not isinstance(data, dict):
+        if table is not None:
+            raise ModelFileError(f"expected a {expected.__name__.lower()}, found {data!r}"[:120])
         return data
-    settings = {name: from_data(v) for name, v in data.items() if name != "kind"}
-    kind = _KINDS.get(str(data.get("kind")))
+    kind = (table or {}).get(str(data.get("kind")))
     if kind is None:
-        raise ModelFileError(f"unknown kind {data.get('kind')!r}")
-    unknown = set(settings) - {f.name for f in fields(kind)}
+        raise ModelFileError(f"unknown kind {data.get('kind')!r}"[:120])
+    types = {f.name: f.type for f in fields(kind)}
+    unknown = set(data) - {"kind", *types}
     if unknown:
         raise ModelFileError(f"{kind.__name__} has no setting {sorted(unknown)[0]!r}")
+    settings = {name: from_data(v, types[name], depth + 1) for name, v in data.items() if name != "kind"}
     return kind(*settings["layers"]) if "layers" in settings else kind(**settings)

@@ -8,7 +8,7 @@ from .backends import Backend, backend_of
 from .contract import Array, Layer, Params
 from .errors import SettingError, ShapeError, require
 from .layers import Chain, Dense, Dropout, activation as named_activation
-from .random import HostDraw
+from .random import HostDraw, check_seed
 
 
 def init(
@@ -40,20 +40,6 @@ def init(
     params, _ = net.init(width, HostDraw(seeds))
     with chosen.scope():
         return {name: chosen.floats(p) for name, p in params.items()}
-
-
-def check_seed(seed: Any) -> int | tuple[int, ...]:
-    """The seed, or seeds, as given, if they are integers from 0 to 2**64 - 1."""
-    if not hasattr(seed, "__len__") or isinstance(seed, str):
-        return _check_one(seed)
-    require(len(seed) > 0, "seed must be an integer from 0 to 2**64 - 1, or several, got none")
-    return tuple(_check_one(s) for s in seed)
-
-
-def _check_one(seed: Any) -> int:
-    if not hasattr(seed, "__index__") or not 0 <= seed < 2**64:
-        raise SettingError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
-    return int(seed)
 
 
 def mlp(hidden: Sequence[int], outputs: int, *, activation: str | Layer = "relu", dropout: float = 0.0) -> Chain:

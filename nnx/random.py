@@ -16,6 +16,7 @@ from zlib import crc32
 from . import backends
 from .backends import Backend, device, namespace, numpy as host
 from .contract import Array, Key
+from .errors import SettingError, require
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
@@ -69,22 +70,38 @@ class HostDraw:
         return host.namespace().stack(members).reshape((len(members), *shape))
 
 
+def check_seed(seed: Any) -> int | tuple[int, ...]:
+    """The seed, or seeds, as given, if they are integers from 0 to 2**64 - 1."""
+    if not hasattr(seed, "__len__") or isinstance(seed, str):
+        return _check_one(seed)
+    require(len(seed) > 0, "seed must be an integer from 0 to 2**64 - 1, or several, got none")
+    return tuple(_check_one(s) for s in seed)
+
+
+def _check_one(seed: Any) -> int:
+    if not hasattr(seed, "__index__") or not 0 <= seed < 2**64:
+        raise SettingError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
+    return int(seed)
+
+
 def key(seed: int | Sequence[int], step: int = 0, *, backend: str | Backend = "numpy") -> Key:
     """The key of a training step, to hand to `evaluate(..., train=True, key=key)`.
 
     Several seeds make a population, each member with its own random bits.
     """
     chosen = backends.backend(backend)
+    require(hasattr(step, "__index__") and 0 <= step < 2**31, f"key: step must be an integer from 0, got {step!r}")
     return Key(seed_words(seed, chosen), chosen.asarray(step, chosen.xp.int32))
 
 
 def seed_words(seed: int | Sequence[int], backend: str | Backend = "numpy") -> Array:
     """One int32 word of the host's generator for each seed, () or (K,), on the backend."""
     xp = host.namespace()
-    seeds = (int(seed),) if hasattr(seed, "__index__") else tuple(int(s) for s in seed)
+    checked = check_seed(seed)
+    seeds = (checked,) if isinstance(checked, int) else checked
     drawn = xp.concat([words(s, "key", 1) for s in seeds]).astype(xp.uint32).view(xp.int32)
     chosen = backends.backend(backend)
-    return chosen.asarray(drawn[0] if hasattr(seed, "__index__") else drawn, chosen.xp.int32)
+    return chosen.asarray(drawn[0] if isinstance(checked, int) else drawn, chosen.xp.int32)
 
 
 def bits(key: Key, n: int) -> Array:

@@ -124,7 +124,7 @@ def test_an_npz_of_integer_labels_is_classification(nnx, folder):
 def test_numbers_as_classes_where_asked(nnx, folder):
     data = wine(folder / "wine.csv", text=False)
     code, out, _ = nnx("train", data, "--target", "cultivar", "--out", "r1", *QUICK)
-    assert code == 0 and "regression" in out and "add --task classification" in out
+    assert code == 0 and "regression" in out and "--task classification" in out
     code, out, _ = nnx("train", data, "--target", "cultivar", "--task", "classification", "--out", "r2", *QUICK)
     assert code == 0 and "into 3 classes" in out
     assert nnx("evaluate", "r2", data)[0] == 0
@@ -188,6 +188,55 @@ def test_help_names_every_option(nnx):
         assert f"--{option}" in out
 
 
+def test_classes_are_kept_as_they_are_spelled(nnx, folder):
+    rng = np.random.default_rng(0)
+    for names in (["true", "false", "maybe"], ["1", "2.5", "7"], ["9007199254740992", "9007199254740993", "3"]):
+        x = rng.normal(size=90)
+        kinds = [names[i % 3] for i in range(90)]
+        data = write_csv(folder / "all.csv", ["x", "y"], [[v + i % 3 * 5, k] for i, (v, k) in enumerate(zip(x, kinds))])  # noqa: B905
+        two = write_csv(folder / "two.csv", ["x", "y"], [r for r in csv.reader(open(data)) if r[1] in names[:2]])  # noqa: SIM115
+        out = f"run{names[0]}"
+        code, text, err = nnx("train", data, "--target", "y", "--task", "classification", "--out", out, "--epochs", 60)
+        assert code == 0 and "into 3 classes" in text, err
+        assert json.loads(nnx("evaluate", out, two, "--json")[1])["accuracy"] > 0.7
+        assert set(nnx("predict", out, data)[1].split()[1:]) <= set(names)
+
+
+def test_predict_does_not_need_the_target(nnx, folder):
+    data = write_csv(folder / "a.csv", ["a", "y"], np.random.default_rng(0).normal(size=(30, 2)))
+    assert nnx("train", data, "--target", "y", "--out", "run", *QUICK)[0] == 0
+    blank = write_csv(folder / "b.csv", ["a", "y"], [[1, ""], [2, ""]])
+    code, out, _ = nnx("predict", "run", blank, "-o", "-")
+    assert code == 0 and len(out.split()) == 3
+    code, _, err = nnx("predict", "run", blank, "-o", blank)
+    assert code == 2 and "is DATA itself" in err and blank.read_text().startswith("a,y")
+
+
+def test_scaling_sees_only_training_rows(nnx, folder):
+    rows = [[0.0 if i % 5 else 1000.0 * i, i % 2] for i in range(100)]
+    write_csv(folder / "a.csv", ["a", "y"], rows)
+    assert nnx("train", "a.csv", "--target", "y", "--out", "run", "--test", "0.5", *QUICK)[0] == 0
+    from nnx import load
+
+    mean = load("run/model.safetensors").arrays["input.mean"][0]
+    assert mean != pytest.approx(np.mean([r[0] for r in rows]))
+
+
+def test_a_closed_pipe_is_quiet(folder):
+    np.savez(folder / "iris.npz", x=np.random.default_rng(0).normal(size=(50_000, 2)), y=np.arange(50_000) % 2)
+    train = [sys.executable, "-m", "nnx", "train", "iris.npz", "--epochs", "1", "--out", "run", "-q"]
+    assert subprocess.run(train, check=False).returncode == 0
+    command = f"{sys.executable} -m nnx predict run iris.npz | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout == "y\n" and done.stderr == ""
+
+
+def test_out_of_memory_is_one_line_and_leaves_nothing(nnx, folder):
+    code, _, err = nnx("train", "iris", "--hidden", "100000000000", "--out", "deep/run", "-q")
+    assert code == 1 and err.startswith("nnx: out of memory") and err.count("\n") == 1
+    assert os.listdir(folder) == []
+
+
 A_CSV = "a,b,y\n1,2,3\n4,5,6\n7,8,9\n"
 FAULTS = {
     "no file": (None, [], 2, "no such file"),
@@ -220,6 +269,15 @@ FAULTS = {
     "backend": (("x.csv", A_CSV), ["--target", "y", "--backend", "numpi"], 4, "unknown backend 'numpi': did you mean"),
     "device": (("x.csv", A_CSV), ["--target", "y", "--device", "cuda"], 4, "runs on the CPU only"),
     "dtype": (("x.csv", A_CSV), ["--target", "y", "--dtype", "float16"], 4, "dtype 'float16' is not supported"),
+    "seed": (("x.csv", A_CSV), ["--target", "y", "--seed", "-1"], 2, "seed must be an integer from 0"),
+    "device twice": (
+        ("x.csv", A_CSV),
+        ["--target", "y", "--backend", "auto", "--device", "cpu"],
+        2,
+        "say the device once",
+    ),
+    "blank class": (("x.csv", "a,y\n1,u\n2,\n3,v\n"), ["--target", "y"], 2, "the target 'y' is missing in 1 rows"),
+    "module": (("x.csv", A_CSV), ["--target", "y", "--backend", "this"], 4, "unknown backend 'this'"),
     "early": (("x.csv", A_CSV), ["--target", "y", "--early-stopping", "--validation", "0"], 2, "needs validation rows"),
 }
 
@@ -265,7 +323,7 @@ def test_predict_needs_the_columns_of_the_model(nnx, folder):
     code, _, err = nnx("predict", "run", "iris")
     assert code == 2 and "4 feature columns, the model expects 2" in err
     code, _, err = nnx("evaluate", "run", write_csv(folder / "c.csv", ["width", "b"], [[1, 2]]))
-    assert code == 2 and "no target column 'y'" in err
+    assert code == 2 and "unknown column 'y'" in err
     code, _, err = nnx("predict", "run", data, "-o", "no/such/folder.csv")
     assert code == 2 and err.count("\n") == 1
 

@@ -80,7 +80,7 @@ FINE = {"version": 1, "net": DENSE, "loss": None, "about": {}}
     [
         ({**FINE, "version": 99}, "version 99 is not known"),
         ({**FINE, "net": {"kind": "os.system"}}, "unknown kind 'os.system'"),
-        ({**FINE, "net": {"kind": "SquaredError"}}, "expected a layer, found SquaredError"),
+        ({**FINE, "net": {"kind": "SquaredError"}}, "unknown kind 'SquaredError'"),
         ({**FINE, "net": {**DENSE, "colour": 1}}, "Dense has no setting 'colour'"),
         ({**FINE, "net": {**DENSE, "units": -1}}, "units must be at least 1"),
         ({**FINE, "net": {"kind": "Dense"}}, "missing 1 required positional argument"),

@@ -66,6 +66,34 @@ def test_the_loop_is_the_six_lines_by_hand():
         np.testing.assert_allclose(fit.params[name], p, rtol=1e-9)
 
 
+def test_shuffles_and_dropout_are_those_of_the_seed_epoch_and_step():
+    from nnx.random import permutation
+
+    x, y = spirals()
+    net, loss, optimizer = nnx.mlp((8,), 2, dropout=0.5), nnx.SoftmaxCrossEntropy(), nnx.Adam(0.01)
+    fit = nnx.fit(net, x, y, loss=loss, optimizer=optimizer, epochs=3, batch_size=50, dtype="float64", seed=7)
+    params = nnx.init(net, 2, dtype="float64", seed=7)
+    state, step = optimizer.init(params), 0
+    for epoch in (1, 2, 3):
+        order, total = permutation(7, "shuffle", 120, epoch), 0.0
+        for rows in (order[:50], order[50:100], order[100:]):
+            z, values = net.evaluate(params, x[rows], train=True, key=nnx.key(7, step))
+            value, saved = loss.evaluate(z, y[rows])
+            _, grads = net.backprop(params, values, loss.backprop(saved), need_dx=False)
+            params, state = optimizer.update(params, grads, state)
+            total, step = total + float(value) * len(rows), step + 1
+        assert fit.history["loss"][epoch - 1] == pytest.approx(total / 120, rel=1e-10)
+
+
+def test_the_state_of_a_fit_can_be_used_to_go_on():
+    x, y = spirals()
+    optimizer = nnx.Adam()
+    fit = nnx.fit(NET, x, y, optimizer=optimizer, dtype="float64", **SETTINGS)
+    grads = {name: np.ones_like(fit.params[name]) for name in NET.names}
+    params, state = optimizer.update(dict(fit.params), grads, fit.state)
+    assert set(state["m"]) == set(NET.names) and np.all(np.isfinite(params["0.W"]))
+
+
 def test_the_same_seed_gives_the_same_bits():
     x, y = spirals()
     runs = [nnx.fit(NET, x, y, **(SETTINGS | {"seed": seed})) for seed in (3, 3, 4)]
@@ -193,27 +221,125 @@ def test_validation_weights_count():
     assert fit.history["validation_loss"] == pytest.approx(one.history["validation_loss"])
 
 
-def test_frozen_parameters_stay():
-    """A layer that gives no gradient for a name leaves it alone: freezing needs no flag."""
+class Frozen(nnx.Dense):
+    """A layer that gives no gradient for its parameters."""
+
+    def backprop(self, params, saved, dy, *, need_dx=True):
+        return super().backprop(params, saved, dy, need_dx=need_dx)[0], {}
+
+
+def test_freezing_needs_no_flag(library):
+    x, y = spirals()
+    net = nnx.Chain(Frozen(8), nnx.Tanh(), nnx.Dense(2))
+    start = nnx.init(net, 2, seed=3, dtype="float64")
+    fit = nnx.fit(net, x, y, backend=library.backend, **SETTINGS)
+    np.testing.assert_array_equal(library.host(fit.params["0.W"]), start["0.W"])
+    assert not np.array_equal(library.host(fit.params["2.W"]), start["2.W"])
+
+
+def test_min_delta_counts():
+    x, y = spirals()
+    rule = nnx.EarlyStopping(patience=2, min_delta=10.0)
+    fit = nnx.fit(NET, x, y, early_stopping=rule, **(SETTINGS | {"epochs": 50}))
+    assert fit.best_epoch == 1 and len(fit.history["loss"]) == 3
+
+
+def test_a_metric_of_ones_own_says_what_is_better():
     x, y = spirals()
 
-    class Frozen(nnx.Dense):
-        @property
-        def names(self):
-            return ()
+    def mistakes(p, target):
+        return 1.0 - nnx.accuracy(p, target)
 
-        @property
-        def running(self):
-            return ("W", "b")
+    settings = SETTINGS | {"metrics": [mistakes], "epochs": 30}
+    with pytest.raises(nnx.SettingError, match="say whether validation_mistakes is better="):
+        nnx.fit(NET, x, y, early_stopping=nnx.EarlyStopping(monitor="validation_mistakes"), **settings)
+    rule = nnx.EarlyStopping(monitor="validation_mistakes", better="smaller")
+    fit = nnx.fit(NET, x, y, early_stopping=rule, **settings)
+    assert fit.best_epoch == int(np.argmin(fit.history["validation_mistakes"])) + 1
 
-        def backprop(self, params, saved, dy, *, need_dx=True):
-            return super().backprop(params, saved, dy, need_dx=need_dx)[0], {}
 
-    net = nnx.Chain(Frozen(8), nnx.Tanh(), nnx.Dense(2))
-    start = nnx.init(net, 2, seed=3)
-    fit = nnx.fit(net, x, y, **SETTINGS)
-    np.testing.assert_array_equal(fit.params["0.W"], start["0.W"])
-    assert not np.array_equal(fit.params["2.W"], start["2.W"])
+def test_metrics_see_predictions_in_the_targets_terms():
+    counts = np.full((64, 1), 100.0)
+    fit = nnx.fit(
+        nnx.Dense(1), np.ones((64, 1)), counts, loss="poisson", optimizer=nnx.Adam(0.1), epochs=300, validation=0.25,
+        metrics=["mean_absolute_error"],
+    )  # fmt: skip
+    assert fit.history["validation_mean_absolute_error"][-1] < 1.0
+
+
+def test_ctrl_c_stops_inside_an_epoch():
+    x, y = spirals()
+    taken = []
+
+    def batches():
+        for i in range(100):
+            if i == 5 and taken:
+                signal.raise_signal(signal.SIGINT)
+            taken.append(i)
+            yield x, y
+
+    fit = nnx.fit(nnx.Dense(2), batches, loss="softmax_cross_entropy", epochs=3)
+    assert fit.stopped == "interrupted" and len(taken) < 12
+
+
+def test_weights_of_streams_and_memmaps_count(tmp_path):
+    x, y = spirals()
+    weight = np.random.default_rng(0).random(120)
+    settings = dict(loss="softmax_cross_entropy", epochs=3, dtype="float64")
+    expected = nnx.fit(NET, x, y, sample_weight=weight, batch_size=60, shuffle=False, **settings).history["loss"]
+    stream = [(x[i : i + 60], y[i : i + 60], weight[i : i + 60]) for i in (0, 60)]
+    np.testing.assert_allclose(nnx.fit(NET, stream, **settings).history["loss"], expected, rtol=1e-10)
+    mapped = nnx.fit(NET, memmap(tmp_path, x), y, sample_weight=weight, batch_size=60, shuffle=False, **settings)
+    np.testing.assert_allclose(mapped.history["loss"], expected, rtol=1e-10)
+
+
+def test_every_row_is_validated_and_predicted():
+    x = np.zeros((20_000, 1))
+    y = np.arange(20_000.0)[:, None]
+    fit = nnx.fit(nnx.Dense(1), x, y, loss="squared_error", optimizer=nnx.SGD(0.0), epochs=1, validation=(x, y))
+    assert fit.history["validation_loss"][0] == pytest.approx(0.5 * np.mean(y**2), rel=1e-5)
+    assert fit.predict(x).shape == (20_000, 1)
+    np.testing.assert_array_equal(fit.predict(y)[:, 0], fit.predict(y[::-1])[::-1, 0])
+
+
+def test_a_stream_of_a_librarys_arrays_trains_on_it(library):
+    x, y = spirals()
+    with library.scope():
+        stream = [(library.array(x), library.array(y))]
+        fit = nnx.fit(NET, stream, loss="softmax_cross_entropy", epochs=1)
+    assert fit.backend.name == library.backend.name
+
+
+def test_arrays_of_another_library_are_copied_where_asked(library):
+    x, y = spirals()
+    with library.scope():
+        fit = nnx.fit(NET, library.array(x), library.array(y), backend="numpy", **SETTINGS)
+        np.testing.assert_array_equal(fit.predict(library.array(x)), fit.predict(x))
+
+
+def test_data_frames_are_data():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    x, y = spirals()
+    frame = pandas.DataFrame(x, columns=["a", "b"])
+    fit = nnx.fit(NET, frame, pandas.Series(y), **SETTINGS)
+    assert fit.history["loss"] == nnx.fit(NET, x, y, **SETTINGS).history["loss"]
+    fit.predict(frame)
+
+
+def test_numpy_scalars_are_settings():
+    x, y = spirals()
+    settings = SETTINGS | {"epochs": np.int64(2), "batch_size": np.int32(16), "seed": np.int64(3)}
+    fit = nnx.fit(
+        nnx.mlp((np.int64(4),), 2, dropout=np.float32(0.5)), x, y, optimizer=nnx.Adam(np.float32(0.1)), **settings
+    )
+    assert fit.params["0.W"].dtype == np.float32
+
+
+def test_one_hot_integers_and_columns_of_labels_are_targets():
+    x, y = spirals()
+    expected = nnx.fit(NET, x, y, **SETTINGS).history["loss"]
+    for target in (np.eye(2, dtype=int)[y], np.eye(2)[y], y[:, None], y.astype(bool), y.astype(">i4")):
+        np.testing.assert_allclose(nnx.fit(NET, x, target, **SETTINGS).history["loss"], expected, rtol=1e-5)
 
 
 def memmap(tmp_path, x):
@@ -367,6 +493,45 @@ BAD = {
     "not_batches": (lambda: nnx.fit(NET, [X], **GOOD), r"batch 0: expected \(x, y\) or \(x, y, weight\), got ndarray"),
     "not_iterable": (lambda: nnx.fit(NET, 3.0, **GOOD), "expected an iterable of batches"),
     "stream_split": (lambda: nnx.fit(NET, [(X, Y)], validation=0.5, **GOOD), "cannot be set aside from an iterable"),
+    "stream_labels": (lambda: nnx.fit(NET, [(X, Y + 5)], **GOOD), "batch 0: y: labels must lie in 0 to 1"),
+    "stream_weight": (
+        lambda: nnx.fit(NET, [(X, Y, -np.ones(20))], **GOOD),
+        "batch 0: sample_weight must not be",
+    ),
+    "stream_sample_weight": (lambda: nnx.fit(NET, [(X, Y)], sample_weight=[1], **GOOD), "goes into the batches"),
+    "stream_schedule": (
+        lambda: nnx.fit(NET, [(X, Y)], optimizer=nnx.SGD(schedule=nnx.Cosine()), **GOOD),
+        "steps is not known",
+    ),
+    "signs_for_bits": (lambda: nnx.fit(nnx.Dense(1), X, 2 * Y - 1, loss="binary_cross_entropy"), "from 0 to 1, got -1"),
+    "negative_counts": (lambda: nnx.fit(nnx.Dense(1), X, Y - 1, loss="poisson"), "values from 0 to inf, got -1"),
+    "not_probabilities": (lambda: nnx.fit(NET, X, np.ones((20, 2)), **GOOD), "must add up to 1"),
+    "wide_weight": (lambda: nnx.fit(NET, X, Y, sample_weight=np.ones((20, 1)), **GOOD), "must have shape"),
+    "validation_width": (lambda: nnx.fit(NET, X, Y, validation=(X[:, :1], Y), **GOOD), "validation: Dense"),
+    "no_validation": (lambda: nnx.fit(NET, X, Y, early_stopping=nnx.EarlyStopping(), **GOOD), "needs validation=0.1"),
+    "class_for_loss": (lambda: nnx.fit(NET, X, Y, loss=nnx.SquaredError), "loss must be a loss such as"),
+    "number_for_optimizer": (
+        lambda: nnx.fit(NET, X, Y, optimizer=0.1, **GOOD),
+        "optimizer must be an optimizer such",
+    ),
+    "list_for_net": (lambda: nnx.fit([nnx.Dense(2)], X, Y, **GOOD), "net must be a layer such as"),
+    "true_for_rule": (lambda: nnx.fit(NET, X, Y, early_stopping=True, **GOOD), "must be nnx.EarlyStopping"),
+    "text_for_metrics": (lambda: nnx.fit(NET, X, Y, metrics="accuracy", **GOOD), "metrics must be a list"),
+    "no_parameters": (lambda: nnx.fit(nnx.ReLU(), X, Y, **GOOD), "no parameters to train"),
+    "member_rates": (
+        lambda: nnx.fit(NET, X, Y, optimizer=nnx.SGD((0.1, 0.2)), **GOOD),
+        "give the optimizer single",
+    ),
+    "population": (lambda: nnx.fit(NET, X, Y, params=nnx.init(NET, 2, seed=(1, 2)), **GOOD), "fit trains one network"),
+    "ragged": (lambda: nnx.fit(NET, [[1.0], [1.0, 2.0]], [0, 1], **GOOD), "the rows have different lengths"),
+    "masked": (lambda: nnx.fit(NET, np.ma.masked_less(X, 0), Y, **GOOD), "masked arrays are not supported"),
+    "module_backend": (lambda: nnx.fit(NET, X, Y, backend=np, **GOOD), "expected a name such as 'numpy'"),
+    "key_seed": (lambda: nnx.key(-1), "seed must be an integer from 0"),
+    "key_step": (lambda: nnx.key(0, 2**31), "step must be an integer from 0"),
+    "hidden": (lambda: nnx.mlp(5, 1), r"hidden must be widths such as \(128, 64\)"),
+    "class_in_residual": (lambda: nnx.Residual(nnx.Dense), "expected layers such as Dense"),
+    "class_weights": (lambda: nnx.SoftmaxCrossEntropy(class_weight={"a": 1}), "must name the classes 0, 1"),
+    "norm_width": (lambda: nnx.BatchNorm().evaluate(nnx.init(nnx.BatchNorm(), 3), X), r"expected \(rows, 3\)"),
     "mixed": (
         lambda: nnx.fit(NET, __import__("array_api_strict").asarray(X), Y, **GOOD),
         "mixed array libraries: x is",

@@ -1,5 +1,7 @@
 """The laws that every layer, loss, optimizer and schedule obeys on every library."""
 
+import copy
+
 import numpy as np
 import pytest
 from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
@@ -74,13 +76,51 @@ def test_all_libraries_agree_on_layers_and_leave_inputs_alone(name, library):
     with library.scope():
         key = make_key(5, 1, backend=library.backend)
         inputs = library.arrays((params, x, dy))
-        before = library.host(inputs)
+        before = copy.deepcopy(library.host(inputs))
         y, dx, grads = library.run(one_pass(layer), *inputs, key)
         assert y.dtype == dx.dtype == inputs[1].dtype
         assert all(grads[k].dtype == inputs[0][k].dtype for k in grads)
         assert_equal_trees(library.host(inputs), before)
         got = library.host((y, dx, grads))
     assert_close_trees(got, expected)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_backprop_can_be_called_twice(name, library):
+    layer, params, x, dy = layer_case(name)
+
+    def twice(params, x, dy, key):
+        _, saved = layer.evaluate(params, x, train=True, key=key)
+        first = layer.backprop(params, saved, dy)
+        return first, layer.backprop(params, saved, dy)
+
+    with library.scope():
+        key = make_key(5, 1, backend=library.backend)
+        first, second = library.run(twice, *library.arrays((params, x, dy)), key)
+        assert_equal_trees(library.host(first), library.host(second))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_of_float32_stay_float32_whatever_the_target(name, library):
+    loss, z, target, weight = loss_case(name)
+    backend = nnx.Backend(library.backend.library, library.backend.xp, library.backend.device, "float32")
+    with library.scope():
+        target = library.array(target)  # float64 or integer
+        value, dz = library.run(loss_pass(loss), backend.floats(z), target, library.array(weight))
+        assert {str(a.dtype).rpartition(".")[2] for a in (value, dz)} == {"float32"}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_of_float32_stay_float32(name, library):
+    params, target = optimizer_case(name)
+    backend = nnx.Backend(library.backend.library, library.backend.xp, library.backend.device, "float32")
+    with backend.scope():
+        params = {k: backend.floats(p) for k, p in params.items()}
+        grads = {k: backend.floats(t) for k, t in target.items()}
+        state = OPTIMIZERS[name].init(params)
+        params, state = library.run(OPTIMIZERS[name].update, params, grads, state, writes=(0, 1, 2))
+        slots = [a for slot in state.values() if isinstance(slot, dict) for a in slot.values()]
+        assert {str(a.dtype).rpartition(".")[2] for a in (*params.values(), *slots, state["rate"])} == {"float32"}
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -204,7 +244,7 @@ def test_all_libraries_agree_on_losses_and_populations(name, weighted, library):
     expected = [loss_pass(loss)(member, target, weight) for member in population]
     with library.scope():
         inputs = library.arrays((population, target, weight))
-        before = library.host(inputs)
+        before = copy.deepcopy(library.host(inputs))
         value, dz = library.run(loss_pass(loss), *inputs)
         assert value.shape == (3,) and value.dtype == dz.dtype == inputs[0].dtype
         assert_equal_trees(library.host(inputs), before)

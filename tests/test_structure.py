@@ -105,8 +105,16 @@ class Ban(ast.NodeVisitor):
                         self.found.append(f"{f.attr} without dtype= and device=, line {node.lineno}")
             elif f.attr in ARRAY_METHODS and receiver not in {"self", "params", "grads", "state"}:
                 self.found.append(f"method {f.attr}, line {node.lineno}")
+        if isinstance(f, ast.Name) and f.id in {"bool", "int"}:
+            self.found.append(f"{f.id}(), line {node.lineno}")
         if any(k.arg == "out" for k in node.keywords):
             self.found.append(f"out=, line {node.lineno}")
+        self.generic_visit(node)
+
+    def visit_If(self, node):
+        for part in ast.walk(node.test):
+            if isinstance(part, ast.Attribute) and part.attr in {"any", "all"}:
+                self.found.append(f"if on a value, line {node.lineno}")
         self.generic_visit(node)
 
     def visit_Attribute(self, node):
@@ -129,8 +137,10 @@ def test_the_mathematics_uses_only_what_every_library_can_do(file):
 
 def test_the_ban_sees_what_it_bans():
     ban = Ban()
-    ban.visit(ast.parse("x.sum(); xp.clip(x, 0, 1); x.T; xp.zeros(3); x[x > 0]; xp.exp(x, out=y)"))
-    assert len(ban.found) == 6
+    ban.visit(
+        ast.parse("x.sum(); xp.clip(x, 0, 1); x.T; xp.zeros(3); x[x > 0]; xp.exp(x, out=y); int(x)\nif xp.any(x): pass")
+    )
+    assert len(ban.found) == 8
 
 
 def test_the_stub_lists_the_public_names():

@@ -8,7 +8,7 @@ from typing import Any, cast
 from ..contract import Array
 from ..errors import BackendError, unknown
 from .arrays import device, library_name, namespace
-from .base import Backend, Library
+from .base import Backend, Library, missing
 from .other import Other
 
 LIBRARIES = ("numpy", "cupy", "torch", "jax")
@@ -27,6 +27,8 @@ def backend(name: str | Backend = "numpy", dtype: str | None = None) -> Backend:
     """
     if isinstance(name, Backend):
         return name if dtype is None else replace(name, dtype=dtype)
+    if not isinstance(name, str):
+        raise BackendError(f"backend: expected a name such as 'numpy' or 'torch:cuda', got {name!r}")
     return _backend(name, dtype or "float32")
 
 
@@ -46,13 +48,12 @@ def _backend(name: str, dtype: str) -> Backend:
 def _library(name: str) -> Library:
     if name in LIBRARIES:
         return cast(Library, importlib.import_module(f".{name}", __package__))
-    try:
-        xp = importlib.import_module(name) if name.isidentifier() else None
-    except ImportError:
-        xp = None
-    if not hasattr(xp, "__array_namespace_info__"):
+    if name != "array_api_strict":  # other namespaces are known by their arrays, not by name
         raise BackendError(unknown("backend", name, [*LIBRARIES, "auto"]))
-    return Other(xp)
+    try:
+        return Other(importlib.import_module(name))
+    except ImportError:
+        raise missing(name, "test") from None
 
 
 def _auto(dtype: str) -> Backend:

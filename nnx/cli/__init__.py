@@ -1,5 +1,6 @@
 """The command `nnx`. Each subcommand's module is imported when it runs, so that `nnx --version` is quick."""
 
+import os
 import sys
 from typing import Any
 
@@ -10,7 +11,10 @@ EXIT_CODES: tuple[tuple[type[NNXError], int], ...] = ((TrainingError, 1), (Model
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command and exit: 0 fine, 1 training failed, 2 usage or data, 3 model file, 4 backend, 130 Ctrl-C."""
+    """Run the command and exit: 0 fine, 1 failed, 2 usage, data, 3 model file, 4 backend, 130 Ctrl-C, 141 pipe.
+
+    1 is for a training that failed or ran out of memory.
+    """
     try:
         import click
     except ImportError:
@@ -28,8 +32,13 @@ def main(args: list[str] | None = None) -> None:
         notes = getattr(error, "__notes__", [])
         text = " ".join([str(error), *(f"({note})" for note in notes)])
         _fail(text, next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 2))
-    except BrokenPipeError:
-        sys.exit(1)
+    except MemoryError as error:
+        _fail(f"out of memory: {error}; give a smaller --hidden or --batch-size", 1)
+    except BrokenPipeError:  # the reader of the output has gone, as in `nnx predict ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _fail(text: str, code: int) -> None:
@@ -99,7 +108,8 @@ def _commands() -> Any:
         from .tables import read
 
         opened = _open(run, place)
-        scores = opened.scores(read(data, opened.target, opened.features))
+        classes = opened.task == "classification"
+        scores = opened.scores(read(data, opened.target, opened.features, classes=classes))
         print(json_line(scores) if as_json else "  ".join(f"{k.replace('_', ' ')} {v:.4f}" for k, v in scores.items()))
 
     @nnx.command()
@@ -113,11 +123,14 @@ def _commands() -> Any:
         from .tables import read
 
         opened = _open(run, place)
-        values = opened.predict(read(data, opened.target, opened.features).x).tolist()
-        if output is None:
+        values = opened.predict(read(data, None, opened.features, needs_target=False).x).tolist()
+        if output in (None, "-"):
             write_predictions(values, opened.target, sys.stdout)
+            sys.stdout.flush()
             return
         try:
+            if os.path.exists(output) and os.path.samefile(output, data):
+                raise click.UsageError(f"--output {output} is DATA itself; it would be lost")
             with open(output, "w", newline="") as file:
                 write_predictions(values, opened.target, file)
         except OSError as error:
@@ -134,8 +147,7 @@ def _commands() -> Any:
 
 
 def _open(run: str, place: dict[str, str]) -> Any:
-    from ..backends import backend
     from .run import Run
+    from .train import open_backend
 
-    device = f":{place['device']}" if place["device"] else ""
-    return Run(run, backend(place["backend"] + device, place["dtype"]))
+    return Run(run, open_backend(place["backend"], place["device"], place["dtype"]))

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
@@ -40,16 +41,27 @@ class Scaling:
         return x * self.scale + self.mean
 
 
-def new_folder(out: str | None, name: str) -> Path:
-    """A folder for a run, made. Raises DataError if it is there already."""
+@contextmanager
+def new_folder(out: str | None, name: str) -> Iterator[Path]:
+    """A new folder for a run, made, and removed again if the block fails before anything is in it.
+
+    Raises: DataError if it is there already or cannot be made.
+    """
     path = Path(out) if out else _unused(Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
+    made = [p for p in (path, *path.parents) if not p.exists()]
     try:
         path.mkdir(parents=True)
     except FileExistsError:
         raise DataError(f"{path} exists; a run is never overwritten: give another --out") from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be made: {error.strerror}") from None
-    return path
+        raise DataError(f"{path}: the run folder cannot be made ({error.strerror}): give another --out") from None
+    try:
+        yield path
+    except BaseException:
+        with suppress(OSError):  # something is in it: it stays
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 def _unused(path: Path) -> Path:
@@ -91,7 +103,8 @@ class Run:
     def __init__(self, folder: str, backend: Backend) -> None:
         path = Path(folder)
         if not (path / MODEL).is_file():
-            raise ModelFileError(f"{folder}: not a run folder: it has no {MODEL}")
+            hint = f"; give its folder, {path.parent}" if path.name == MODEL else ""
+            raise ModelFileError(f"{folder}: not a run folder: it has no {MODEL} in it{hint}")
         self.model: Model = load(path / MODEL, backend=backend)
         about, arrays = self.model.about, self.model.arrays
         try:
@@ -119,6 +132,8 @@ class Run:
         y, guess = table.labels, self.predict(table.x)
         if self.task == "classification":
             return {"accuracy": float((guess == class_names(y)).mean())}
+        if y.dtype.kind not in "fiub":
+            raise DataError(f"{table.name}: the target {self.target!r} holds text; the model predicts numbers")
         return regression_scores(guess, y)
 
 

@@ -1,5 +1,6 @@
 """`nnx train`: a table in, a run folder out."""
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,12 +8,14 @@ from typing import Any, TextIO
 
 from .. import __version__
 from ..backends import Backend, backend, numpy as host
-from ..errors import DataError, NNXError, SettingError, TrainingError, require, unknown
+from ..errors import DataError, SettingError, TrainingError, require, unknown
 from ..layers import activation
 from ..losses import SoftmaxCrossEntropy, SquaredError
 from ..network import mlp
 from ..optimizers import OPTIMIZERS
+from ..random import check_seed
 from ..training import EarlyStopping, Fit, Report, fit, split
+from ..training.interrupt import Interrupt
 from ..training.progress import progress
 from .run import Run, Scaling, class_names, json_line, new_folder, regression_scores, write
 from .tables import TASKS, Table, read
@@ -62,40 +65,39 @@ def train(options: Options, out: str | None, *, json: bool, quiet: bool) -> int:
             print(*lines, sep="\n", file=human, flush=True)
 
     _check(options)
-    chosen = backend(options.backend + (f":{options.device}" if options.device else ""), options.dtype)
-    table = read(options.data, options.target)
+    chosen = open_backend(options.backend, options.device, options.dtype)
+    table = read(options.data, options.target, classes=options.task == "classification")
     task = table.task(options.task)
     prepared = prepare(table, task, options)
-    folder = new_folder(out, table.name)
-    say(chosen.why) if chosen.why else None
     rows = {name: len(x) for name, (x, _) in prepared.parts.items()}
     outputs = len(prepared.classes) or 1
-    say(
-        f"{table.name}: {sum(rows.values())} rows ({', '.join(f'{n} {k}' for k, n in rows.items() if n)}), "
-        f"{len(table.features)} features, {task}" + (f" into {outputs} classes" if prepared.classes else ""),
-        f"network {'-'.join(map(str, (len(table.features), *options.hidden, outputs)))} {options.activation}, "
-        f"{options.optimizer} at {options.rate:g}, backend {chosen}",
-    )
-    if task == "regression" and _few_whole_numbers(table.labels):
-        say(f"note: {table.target!r} has few distinct whole numbers; if they are classes, add --task classification")
-    try:
-        result = _fit(options, prepared, outputs, chosen, json=json, quiet=quiet, human=human)
-        code = 130 if result.stopped == "interrupted" else 0
-    except TrainingError as error:
-        if error.fit.best_epoch == 0:
-            folder.rmdir()
-            raise
-        result, code = error.fit, 1
-        print(f"nnx: {error}", file=sys.stderr)
-    except NNXError:
-        folder.rmdir()
-        raise
-    about = {"task": task, "classes": prepared.classes, "features": table.features, "target": table.target}
-    config = {"nnx": __version__, "options": {k: v for k, v in asdict(options).items() if v is not None}}
-    config["training"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "backend": str(chosen)}
-    for remark in write(folder, result, prepared.scaling, prepared.target_scaling, about, config):
-        say(remark)
-    scores = _test_scores(result, prepared)
+    with new_folder(out, table.name) as folder:
+        say(chosen.why) if chosen.why else None
+        say(
+            f"{table.name}: {sum(rows.values())} rows ({', '.join(f'{n} {k}' for k, n in rows.items() if n)}), "
+            f"{len(table.features)} features, {task}" + (f" into {outputs} classes" if prepared.classes else ""),
+            f"network {'-'.join(map(str, (len(table.features), *options.hidden, outputs)))} {options.activation}, "
+            f"{options.optimizer} at {options.rate:g}, backend {chosen}",
+        )
+        if task == "regression" and _few_whole_numbers(table.labels):
+            say(f"note: {table.target!r} has few distinct whole numbers; if they are classes: --task classification")
+        if outputs > max(20, sum(rows.values()) // 4):
+            say(f"note: {table.target!r} has {outputs} classes in {sum(rows.values())} rows; is it a quantity?")
+        try:
+            result = _fit(options, prepared, outputs, chosen, json=json, quiet=quiet, human=human)
+        except TrainingError as error:
+            if error.fit.best_epoch == 0:
+                raise
+            result = error.fit
+            print(f"nnx: {error}", file=sys.stderr)
+        code = {"interrupted": 130, "not finite": 1}.get(result.stopped, 0)
+        about = {"task": task, "classes": prepared.classes, "features": table.features, "target": table.target}
+        config = {"nnx": __version__, "options": {k: v for k, v in asdict(options).items() if v is not None}}
+        config["training"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "backend": str(chosen)}
+        with Interrupt():  # what is trained is written whole
+            for remark in write(folder, result, prepared.scaling, prepared.target_scaling, about, config):
+                say(remark)
+            scores = _test_scores(result, prepared)
     if scores:
         say("  ".join(f"test {name.replace('_', ' ')} {value:.4f}" for name, value in scores.items()))
     say(f"saved in {folder}" + (" (interrupted)" if code == 130 else ""))
@@ -103,6 +105,13 @@ def train(options: Options, out: str | None, *, json: bool, quiet: bool) -> int:
         last = {"epochs": len(result.history["epoch"]), "best_epoch": result.best_epoch, "stopped": result.stopped}
         print(json_line(last | {f"test_{k}": v for k, v in scores.items()} | {"run": str(folder)}), flush=True)
     return code
+
+
+def open_backend(name: str, device: str, dtype: str) -> Backend:
+    """The backend that the options --backend, --device and --dtype name."""
+    if device and (":" in name or name == "auto"):
+        raise SettingError(f"--device {device} beside --backend {name}: say the device once")
+    return backend(f"{name}:{device}" if device else name, dtype)
 
 
 def _check(options: Options) -> None:
@@ -113,6 +122,7 @@ def _check(options: Options) -> None:
     for name in ("validation", "test"):
         if not 0 <= getattr(options, name) < 1:
             raise SettingError(f"--{name} must be at least 0 and below 1, got {getattr(options, name)}")
+    check_seed(options.seed)
     activation(options.activation)
     OPTIMIZERS[options.optimizer](rate=options.rate)
     mlp(options.hidden, 1, dropout=options.dropout)
@@ -127,13 +137,13 @@ def prepare(table: Table, task: str, options: Options) -> Prepared:
     xp, y = host.namespace(), table.labels
     if task == "classification":
         classes, labels = xp.unique(class_names(y), return_inverse=True)
-        if all(c.lstrip("-").isdigit() for c in classes):  # 10 after 9, not after 1
+        if all(re.fullmatch("-?[0-9]{1,18}", c) for c in classes):  # 10 after 9, not after 1
             order = sorted(range(len(classes)), key=lambda i: int(classes[i]))
             classes, labels = classes[order], xp.argsort(xp.asarray(order))[labels]
         if len(classes) < 2:
             raise DataError(f"the target {table.target!r} has one class, {str(classes[0])!r}: nothing to learn")
     else:
-        if y.dtype.kind not in "fiu":
+        if y.dtype.kind not in "fiub":
             raise DataError(f"the target {table.target!r} holds text: regression needs numbers")
         classes, labels = xp.asarray([]), None
         if not xp.isfinite(y).all():

@@ -25,6 +25,12 @@ class _Parts:
         return {name: params[full] for name, full in self.all[i]}
 
 
+def check_layer(kind: str, layer: Any) -> None:
+    """Raise SettingError unless it is a layer, and not a class of layers or something else."""
+    fine = all(hasattr(layer, name) for name in ("evaluate", "names", "init")) and not isinstance(layer, type)
+    require(fine, f"{kind}: expected layers such as Dense(10), or of a class that inherits nnx.Layer, got {layer!r}")
+
+
 @dataclass(frozen=True, init=False)
 class _Container(Layer):
     layers: tuple[Layer, ...]
@@ -33,8 +39,7 @@ class _Container(Layer):
         kind = type(self).__name__
         require(len(layers) > 0, f"{kind}: expected at least one layer")
         for layer in layers:
-            ok = hasattr(layer, "evaluate") and not isinstance(layer, type)
-            require(ok, f"{kind}: expected layers such as Dense(10), got {layer!r}")
+            check_layer(kind, layer)
         object.__setattr__(self, "layers", layers)
 
     def __repr__(self) -> str:
@@ -128,6 +133,9 @@ class Residual(Layer):
     """
 
     layer: Layer
+
+    def __post_init__(self) -> None:
+        check_layer("Residual", self.layer)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..backends import namespace
+from ..backends import namespace, same_library
 from ..contract import Array, Draw, Key, Layer, Params, Saved
-from ..errors import require, settle
+from ..errors import ShapeError, require, settle
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class LayerNorm(Layer):
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
     ) -> tuple[Array, Saved]:
+        _check(self, params, x)
         xp = namespace(x)
         h = x - xp.mean(x, axis=-1, keepdims=True)
         inverse = 1 / xp.sqrt(xp.mean(h * h, axis=-1, keepdims=True) + self.epsilon)
@@ -81,6 +82,7 @@ class BatchNorm(Layer):
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
     ) -> tuple[Array, Saved]:
+        _check(self, params, x)
         xp = namespace(x)
         if not train:
             inverse = 1 / xp.sqrt(params["variance"] + self.epsilon)[..., None, :]
@@ -115,6 +117,15 @@ class BatchNorm(Layer):
                 average += self.momentum * batch
                 params[name] = average
         return params
+
+
+def _check(layer: Layer, params: Mapping[str, Array], x: Array) -> None:
+    """Raise ShapeError or BackendError if x is not what the parameters are for."""
+    gain = params["gain"]
+    if x.ndim < 2 or x.shape[-1] != gain.shape[-1]:
+        raise ShapeError(f"{type(layer).__name__}: x has shape {x.shape}, expected (rows, {gain.shape[-1]})")
+    if type(x) is not type(gain):
+        same_library(x=x, gain=gain)
 
 
 def _scale(params: Mapping[str, Array], h: Array) -> Array:

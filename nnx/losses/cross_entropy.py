@@ -17,9 +17,15 @@ def holds_labels(target: Array, z: Array) -> bool:
     return not (target.ndim == z.ndim and target.shape[-2:] == z.shape[-2:])
 
 
-def _smoothing(loss: Loss, value: Setting) -> None:
-    for v in numbers(value):
+def _check_settings(loss: "BinaryCrossEntropy | SoftmaxCrossEntropy") -> None:
+    settle(loss)
+    for v in numbers(loss.label_smoothing):
         require(0 <= v < 1, f"{type(loss).__name__}: label_smoothing must be at least 0 and below 1, got {v}")
+    weights = loss.class_weight
+    if isinstance(weights, dict):
+        known = set(weights) == set(range(len(weights)))
+        require(known, f"{type(loss).__name__}: class_weight must name the classes 0, 1, ..., got {weights}")
+        object.__setattr__(loss, "class_weight", tuple(float(weights[k]) for k in range(len(weights))))
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,7 @@ class BinaryCrossEntropy(Loss):
     class_weight: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        settle(self)
-        _smoothing(self, self.label_smoothing)
+        _check_settings(self)
         ok = self.class_weight is None or (len(self.class_weight) == 2 and min(self.class_weight) >= 0)
         require(ok, f"BinaryCrossEntropy: class_weight must be two numbers >= 0, got {self.class_weight}")
 
@@ -80,8 +85,7 @@ class SoftmaxCrossEntropy(Loss):
     class_weight: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        settle(self)
-        _smoothing(self, self.label_smoothing)
+        _check_settings(self)
         if self.class_weight is not None:
             object.__setattr__(self, "class_weight", tuple(float(w) for w in self.class_weight))
             fine = min(self.class_weight, default=-1) >= 0

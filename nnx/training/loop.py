@@ -9,8 +9,8 @@ from ..contract import Array, Layer, Loss, Optimizer
 from ..errors import DataError, SettingError, require, unknown
 from ..losses import LOSSES
 from ..metrics import METRICS
-from ..network import check_seed
 from ..optimizers import OPTIMIZERS
+from ..random import check_seed
 from .check import choose_backend
 from .data import Data, make_data, numbered, split
 from .interrupt import Interrupt
@@ -63,6 +63,7 @@ def fit(
     for name, value in {"metrics": metrics, "callbacks": callbacks}.items():
         require(isinstance(value, (list, tuple)), f"fit: {name} must be a list, got {value!r}")
     the_metrics = dict(_metric(metric) for metric in metrics)
+    require(len(the_metrics) == len(metrics), "fit: two metrics have the same name; give functions names of their own")
     if isinstance(check_seed(seed), tuple):
         raise SettingError("fit: seed must be one integer")
     if the_metrics and validation is None:

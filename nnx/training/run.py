@@ -128,10 +128,10 @@ class Run:
             if not self.is_finite(figures, params):
                 raise TrainingError(
                     f"the loss is not finite in epoch {epoch}; lower the rate, or clip gradients (nnx.ClipNorm). "
-                    f"The weights of epoch {self.best[0]} are kept",
+                    + (f"The weights of epoch {self.best[0]} are kept" if self.best[0] else "No epoch was finished"),
                     self.result("not finite"),
                 )
-            for name, value in {"epoch": float(epoch), **figures}.items():
+            for name, value in {"epoch": epoch, **figures}.items():
                 self.history.setdefault(name, []).append(value)
             stop = ""
             if rule is None:

@@ -194,7 +194,7 @@ def test_classes_are_kept_as_they_are_spelled(nnx, folder):
         x = rng.normal(size=90)
         kinds = [names[i % 3] for i in range(90)]
         data = write_csv(folder / "all.csv", ["x", "y"], [[v + i % 3 * 5, k] for i, (v, k) in enumerate(zip(x, kinds))])  # noqa: B905
-        two = write_csv(folder / "two.csv", ["x", "y"], [r for r in csv.reader(open(data)) if r[1] in names[:2]])  # noqa: SIM115
+        two = write_csv(folder / "two.csv", ["x", "y"], [r.values() for r in read_csv(data) if r["y"] in names[:2]])
         out = f"run{names[0]}"
         code, text, err = nnx("train", data, "--target", "y", "--task", "classification", "--out", out, "--epochs", 60)
         assert code == 0 and "into 3 classes" in text, err

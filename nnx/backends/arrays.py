@@ -19,9 +19,9 @@ def namespace(x: Array) -> Any:
 
 def _find_namespace(x: Array) -> Any:
     if library_name(x) == "numpy":
-        import numpy
+        from .numpy import lean
 
-        return numpy  # NumPy >= 2.1 is itself an array API namespace
+        return lean  # NumPy >= 2.1 is itself an array API namespace
     import array_api_compat
 
     if library_name(x) == "jax":
@@ -75,6 +75,8 @@ def per_member(value: Setting, like: Array, axes: int) -> Any:
 
 def along(value: Setting, p: Array) -> Any:
     """A setting as it meets the parameter p: a number stays one, (K,) -> (K, 1, ...) with as many axes as p."""
+    if isinstance(value, (int, float)):
+        return value
     axes = getattr(value, "ndim", 1)
     return value if axes == 0 else per_member(value, p, p.ndim - axes)
 

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,43 @@ name = "numpy"
 
 
 def namespace() -> Any:
-    return np
+    return lean
+
+
+def _lean() -> ModuleType:
+    """NumPy, with the functions that a step calls most spelled without NumPy's Python layers around them.
+
+    On arrays of a few dozen elements those layers cost more than the arithmetic: np.sum 2.6 us, np.add.reduce 1.1 us.
+    """
+    module = ModuleType("numpy", "NumPy for nnx")
+    module.__dict__.update(vars(np))
+    add: Any = np.add.reduce
+    largest: Any = np.maximum.reduce
+    smallest: Any = np.minimum.reduce
+
+    def total(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+        return add(x, axis, None, None, keepdims)
+
+    def most(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+        return largest(x, axis, None, None, keepdims)
+
+    def least(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+        return smallest(x, axis, None, None, keepdims)
+
+    module.__dict__.update(
+        sum=total,
+        max=most,
+        min=least,
+        isdtype=cache(np.isdtype),
+        matrix_transpose=lambda x: x.mT,
+        reshape=lambda x, shape: x.reshape(shape),
+        take=lambda x, indices, *, axis: x.take(indices, axis),
+        astype=lambda x, dtype, *, copy=True: x.astype(dtype, copy=copy),
+    )
+    return module
+
+
+lean = _lean()
 
 
 def find_device(text: str) -> Any:

@@ -1,7 +1,7 @@
 """The rivals: the same network and the same steps, written by hand for one library each.
 
-Every rival is a generator function of a Workload. It prepares everything (compiling included), yields once, and then
-trains one epoch each time it is asked for more, yielding the mean loss of that epoch. All begin at the same weights,
+Every rival is a function of a Workload and a function `tick`. It prepares everything (compiling included), calls
+tick(None), and then trains for ever, calling tick(mean loss) after each epoch. All begin at the same weights,
 take the same batches in the same order by gathering rows of one array, and use Adam (0.9, 0.999, epsilon 1e-8, with the
 bias correction in the rate), ReLU and softmax cross-entropy in float32.
 """
@@ -55,41 +55,23 @@ WORKLOADS = {
 def nnx_on(backend):
     """The library itself, through its public `nnx.fit`."""
 
-    def run(work):
-        import queue
-        import threading
-
+    def run(work, tick):
         import nnx
 
         x, y = work.data()
         W, b = work.weights()
         params = {f"{2 * i}.{n}": p for i in range(len(W)) for n, p in (("W", W[i]), ("b", b[i]))}
-        go, done = queue.SimpleQueue(), queue.SimpleQueue()
-
-        def wait(report):
-            done.put(report.figures["loss"])
-            go.get()
-
-        def train():
-            nnx.fit(
-                nnx.mlp(work.sizes[1:-1], work.sizes[-1]), x, y, loss="softmax_cross_entropy",
-                optimizer=nnx.Adam(RATE), epochs=10**9, batch_size=work.batch, shuffle=False, params=params,
-                backend=backend, callbacks=[wait],
-            )  # fmt: skip
-
-        go_first = threading.Event()
-        thread = threading.Thread(target=lambda: (go_first.wait(), train()), daemon=True)
-        thread.start()
-        yield None
-        go_first.set()
-        while True:
-            yield done.get()
-            go.put(None)
+        tick(None)
+        nnx.fit(
+            nnx.mlp(work.sizes[1:-1], work.sizes[-1]), x, y, loss="softmax_cross_entropy",
+            optimizer=nnx.Adam(RATE), epochs=10**9, batch_size=work.batch, shuffle=False, params=params,
+            backend=backend, callbacks=[lambda report: tick(report.figures["loss"])],
+        )  # fmt: skip
 
     return run
 
 
-def numpy_plain(work):
+def numpy_plain(work, tick):
     """NumPy as the tutorials write it: lists of layers, an expression per formula."""
     x, y = work.data()
     W, b = work.weights()
@@ -97,7 +79,7 @@ def numpy_plain(work):
     m = [np.zeros_like(p) for p in W + b]
     v = [np.zeros_like(p) for p in W + b]
     t = 0
-    yield None
+    tick(None)
     while True:
         total = 0.0
         for rows in work.rows():
@@ -121,10 +103,10 @@ def numpy_plain(work):
                 m[k] = BETA1 * m[k] + (1 - BETA1) * g
                 v[k] = BETA2 * v[k] + (1 - BETA2) * g * g
                 p -= rate * m[k] / (np.sqrt(v[k]) + EPSILON)
-        yield total / work.batches
+        tick(total / work.batches)
 
 
-def numpy_buffers(work):
+def numpy_buffers(work, tick):
     """NumPy by an expert: every array made once, every operation with out=, Adam over one flat vector."""
     x, y = work.data()
     W0, b0 = work.weights()
@@ -145,7 +127,7 @@ def numpy_buffers(work):
     mask = [np.empty((n, s), dtype=bool) for s in work.sizes]
     column, index = np.empty((n, 1), dtype=np.float32), np.arange(n)
     t = 0
-    yield None
+    tick(None)
     while True:
         total = 0.0
         for rows in work.rows():
@@ -186,10 +168,10 @@ def numpy_buffers(work):
             np.divide(m, s1, out=s1)
             np.multiply(s1, rate, out=s1)
             np.subtract(flat, s1, out=flat)
-        yield total / work.batches
+        tick(total / work.batches)
 
 
-def scikit_learn(work):
+def scikit_learn(work, tick):
     """scikit-learn's MLPClassifier, one partial_fit an epoch."""
     import warnings
 
@@ -210,16 +192,15 @@ def scikit_learn(work):
     model._optimizer.t = 0
     for slot in (*model._optimizer.ms, *model._optimizer.vs):
         slot[...] = 0
-    yield None
+    tick(None)
     while True:
         model.partial_fit(x, y)
-        yield float(model.loss_)
+        tick(float(model.loss_))
 
 
 def torch_network(work):
     import torch
 
-    torch.set_num_threads(torch.get_num_threads())
     x, y = work.data()
     W, b = work.weights()
     layers = []
@@ -235,12 +216,12 @@ def torch_network(work):
     return net, optimizer, torch.from_numpy(x), torch.from_numpy(y), rows
 
 
-def torch_eager(work):
+def torch_eager(work, tick):
     """PyTorch as its tutorial writes it, with the fused Adam."""
     import torch
 
     net, optimizer, x, y, batches = torch_network(work)
-    yield None
+    tick(None)
     while True:
         total = torch.zeros(())
         for rows in batches:
@@ -249,10 +230,10 @@ def torch_eager(work):
             loss.backward()
             optimizer.step()
             total += loss.detach()
-        yield float(total) / work.batches
+        tick(float(total) / work.batches)
 
 
-def torch_compile(work):
+def torch_compile(work, tick):
     """PyTorch with the forward and backward pass compiled."""
     import torch
 
@@ -263,7 +244,7 @@ def torch_compile(work):
         return torch.nn.functional.cross_entropy(net(x[rows]), y[rows])
 
     forward(batches[0]).backward()  # compile both directions
-    yield None
+    tick(None)
     while True:
         total = torch.zeros(())
         for rows in batches:
@@ -272,10 +253,10 @@ def torch_compile(work):
             loss.backward()
             optimizer.step()
             total += loss.detach()
-        yield float(total) / work.batches
+        tick(float(total) / work.batches)
 
 
-def jax_scan(work):
+def jax_scan(work, tick):
     """JAX: an epoch as one compiled scan, gradients by jax.grad, state donated."""
     from functools import partial
 
@@ -311,10 +292,10 @@ def jax_scan(work):
 
     carry = (params, zeros, jax.tree.map(jnp.copy, zeros), jnp.zeros((), jnp.float32))
     compiled = epoch.lower(carry).compile()
-    yield None
+    tick(None)
     while True:
         carry, value = compiled(carry)
-        yield float(value)
+        tick(float(value))
 
 
 RIVALS = {

@@ -49,6 +49,23 @@ def test_a_compiled_formula_gives_the_same_bits(name, dtype, monkeypatch):
 
 
 @pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+@pytest.mark.parametrize("name", RULES)
+def test_a_compiled_formula_works_on_the_memory_of_tensors(name, monkeypatch):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    monkeypatch.setattr(fused, "choice", "always")
+    rng = np.random.default_rng(0)
+    p, g = rng.normal(size=(2, 100, 50)).astype("float32")
+    results = []
+    for convert in (np.copy, lambda a: torch.from_numpy(a.copy())):
+        params, state = {"0.W": convert(p)}, None
+        state = RULES[name].init(params)
+        for _ in range(3):
+            params, state = RULES[name].update(params, {"0.W": convert(g)}, state)
+        results.append(np.asarray(params["0.W"]))
+    np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-7)  # the scalars are computed by the two libraries
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is not installed")
 def test_a_formula_is_compiled_after_enough_work_and_not_before(monkeypatch):
     @elementwise
     def halve(p, g):

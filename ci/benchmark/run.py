@@ -89,7 +89,10 @@ def agree(report):
     return [
         name
         for name, r in others
-        if any(abs(a - b) > 0.02 * max(abs(a), 0.01) for a, b in zip(first[1]["losses"], r["losses"], strict=True))
+        if any(
+            abs(a - b) > 0.02 * max(abs(a), 0.05 * first[1]["losses"][0])
+            for a, b in zip(first[1]["losses"], r["losses"], strict=True)
+        )
     ]
 
 

@@ -7,6 +7,7 @@ from ..contract import Array, Setting
 from ..errors import BackendError
 
 _namespaces: dict[type, Any] = {}
+_libraries: dict[type, str] = {}
 
 
 def namespace(x: Array) -> Any:
@@ -36,8 +37,11 @@ def _find_namespace(x: Array) -> Any:
 
 def library_name(x: Any) -> str:
     """The name of the library whose array x is, looking only at its type."""
-    root = type(x).__module__.partition(".")[0]
-    return {"jaxlib": "jax", "builtins": ""}.get(root, root)
+    kind = type(x)
+    if kind not in _libraries:
+        root = kind.__module__.partition(".")[0]
+        _libraries[kind] = {"jaxlib": "jax", "builtins": ""}.get(root, root)
+    return _libraries[kind]
 
 
 def is_array(x: Any) -> bool:

@@ -40,7 +40,7 @@ def _backend(name: str, dtype: str) -> Backend:
     library = _library(library_word)
     xp = library.namespace()
     chosen = Backend(library, xp, library.find_device(device_text), dtype)
-    if chosen.name == "cupy" or "cuda" in device_text:
+    if chosen.name == "cupy" or device_text not in ("", "cpu"):  # an accelerator is believed when it has computed
         probe(chosen)
     return chosen
 

@@ -1,8 +1,9 @@
 """`@elementwise`: a formula written once for arrays, and run as one compiled loop where that pays.
 
-On NumPy a formula of ten operations is ten passes over memory. With numba installed (the extra `fast`), the same
-function is compiled once as a scalar loop: one pass, the same bits. Compiling takes about a second, so it happens only
-after a formula has run for about as long; NNX_FUSED=always or NNX_FUSED=never in the environment decides otherwise.
+On NumPy, and on PyTorch's CPU, a formula of ten operations is ten passes over memory. With numba installed (the extra
+`fast`), the same function is compiled once as a scalar loop: one pass, the same bits. Compiling takes about a second,
+so it happens only after a formula has run for about as long; NNX_FUSED=always or NNX_FUSED=never in the environment
+decides otherwise.
 """
 
 import os
@@ -13,7 +14,7 @@ from types import FunctionType
 from typing import Any
 
 from ..contract import Array
-from .arrays import namespace
+from .arrays import library_name, namespace
 
 ENOUGH = 6e8  # elements computed plainly before compiling: about a second
 CALL = 8e3  # a call costs as much as so many elements
@@ -45,11 +46,15 @@ class elementwise:
         update_wrapper(self, formula)
 
     def __call__(self, *args: Any) -> tuple[Array, ...]:
-        first = args[0]
-        if namespace(first).__name__ != "numpy" or first.size < SMALL or not self._is_worth_it(first.size):
+        if library_name(args[0]) not in ("numpy", "torch"):
             return self.plain(*args)
-        arrays = tuple(a for a in args if getattr(a, "ndim", 0))
-        if any(a.shape != first.shape or a.dtype != first.dtype or not a.flags.c_contiguous for a in arrays):
+        arrays = tuple(_host_view(a) for a in args if getattr(a, "ndim", 0))
+        first = arrays[0]
+        if first is None or first.size < SMALL or not self._is_worth_it(first.size):
+            return self.plain(*args)
+        if any(
+            a is None or a.shape != first.shape or a.dtype != first.dtype or not a.flags.c_contiguous for a in arrays
+        ):
             return self.plain(*args)  # members with settings of their own, or a view
         if self.loop is None:
             self.loop, self.written = _compile(self.plain, len(arrays))
@@ -62,6 +67,17 @@ class elementwise:
             self.work += size + CALL
             return False
         return choice != "never" and has_numba()
+
+
+def _alike(a: Any, b: Any) -> bool:
+    return bool(a.shape == b.shape and a.dtype == b.dtype and a.flags.c_contiguous)
+
+
+def _host_view(x: Array) -> Any:
+    """x as a NumPy array on the same memory; None if it is not on the host."""
+    if library_name(x) == "torch":
+        return x.numpy() if x.device.type == "cpu" and not x.requires_grad else None
+    return x
 
 
 _numba: bool | None = None

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import __version__
-from ..backends import LIBRARIES, backend, probe
+from ..backends import LIBRARIES, backend, has_numba, probe
 from ..errors import BackendError
 
 
@@ -22,7 +22,8 @@ def facts() -> dict[str, dict[str, Any]]:
 
 def lines() -> list[str]:
     """The same for a person."""
-    out = [f"nnx {__version__}"]
+    fused = "numba compiles those that run for long" if has_numba() else "plain: pip install 'nnx-array[fast]'"
+    out = [f"nnx {__version__}", f"formulas on a CPU: {fused}"]
     for name, values in facts().items():
         works = values.pop("works")
         text = "  ".join(f"{k} {v}" for k, v in values.items()) if works else values["why"]

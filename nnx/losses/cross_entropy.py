@@ -133,7 +133,7 @@ class SoftmaxCrossEntropy(Loss):
         if holds_labels(target, z):
             if target.shape[-1:] != z.shape[-2:-1]:
                 raise ShapeError(f"SoftmaxCrossEntropy: {target.shape[-1]} labels for {z.shape[-2]} rows")
-            if target.dtype == xp.bool:
+            if xp.isdtype(target.dtype, "bool"):
                 target = xp.astype(target, xp.int32)
             return xp.astype(target[..., None] == xp.arange(k, dtype=target.dtype, device=device(z)), z.dtype)
         same_shape(self, z, target)

@@ -18,7 +18,7 @@ def main(args: list[str] | None = None) -> None:
     try:
         import click
     except ImportError:
-        sys.exit("nnx: the command needs click: pip install 'nnx-array[cli]'")
+        _fail("the command needs click: pip install 'nnx-array[cli]'", 2)
     try:
         sys.exit(_commands().main(args, prog_name="nnx", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:

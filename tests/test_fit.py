@@ -237,6 +237,17 @@ def test_freezing_needs_no_flag(library):
     assert not np.array_equal(library.host(fit.params["2.W"]), start["2.W"])
 
 
+def test_a_fit_can_be_pickled(library):
+    import pickle
+
+    x, y = spirals()
+    fit = nnx.fit(NET, x, y, backend=library.backend, **(SETTINGS | {"epochs": 2}))
+    with library.scope():
+        again = pickle.loads(pickle.dumps(fit))
+    assert (str(again.backend), again.history, again.net) == (str(fit.backend), fit.history, fit.net)
+    np.testing.assert_array_equal(library.host(again.predict(x)), library.host(fit.predict(x)))
+
+
 def test_min_delta_counts():
     x, y = spirals()
     rule = nnx.EarlyStopping(patience=2, min_delta=10.0)

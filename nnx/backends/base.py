@@ -74,6 +74,17 @@ class Backend:
     def name(self) -> str:
         return self.library.name
 
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        """Pickled as its name: a module or a device cannot travel."""
+        from .choose import backend
+
+        where = (
+            ""
+            if self.device is None
+            else f":{getattr(self.device, 'id', None) if self.name == 'cupy' else self.device}"
+        )
+        return backend, (self.name + where, self.dtype)
+
     def __str__(self) -> str:
         where = f" on {self.device}" if self.device is not None else ""
         return f"{self.name}{where}, {self.dtype}"

@@ -44,7 +44,7 @@ def fit(
 
     x, y: arrays of one library, which then computes (unless `backend` says otherwise and they are copied there), or
         lists. A `numpy.memmap` stays in its file and is read batch by batch. Or x alone: a list of batches (x, y) or
-        (x, y, weight), or a function returning an iterator over them, called once an epoch.
+        (x, y, weight), or a function returning an iterator over them, called for a trial and once an epoch.
     loss, optimizer, metrics: objects, or names such as "softmax_cross_entropy", "adam", "accuracy".
     validation: a fraction of the rows to set aside, or a tuple (x, y) or (x, y, weight).
     sample_weight: one weight >= 0 for each row. params: where to begin; left unchanged.

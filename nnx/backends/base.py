@@ -78,11 +78,10 @@ class Backend:
         """Pickled as its name: a module or a device cannot travel."""
         from .choose import backend
 
-        where = (
-            ""
-            if self.device is None
-            else f":{getattr(self.device, 'id', None) if self.name == 'cupy' else self.device}"
-        )
+        place = self.device
+        if self.name == "cupy" and place is not None:
+            place = place.id
+        where = "" if place is None else f":{place}"
         return backend, (self.name + where, self.dtype)
 
     def __str__(self) -> str:

@@ -378,6 +378,13 @@ def test_a_memmap_trains_in_bounded_memory(tmp_path):
     assert peak < 4e6  # row numbers, the target and a batch; not the 32 MB of x
 
 
+def test_a_value_missing_in_a_memmap_is_named_by_its_row(tmp_path):
+    x, y = spirals()
+    x[77, 1] = np.nan
+    with pytest.raises(nnx.DataError, match=r"x has 1 values that are not finite, the first in row 77, column 1"):
+        nnx.fit(NET, memmap(tmp_path, x), y, loss="softmax_cross_entropy")
+
+
 def test_an_iterable_of_batches_trains_as_the_array_does(library):
     x, y = spirals()
     batches = [(x[i : i + 32], y[i : i + 32]) for i in range(0, 120, 32)]

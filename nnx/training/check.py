@@ -86,14 +86,19 @@ def check_lengths(x: Any, y: Any, weight: Any) -> None:
         raise DataError(f"sample_weight must have shape ({x.shape[0]},), got {tuple(weight.shape)}")
 
 
-def check_finite(name: str, x: Array, offset: int = 0) -> None:
-    """Raise DataError naming the first element that is not finite. One number is read from the device."""
+def check_finite(name: str, x: Array, rows: Any = None) -> None:
+    """Raise DataError naming the first element that is not finite; rows are the numbers of x's rows if not 0, 1, ...
+
+    One number is read from the device.
+    """
     xp = namespace(x)
     if not xp.isdtype(x.dtype, "real floating") or bool(xp.all(xp.isfinite(x))):
         return
     bad = backend_of(x, "float32").to_numpy(~xp.isfinite(x))
     place = [int(i[0]) for i in bad.nonzero()]
-    where = f"row {place[0] + offset}" + (f", column {place[1]}" if len(place) > 1 else "")
+    where = f"row {place[0] if rows is None else int(rows[place[0]])}" + (
+        f", column {place[1]}" if len(place) > 1 else ""
+    )
     raise DataError(f"{name} has {int(bad.sum())} values that are not finite, the first in {where}")
 
 

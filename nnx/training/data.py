@@ -84,7 +84,7 @@ class HostData:
             rows = order[start : start + size]
             weight = None if self.weight is None else self.backend.floats(self.weight[rows])
             x = self.x[rows]
-            check_finite("a batch of x", x)
+            check_finite("x", x, rows)
             yield self.backend.floats(x), move_target(self.backend, self.target[rows], self.loss), weight, None
 
     def check(self, outputs: int) -> None:

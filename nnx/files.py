@@ -103,12 +103,12 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy", dtyp
     header, tensors = _read(path)
     try:
         if header["version"] != VERSION:
-            raise ModelFileError(f"{path}: version {header['version']} is not known to this nnx, which reads {VERSION}")
+            raise ModelFileError(f"version {header['version']} is not known to this nnx, which reads {VERSION}")
         net, loss = from_data(header["net"], Layer), None if header["loss"] is None else from_data(header["loss"], Loss)
         about = dict(header["about"])
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, NNXError) as error:
-        if isinstance(error, ModelFileError):
-            raise ModelFileError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
         raise ModelFileError(f"{path}: not a model of nnx: {error}") from None
     found = {name.removeprefix("params."): a for name, a in tensors.items() if name.startswith("params.")}
     arrays = {name.removeprefix("arrays."): a for name, a in tensors.items() if name.startswith("arrays.")}

@@ -1,4 +1,4 @@
-"""Schedules: a factor on the rate as a function of the number of updates made so far.
+"""Schedules: a factor on the rate as a function of the number of updates made so far. No schedule is a constant rate.
 
 `steps` is the number of updates of the whole training; None leaves it to `nnx.fit`, which knows it.
 """
@@ -22,14 +22,6 @@ def _steps(schedule: "Cosine | OneCycle | PeriodicCosine") -> int:
 
 def _over(schedule: S, steps: int) -> S:
     return replace(schedule, steps=steps) if schedule.steps is None else schedule
-
-
-@dataclass(frozen=True)
-class Constant(Schedule):
-    """factor = 1."""
-
-    def evaluate(self, step: Array) -> Array:
-        return step * 0.0 + 1.0
 
 
 @dataclass(frozen=True)
@@ -140,13 +132,3 @@ class PeriodicCosine(Schedule):
         xp = namespace(step)
         t = xp.minimum(step / _steps(self), 1.0)
         return 0.5 * (1.0 - xp.cos(2 * pi / log(2) * xp.log1p((2**self.cycles - 1) * t)))
-
-
-SCHEDULES: dict[str, type[Schedule]] = {
-    "constant": Constant,
-    "step": StepDecay,
-    "exponential": ExponentialDecay,
-    "cosine": Cosine,
-    "one_cycle": OneCycle,
-    "periodic_cosine": PeriodicCosine,
-}

@@ -52,9 +52,7 @@ class elementwise:
         first = arrays[0]
         if first is None or first.size < SMALL or not self._is_worth_it(first.size):
             return self.plain(*args)
-        if any(
-            a is None or a.shape != first.shape or a.dtype != first.dtype or not a.flags.c_contiguous for a in arrays
-        ):
+        if not all(_alike(a, first) for a in arrays):
             return self.plain(*args)  # members with settings of their own, or a view
         if self.loop is None:
             self.loop, self.written = _compile(self.plain, len(arrays))
@@ -70,7 +68,7 @@ class elementwise:
 
 
 def _alike(a: Any, b: Any) -> bool:
-    return bool(a.shape == b.shape and a.dtype == b.dtype and a.flags.c_contiguous)
+    return a is not None and a.shape == b.shape and a.dtype == b.dtype and bool(a.flags.c_contiguous)
 
 
 def _host_view(x: Array) -> Any:

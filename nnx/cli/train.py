@@ -17,7 +17,7 @@ from ..random import check_seed
 from ..training import EarlyStopping, Fit, Report, fit, split
 from ..training.interrupt import Interrupt
 from ..training.progress import progress
-from .run import Run, Scaling, class_names, json_line, new_folder, regression_scores, write
+from .run import Scaling, class_names, json_line, new_folder, regression_scores, write
 from .tables import TASKS, Table, read
 
 
@@ -72,7 +72,8 @@ def train(options: Options, out: str | None, *, json: bool, quiet: bool) -> int:
     rows = {name: len(x) for name, (x, _) in prepared.parts.items()}
     outputs = len(prepared.classes) or 1
     with new_folder(out, table.name) as folder:
-        say(chosen.why) if chosen.why else None
+        if chosen.why:
+            say(chosen.why)
         say(
             f"{table.name}: {sum(rows.values())} rows ({', '.join(f'{n} {k}' for k, n in rows.items() if n)}), "
             f"{len(table.features)} features, {task}" + (f" into {outputs} classes" if prepared.classes else ""),
@@ -215,6 +216,3 @@ def _test_scores(result: Fit, prepared: Prepared) -> dict[str, float]:
 
 def _few_whole_numbers(y: Any) -> bool:
     return bool((y == y.round()).all()) and len(host.namespace().unique(y)) <= 10
-
-
-__all__ = ["Options", "Run", "train"]

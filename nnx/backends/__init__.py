@@ -1,7 +1,7 @@
 """The only place that names an array library: choosing one, moving arrays, and what the standard leaves out."""
 
 from .arrays import along, constant, device, erf, is_array, namespace, per_member, same_library
-from .base import DTYPES, Backend
+from .base import DTYPES, Backend, Plain
 from .choose import LIBRARIES, backend, backend_of, is_host, probe
 from .fused import elementwise, has_numba, sign, sqrt
 
@@ -9,6 +9,7 @@ __all__ = [
     "DTYPES",
     "LIBRARIES",
     "Backend",
+    "Plain",
     "along",
     "backend",
     "backend_of",

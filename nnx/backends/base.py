@@ -1,5 +1,6 @@
 """A Backend: one array library on one device with one float type, and what a Library must be able to do."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -34,8 +35,8 @@ class Library(Protocol):
         """x as a NumPy array on the host."""
         ...
 
-    def split(self, numbers: Any, size: int, device: Any) -> list[Array]:
-        """Host integers in pieces of `size` on the device, as default integers: the rows of each batch of an epoch."""
+    def loop(self, step: Callable[..., Any], mode: bool | str, epochs: int) -> "Plain":
+        """What runs the steps of a training of so many epochs. mode: whether to compile, or "auto"."""
         ...
 
     def scope(self, device: Any, dtype: str) -> AbstractContextManager[Any]:
@@ -110,9 +111,11 @@ class Backend:
         kinds = self.xp.__array_namespace_info__().default_dtypes(device=self.device)
         return self.library.put(self._near(x), kinds["integral"], self.device)
 
-    def split(self, numbers: Any, size: int) -> list[Array]:
-        """Host integers in pieces of `size` on the device: the rows of each batch of an epoch."""
-        return self.library.split(numbers, size, self.device)
+    def loop(self, step: Callable[..., Any], mode: bool | str = "auto", epochs: int = 1) -> "Plain":
+        """What runs the steps of a training: see `Plain`. mode: whether to compile them, "auto" where it pays."""
+        if mode == "auto":
+            mode = {"always": True, "never": False}.get(os.environ.get("NNX_COMPILE", ""), mode)
+        return self.library.loop(step, mode, epochs)
 
     def to_numpy(self, x: Array) -> Any:
         """x as a NumPy array on the host."""
@@ -131,10 +134,31 @@ class Backend:
         return self.library.describe(self.device)
 
 
-def pieces(x: Array, size: int) -> list[Array]:
-    """Views of x, `size` elements each; the last may be shorter."""
-    n = x.shape[0]
-    return [x[start : min(start + size, n)] for start in range(0, n, size)]
+class Plain:
+    """Steps run one after another. What compiles them inherits this and gives the same results.
+
+    carry is handed from step to step; x, target and weight are the data; rows (batches, size) holds the numbers of the
+    rows of each batch, of which those from start to stop are run. Without rows x, target and weight are one batch.
+    """
+
+    how = "step by step"  # for a person
+
+    def __init__(self, step: Callable[..., Any]) -> None:
+        self.step = step
+
+    def __call__(self, carry: Any, x: Array, target: Array, weight: Any, rows: Any, start: int, stop: int) -> Any:
+        if rows is None:
+            return self.step(carry, x, target, weight, None)
+        for number in range(start, stop):
+            carry = self.step(carry, x, target, weight, rows[number, :])
+        return carry
+
+
+def plain(name: str, step: Callable[..., Any], mode: bool | str) -> Plain:
+    """The loop of a library that cannot compile steps."""
+    if mode is True:
+        raise BackendError(f"backend {name!r} cannot compile a step: leave compile out")
+    return Plain(step)
 
 
 def missing(name: str, extra: str) -> BackendError:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..errors import BackendError
-from .base import missing, pieces
+from .base import Plain, missing, plain
 
 name = "cupy"
 NO_DEVICE = 100  # cudaErrorNoDevice
@@ -78,8 +78,8 @@ def get(x: Any) -> Any:
     return cupy.asnumpy(x)
 
 
-def split(numbers: Any, size: int, device: Any) -> list[Any]:
-    return pieces(put(numbers, None, device), size)
+def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
+    return plain(name, step, mode)
 
 
 def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..contract import PartKey
 from ..errors import BackendError
-from .base import missing, pieces
+from .base import Plain, missing
 
 name = "jax"
 
@@ -62,11 +62,31 @@ def get(x: Any) -> Any:
     return host.get(x)
 
 
-def split(numbers: Any, size: int, device: Any) -> list[Any]:
-    import jax
+def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
+    return Compiled(step) if mode else Plain(step)
 
-    put_all: list[Any] = jax.device_put(pieces(numbers, size), device)  # slices of a device array would each compile
-    return put_all
+
+class Compiled(Plain):
+    """The steps of an epoch as one compiled loop."""
+
+    how = "compiled by XLA, many steps in one call"
+
+    def __init__(self, step: Callable[..., Any]) -> None:
+        import jax
+
+        def many(carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: Any, stop: Any) -> Any:
+            def body(number: Any, carry: Any) -> Any:
+                return step(carry, x, target, weight, rows[number])
+
+            return jax.lax.fori_loop(start, stop, body, carry)
+
+        super().__init__(jax.jit(step, donate_argnums=0))
+        self.many = jax.jit(many, donate_argnums=0)
+
+    def __call__(self, carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: int, stop: int) -> Any:
+        if rows is None:
+            return self.step(carry, x, target, weight, None)
+        return self.many(carry, x, target, weight, rows, start, stop)
 
 
 def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:

@@ -4,13 +4,14 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
+from math import prod
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..errors import BackendError
-from .base import pieces
+from .base import Plain
 
 name = "numpy"
 
@@ -33,6 +34,10 @@ def _lean() -> ModuleType:
     def total(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         return add(x, axis, None, None, keepdims)
 
+    def mean(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+        axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        return add(x, axis, None, None, keepdims) / prod(x.shape[a] for a in axes)
+
     def most(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
         return largest(x, axis, None, None, keepdims)
 
@@ -41,6 +46,7 @@ def _lean() -> ModuleType:
 
     module.__dict__.update(
         sum=total,
+        mean=mean,
         max=most,
         min=least,
         isdtype=cache(np.isdtype),
@@ -70,8 +76,10 @@ def get(x: Any) -> Any:
     return np.asarray(x)
 
 
-def split(numbers: Any, size: int, device: Any) -> list[Any]:
-    return pieces(numbers, size)
+def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
+    from .native.loop import Native
+
+    return Native(step, mode, epochs) if mode else Plain(step)
 
 
 def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:

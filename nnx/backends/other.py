@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BackendError
-from .base import pieces
+from .base import Plain, plain
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Other:
         first = self.xp.__array_namespace_info__().default_device()
         return host.put(x if device == first else self.xp.asarray(x, device=first), None, None)
 
-    def split(self, numbers: Any, size: int, device: Any) -> list[Any]:
-        return pieces(self.put(numbers, None, device), size)
+    def loop(self, step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
+        return plain(self.name, step, mode)
 
     def scope(self, device: Any, dtype: str) -> AbstractContextManager[Any]:
         return nullcontext()

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..errors import BackendError
-from .base import missing, pieces
+from .base import Plain, missing
 
 name = "torch"
 
@@ -53,8 +53,14 @@ def get(x: Any) -> Any:
     return x.detach().cpu().numpy()
 
 
-def split(numbers: Any, size: int, device: Any) -> list[Any]:
-    return pieces(put(numbers, None, device), size)
+def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
+    import torch
+
+    if mode is not True:
+        return Plain(step)
+    compiled = Plain(torch.compile(step))
+    compiled.how = "torch.compile"
+    return compiled
 
 
 def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:

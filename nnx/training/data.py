@@ -1,6 +1,6 @@
 """Data in batches: on the device, on the host and read as needed, or from an iterable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from .check import (
 )
 
 Batch = tuple[Array, Array, Array | None, Array | None]  # x, target, weight, rows (None: they are the batch)
+Batches = Batch  # the same, with rows (batches, size): batches of one size from the same arrays
 
 
 class Data(Protocol):
@@ -32,7 +33,7 @@ class Data(Protocol):
         """How many; None if that is not known before they have been read."""
         ...
 
-    def batches(self, order: Any, size: int) -> Iterator[Batch]:
+    def batches(self, order: Any, size: int) -> Iterator[Batches]:
         """Batches of `size` rows in the order of these row numbers; the last may be smaller."""
         ...
 
@@ -55,9 +56,11 @@ class DeviceData:
     def rows(self) -> int:
         return int(self.x.shape[0])
 
-    def batches(self, order: Any, size: int) -> Iterator[Batch]:
-        for rows in self.backend.split(order, size):
-            yield self.x, self.target, self.weight, rows
+    def batches(self, order: Any, size: int) -> Iterator[Batches]:
+        full = len(order) // size * size
+        for part in (order[:full].reshape(-1, size), order[full:].reshape(1, -1)):
+            if part.size:
+                yield self.x, self.target, self.weight, self.backend.integers(part)
 
     def check(self, outputs: int) -> None:
         check_finite("x", self.x)
@@ -79,7 +82,7 @@ class HostData:
     def rows(self) -> int:
         return int(self.x.shape[0])
 
-    def batches(self, order: Any, size: int) -> Iterator[Batch]:
+    def batches(self, order: Any, size: int) -> Iterator[Batches]:
         for start in range(0, len(order), size):
             rows = order[start : start + size]
             weight = None if self.weight is None else self.backend.floats(self.weight[rows])
@@ -106,7 +109,7 @@ class StreamData:
     def rows(self) -> None:
         return None
 
-    def batches(self, order: Any, size: int) -> Iterator[Batch]:
+    def batches(self, order: Any, size: int) -> Iterator[Batches]:
         n = -1
         for n, item in enumerate(self.source() if callable(self.source) else self.source):
             try:
@@ -131,6 +134,13 @@ class StreamData:
         floats = self.backend.floats
         moved = move_target(self.backend, target, self.loss)
         return floats(x), moved, None if weight is None else floats(weight), None
+
+
+def singly(batches: Iterable[Batches]) -> Iterator[Batch]:
+    """One batch after another."""
+    for x, target, weight, rows in batches:
+        for number in range(1 if rows is None else rows.shape[0]):
+            yield x, target, weight, None if rows is None else rows[number, :]
 
 
 def make_data(backend: Backend, x: Any, y: Any, weight: Any, loss: Loss) -> Data:

@@ -38,6 +38,7 @@ def fit(
     shuffle: bool = True,
     backend: str | Backend | None = None,
     dtype: str | None = None,
+    compile: bool | str = "auto",
     verbose: bool = False,
 ) -> Fit:
     """Train a network on rows of data.
@@ -48,6 +49,8 @@ def fit(
     loss, optimizer, metrics: objects, or names such as "softmax_cross_entropy", "adam", "accuracy".
     validation: a fraction of the rows to set aside, or a tuple (x, y) or (x, y, weight).
     sample_weight: one weight >= 0 for each row. params: where to begin; left unchanged.
+    compile: whether to compile the step; "auto" does where it pays, and `Fit.execution` says what was done. A compiled
+        step is a layer's code run once: what it does besides arithmetic on arrays is not repeated.
     Shapes: x (rows, features); y (rows,) or (rows, outputs), integers for labels.
 
     Raises: DataError, SettingError, ShapeError, BackendError before anything is trained; TrainingError when the loss
@@ -69,6 +72,7 @@ def fit(
     if the_metrics and validation is None:
         raise SettingError("fit: metrics are computed on validation data; give validation=0.1, or (x, y)")
     _check_monitor(early_stopping, validation is not None, the_metrics)
+    require(compile in (True, False, "auto"), f"fit: compile must be True, False or 'auto', got {compile!r}")
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
     with chosen.scope():
@@ -76,10 +80,10 @@ def fit(
         rows, held = _validation(chosen, data, validation, the_loss, seed)
         if rows is not None:
             the_optimizer = the_optimizer.over(epochs * -(-len(rows) // batch_size))
-        run = Run(net, the_loss, the_optimizer, chosen, data, rows, seed, batch_size, shuffle)
+        run = Run(net, the_loss, the_optimizer, chosen, data, rows, seed, batch_size, shuffle, epochs, compile)
         run.begin(params, held)
         with progress(epochs, verbose) as show, Interrupt() as interrupt:
-            return run.train(epochs, early_stopping, the_metrics, [*callbacks, show], interrupt)
+            return run.train(early_stopping, the_metrics, [*callbacks, show], interrupt)
 
 
 def _count(name: str, value: Any) -> int:

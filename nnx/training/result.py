@@ -70,6 +70,7 @@ class Fit:
     backend: Backend
     best_epoch: int
     stopped: str  # "epochs", "early stopping", "callback", "interrupted" or "not finite"
+    execution: str = "step by step"  # how the steps were run, and if they could not be compiled, why
 
     def output(self, x: Array) -> Array:
         """The network's output z for x (rows, features), which may be on the host."""

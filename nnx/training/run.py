@@ -6,20 +6,21 @@ from math import isfinite
 from time import perf_counter
 from typing import Any
 
-from ..backends import Backend
+from ..backends import Backend, Plain
 from ..contract import Array, Key, Layer, Loss, Optimizer, Params
 from ..errors import DataError, SettingError, ShapeError, TrainingError
 from ..network import init
 from ..random import permutation, seed_words
-from .data import Batch, Data
+from .data import Batch, Data, singly
 from .flat import Flat, Named, choose_layout
 from .interrupt import Interrupt
 from .result import Callback, EarlyStopping, Fit, Report
-from .step import Carry, Step, gather, make_prediction, make_step
+from .step import Carry, gather, make_prediction, make_step
 
 Metric = Callable[[Array, Array], Array]
 Held = tuple[Data, Any]  # data to validate on, and the numbers of its rows
 CHUNK = 8192  # rows evaluated at once in validation
+PATIENCE = 0.05  # seconds of steps between two looks at whether Ctrl-C was pressed
 
 
 class Run:
@@ -27,7 +28,7 @@ class Run:
 
     carry: Carry
     layout: Flat | Named
-    step: Step
+    steps: Plain
     best: tuple[int, Params]  # the epoch whose weights will be kept, and they
 
     def __init__(
@@ -41,9 +42,13 @@ class Run:
         seed: int,
         batch_size: int,
         shuffle: bool,
+        epochs: int,
+        compile: bool | str,
     ) -> None:
         self.net, self.loss, self.optimizer, self.backend = net, loss, optimizer, backend
         self.data, self.rows, self.seed, self.batch_size, self.shuffle = data, rows, seed, batch_size, shuffle
+        self.epochs, self.compile = epochs, compile
+        self.stride = 1  # steps at once
         self.history: dict[str, list[float]] = {}
 
     def begin(self, params: Mapping[str, Array] | None, held: Held | None) -> None:
@@ -66,12 +71,13 @@ class Run:
             raise SettingError("fit trains one network: give the optimizer single numbers")
         rest = {name: p for name, p in start.items() if name not in names}
         self.carry = Carry(vectors, rest, state, seed, backend.floats(0.0))
-        self.step = backend.compile(make_step(self.net, self.loss, self.optimizer, self.layout), donate=(0,))
+        step = make_step(self.net, self.loss, self.optimizer, self.layout)
+        self.steps = backend.loop(step, self.compile, self.epochs)
         self.best = (0, self.snapshot())
 
     def first(self, data: Data, rows: Any) -> Batch:
         """One row of the data, or the first batch of a stream."""
-        return next(iter(data.batches(None if rows is None else rows[:1], 1)))
+        return next(singly(data.batches(None if rows is None else rows[:1], 1)))
 
     def start(self, params: Mapping[str, Array] | None, features: int) -> Params:
         """Own copies of the parameters given, or initial ones."""
@@ -113,7 +119,6 @@ class Run:
 
     def train(
         self,
-        epochs: int,
         rule: EarlyStopping | None,
         metrics: Mapping[str, Metric],
         callbacks: Sequence[Callback],
@@ -121,7 +126,7 @@ class Run:
     ) -> Fit:
         """Epoch after epoch, until they are over or something stops them."""
         best_value: float | None = None
-        for epoch in range(1, epochs + 1):
+        for epoch in range(1, self.epochs + 1):
             figures = self.epoch(epoch, interrupt)
             figures = {"loss": figures["loss"], **self.validate(metrics)} | figures  # losses and metrics first
             params = self.snapshot()
@@ -140,7 +145,7 @@ class Run:
                 self.best, best_value = (epoch, params), figures[rule.monitor]
             elif epoch - self.best[0] >= rule.patience:
                 stop = "early stopping"
-            report = Report(epoch, epochs, figures, params)
+            report = Report(epoch, self.epochs, figures, params)
             if any([callback(report) is True for callback in callbacks]):
                 stop = stop or "callback"
             if interrupt.seen:
@@ -157,8 +162,14 @@ class Run:
             order = order[permutation(self.seed, "shuffle", len(order), number)]
         self.carry = self.carry._replace(total=self.backend.floats(0.0))
         for x, target, weight, rows in self.data.batches(order, self.batch_size):
-            self.carry = self.step(self.carry, x, target, weight, rows)
-            seen += int((x if rows is None else rows).shape[0])
+            count, start = 1 if rows is None else int(rows.shape[0]), 0
+            while start < count and not interrupt.seen:
+                stop, began = min(start + self.stride, count), perf_counter()
+                self.carry = self.steps(self.carry, x, target, weight, rows, start, stop)
+                seen += (stop - start) * int(x.shape[0] if rows is None else rows.shape[1])
+                start = stop
+                if perf_counter() - began < PATIENCE:
+                    self.stride *= 2
             if interrupt.seen:
                 break
         loss = float(self.carry.total) / seen  # the one wait for the device
@@ -174,7 +185,7 @@ class Run:
         data, order = self.held
         params = self.carry.params(self.layout)
         parts: list[tuple[Array, ...]] = []
-        for x, target, weight, rows in data.batches(order, CHUNK):
+        for x, target, weight, rows in singly(data.batches(order, CHUNK)):
             z = self.predict(params, x, rows)
             parts.append((z, gather(target, rows), *([] if weight is None else [gather(weight, rows)])))
         z, target, *weights = (xp.concat(list(part), axis=0) for part in zip(*parts, strict=True))
@@ -196,7 +207,7 @@ class Run:
         state = {
             name: self.layout.views(slot) if isinstance(slot, dict) else slot for name, slot in self.carry.state.items()
         }
-        return Fit(self.net, self.loss, params, state, self.history, self.backend, epoch, stopped)
+        return Fit(self.net, self.loss, params, state, self.history, self.backend, epoch, stopped, self.steps.how)
 
 
 @contextmanager

@@ -1,0 +1,254 @@
+"""A program compiled by numba: loops for the passes, the BLAS for the matrix products, NumPy's own loops for exp."""
+
+import ctypes
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from numba.extending import get_cython_function_address
+
+from .emit import LITERAL, Kernel, is_vector
+from .program import Constant, Program, View
+from .record import Refused
+from .schedule import Pass, by_rows, passes
+
+SMALL = 512  # multiplications in a matrix product below which plain loops are faster than a call of the BLAS
+TYPES = ("boolean", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
+TAKE = """def kernel(x, rows, out):
+    for i in range(rows.size):
+        r = rows[i]
+        if r < 0 or r >= x.shape[0]:
+            raise IndexError("row number out of range")
+        for j in range(x.shape[1]):
+            out[i, j] = x[r, j]
+"""
+
+
+class _UFunc(ctypes.Structure):
+    """The beginning of PyUFuncObject, which is part of NumPy's binary interface (numpy/ufuncobject.h)."""
+
+    _fields_ = (
+        ("head", ctypes.c_byte * object.__basicsize__),
+        ("nin", ctypes.c_int),
+        ("nout", ctypes.c_int),
+        ("nargs", ctypes.c_int),
+        ("identity", ctypes.c_int),
+        ("functions", ctypes.POINTER(ctypes.c_void_p)),
+        ("data", ctypes.POINTER(ctypes.c_void_p)),
+        ("ntypes", ctypes.c_int),
+    )
+
+
+_LOOP = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)  # (char **args, intp *dimensions, intp *steps, void *data)
+
+
+def _numpy_loop(op: Any) -> tuple[int, int]:
+    """The addresses of NumPy's own inner loop for an operation, and of the data it wants. Raises Refused."""
+    fields = _UFunc.from_address(id(op.function))
+    own = [x.dtype if isinstance(x, View) else x.array.dtype if isinstance(x, Constant) else None for x in op.inputs]
+    kinds = op.function.resolve_dtypes((*(d or type(x) for d, x in zip(own, op.inputs, strict=True)), None))
+    wanted = "".join(k.char for k in kinds[:-1]) + "->" + kinds[-1].char
+    if any(d is not None and d != k for d, k in zip(own, kinds, strict=False)) or kinds[-1] != op.output.dtype:
+        raise Refused(f"{op.function.__name__} with a conversion")
+    if fields.ntypes != len(op.function.types) or wanted not in op.function.types:
+        raise Refused(f"{op.function.__name__} of these types")
+    number = op.function.types.index(wanted)
+    return int(fields.functions[number]), int(fields.data[number] or 0)
+
+
+@cache
+def _function(text: str, parallel: bool, loops: tuple[Any, ...] = ()) -> Any:
+    """The text of a function, compiled when it is called."""
+    known: dict[str, Any] = {name: getattr(numba, name) for name in TYPES} | {"math": math, "prange": numba.prange}
+    for number, (loop, data) in enumerate(loops):
+        known |= {f"loop{number}": _LOOP(loop), f"data{number}": data}
+    exec(text, known)
+    return numba.njit(known["kernel"], error_model="numpy", parallel=parallel)
+
+
+@cache
+def _gemm(kind: str) -> Any:
+    """The BLAS's matrix product of row-major arrays."""
+    blas = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(
+        get_cython_function_address("scipy.linalg.cython_blas", {"f": "sgemm", "d": "dgemm"}[kind])
+    )
+
+    def product(a, b, c, sizes, letters, factors):  # type: ignore[no-untyped-def]
+        n, t, f = sizes.ctypes.data, letters.ctypes.data, factors.ctypes.data
+        blas(
+            t, t + 1, n, n + 4, n + 8, f, b.ctypes.data, n + 12,
+            a.ctypes.data, n + 16, f + factors.itemsize, c.ctypes.data, n + 20,
+        )  # fmt: skip
+
+    return numba.njit(product)
+
+
+class _Text:
+    """The text of the whole program, and the arrays it names."""
+
+    def __init__(self, program: Program, memory: Sequence[Any]) -> None:
+        self.memory = memory
+        self.arrays: list[Any] = []
+        self.keys: dict[Any, str] = {}
+        self.known: dict[str, Any] = {}
+        self.names: dict[int, str] = {}
+        self.lines: list[str] = []
+        self.sizes: list[int] = []
+        groups = by_rows(passes(program.operations, is_vector))
+        touched: list[set[int]] = [{v.buffer for p in g.passes for v in p.views()} for g in groups]
+        for number, group in enumerate(groups):
+            others = set(range(program.leaves)).union(*(t for k, t in enumerate(touched) if k != number))
+            first = group.passes[0]
+            if first.op.kind == "matmul":
+                self._product(first)
+            elif first.op.kind == "take":
+                self._take(first)
+            else:
+                self._kernel(Kernel(group, program, others))
+
+    def array(self, x: Any, key: Any = None) -> str:
+        """The name of an array in the program."""
+        key = id(x) if key is None else key
+        if key not in self.keys:
+            self.keys[key] = f"x{len(self.arrays)}"
+            self.arrays.append(x)
+        return self.keys[key]
+
+    def view(self, buffer: int, offset: int, shape: Any, strides: Any, dtype: Any) -> str:
+        array = np.ndarray(shape, dtype, self.memory[buffer], offset, strides)
+        return self.array(array, (buffer, offset, shape, strides, dtype))
+
+    def size(self, n: int) -> str:
+        """The text of a length, which is no part of the compiled program: another batch size needs no other."""
+        self.sizes.append(n)
+        return f"sizes[{len(self.sizes) - 1}]"
+
+    def call(self, function: Any, arguments: Sequence[str]) -> None:
+        """A line that calls a compiled function."""
+        name = self.names.setdefault(id(function), f"f{len(self.names)}")
+        self.known[name] = function
+        self.lines.append(f"{name}({', '.join(arguments)})")
+
+    def _kernel(self, kernel: Kernel) -> None:
+        names = []
+        for key in kernel.arrays:
+            if key[0] == "scratch":
+                names.append(self.array(np.empty(key[2], key[3]), ("scratch", id(kernel), key[1])))
+            elif key[0] == "constant":
+                names.append(self.array(key[1]))
+            else:
+                names.append(self.view(*key))
+        inputs = [f"a{i}" for i in range(len(names))] + [f"n{i}" for i in range(len(kernel.sizes))]
+        names += [self.size(n) for n in kernel.sizes]
+        for number, op in enumerate(kernel.loops):
+            inputs += [f"pointers{number}", f"length{number}", f"strides{number}"]
+            widths = (len(op.inputs) + 1, 1, len(op.inputs) + 1)
+            names += [self.array(np.zeros(width, dtype=np.int64)) for width in widths]
+        text = "\n".join([f"def kernel({', '.join(inputs)}):", *kernel.lines])
+        loops = tuple(_numpy_loop(op) for op in kernel.loops)
+        self.call(_function(text, kernel.parallel, loops), names)
+
+    def _take(self, p: Pass) -> None:
+        x, rows = p.op.inputs
+        wide = x.size // x.shape[0]
+        shapes = [(x.shape[0], wide), (rows.shape[0], wide)]
+        whole, out = (
+            self.view(v.buffer, v.offset, shape, (wide * v.dtype.itemsize, v.dtype.itemsize), v.dtype)
+            for v, shape in zip((x, p.op.output), shapes, strict=True)
+        )
+        chosen = self.view(rows.buffer, rows.offset, rows.shape, rows.strides, rows.dtype)
+        self.call(_function(TAKE, False), [whole, chosen, out])
+
+    def _product(self, p: Pass) -> None:
+        a, b, c = (*p.op.inputs, p.op.output)
+        if not all(isinstance(x, View) and len(x.shape) >= 2 and x.dtype == c.dtype for x in (a, b)):
+            raise Refused("a matrix product of other than matrices of one type")
+        if c.dtype.char not in "fd":
+            raise Refused(f"a matrix product of {c.dtype}")
+        (m, k), n = a.shape[-2:], b.shape[-1]
+        lead = c.shape[:-2]
+        if m * k * n <= SMALL:
+            self._small_product(a, b, c, lead)
+            return
+        letters, sizes = [], [n, m, k]
+        for x in (b, a, c):
+            letter, distance = _layout(x)
+            letters.append(ord(letter))
+            sizes.append(distance)
+        if letters[2] != ord("N"):
+            raise Refused("a matrix product into a transposed array")
+        extra = [
+            self.array(np.array(sizes, dtype=np.int32)),
+            self.array(np.array(letters[:2], dtype=np.uint8)),
+            self.array(np.array([1, 0], dtype=c.dtype), ("factors", c.dtype)),
+        ]
+        for member in np.ndindex(lead):
+            names = []
+            for x in (a, b, c):
+                own = member[len(lead) - (len(x.shape) - 2) :] if len(x.shape) > 2 else ()
+                steps = [0 if x.shape[i] == 1 else o * x.strides[i] for i, o in enumerate(own)]
+                names.append(self.view(x.buffer, x.offset + sum(steps), x.shape[-2:], x.strides[-2:], x.dtype))
+            self.call(_gemm(c.dtype.char), [*names, *extra])
+
+    def _small_product(self, a: View, b: View, c: View, lead: tuple[int, ...]) -> None:
+        def size(n: int, text: str) -> str:
+            return str(n) if n <= LITERAL else text
+
+        lines, names, texts = ["def kernel(a, b, c):"], [], []
+        for x in (a, b, c):
+            axes = [i for i, n in enumerate(x.shape[:-2]) if n > 1]
+            shape = tuple(x.shape[i] for i in axes) + x.shape[-2:]
+            strides = tuple(x.strides[i] for i in axes) + x.strides[-2:]
+            names.append(self.view(x.buffer, x.offset, shape, strides, x.dtype))
+            missing = len(lead) - (len(x.shape) - 2)
+            texts.append("".join(f"p{i + missing}, " for i in axes))
+        for level, count in enumerate(lead):
+            lines.append("    " * (level + 1) + f"for p{level} in range({count}):")
+        tab = "    " * (len(lead) + 1)
+        lines += [
+            f"{tab}for i in range({size(a.shape[-2], 'a.shape[-2]')}):",
+            f"{tab}    for j in range({size(b.shape[-1], 'b.shape[-1]')}):",
+            f"{tab}        s = a[{texts[0]}i, 0] * b[{texts[1]}0, j]",
+            f"{tab}        for k in range(1, {size(a.shape[-1], 'a.shape[-1]')}):",
+            f"{tab}            s += a[{texts[0]}i, k] * b[{texts[1]}k, j]",
+            f"{tab}        c[{texts[2]}i, j] = s",
+        ]
+        self.call(_function("\n".join(lines), False), names)
+
+
+def _layout(x: View) -> tuple[str, int]:
+    """How the BLAS is told of a matrix: "N" for row after row, "T" for column after column, and their distance."""
+    (rows, columns), (down, right), item = x.shape[-2:], x.strides[-2:], x.dtype.itemsize
+    if (columns == 1 or right == item) and (rows == 1 or down >= columns * item):
+        return "N", down // item if rows > 1 else columns
+    if (rows == 1 or down == item) and (columns == 1 or right >= rows * item):
+        return "T", right // item if columns > 1 else rows
+    raise Refused("a matrix whose rows do not lie one after another")
+
+
+_wholes: dict[Any, Any] = {}
+
+
+def compiled(program: Program, memory: Sequence[Any], rows: Any) -> Callable[[Any, int, int], None]:
+    """A function (row numbers of batches, start, stop) that runs the program on the batches from start to stop.
+
+    rows: the array among the program's leaves that takes the row numbers of a batch, or None. Raises Refused.
+    """
+    text = _Text(program, memory)
+    names = [f"x{i}" for i in range(len(text.arrays))]
+    lines = [f"def kernel(batches, rows, start, stop, sizes, {', '.join(names)}):", "    for s in range(start, stop):"]
+    lines += ["        for i in range(rows.size):", "            rows[i] = batches[s, i]"]
+    lines += ["        " + line for line in text.lines]
+    source = "\n".join(lines)
+    key = (source, *text.known.values())
+    if key not in _wholes:
+        known = dict(text.known)
+        exec(source, known)
+        _wholes[key] = numba.njit(known["kernel"])
+    whole = _wholes[key]
+    own = np.empty(0, dtype=np.int64) if rows is None else rows
+    sizes = np.array([*text.sizes, 0], dtype=np.int64)
+    return lambda batches, start, stop: whole(batches, own, start, stop, sizes, *text.arrays)

@@ -1,0 +1,150 @@
+"""The steps of a training on NumPy: recorded on copies, then replayed or compiled."""
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from ...errors import BackendError
+from ..base import Plain
+from .program import Program, allocate, program
+from .record import Refused, leaves, mapped, record
+from .replay import steps
+
+FEW = 8  # steps for which nothing is prepared
+CALL, BYTE = 0.8e-6, 5e-11  # seconds that a compiled step saves for each operation, and for each byte it writes
+COMPILING = 0.04  # seconds for each operation
+WORTH = 3  # how often the time of compiling must be saved
+
+Run = Callable[[Any, int, int], None]  # of row numbers in batches, and the batches to begin and to stop at
+
+
+class Native(Plain):
+    """Steps that are recorded once for each shape of a batch.
+
+    The first recording is made with copies of what the step may write on, and made twice: a step that is not the same
+    both times, or looks at the values of its arrays, is run plainly, and `how` says why.
+    """
+
+    def __init__(self, step: Callable[..., Any], mode: bool | str, epochs: int) -> None:
+        super().__init__(step)
+        self.mode, self.epochs = mode, epochs
+        self.ready: dict[Any, _Ready] = {}
+        self.refused = ""
+        if mode is True and not can_compile():
+            raise BackendError("compile=True needs numba and scipy: pip install 'nnx-array[fast]'")
+
+    def __call__(self, carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: int, stop: int) -> Any:
+        expected = self.epochs * (1 if rows is None else len(rows))
+        if self.refused or (self.mode == "auto" and expected < FEW and rows is not None):
+            return super().__call__(carry, x, target, weight, rows, start, stop)
+        batch = (x, target, weight, None if rows is None else rows[start])
+        key = (
+            _signature(carry),
+            tuple(_signature(a) if rows is None else id(a) for a in batch[:3]),
+            None if rows is None else rows.shape[1],
+        )
+        if key not in self.ready:
+            try:
+                self.ready[key] = _Ready(self.step, carry, batch, self.mode, expected)
+            except Refused as reason:
+                if self.mode is True:
+                    raise BackendError(f"compile=True: the step cannot be compiled: {reason}") from None
+                self.refused = f"step by step: {reason}"
+                self.how = self.refused
+                return super().__call__(carry, x, target, weight, rows, start, stop)
+        ready = self.ready[key]
+        if self.how == Plain.how or expected > 1:
+            self.how = ready.how
+        return ready(carry, batch, rows, start, stop)
+
+
+class _Ready:
+    """A step recorded for one shape of a batch, and its memory."""
+
+    def __init__(self, step: Callable[..., Any], carry: Any, batch: Any, mode: bool | str, expected: int) -> None:
+        self.batch = batch  # kept, so that its arrays stay what they are
+        by_rows = batch[3] is not None
+        self.carry = mapped(_own, carry)
+        found = _recorded(step, self.carry, batch)
+        if not found.same(_recorded(step, mapped(_own, carry), batch)):
+            raise Refused("two steps did not do the same operations")
+        self.carry = mapped(_own, carry)
+        self.slots = _arrays(self.carry)
+        self.fed = [np.empty_like(a) for a in _arrays(batch[3:] if by_rows else batch)]
+        memory = allocate(found, [*self.slots, *(_arrays(batch[:3]) if by_rows else []), *self.fed])
+        self.run, self.how = _executor(found, memory, self.fed[-1] if by_rows else None, mode, expected)
+
+    def __call__(self, carry: Any, batch: Any, rows: Any, start: int, stop: int) -> Any:
+        if carry is not self.carry:
+            for slot, given in zip(self.slots, _arrays(carry), strict=True):
+                if slot is not given:
+                    np.copyto(slot, given)
+        if rows is None:
+            for slot, given in zip(self.fed, _arrays(batch), strict=True):
+                np.copyto(slot, given)
+            self.run(_NONE, 0, 1)
+        else:
+            self.run(rows, start, stop)
+        return self.carry
+
+
+_NONE = np.empty((1, 0), dtype=np.int64)
+
+
+def _recorded(step: Callable[..., Any], carry: Any, batch: Any) -> Program:
+    given = _arrays((carry, *batch))
+    result, calls = record(step, (carry, *batch))
+    if _signature(result) != _signature(carry):
+        raise Refused("what the step returns does not have the shapes and types of what it was given")
+    return program(calls, given, _arrays(result))
+
+
+def _executor(found: Program, memory: Sequence[Any], rows: Any, mode: bool | str, expected: int) -> tuple[Run, str]:
+    """How the program is run, and the words for it."""
+    count = len(found.operations)
+    saved = expected * (CALL * count + BYTE * sum(op.output.size * op.output.dtype.itemsize for op in found.operations))
+    reason = ""
+    if mode is True or (mode == "auto" and saved > WORTH * COMPILING * count and can_compile()):
+        from .build import compiled
+
+        try:
+            return compiled(found, memory, rows), "recorded and compiled"
+        except Refused as refusal:
+            if mode is True:
+                raise
+            reason = f", not compiled: {refusal}"
+    calls = steps(found, memory)
+
+    def run(batches: Any, start: int, stop: int) -> None:
+        for number in range(start, stop):
+            if rows is not None:
+                np.copyto(rows, batches[number])
+            for call in calls:
+                call()
+
+    return run, f"recorded and replayed{reason}"
+
+
+def can_compile() -> bool:
+    """Whether what compiling needs is installed."""
+    return find_spec("numba") is not None and find_spec("scipy") is not None
+
+
+def _arrays(tree: Any) -> list[Any]:
+    return [leaf for leaf in leaves(tree) if isinstance(leaf, np.ndarray)]
+
+
+def _own(leaf: Any) -> Any:
+    return np.array(leaf, order="C") if isinstance(leaf, np.ndarray) else leaf
+
+
+def _signature(tree: Any) -> tuple[Any, ...]:
+    """The names, shapes and types of what lies in a tree."""
+    names = tuple(tree) if isinstance(tree, dict) else ()
+    if isinstance(tree, dict):
+        return names, *map(_signature, tree.values())
+    if isinstance(tree, (tuple, list)):
+        return tuple(map(_signature, tree))
+    return (tree.shape, tree.dtype) if isinstance(tree, np.ndarray) else (repr(tree),)

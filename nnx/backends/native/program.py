@@ -1,0 +1,238 @@
+"""A recording as a program: operations on numbered pieces of memory, which two recordings can be compared by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from .record import Call, Refused, mapped
+
+ALIGNED = 64  # bytes
+
+
+@dataclass(frozen=True)
+class View:
+    """An array as it lies in memory: its buffer's number, offset and strides in bytes."""
+
+    buffer: int
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def whole(self) -> bool:
+        """Whether its elements lie one after another."""
+        step = self.dtype.itemsize
+        for n, stride in zip(self.shape[::-1], self.strides[::-1], strict=True):
+            if n > 1 and stride != step:
+                return False
+            step *= n
+        return True
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An array that was made in the step from numbers alone; equal if its elements are."""
+
+    array: Any
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Constant) or self.array.dtype != other.array.dtype:
+            return False
+        return np.array_equal(self.array, other.array, equal_nan=self.array.dtype.kind in "fc")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A call on views, constants and Python numbers."""
+
+    kind: str
+    function: Any
+    inputs: tuple[Any, ...]
+    output: View
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reads(self) -> list[View]:
+        return [x for x in _flat(self.inputs) if isinstance(x, View)]
+
+
+@dataclass
+class Program:
+    """Operations, and the buffers they work on: the first ones are the leaves of the arguments."""
+
+    operations: list[Operation]
+    sizes: list[int]  # bytes of each buffer
+    leaves: int  # how many of them are given
+
+    def same(self, other: "Program") -> bool:
+        """Whether both are the same operations on the same memory."""
+        return self.sizes == other.sizes and self.operations == other.operations
+
+
+def program(calls: Sequence[Call], given: Sequence[Any], returned: Sequence[Any]) -> Program:
+    """The program of these calls.
+
+    given: the arrays among the arguments, each in one piece. returned: for each of the first of them, the array that
+    takes its place after the call. Raises Refused.
+    """
+    memory = _Memory(given)
+    operations = [
+        Operation(
+            c.kind, c.function, memory.inputs(c.inputs), memory.output(c.output), memory.inputs(_plain(c.settings))
+        )
+        for c in calls
+    ]
+    for i, array in enumerate(returned):
+        new, old = memory.view(array), memory.view(given[i])
+        if new is None or new.shape != old.shape or new.dtype != old.dtype:
+            raise Refused("what the step returns does not have the shapes and types of what it was given")
+        if new != old:
+            if new.buffer < len(given):
+                raise Refused("the step gives back one of its arrays in place of another")
+            operations.append(Operation("copy", None, (new,), old))
+    operations = _live(_without_concat(operations, memory.sizes, len(given)), len(given))
+    return Program(operations, memory.sizes, len(given))
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with Python's numbers for NumPy's."""
+    return mapped(lambda x: x.item() if isinstance(x, np.generic) else x, settings)  # type: ignore[no-any-return]
+
+
+class _Memory:
+    """Which buffer an array lies in."""
+
+    def __init__(self, given: Sequence[Any]) -> None:
+        self.starts: list[int] = []
+        self.sizes: list[int] = []
+        for array in given:
+            if not array.flags.c_contiguous or array.size == 0 or self.find(array) is not None:
+                raise Refused("two of the step's arrays share memory, or one is empty or not in one piece")
+            self.add(array)
+
+    def add(self, array: Any) -> int:
+        self.starts.append(_address(array))
+        self.sizes.append(array.nbytes)
+        return len(self.sizes) - 1
+
+    def find(self, array: Any) -> int | None:
+        address = _address(array)
+        for i in range(len(self.starts) - 1, -1, -1):
+            if self.starts[i] <= address < self.starts[i] + self.sizes[i]:
+                return i
+        return None
+
+    def view(self, array: Any) -> Any:
+        buffer = self.find(array)
+        if buffer is None:
+            return None
+        return View(buffer, _address(array) - self.starts[buffer], array.shape, array.strides, array.dtype)
+
+    def output(self, array: Any) -> Any:
+        if array.size == 0:
+            raise Refused("an array without elements")
+        if self.find(array) is None:
+            root = array
+            while isinstance(root.base, np.ndarray):
+                root = root.base
+            self.add(root)
+        return self.view(array)
+
+    def inputs(self, tree: Any) -> Any:
+        """Arguments with views and constants in the place of arrays."""
+        if isinstance(tree, dict):
+            return {name: self.inputs(item) for name, item in tree.items()}
+        if isinstance(tree, (tuple, list)):
+            return tuple(map(self.inputs, tree))
+        if isinstance(tree, (np.ndarray, np.generic)):
+            view = self.view(np.asarray(tree)) if isinstance(tree, np.ndarray) else None
+            return Constant(np.array(tree)) if view is None else view
+        return tree
+
+
+def _address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _flat(tree: Any) -> list[Any]:
+    return [leaf for item in tree for leaf in _flat(item)] if isinstance(tree, tuple) else [tree]
+
+
+def _without_concat(operations: list[Operation], sizes: list[int], given: int) -> list[Operation]:
+    """Joining arrays as copies into the parts of the whole; those made only for that are made there at once."""
+    moved: dict[int, tuple[int, int]] = {}  # buffer -> the buffer it is a part of now, and where
+    kept: list[Operation] = []
+    for number, op in enumerate(operations):
+        if op.kind != "concat":
+            kept.append(op)
+            continue
+        out, offset = op.output, op.output.offset
+        axis = op.settings["axis"] % len(out.shape)
+        later = {view.buffer for other in operations[number + 1 :] for view in (*other.reads, other.output)}
+        for x in op.inputs:
+            shape = x.shape if isinstance(x, View) else x.array.shape
+            part = replace(out, offset=offset, shape=shape)
+            offset += shape[axis] * out.strides[axis]
+            alike = isinstance(x, View) and part.whole and _is_all_of(x, sizes) and x.dtype == out.dtype
+            if alike and x.buffer >= given and x.buffer not in moved and x.buffer not in later:
+                moved[x.buffer] = (part.buffer, part.offset)
+            else:
+                kept.append(Operation("copy", None, (x,), part))
+
+    def place(x: Any) -> Any:
+        if isinstance(x, tuple):
+            return tuple(map(place, x))
+        if not isinstance(x, View) or x.buffer not in moved:
+            return x
+        buffer, offset = moved[x.buffer]
+        return place(replace(x, buffer=buffer, offset=x.offset + offset))
+
+    return [replace(op, inputs=place(op.inputs), output=place(op.output)) for op in kept]
+
+
+def _is_all_of(x: View, sizes: list[int]) -> bool:
+    return x.whole and x.offset == 0 and sizes[x.buffer] == x.size * x.dtype.itemsize
+
+
+def _live(operations: list[Operation], given: int) -> list[Operation]:
+    """The operations whose results are looked at later, or lie in what was given."""
+    needed, kept = set(range(given)), []
+    for op in reversed(operations):
+        if op.output.buffer in needed:
+            kept.append(op)
+            needed.update(view.buffer for view in (*op.reads, *_settings_views(op)))
+    return kept[::-1]
+
+
+def _settings_views(op: Operation) -> list[View]:
+    return [x for x in _flat(tuple(op.settings.values())) if isinstance(x, View)]
+
+
+def allocate(program: Program, given: Sequence[Any]) -> list[Any]:
+    """The memory of each buffer: the arrays given, and new ones."""
+    new = []
+    for size in program.sizes[program.leaves :]:
+        block = np.empty(size + ALIGNED, dtype=np.uint8)
+        start = -_address(block) % ALIGNED
+        new.append(block[start : start + size])
+    return [*given, *new]
+
+
+def at(view: Any, memory: Sequence[Any]) -> Any:
+    """The array that a view means, a constant's array, or the number itself."""
+    if isinstance(view, tuple):
+        return tuple(at(x, memory) for x in view)
+    if isinstance(view, Constant):
+        return view.array
+    if not isinstance(view, View):
+        return view
+    return np.ndarray(view.shape, view.dtype, memory[view.buffer], view.offset, view.strides)

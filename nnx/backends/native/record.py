@@ -1,0 +1,190 @@
+"""A function of NumPy arrays, run once while every array operation in it is written down.
+
+What is recorded is what happened to memory: which operation read which arrays and wrote which. A view needs no
+operation, because the memory it looks at will be the same when the recording is run again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..arrays import _libraries, _namespaces
+from ..numpy import lean
+
+FILLED = {np.zeros_like: 0, np.ones_like: 1, np.empty_like: 0}
+ABOUT_SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj}
+
+
+class Refused(Exception):
+    """The function did what a recording cannot repeat; the text says what."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation: kind says how to repeat it, inputs are arrays or Python numbers."""
+
+    kind: str  # "ufunc", "reduce", "take", "concat", "where", "copy", "fill", "other"
+    function: Any
+    inputs: tuple[Any, ...]
+    output: Any
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+class Recorded(NDArrayOperatorsMixin):
+    """An array whose operations are computed and written down; what would need its values is refused."""
+
+    __slots__ = ("calls", "value")
+
+    def __init__(self, value: Any, calls: list[Call]) -> None:
+        self.value, self.calls = value, calls
+
+    shape = property(lambda self: self.value.shape)
+    dtype = property(lambda self: self.value.dtype)
+    ndim = property(lambda self: self.value.ndim)
+    size = property(lambda self: self.value.size)
+    mT = property(lambda self: Recorded(self.value.mT, self.calls))
+    T = property(lambda self: Recorded(self.value.T, self.calls))
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        values = tuple(_value(x) for x in inputs)
+        out = settings.pop("out", (None,))[0]
+        if ufunc.nout != 1 or method not in ("__call__", "reduce") or settings.get("where", True) is not True:
+            raise Refused(f"{ufunc.__name__}.{method} with {sorted(settings)}")
+        if out is not None and not isinstance(out, Recorded):
+            raise Refused(f"{ufunc.__name__} writes on an array that is no part of the step")
+        kept = {name: value for name, value in settings.items() if value is not None}
+        run = ufunc if method == "__call__" else ufunc.reduce
+        result = run(*values, **settings) if out is None else run(*values, out=out.value, **settings)
+        if method == "reduce":
+            kept = {"axis": settings.get("axis", 0), "keepdims": bool(settings.get("keepdims", False))}
+            values = values[:1]
+        return self._written("ufunc" if method == "__call__" else "reduce", ufunc, values, np.asarray(result), kept)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
+        values, kept = _value(args), _value(settings)
+        result = function(*values, **kept)
+        if function in ABOUT_SHAPES:
+            return result
+        if not isinstance(result, (np.ndarray, np.generic)):
+            raise Refused(f"numpy.{function.__name__}")
+        array = np.asarray(result)
+        inputs = [x for x in _leaves((values, kept)) if isinstance(x, np.ndarray)]
+        if any(np.may_share_memory(array, x) for x in inputs):
+            return Recorded(array, self.calls)
+        if function in FILLED:
+            return self._written("fill", None, (FILLED[function],), array)
+        if function is np.full_like and not isinstance(args[1], Recorded):
+            return self._written("fill", None, (args[1],), array)
+        if function is np.concatenate:
+            return self._written("concat", function, tuple(values[0]), array, {"axis": kept.get("axis", 0)})
+        if function is np.where and len(values) == 3 and not kept:
+            return self._written("where", function, values, array)
+        return self._written("other", function, values, array, kept)
+
+    def __getitem__(self, index: Any) -> Any:
+        values = _value(index)
+        array = np.asarray(self.value[values])
+        if np.may_share_memory(array, self.value):
+            return Recorded(array, self.calls)
+        return self._written("other", _item, (self.value, values), array)
+
+    def reshape(self, shape: Any) -> Any:
+        array = self.value.reshape(shape)
+        if np.may_share_memory(array, self.value):
+            return Recorded(array, self.calls)
+        return self._written("copy", None, (self.value,), array)
+
+    def take(self, indices: Any, axis: int) -> Any:
+        inputs = (self.value, _value(indices))
+        return self._written("take", np.take, inputs, self.value.take(inputs[1], axis), {"axis": axis})
+
+    def astype(self, dtype: Any, *, copy: bool = True) -> Any:
+        if not copy and self.dtype == dtype:
+            return self
+        return self._written("copy", None, (self.value,), self.value.astype(dtype))
+
+    def _written(self, kind: str, function: Any, inputs: Any, output: Any, settings: Any = None) -> "Recorded":
+        self.calls.append(Call(kind, function, tuple(inputs), output, settings or {}))
+        return Recorded(output, self.calls)
+
+    def _refuse(self, *args: Any, **settings: Any) -> Any:
+        raise Refused("the step reads the value of an array, or writes on a part of one")
+
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = __array__ = __iter__ = __setitem__ = _refuse
+    tolist = item = _refuse
+
+
+def _item(x: Any, index: Any) -> Any:
+    return x[index]
+
+
+def _value(x: Any) -> Any:
+    """x with every recorded array in it replaced by the array itself."""
+    if isinstance(x, Recorded):
+        return x.value
+    if isinstance(x, (tuple, list)):
+        return type(x)(map(_value, x))
+    return {name: _value(item) for name, item in x.items()} if isinstance(x, dict) else x
+
+
+def _leaves(x: Any) -> list[Any]:
+    return leaves(x)
+
+
+def leaves(tree: Any) -> list[Any]:
+    """What lies in nested tuples, lists and dicts, in their order."""
+    if isinstance(tree, dict):
+        return [leaf for item in tree.values() for leaf in leaves(item)]
+    if isinstance(tree, (tuple, list)):
+        return [leaf for item in tree for leaf in leaves(item)]
+    return [tree]
+
+
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The same nested tuples, lists and dicts with the function of every leaf."""
+    if isinstance(tree, dict):
+        return {name: mapped(function, item) for name, item in tree.items()}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(mapped(function, item) for item in tree))
+    if isinstance(tree, (tuple, list)):
+        return type(tree)([mapped(function, item) for item in tree])
+    return function(tree)
+
+
+def record(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, list[Call]]:
+    """What the function gives, and the operations it did. Raises Refused."""
+    calls: list[Call] = []
+
+    def wrapped(leaf: Any) -> Any:
+        return Recorded(leaf, calls) if isinstance(leaf, np.ndarray) else leaf
+
+    return _value_of_tree(function(*mapped(wrapped, args))), calls
+
+
+def _value_of_tree(tree: Any) -> Any:
+    return mapped(lambda leaf: leaf.value if isinstance(leaf, Recorded) else leaf, tree)
+
+
+def _namespace() -> ModuleType:
+    """NumPy for recorded arrays: `asarray` would otherwise look inside them."""
+    module = ModuleType("numpy", "NumPy for recorded arrays")
+    module.__dict__.update(vars(lean))
+
+    def asarray(x: Any, *, dtype: Any = None, device: Any = None, copy: Any = None) -> Any:
+        if not isinstance(x, Recorded):
+            return np.asarray(x, dtype=dtype, copy=copy)
+        return x.astype(x.dtype if dtype is None else dtype, copy=bool(copy))
+
+    module.__dict__.update(asarray=asarray)
+    return module
+
+
+_namespaces[Recorded] = _namespace()
+_libraries[Recorded] = "numpy"

@@ -1,0 +1,212 @@
+"""The order of a program's operations when passes over the same rows are made into one.
+
+An operation runs over the elements of its iteration shape: the rows are all its axes but the last. Operations over
+the same rows, of which none needs a row before another has finished it, share a loop; within a row, those over the
+same columns share the inner loop too.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any, TypeVar
+
+from .program import Constant, Operation, View
+from .record import Refused
+
+ROW_REDUCTIONS = ("add", "maximum", "minimum")
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """An operation with the shape it runs over, and the axes of it that it adds up."""
+
+    op: Operation
+    shape: tuple[int, ...]
+    reduced: tuple[int, ...] = ()
+    vector: bool = False  # one call of NumPy's own loop for a row
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        return self.shape[:-1]
+
+    @property
+    def columns(self) -> int:
+        return self.shape[-1]
+
+    @property
+    def over_rows(self) -> bool:
+        """Whether its result is complete only after the last row."""
+        return any(axis < len(self.shape) - 1 for axis in self.reduced)
+
+    @property
+    def within_row(self) -> bool:
+        """Whether it makes one number of each row."""
+        return self.reduced == (len(self.shape) - 1,)
+
+    def strides(self, view: View) -> tuple[int, ...]:
+        """The view's strides along the axes of the iteration, 0 where it has none or is of length 1."""
+        if view is self.op.output and self.reduced:
+            kept = [axis for axis in range(len(self.shape)) if axis not in self.reduced]
+            if len(view.shape) == len(self.shape):  # the reduced axes are kept, with length 1
+                return tuple(0 if a in self.reduced else view.strides[a] for a in range(len(self.shape)))
+            strides = dict(zip(kept, view.strides, strict=True))
+            return tuple(strides.get(axis, 0) for axis in range(len(self.shape)))
+        missing = len(self.shape) - len(view.shape)
+        own = [0 if n == 1 else stride for n, stride in zip(view.shape, view.strides, strict=True)]
+        return (0,) * missing + tuple(own)[max(-missing, 0) :]
+
+    def views(self) -> list[View]:
+        return [*self.op.reads, self.op.output]
+
+
+@dataclass
+class Shared:
+    """Passes that share a loop over rows, or within a row over columns; or one operation by itself."""
+
+    space: Any
+    passes: list[Any] = field(default_factory=list)
+
+
+def hazard(first: Pass, second: Pass, together: Callable[[Pass, View, Pass, View], bool]) -> str:
+    """How the second must follow the first: "" not at all, "with" it or after it, only "after" it."""
+    found = ""
+    for a in first.views():
+        for b in second.views():
+            if a.buffer != b.buffer or not (a is first.op.output or b is second.op.output) or _apart(a, b):
+                continue
+            if not together(first, a, second, b):
+                return "after"
+            found = "with"
+    return found
+
+
+def _apart(a: View, b: View) -> bool:
+    """Whether two views of one buffer have no byte in common, as far as their ends tell."""
+    (start, stop), (begin, end) = _ends(a), _ends(b)
+    return stop <= begin or end <= start
+
+
+def _ends(view: View) -> tuple[int, int]:
+    steps = [(n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True)]
+    start = view.offset + sum(s for s in steps if s < 0)
+    return start, view.offset + sum(s for s in steps if s > 0) + view.dtype.itemsize
+
+
+T = TypeVar("T")
+
+
+def placed(passes: Iterable[Any], space: Callable[[Any], Any], conflict: Callable[[Any, Any], str]) -> list[Shared]:
+    """Every pass in the earliest group of its space that what came before it allows; None is a space for one."""
+    groups: list[Shared] = []
+    for item in passes:
+        earliest = 0
+        for number in range(len(groups) - 1, -1, -1):
+            found = [conflict(other, item) for other in groups[number].passes]
+            if any(found):
+                earliest = number + ("after" in found)
+                break
+        own = space(item)
+        for group in groups[earliest:]:
+            if own is not None and group.space == own:
+                group.passes.append(item)
+                break
+        else:
+            groups.append(Shared(own, [item]))
+    return groups
+
+
+def by_rows(passes: list[Pass]) -> list[Shared]:
+    """The passes in groups over the same rows."""
+
+    def together(first: Pass, a: View, second: Pass, b: View) -> bool:
+        if first.rows != second.rows or (a is first.op.output and first.over_rows) or second.op.kind in ALONE:
+            return False
+        if first.op.kind in ALONE or (b is second.op.output and second.over_rows):
+            return False
+        if not first.rows:
+            return True
+        mine, theirs = first.strides(a)[:-1], second.strides(b)[:-1]
+        long = [stride for n, stride in zip(first.rows, mine, strict=True) if n > 1]
+        return mine == theirs and 0 not in long and abs(a.offset - b.offset) < min(map(abs, long), default=1)
+
+    return placed(
+        passes,
+        lambda p: None if p.op.kind in ALONE else p.rows,
+        lambda a, b: hazard(a, b, together),
+    )
+
+
+def by_columns(passes: list[Pass]) -> list[Shared]:
+    """The passes of one group in the inner loops of a row."""
+
+    def together(first: Pass, a: View, second: Pass, b: View) -> bool:
+        if first.columns != second.columns or first.within_row or first.vector or second.within_row or second.vector:
+            return False
+        return a.offset == b.offset and first.strides(a) == second.strides(b) and a.dtype == b.dtype
+
+    def space(item: Pass) -> Any:
+        alone = item.within_row or item.vector or len(item.reduced) > 1
+        return None if alone else item.columns
+
+    return placed(passes, space, lambda a, b: hazard(a, b, together))
+
+
+ALONE = ("matmul", "take")
+
+
+def passes(operations: list[Operation], vectors: Any) -> list[Pass]:
+    """The operations as passes. Raises Refused for one that no loop is known for."""
+    return [_pass(op, vectors) for op in operations]
+
+
+def _pass(op: Operation, vectors: Any) -> Pass:
+    shape = op.output.shape or (1,)
+    match op.kind:
+        case "ufunc" if op.function.__name__ == "matmul":
+            return Pass(_named(op, "matmul"), shape)
+        case "ufunc" if op.settings:
+            raise Refused(f"{op.function.__name__} with {', '.join(op.settings)}")
+        case "ufunc":
+            return Pass(op, shape, vector=vectors(op, shape[-1]))
+        case "where" | "fill":
+            return Pass(op, shape)
+        case "copy":
+            x = op.inputs[0]
+            if isinstance(x, Constant) or x.shape == op.output.shape:
+                return Pass(op, shape)
+            if not op.output.whole:
+                raise Refused("a reshape into a part of an array")
+            return Pass(Operation("copy", None, (x,), _shaped(op.output, x.shape)), x.shape or (1,))
+        case "reduce":
+            x = op.inputs[0]
+            if not isinstance(x, View):
+                raise Refused("a reduction of a constant")
+            axes, d = op.settings["axis"], len(x.shape)
+            chosen = range(d) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+            reduced = tuple(sorted(a % d for a in chosen))
+            name = op.function.__name__
+            row = reduced == (d - 1,)
+            if not reduced and name == "add":
+                return Pass(Operation("copy", None, (x,), op.output), shape)
+            if not reduced or name not in ROW_REDUCTIONS or not (row or (name == "add" and reduced[0] >= d - 2)):
+                raise Refused(f"{name} over the axes {reduced} of {d}")
+            if op.output.dtype != x.dtype:
+                raise Refused(f"{name} into another type")
+            return Pass(op, x.shape, reduced)
+        case "take":
+            x, rows = op.inputs
+            if op.settings["axis"] != 0 or not x.whole or len(rows.shape) != 1:
+                raise Refused("take along another axis than the first")
+            return Pass(op, shape)
+        case _:
+            raise Refused(f"numpy.{op.function.__name__}" if op.function else op.kind)
+
+
+def _named(op: Operation, kind: str) -> Operation:
+    return Operation(kind, op.function, op.inputs, op.output, op.settings)
+
+
+def _shaped(x: View, shape: tuple[int, ...]) -> View:
+    """The same elements one after another, in another shape."""
+    steps = tuple(prod(shape[axis + 1 :]) * x.dtype.itemsize for axis in range(len(shape)))
+    return View(x.buffer, x.offset, shape, steps, x.dtype)

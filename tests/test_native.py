@@ -1,0 +1,210 @@
+"""Recorded steps: replayed to the bit, compiled to rounding, and refused where they cannot be repeated."""
+
+import numpy as np
+import pytest
+from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, generator
+
+import nnx
+from nnx.backends import Plain
+from nnx.backends.native.loop import Native, can_compile
+from nnx.random import seed_words
+
+MODES = ["auto", pytest.param(True, marks=pytest.mark.skipif(not can_compile(), reason="numba is not installed"))]
+HOW = {"auto": "recorded and replayed", True: "recorded and compiled"}
+ROWS, BATCH, BATCHES = 24, 7, 9
+
+
+def both(step, carry, x, target, mode, weight=None):
+    """What the steps leave in the carry, run plainly and in this mode."""
+    rows = np.random.default_rng(1).integers(0, len(x), (BATCHES, BATCH))
+    results = []
+    with np.errstate(all="ignore"):
+        for loop in (Plain(step), Native(step, mode, 1)):
+            own = copied(carry)
+            for start, stop in ((0, 1), (1, 4), (4, BATCHES)):
+                own = loop(own, x, target, weight, rows, start, stop)
+            results.append(own)
+    assert loop.how == HOW[mode]
+    return results
+
+
+def copied(tree):
+    if isinstance(tree, dict):
+        return {name: copied(item) for name, item in tree.items()}
+    return np.array(tree)
+
+
+def agree(plain, fast, mode, rtol=1e-11):
+    assert isinstance(fast, type(plain))
+    if isinstance(plain, dict):
+        assert plain.keys() == fast.keys()
+        for name in plain:
+            agree(plain[name], fast[name], mode, rtol)
+    elif mode == "auto":
+        np.testing.assert_array_equal(fast, plain)
+    else:
+        assert fast.dtype == plain.dtype
+        np.testing.assert_allclose(fast, plain, rtol=rtol, atol=rtol * (1e-12 + np.max(np.abs(plain))))
+
+
+def taken(a, rows):
+    return None if a is None else nnx.backends.namespace(a).take(a, rows, axis=0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer(name, mode):
+    layer, features = LAYERS[name]
+    rng = generator(name)
+    params = nnx.init(layer, features, seed=3, dtype="float64") if layer.names else {}
+    x = rng.normal(size=(ROWS, features))
+    dy = rng.normal(size=layer.evaluate(params, x)[0].shape)
+    seed = seed_words(5)
+
+    def step(carry, x, dy, weight, rows):
+        key = nnx.contract.Key(carry["seed"], carry["step"])
+        params = dict(carry["params"])
+        _, saved = layer.evaluate(params, taken(x, rows), train=True, key=key)
+        dx, grads = layer.backprop(params, saved, taken(dy, rows))
+        for name, g in grads.items():
+            params[name] -= 0.01 * g
+        total, count = carry["dx"], carry["step"]
+        total += dx
+        count += 1
+        return {"params": layer.update(params, saved), "dx": total, "step": count, "seed": carry["seed"]}
+
+    carry = {"params": params, "dx": np.zeros((BATCH, features)), "step": np.asarray(0, np.int32), "seed": seed}
+    agree(*both(step, carry, x, dy, mode), mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss(name, weighted, mode):
+    loss, outputs, make = LOSSES[name]
+    rng = generator(name)
+    z, target, weight = rng.normal(size=(ROWS, outputs)), make(rng, ROWS, outputs), rng.random(ROWS)
+
+    def step(carry, z, target, weight, rows):
+        value, saved = loss.evaluate(taken(z, rows), taken(target, rows), taken(weight, rows))
+        total, dz = carry["total"], carry["dz"]
+        total += value
+        dz += loss.backprop(saved)
+        return {"total": total, "dz": dz}
+
+    carry = {"total": np.zeros(()), "dz": np.zeros((BATCH, outputs))}
+    agree(*both(step, carry, z, target, mode, weight if weighted else None), mode)
+
+
+def descent(optimizer):
+    def step(carry, x, target, weight, rows):
+        name = "0.W"
+        grads = {name: taken(x, rows) * 0.1 + 0.01 * carry["params"][name], "0.b": carry["params"]["0.b"] * 0.5 + 0.1}
+        params, state = optimizer.update(dict(carry["params"]), grads, dict(carry["state"]))
+        return {"params": params, "state": state}
+
+    return step
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer(name, dtype, mode):
+    rng = generator(name)
+    params = {"0.W": rng.normal(size=(BATCH, 3)).astype(dtype), "0.b": rng.normal(size=30).astype(dtype)}
+    x = rng.normal(size=(ROWS, 3)).astype(dtype)
+    carry = {"params": params, "state": OPTIMIZERS[name].init(params)}
+    rtol = 1e-11 if dtype == "float64" else 1e-5
+    agree(*both(descent(OPTIMIZERS[name]), carry, x, x + 0.0, mode), mode, rtol)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_population_of_optimizers(name, mode):
+    rng, optimizer = generator(name), MEMBERS[name][0]
+    params = {"0.W": rng.normal(size=(3, BATCH, 4)), "0.b": rng.normal(size=(3, 30))}
+    x = rng.normal(size=(ROWS, 4))
+    carry = {"params": params, "state": optimizer.init(params, population=(3,))}
+    agree(*both(descent(optimizer), carry, x, x + 0.0, mode), mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_population_of_networks(mode):
+    rng, loss = np.random.default_rng(0), nnx.SoftmaxCrossEntropy()
+    net, optimizer = nnx.mlp((20, 5), 3, dropout=0.2), nnx.AdamW((0.1, 0.01))
+    params = nnx.init(net, 4, seed=(1, 2), dtype="float64")
+    x, y = rng.normal(size=(ROWS, 4)), rng.integers(0, 3, ROWS)
+
+    def step(carry, x, y, weight, rows):
+        key, params = nnx.contract.Key(carry["seed"], carry["state"]["step"]), dict(carry["params"])
+        z, values = net.evaluate(params, taken(x, rows), train=True, key=key)
+        value, saved = loss.evaluate(z, taken(y, rows))
+        _, grads = net.backprop(params, values, loss.backprop(saved), need_dx=False)
+        params, state = optimizer.update(params, grads, dict(carry["state"]))
+        total = carry["total"]
+        total += value
+        return {"params": params, "state": state, "total": total, "seed": carry["seed"]}
+
+    state = optimizer.init(params, population=(2,))
+    carry = {"params": params, "state": state, "total": np.zeros(2), "seed": seed_words((1, 2))}
+    agree(*both(step, carry, x, y, mode), mode, 1e-9)
+
+
+# ---- random programs: whatever is fused must be what it was apart
+
+
+def random_step(rng):
+    """A function of arrays of a few shapes that read and write each other in random order."""
+    shapes = [(BATCH, 5), (BATCH, 1), (5,), (), (BATCH, 20), (1, 20), (2, BATCH, 5)]
+    unary = ["negative", "abs", "sqrt", "exp", "tanh", "square"]
+    binary = ["add", "subtract", "multiply", "maximum", "minimum", "logaddexp"]
+    plan = []
+    for _ in range(14):
+        kind = rng.choice(["unary", "binary", "write", "sum", "max", "where", "slice", "product", "view", "join"])
+        plan.append((kind, rng.choice(unary), rng.choice(binary), rng.integers(0, 2**30, 2), rng.integers(-2, 0)))
+
+    def step(carry, x, target, weight, rows):
+        known = [carry[f"p{i}"] for i in range(len(shapes))] + [taken(x, rows)]
+        xp = nnx.backends.namespace(known[0])
+        for kind, one, two, (i, j), axis in plan:
+            a, b = known[i % len(known)], known[j % len(known)]
+            squashed = xp.tanh(a) if kind in ("unary", "product") else a
+            try:
+                shape = np.broadcast_shapes(a.shape, b.shape)
+            except ValueError:
+                b, shape = 0.25, a.shape
+            if kind == "unary":
+                known.append(getattr(xp, one)(xp.abs(squashed) + 0.5))
+            elif kind == "binary":
+                known.append(xp.tanh(getattr(xp, two)(a, b)))
+            elif kind == "write" and shape == a.shape:
+                a *= 0.5
+                a += b
+            elif kind in ("sum", "max") and a.ndim:
+                reduce = getattr(xp, kind)
+                known.append(0.1 * reduce(a, axis=max(axis, -a.ndim) if kind == "sum" else -1, keepdims=True))
+            elif kind == "where":
+                known.append(xp.where(a > 0.0, b, a))
+            elif kind == "slice" and a.ndim and a.shape[-1] > 2:
+                known.append(a[..., 1:-1])
+            elif kind == "view" and a.ndim:
+                known.append(xp.reshape(a, (-1,))[..., None][:BATCH])
+            elif kind == "product" and a.ndim >= 2:
+                known.append(0.1 * xp.matrix_transpose(squashed) @ squashed)
+            elif kind == "join" and a.ndim and a.shape == getattr(b, "shape", None):
+                known.append(xp.concat((a, b), axis=-1))
+        for value in known[len(shapes) :]:  # everything must have been right
+            total = carry["p3"]
+            total += 0.01 * xp.sum(value, axis=tuple(range(value.ndim))[-2:]) if value.ndim < 3 else 0.0
+        return carry
+
+    carry = {f"p{i}": rng.normal(size=shape) for i, shape in enumerate(shapes)}
+    return step, carry
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("seed", range(40))
+def test_random_programs(seed, mode):
+    rng = np.random.default_rng(seed)
+    step, carry = random_step(rng)
+    agree(*both(step, carry, rng.normal(size=(ROWS, 5)), np.zeros(ROWS), mode), mode, 1e-9)

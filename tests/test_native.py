@@ -208,3 +208,148 @@ def test_random_programs(seed, mode):
     rng = np.random.default_rng(seed)
     step, carry = random_step(rng)
     agree(*both(step, carry, rng.normal(size=(ROWS, 5)), np.zeros(ROWS), mode), mode, 1e-9)
+
+
+# ---- in a fit
+
+
+def data(rows=50):
+    rng = np.random.default_rng(3)
+    return rng.normal(size=(rows, 4)).astype("float32"), rng.integers(0, 3, rows)
+
+
+def trained(mode, x=None, y=None, net=None, **settings):
+    if x is None:
+        x, y = data()
+    settings = dict(epochs=6, batch_size=8, loss="softmax_cross_entropy") | settings
+    return nnx.fit(net or nnx.mlp((7,), 3, dropout=0.1), x, y, compile=mode, **settings)
+
+
+def same_fit(a, b, rtol):
+    np.testing.assert_allclose(a.history["loss"], b.history["loss"], rtol=rtol)
+    for name in a.params:
+        np.testing.assert_allclose(np.asarray(a.params[name]), np.asarray(b.params[name]), rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_fit_is_the_same_with_a_smaller_last_batch(mode):
+    fast = trained(mode)
+    assert fast.execution == HOW[mode]
+    same_fit(trained(False), fast, 0 if mode == "auto" else 1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_fit_on_a_file_and_on_a_stream_is_the_same(mode, tmp_path):
+    x, y = data(48)
+    plain = trained(False, x, y, shuffle=False)
+    np.save(tmp_path / "x.npy", x)
+    batches = [(x[i : i + 8], y[i : i + 8]) for i in range(0, 48, 8)]
+    for given in ((np.load(tmp_path / "x.npy", mmap_mode="r"), y), (batches, None), (lambda: iter(batches), None)):
+        fast = trained(mode, *given, shuffle=False)
+        assert fast.execution == HOW[mode]
+        same_fit(plain, fast, 0 if mode == "auto" else 1e-5)
+
+
+@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+def test_tensors_are_trained_by_the_compiled_step():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    x, y = data()
+    plain = trained(False, torch.from_numpy(x), torch.from_numpy(y))
+    fast = trained(True, torch.from_numpy(x), torch.from_numpy(y))
+    assert (plain.execution, fast.execution) == ("step by step", HOW[True])
+    assert isinstance(fast.params["0.W"], torch.Tensor) and isinstance(fast.state["m"]["0.W"], torch.Tensor)
+    same_fit(plain, fast, 1e-4)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_same_seed_gives_the_same_bits(mode):
+    same_fit(trained(mode), trained(mode), 0)
+
+
+def test_what_pays_is_compiled_and_only_that(monkeypatch):
+    from nnx.backends.native import loop
+
+    monkeypatch.setattr(loop, "WORTH", 0)
+    assert trained("auto").execution == (HOW[True] if can_compile() else HOW["auto"])
+    monkeypatch.setenv("NNX_COMPILE", "never")
+    assert trained("auto").execution == "step by step"
+    assert trained("auto", epochs=1, batch_size=50).execution == "step by step"
+
+
+def test_without_numba_a_step_is_replayed_and_asking_for_more_is_one_line(monkeypatch):
+    from nnx.backends.native import loop
+
+    monkeypatch.setattr(loop, "WORTH", 0)
+    monkeypatch.setattr(loop, "can_compile", lambda: False)
+    assert trained("auto").execution == HOW["auto"]
+    with pytest.raises(nnx.BackendError, match=r"compile=True needs numba and scipy: pip install 'nnx-array\[fast\]'"):
+        trained(True)
+
+
+class Own(nnx.Layer):
+    """A layer of one's own, as far as a function of x goes."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def evaluate(self, params, x, *, train=False, key=None):
+        return self.function(x), None
+
+    def backprop(self, params, saved, dy, *, need_dx=True):
+        return dy, {}
+
+
+def own(function):
+    return nnx.Chain(nnx.Dense(5), Own(function), nnx.Dense(3))
+
+
+IMPURE = {
+    "reads": (lambda x: x if float(x[0, 0]) > 1e9 else x + 1.0, "reads the value of an array"),
+    "branches": (lambda x: x if (x > 1e9).any() else x + 1.0, "has no attribute 'any'"),
+    "random": (lambda x: x + np.random.default_rng().random(x.shape, dtype="float32"), "two steps did not do the same"),
+    "converts": (lambda x: np.asarray(x) + 1.0, "reads the value of an array"),
+    "iterates": (lambda x: np.stack(list(x)), "reads the value of an array"),
+    "methods": (lambda x: x.copy() - x.mean(axis=-1, keepdims=True) + x.sum() - x.max(), ""),
+    "indexes": (lambda x: x * (np.asarray([True, False] * 2 + [True]))[np.arange(5)], ""),
+}
+
+
+@pytest.mark.parametrize("name", IMPURE)
+def test_a_layer_that_cannot_be_recorded_is_run_plainly_and_says_why(name):
+    function, reason = IMPURE[name]
+    fast = trained("auto", net=own(function))
+    if reason:
+        assert fast.execution.startswith("step by step: ") and reason in fast.execution
+        if can_compile():
+            with pytest.raises(nnx.BackendError, match="compile=True: the step cannot be compiled"):
+                trained(True, net=own(function))
+    else:
+        assert fast.execution == HOW["auto"]
+    if name != "random":
+        same_fit(trained(False, net=own(function)), fast, 0)
+
+
+@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+def test_what_has_no_loop_is_replayed_and_says_why(monkeypatch):
+    from nnx.backends.native import loop
+
+    monkeypatch.setattr(loop, "WORTH", 0)
+    fast = trained("auto", net=own(lambda x: np.sort(x, axis=-1)))
+    assert fast.execution == "recorded and replayed, not compiled: numpy.sort"
+    same_fit(trained(False, net=own(lambda x: np.sort(x, axis=-1))), fast, 0)
+
+
+@pytest.mark.parametrize("mode", [False, *MODES])
+def test_what_was_given_is_left_alone(mode):
+    x, y = data()
+    params = nnx.init(nnx.mlp((7,), 3), 4)
+    before = copied({"x": x, "y": y, **params})
+    trained(mode, x, y, net=nnx.mlp((7,), 3), params=params)
+    agree(before, {"x": x, "y": y, **params}, "auto")
+
+
+@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+def test_numbers_that_are_not_finite_are_found_in_a_compiled_step():
+    with pytest.raises(nnx.TrainingError, match="not finite in epoch") as error:
+        trained(True, optimizer=nnx.SGD(1e20), epochs=50)
+    assert error.value.fit.stopped == "not finite"

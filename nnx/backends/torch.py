@@ -7,6 +7,8 @@ from typing import Any
 
 from ..errors import BackendError
 from .base import Plain, missing
+from .native.loop import Native
+from .native.record import mapped
 
 name = "torch"
 
@@ -54,13 +56,52 @@ def get(x: Any) -> Any:
 
 
 def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
-    import torch
+    return Tensors(step, mode, epochs) if mode else Plain(step)
 
-    if mode is not True:
-        return Plain(step)
-    compiled = Plain(torch.compile(step))
-    compiled.how = "torch.compile"
-    return compiled
+
+class Tensors(Plain):
+    """Steps on tensors in the host's memory, compiled on that memory as NumPy's are.
+
+    Tensors on another device, and steps that cannot be compiled or are too few, run plainly.
+    """
+
+    def __init__(self, step: Callable[..., Any], mode: bool | str, epochs: int) -> None:
+        super().__init__(step)
+        self.mode, self.native = mode, Native(step, mode, epochs, replay=False)
+        self.seen: dict[int, tuple[Any, Any]] = {}  # by identity: tensors, and arrays on their memory
+
+    def __call__(self, carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: int, stop: int) -> Any:
+        if x.device.type != "cpu":
+            if self.mode is True:
+                raise BackendError("backend 'torch': steps are compiled on the CPU only; leave compile out")
+            return super().__call__(carry, x, target, weight, rows, start, stop)
+        kept, self.seen = self.seen, {}
+        arrays = mapped(lambda t: self._array(t, kept), (carry, x, target, weight, rows))
+        ready = self.native.begin(arrays, start)
+        if ready:
+            carry = mapped(self._tensor, ready(arrays, start, stop))
+        else:
+            carry = super().__call__(carry, x, target, weight, rows, start, stop)
+        self.how = self.native.how
+        return carry
+
+    def _array(self, leaf: Any, kept: dict[int, tuple[Any, Any]]) -> Any:
+        if not hasattr(leaf, "detach"):
+            return leaf
+        pair = self.seen[id(leaf)] = kept.get(id(leaf)) or (leaf, leaf.numpy())
+        return pair[1]
+
+    def _tensor(self, leaf: Any) -> Any:
+        if not hasattr(leaf, "ctypes"):
+            return leaf
+        import torch
+
+        for tensor, array in self.seen.values():
+            if array is leaf:
+                return tensor
+        tensor = torch.from_numpy(leaf)
+        self.seen[id(tensor)] = tensor, leaf
+        return tensor
 
 
 def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:

@@ -70,11 +70,10 @@ def _function(text: str, parallel: bool, loops: tuple[Any, ...] = ()) -> Any:
 
 
 @cache
-def _gemm(kind: str) -> Any:
-    """The BLAS's matrix product of row-major arrays."""
-    blas = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(
-        get_cython_function_address("scipy.linalg.cython_blas", {"f": "sgemm", "d": "dgemm"}[kind])
-    )
+def _gemm(name: str) -> Any:
+    """The matrix product of row-major arrays by the BLAS that SciPy brings; name is "sgemm" or "dgemm"."""
+    address = get_cython_function_address("scipy.linalg.cython_blas", name)
+    blas = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(address)
 
     def product(a, b, c, sizes, letters, factors):  # type: ignore[no-untyped-def]
         n, t, f = sizes.ctypes.data, letters.ctypes.data, factors.ctypes.data
@@ -191,7 +190,7 @@ class _Text:
                 own = member[len(lead) - (len(x.shape) - 2) :] if len(x.shape) > 2 else ()
                 steps = [0 if x.shape[i] == 1 else o * x.strides[i] for i, o in enumerate(own)]
                 names.append(self.view(x.buffer, x.offset + sum(steps), x.shape[-2:], x.strides[-2:], x.dtype))
-            self.call(_gemm(c.dtype.char), [*names, *extra])
+            self.call(_gemm({"f": "sgemm", "d": "dgemm"}[c.dtype.char]), [*names, *extra])
 
     def _small_product(self, a: View, b: View, c: View, lead: tuple[int, ...]) -> None:
         def size(n: int, text: str) -> str:

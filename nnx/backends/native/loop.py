@@ -27,43 +27,52 @@ class Native(Plain):
     both times, or looks at the values of its arrays, is run plainly, and `how` says why.
     """
 
-    def __init__(self, step: Callable[..., Any], mode: bool | str, epochs: int) -> None:
+    def __init__(self, step: Callable[..., Any], mode: bool | str, epochs: int, *, replay: bool = True) -> None:
         super().__init__(step)
-        self.mode, self.epochs = mode, epochs
+        self.mode, self.epochs, self.replay = mode, epochs, replay
         self.ready: dict[Any, _Ready] = {}
         self.refused = ""
         if mode is True and not can_compile():
             raise BackendError("compile=True needs numba and scipy: pip install 'nnx-array[fast]'")
 
     def __call__(self, carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: int, stop: int) -> Any:
+        ready = self.begin((carry, x, target, weight, rows), start)
+        if ready is None:
+            return super().__call__(carry, x, target, weight, rows, start, stop)
+        return ready((carry, x, target, weight, rows), start, stop)
+
+    def begin(self, arrays: Any, start: int) -> "_Ready | None":
+        """What runs steps on arrays like these, prepared where it is new; None if they are to be run plainly."""
+        carry, *data, rows = arrays
         expected = self.epochs * (1 if rows is None else len(rows))
         if self.refused or (self.mode == "auto" and expected < FEW and rows is not None):
-            return super().__call__(carry, x, target, weight, rows, start, stop)
-        batch = (x, target, weight, None if rows is None else rows[start])
-        key = (
-            _signature(carry),
-            tuple(_signature(a) if rows is None else id(a) for a in batch[:3]),
-            None if rows is None else rows.shape[1],
-        )
-        if key not in self.ready:
+            return None
+        batch = (*data, None if rows is None else rows[start])
+        kind = _kind(carry, batch)
+        if kind not in self.ready:
             try:
-                self.ready[key] = _Ready(self.step, carry, batch, self.mode, expected)
+                self.ready[kind] = _Ready(self, carry, batch, expected)
             except Refused as reason:
                 if self.mode is True:
                     raise BackendError(f"compile=True: the step cannot be compiled: {reason}") from None
-                self.refused = f"step by step: {reason}"
-                self.how = self.refused
-                return super().__call__(carry, x, target, weight, rows, start, stop)
-        ready = self.ready[key]
-        if self.how == Plain.how or expected > 1:
-            self.how = ready.how
-        return ready(carry, batch, rows, start, stop)
+                self.refused = self.how = f"step by step: {reason}"
+                return None
+            if self.how == Plain.how or expected > self.epochs:
+                self.how = self.ready[kind].how
+        return self.ready[kind] if self.ready[kind].run else None
+
+
+def _kind(carry: Any, batch: Any) -> Any:
+    """What must be alike for a recording to hold: shapes and types, and which arrays the rows are taken from."""
+    shapes = _signature((carry, batch))
+    return shapes if batch[3] is None else (shapes, *map(id, batch[:3]))
 
 
 class _Ready:
     """A step recorded for one shape of a batch, and its memory."""
 
-    def __init__(self, step: Callable[..., Any], carry: Any, batch: Any, mode: bool | str, expected: int) -> None:
+    def __init__(self, loop: Native, carry: Any, batch: Any, expected: int) -> None:
+        step = loop.step
         self.batch = batch  # kept, so that its arrays stay what they are
         by_rows = batch[3] is not None
         self.carry = mapped(_own, carry)
@@ -74,15 +83,16 @@ class _Ready:
         self.slots = _arrays(self.carry)
         self.fed = [np.empty_like(a) for a in _arrays(batch[3:] if by_rows else batch)]
         memory = allocate(found, [*self.slots, *(_arrays(batch[:3]) if by_rows else []), *self.fed])
-        self.run, self.how = _executor(found, memory, self.fed[-1] if by_rows else None, mode, expected)
+        self.run, self.how = _executor(found, memory, self.fed[-1] if by_rows else None, loop, expected)
 
-    def __call__(self, carry: Any, batch: Any, rows: Any, start: int, stop: int) -> Any:
+    def __call__(self, arrays: Any, start: int, stop: int) -> Any:
+        carry, *data, rows = arrays
         if carry is not self.carry:
             for slot, given in zip(self.slots, _arrays(carry), strict=True):
                 if slot is not given:
                     np.copyto(slot, given)
         if rows is None:
-            for slot, given in zip(self.fed, _arrays(batch), strict=True):
+            for slot, given in zip(self.fed, _arrays(data), strict=True):
                 np.copyto(slot, given)
             self.run(_NONE, 0, 1)
         else:
@@ -101,20 +111,20 @@ def _recorded(step: Callable[..., Any], carry: Any, batch: Any) -> Program:
     return program(calls, given, _arrays(result))
 
 
-def _executor(found: Program, memory: Sequence[Any], rows: Any, mode: bool | str, expected: int) -> tuple[Run, str]:
-    """How the program is run, and the words for it."""
-    count = len(found.operations)
-    saved = expected * (CALL * count + BYTE * sum(op.output.size * op.output.dtype.itemsize for op in found.operations))
+def _executor(found: Program, memory: Sequence[Any], rows: Any, loop: Native, expected: int) -> tuple[Any, str]:
+    """The `Run` of the program, or None if it is to be run plainly, and the words for it."""
     reason = ""
-    if mode is True or (mode == "auto" and saved > WORTH * COMPILING * count and can_compile()):
+    if loop.mode is True or (loop.mode == "auto" and is_worth_it(found, expected) and can_compile()):
         from .build import compiled
 
         try:
             return compiled(found, memory, rows), "recorded and compiled"
         except Refused as refusal:
-            if mode is True:
+            if loop.mode is True:
                 raise
             reason = f", not compiled: {refusal}"
+    if not loop.replay:
+        return None, f"step by step{reason}"
     calls = steps(found, memory)
 
     def run(batches: Any, start: int, stop: int) -> None:
@@ -125,6 +135,12 @@ def _executor(found: Program, memory: Sequence[Any], rows: Any, mode: bool | str
                 call()
 
     return run, f"recorded and replayed{reason}"
+
+
+def is_worth_it(found: Program, expected: int) -> bool:
+    """Whether so many steps save a few times what compiling takes."""
+    written = sum(op.output.size * op.output.dtype.itemsize for op in found.operations)
+    return expected * (CALL * len(found.operations) + BYTE * written) > WORTH * COMPILING * len(found.operations)
 
 
 def can_compile() -> bool:

@@ -110,6 +110,18 @@ class Recorded(NDArrayOperatorsMixin):
             return self
         return self._written("copy", None, (self.value,), self.value.astype(dtype))
 
+    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        return lean.sum(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        return lean.mean(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        return lean.max(self, axis=axis, keepdims=keepdims)
+
+    def copy(self) -> Any:
+        return self._written("copy", None, (self.value,), self.value.copy())
+
     def _written(self, kind: str, function: Any, inputs: Any, output: Any, settings: Any = None) -> "Recorded":
         self.calls.append(Call(kind, function, tuple(inputs), output, settings or {}))
         return Recorded(output, self.calls)
@@ -165,7 +177,13 @@ def record(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, li
     def wrapped(leaf: Any) -> Any:
         return Recorded(leaf, calls) if isinstance(leaf, np.ndarray) else leaf
 
-    return _value_of_tree(function(*mapped(wrapped, args))), calls
+    try:
+        result = function(*mapped(wrapped, args))
+    except Refused:
+        raise
+    except Exception as error:  # what is wrong with the step itself will come again when it is run plainly
+        raise Refused(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from None
+    return _value_of_tree(result), calls
 
 
 def _value_of_tree(tree: Any) -> Any:

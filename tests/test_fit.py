@@ -283,14 +283,14 @@ def test_ctrl_c_stops_inside_an_epoch():
     taken = []
 
     def batches():
-        for i in range(100):
+        for i in range(10_000):
             if i == 5 and taken:
                 signal.raise_signal(signal.SIGINT)
             taken.append(i)
             yield x, y
 
     fit = nnx.fit(nnx.Dense(2), batches, loss="softmax_cross_entropy", epochs=3)
-    assert fit.stopped == "interrupted" and len(taken) < 12
+    assert fit.stopped == "interrupted" and len(taken) < 5_000  # the block of rows that was being read
 
 
 def test_weights_of_streams_and_memmaps_count(tmp_path):
@@ -375,7 +375,7 @@ def test_a_memmap_trains_in_bounded_memory(tmp_path):
     nnx.fit(nnx.Dense(1), x, y, loss="squared_error", epochs=1, batch_size=256)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 4e6  # row numbers, the target and a batch; not the 32 MB of x
+    assert peak < 1e7  # row numbers, the target and a block; not the 32 MB of x
 
 
 def test_a_value_missing_in_a_memmap_is_named_by_its_row(tmp_path):

@@ -35,6 +35,10 @@ class Library(Protocol):
         """x as a NumPy array on the host."""
         ...
 
+    def share(self, x: Any, device: Any) -> Array | None:
+        """An array on the device in the memory of this host array; None where that cannot be."""
+        ...
+
     def loop(self, step: Callable[..., Any], mode: bool | str, epochs: int) -> "Plain":
         """What runs the steps of a training of so many epochs. mode: whether to compile, or "auto"."""
         ...
@@ -110,6 +114,10 @@ class Backend:
         """An own copy of x in the library's default integer type: labels and row numbers."""
         kinds = self.xp.__array_namespace_info__().default_dtypes(device=self.device)
         return self.library.put(self._near(x), kinds["integral"], self.device)
+
+    def share(self, x: Any) -> Array | None:
+        """An array on the device in the memory of this host array; None where that cannot be."""
+        return self.library.share(x, self.device)
 
     def loop(self, step: Callable[..., Any], mode: bool | str = "auto", epochs: int = 1) -> "Plain":
         """What runs the steps of a training: see `Plain`. mode: whether to compile them, "auto" where it pays."""

@@ -76,6 +76,10 @@ def get(x: Any) -> Any:
     return np.asarray(x)
 
 
+def share(x: Any, device: Any) -> Any:
+    return x
+
+
 def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
     from .native.loop import Native
 

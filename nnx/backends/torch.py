@@ -55,6 +55,12 @@ def get(x: Any) -> Any:
     return x.detach().cpu().numpy()
 
 
+def share(x: Any, device: Any) -> Any:
+    import torch
+
+    return torch.from_numpy(x) if device is None or device.type == "cpu" else None
+
+
 def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
     return Tensors(step, mode, epochs) if mode else Plain(step)
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Protocol
 
-from ..backends import Backend
+from ..backends import Backend, is_host
 from ..backends.numpy import get as host_array, is_memmap, namespace as host_namespace
 from ..contract import Array, Loss
 from ..errors import DataError, SettingError, require
 from ..random import permutation
+from .block import Block
 from .check import (
     as_array,
     as_rows,
@@ -22,6 +24,7 @@ from .check import (
 )
 
 Batch = tuple[Array, Array, Array | None, Array | None]  # x, target, weight, rows (None: they are the batch)
+PATIENCE = 0.05  # seconds that a slow stream may keep rows waiting that it has already given
 Batches = Batch  # the same, with rows (batches, size): batches of one size from the same arrays
 
 
@@ -70,25 +73,37 @@ class DeviceData:
 
 @dataclass
 class HostData:
-    """A memory-mapped file: the rows of a batch are read, and looked at, when it is their turn."""
+    """A memory-mapped file: rows are read, and looked at, when it is their turn."""
 
     backend: Backend
     loss: Loss
     x: Any
     target: Array
     weight: Array | None
+    block: Block | None = None
+    looked: Any = None  # for each row, whether it has been looked at
 
     @property
     def rows(self) -> int:
         return int(self.x.shape[0])
 
     def batches(self, order: Any, size: int) -> Iterator[Batches]:
-        for start in range(0, len(order), size):
-            rows = order[start : start + size]
-            weight = None if self.weight is None else self.backend.floats(self.weight[rows])
-            x = self.x[rows]
+        if self.block is None or self.block.capacity % size or len(order) < size:
+            labels = loss_labels(self.target, self.loss)
+            self.block = Block(self.backend, size, self.x, self.target, self.weight, labels=labels)
+        if self.looked is None:
+            self.looked = host_namespace().zeros(self.rows, dtype=bool)
+        for start in range(0, len(order), self.block.capacity):
+            stop = min(start + self.block.capacity, len(order))
+            for at in range(start, stop, self.block.piece):
+                self._read(self.block, order[at : min(at + self.block.piece, stop)])
+            yield from self.block.batches(size)
+
+    def _read(self, block: Block, rows: Any) -> None:
+        x = block.put(self.x, self.target, self.weight, rows)
+        if not self.looked[rows].all():
             check_finite("x", x, rows)
-            yield self.backend.floats(x), move_target(self.backend, self.target[rows], self.loss), weight, None
+            self.looked[rows] = True
 
     def check(self, outputs: int) -> None:
         check_target(self.target, self.loss, outputs)
@@ -104,26 +119,54 @@ class StreamData:
     source: Any
     outputs: int | None = None
     checked: bool = False
+    block: Block | None = None
 
     @property
     def rows(self) -> None:
         return None
 
     def batches(self, order: Any, size: int) -> Iterator[Batches]:
-        n = -1
+        n, block, size, began = (
+            -1,
+            None,
+            0,
+            0.0,
+        )  # the block that is being filled since then, and the size of its batches
         for n, item in enumerate(self.source() if callable(self.source) else self.source):
             try:
-                yield self._batch(item)
+                x, target, weight = self._batch(item)
             except DataError as error:
                 raise DataError(f"batch {n}: {error}") from None
+            late = monotonic() - began > PATIENCE
+            if block is not None and (late or x.shape[0] != size or not is_host(x) or block.rows == block.capacity):
+                yield from block.batches(size)
+                began = monotonic()
+            size = x.shape[0]
+            block = self._room(x, target, weight) if is_host(x) and self.outputs is not None else None
+            if block is None:
+                floats = self.backend.floats
+                moved = move_target(self.backend, target, self.loss)
+                yield floats(x), moved, None if weight is None else floats(weight), None
+            else:
+                block.put(x, target, weight)
+        if block is not None:
+            yield from block.batches(size)
         if n < 0:
             raise DataError("the iterable gave no batch")
         self.checked = self.outputs is not None
 
+    def _room(self, x: Any, target: Any, weight: Any) -> Block:
+        """The block for batches like this one."""
+        widths = [None if a is None else a.shape[1:] for a in (x, target, weight)]
+        if self.block is None or self.block.capacity % x.shape[0] or self.block.widths != widths:
+            labels = loss_labels(target, self.loss)
+            self.block = Block(self.backend, x.shape[0], x, target, weight, labels=labels)
+        return self.block
+
     def check(self, outputs: int) -> None:
         self.outputs = outputs
 
-    def _batch(self, item: Any) -> Batch:
+    def _batch(self, item: Any) -> tuple[Any, Any, Any]:
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
             raise DataError(f"expected (x, y) or (x, y, weight), got {type(item).__name__}")
         x, target, weight = _arrays(*item, loss=self.loss)
@@ -131,9 +174,7 @@ class StreamData:
             check_finite("x", x)
             check_target(target, self.loss, self.outputs)
             check_weight(weight)
-        floats = self.backend.floats
-        moved = move_target(self.backend, target, self.loss)
-        return floats(x), moved, None if weight is None else floats(weight), None
+        return x, target, weight
 
 
 def singly(batches: Iterable[Batches]) -> Iterator[Batch]:

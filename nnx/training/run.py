@@ -163,7 +163,7 @@ class Run:
         self.carry = self.carry._replace(total=self.backend.floats(0.0))
         for x, target, weight, rows in self.data.batches(order, self.batch_size):
             count, start = 1 if rows is None else int(rows.shape[0]), 0
-            while start < count and not interrupt.seen:
+            while start < count and not (interrupt.seen and seen):
                 stop, began = min(start + self.stride, count), perf_counter()
                 self.carry = self.steps(self.carry, x, target, weight, rows, start, stop)
                 seen += (stop - start) * int(x.shape[0] if rows is None else rows.shape[1])

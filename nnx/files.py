@@ -43,13 +43,12 @@ class Model:
     def output(self, x: Array) -> Array:
         """The network's output z for x (rows, features), which may be on the host."""
         with self.backend.scope():
-            return predict(self.net, self.params, self.backend.floats(x))
+            return predict(self.net, self.params, self.backend.as_floats(x))
 
     def predict(self, x: Array) -> Array:
         """The output in the target's terms: probabilities, counts, or values. Shapes: x (rows, features)."""
         with self.backend.scope():
-            z = self.output(x)
-            return z if self.loss is None else self.loss.predict(z)
+            return predict(self.net, self.params, self.backend.as_floats(x), loss=self.loss)
 
 
 def save(

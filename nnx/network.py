@@ -5,7 +5,7 @@ from typing import Any
 
 from . import backends
 from .backends import Backend, backend_of
-from .contract import Array, Layer, Params
+from .contract import Array, Layer, Loss, Params
 from .errors import SettingError, ShapeError, require
 from .layers import Chain, Dense, Dropout, activation as named_activation
 from .random import HostDraw, check_seed
@@ -60,8 +60,10 @@ def mlp(hidden: Sequence[int], outputs: int, *, activation: str | Layer = "relu"
     return Chain(*layers, Dense(outputs))
 
 
-def predict(net: Layer, params: Mapping[str, Array], x: Array, *, batch_size: int = 8192) -> Array:
-    """The network's output for x, computed in batches of rows.
+def predict(
+    net: Layer, params: Mapping[str, Array], x: Array, *, loss: Loss | None = None, batch_size: int = 8192
+) -> Array:
+    """The network's output for x, computed in batches of rows; with a loss, in the terms of its target.
 
     Shapes: x (rows, features) of the library and device of params; the output (..., rows, outputs).
     """
@@ -75,4 +77,5 @@ def predict(net: Layer, params: Mapping[str, Array], x: Array, *, batch_size: in
     rows = x.shape[-2]
     starts = range(0, max(rows, 1), batch_size)
     parts = [net.evaluate(params, x[..., start : min(start + batch_size, rows), :])[0] for start in starts]
+    parts = parts if loss is None else [loss.predict(z) for z in parts]
     return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-2)

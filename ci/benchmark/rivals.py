@@ -52,7 +52,7 @@ WORKLOADS = {
 }
 
 
-def nnx_on(backend):
+def nnx_on(backend, compiled="auto"):
     """The library itself, through its public `nnx.fit`."""
 
     def run(work, tick):
@@ -65,7 +65,7 @@ def nnx_on(backend):
         nnx.fit(
             nnx.mlp(work.sizes[1:-1], work.sizes[-1]), x, y, loss="softmax_cross_entropy",
             optimizer=nnx.Adam(RATE), epochs=10**9, batch_size=work.batch, shuffle=False, params=params,
-            backend=backend, callbacks=[lambda report: tick(report.figures["loss"])],
+            backend=backend, compile=compiled, callbacks=[lambda report: tick(report.figures["loss"])],
         )  # fmt: skip
 
     return run
@@ -298,6 +298,27 @@ def jax_scan(work, tick):
         tick(float(value))
 
 
+def keras_fit(work, tick):
+    """Keras on JAX: compile and fit, the way of its guides."""
+    import os
+
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    import keras
+
+    x, y = work.data()
+    W, b = work.weights()
+    hidden = [keras.layers.Dense(u, activation="relu") for u in work.sizes[1:-1]]
+    net = keras.Sequential([keras.Input((work.sizes[0],)), *hidden, keras.layers.Dense(work.sizes[-1])])
+    net.set_weights([p for pair in zip(W, b, strict=True) for p in pair])
+    net.compile(
+        optimizer=keras.optimizers.Adam(RATE, BETA1, BETA2, EPSILON),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: tick(float(logs["loss"])))
+    tick(None)
+    net.fit(x, y, batch_size=work.batch, epochs=10**9, shuffle=False, verbose=0, callbacks=[watch])
+
+
 RIVALS = {
     "nnx numpy": nnx_on("numpy"),
     "NumPy, plain": numpy_plain,
@@ -306,6 +327,9 @@ RIVALS = {
     "PyTorch eager": torch_eager,
     "PyTorch compiled": torch_compile,
     "JAX scan": jax_scan,
+    "Keras": keras_fit,
+    "nnx plain": nnx_on("numpy", compiled=False),
     "nnx torch": nnx_on("torch"),
+    "nnx torch eager": nnx_on("torch", compiled=False),
     "nnx jax": nnx_on("jax"),
 }

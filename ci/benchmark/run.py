@@ -1,6 +1,7 @@
-"""Time the rivals on the workloads, interleaved: one process each, one round of all after another.
+"""Time nnx beside its rivals: ci/bench cpu [--only TEXT] [--rivals TEXT,TEXT] [--rounds N] [--out FILE].
 
-ci/bench cpu [--rounds 9] [--only TEXT] [--rivals TEXT,TEXT] [--out FILE]
+Each rival runs in a process of its own and all take turns, one epoch each; what is reported is the median. Rivals that
+are not installed are left out. The whole takes about eight minutes on two cores.
 """
 
 import argparse
@@ -12,10 +13,16 @@ import statistics
 import time
 from pathlib import Path
 
-from rivals import RIVALS, WORKLOADS
+import predicting
+import rivals
+import scale
+
+TASKS = dict.fromkeys(rivals.WORKLOADS, (rivals.WORKLOADS, rivals.RIVALS))
+TASKS |= dict.fromkeys(predicting.CASES, (predicting.CASES, predicting.RIVALS))
+CONTEXT = multiprocessing.get_context("spawn")
 
 
-def serve(rival, workload, pipe):
+def serve(rival, task, pipe):
     """A rival in its own process: prepare, one epoch to warm up, then an epoch for each message."""
     started = time.perf_counter()
     epochs = 0
@@ -28,62 +35,73 @@ def serve(rival, workload, pipe):
         pipe.send(("ready" if epochs == 0 else "done", seconds, float(loss)))
         epochs += 1
         if not pipe.recv():
+            pipe.send(peak())
             os._exit(0)
         started = time.perf_counter()
 
+    cases, functions = TASKS[task]
     try:
-        RIVALS[rival](WORKLOADS[workload], tick)
+        functions[rival](cases[task], tick)
     except ImportError as error:
         pipe.send(("missing", str(error), None))
     except Exception as error:
         pipe.send(("failed", f"{type(error).__name__}: {error}", None))
 
 
+def peak():
+    """The most memory this process has held, in MB."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def measure_floor(workload, pipe):
     from floor import floor
 
-    pipe.send(floor(WORKLOADS[workload]))
+    pipe.send(floor(rivals.WORKLOADS[workload]))
 
 
-def compare(workload, rivals, rounds):
-    """Median and minimum microseconds a step of each rival, and its compile time."""
-    context = multiprocessing.get_context("spawn")
+def apart(function, *args):
+    """What a function sends through a pipe from a process of its own."""
+    ours, theirs = CONTEXT.Pipe()
+    process = CONTEXT.Process(target=function, args=(*args, theirs))
+    process.start()
+    answer = ours.recv()
+    process.join()
+    return answer
+
+
+def compare(task, names, rounds):
+    """For each rival: median and minimum microseconds a step, the time it took to prepare, its most memory."""
+    cases, functions = TASKS[task]
     pipes, results, losses = {}, {}, {}
-    for rival in rivals:
-        ours, theirs = context.Pipe()
-        context.Process(target=serve, args=(rival, workload, theirs), daemon=True).start()
+    for name in (n for n in names if n in functions):
+        ours, theirs = CONTEXT.Pipe()
+        CONTEXT.Process(target=serve, args=(name, task, theirs), daemon=True).start()
         word, value, loss = ours.recv()
         if word == "ready":
-            pipes[rival], losses[rival], results[rival] = ours, [loss], {"prepare_seconds": value}
+            pipes[name], losses[name], results[name] = ours, [loss], {"prepare_seconds": value}
         else:
-            results[rival] = {"error": value}
-    times = {rival: [] for rival in pipes}
+            results[name] = {"error": value}
+    times = {name: [] for name in pipes}
     for _ in range(rounds):
-        for rival, pipe in pipes.items():
+        for name, pipe in pipes.items():
             time.sleep(0.1)  # let the other process's threads go to sleep
             pipe.send(True)
             answer = pipe.recv()
             if answer[0] != "done":
-                raise RuntimeError(f"{rival}: {answer[1]}")
-            times[rival].append(answer[1])
-            losses[rival].append(answer[2])
-    for rival, pipe in pipes.items():
+                raise RuntimeError(f"{name}: {answer[1]}")
+            times[name].append(answer[1])
+            losses[name].append(answer[2])
+    for name, pipe in pipes.items():
         pipe.send(False)
-        per_step = [1e6 * t / WORKLOADS[workload].batches for t in times[rival]]
-        results[rival] |= {
-            "median_us": statistics.median(per_step),
-            "minimum_us": min(per_step),
-            "losses": losses[rival],
-        }
-    ours, theirs = context.Pipe()
-    process = context.Process(target=measure_floor, args=(workload, theirs))
-    process.start()
-    floor_us = 1e6 * ours.recv()
-    process.join()
-    return {"floor_us": floor_us, "rivals": results}
+        per_step = [1e6 * t / cases[task].batches for t in times[name]]
+        results[name] |= {"median_us": statistics.median(per_step), "minimum_us": min(per_step)}
+        results[name] |= {"peak_MB": pipe.recv(), "losses": losses[name]}
+    return {"rivals": results}
 
 
-def agree(report):
+def disagreeing(report):
     """The rivals whose losses are not those of the first."""
     first, *others = [(name, r) for name, r in report["rivals"].items() if "losses" in r]
     return [
@@ -96,53 +114,102 @@ def agree(report):
     ]
 
 
-def table(reports):
-    """Microseconds a step, and in brackets the time of the first rival over this one's."""
+def table(reports, key="median_us"):
+    """Microseconds a step, and in brackets the time of each rival over that of the first."""
     names = list(dict.fromkeys(name for r in reports.values() for name in r["rivals"]))
-    lines = ["| workload | " + " | ".join(names) + " | floor |", "|---" * (len(names) + 2) + "|"]
+    floors = [r["floor_us"] for r in reports.values() if "floor_us" in r]
+    head = ["", *names, *(["floor"] if floors else [])]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for workload, report in reports.items():
-        cells = []
-        base = report["rivals"][names[0]].get("median_us")
-        for name in names:
-            r = report["rivals"].get(name, {"error": "not run"})
-            if "error" in r:
-                cells.append("not run")
-            else:
-                cells.append(
-                    f"{r['median_us']:,.0f}" + (f" ({r['median_us'] / base:.2f})" if base and name != names[0] else "")
-                )
-        floor = f"{report['floor_us']:,.0f} ({report['floor_us'] / base:.2f})" if base else f"{report['floor_us']:,.0f}"
-        lines.append(f"| {workload} | " + " | ".join(cells) + f" | {floor} |")
+        values = [report["rivals"].get(name, {}).get(key) for name in names]
+        values += [report["floor_us"]] if floors and key == "median_us" else [None] * bool(floors)
+        cells = [shown(value, values[0]) for value in values]
+        lines.append(f"| {workload} | " + " | ".join(cells) + " |")
     return lines
 
 
+def shown(value, base):
+    if value is None:
+        return ""
+    text = f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+    return text if base in (None, value) else f"{text} ({value / base:.2f})"
+
+
+def head():
+    """What was measured, on what."""
+    import nnx.cli.info as info
+
+    names = [
+        line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "name" in line
+    ]
+    versions = {}
+    for package in ("numpy", "scipy", "numba", "scikit-learn", "torch", "jax", "keras"):
+        try:
+            from importlib.metadata import version
+
+            versions[package] = version(package)
+        except ImportError:
+            versions[package] = "not installed"
+    machine = {"processor": names[0] if names else platform.machine(), "cores": os.cpu_count()}
+    machine |= {"system": platform.platform(), "python": platform.python_version(), **versions}
+    settings = {
+        name: os.environ[name] for name in ("OMP_NUM_THREADS", "NNX_FUSED", "NNX_COMPILE") if name in os.environ
+    }
+    return {"when": time.strftime("%Y-%m-%d"), "machine": machine, "settings": settings, "backends": info.facts()}
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["cpu"])
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", default="", help="workloads whose name contains this")
+    parser.add_argument("--only", default="", help="tasks whose name contains one of these, by commas")
     parser.add_argument("--rivals", default="", help="rivals whose names contain one of these, by commas")
     parser.add_argument("--out", help="write FILE.json and FILE.md")
     args = parser.parse_args()
-    chosen = [name for name in RIVALS if not args.rivals or any(part in name for part in args.rivals.split(","))]
-    import nnx.cli.info as info
+    started = time.monotonic()
+    names = dict.fromkeys((*rivals.RIVALS, *predicting.RIVALS))
+    names = [name for name in names if not args.rivals or any(part in name for part in args.rivals.split(","))]
 
-    head = {"when": time.strftime("%Y-%m-%d"), "machine": platform.processor() or platform.machine()}
-    head |= {"cores": os.cpu_count(), "python": platform.python_version(), "backends": info.facts()}
+    def wanted(task):
+        return any(part in task for part in args.only.split(","))
+
     reports = {}
-    for workload in WORKLOADS:
-        if args.only in workload:
-            reports[workload] = compare(workload, chosen, args.rounds)
-            print("\n".join(table({workload: reports[workload]})), flush=True)
-            for name in agree(reports[workload]):
-                print(f"WARNING: the losses of {name} differ", reports[workload]["rivals"][name]["losses"][:4])
-            for name, r in reports[workload]["rivals"].items():
-                if "error" in r:
-                    print(f"({name}: {r['error'].splitlines()[0][:100]})")
-    lines = table(reports)
+    for task in filter(wanted, TASKS):
+        reports[task] = compare(task, names, args.rounds)
+        if task in rivals.WORKLOADS:
+            reports[task]["floor_us"] = 1e6 * apart(measure_floor, task)
+        print("\n".join(table({task: reports[task]})), flush=True)
+        for name in disagreeing(reports[task]):
+            print(f"WARNING: the losses of {name} differ", reports[task]["rivals"][name]["losses"][:4])
+        for name, r in reports[task]["rivals"].items():
+            if "error" in r:
+                print(f"({name}: {r['error'].splitlines()[0][:100]})")
+    growth = {part: apart(scale.measure, part) for part in scale.PARTS if wanted(f"growth {part}")}
+    trained = {task: r for task, r in reports.items() if task in rivals.WORKLOADS}
+    predicted = {task: r for task, r in reports.items() if task in predicting.CASES}
+    lines = []
+    if trained:
+        lines += ["Microseconds a training step; in brackets over nnx on NumPy.", "", *table(trained), ""]
+        lines += [
+            "Seconds to prepare: imports, data, compiling, the first epoch.",
+            "",
+            *table(trained, "prepare_seconds"),
+            "",
+        ]
+        lines += ["Most memory of the process, MB.", "", *table(trained, "peak_MB"), ""]
+    if predicted:
+        lines += ["Microseconds a call of predict, 64-100-10.", "", *table(predicted), ""]
+    for part, figures in growth.items():
+        lines += [scale.PARTS[part].__doc__.splitlines()[0], "", "| | |", "|---|---|"]
+        lines += [f"| {name} | {v if isinstance(v, str) else f'{v:,.3g}'} |" for name, v in figures.items()] + [""]
+    lines.append(f"({(time.monotonic() - started) / 60:.1f} minutes)")
     print("\n".join(lines))
     if args.out:
-        Path(args.out).with_suffix(".json").write_text(json.dumps(head | {"workloads": reports}, indent=1) + "\n")
+        facts = head()
+        facts["minutes"] = (time.monotonic() - started) / 60
+        Path(args.out).with_suffix(".json").write_text(
+            json.dumps(facts | {"tasks": reports, "growth": growth}, indent=1)
+        )
         Path(args.out).with_suffix(".md").write_text("\n".join(lines) + "\n")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ..contract import Array
 from ..errors import BackendError
-from .arrays import is_array, library_name
+from .arrays import device, is_array, library_name
 
 DTYPES = ("float32", "float64")
 
@@ -96,6 +96,11 @@ class Backend:
     def floats(self, x: Any) -> Array:
         """An own copy of x in the backend's float type, on its device."""
         return self.library.put(self._near(x), getattr(self.xp, self.dtype), self.device)
+
+    def as_floats(self, x: Any) -> Array:
+        """x in the backend's float type, on its device: x itself if it is that already, to be read only."""
+        own = library_name(x) == self.name and is_array(x) and x.dtype == getattr(self.xp, self.dtype)
+        return x if own and self.device in (None, device(x)) else self.floats(x)
 
     def asarray(self, x: Any, dtype: Any = None) -> Array:
         """An own copy of x on the backend's device, its type kept unless one is given."""

@@ -75,9 +75,9 @@ class Fit:
     def output(self, x: Array) -> Array:
         """The network's output z for x (rows, features), which may be on the host."""
         with self.backend.scope():
-            return predict(self.net, self.params, self.backend.floats(as_rows(x)))
+            return predict(self.net, self.params, self.backend.as_floats(as_rows(x)))
 
     def predict(self, x: Array) -> Array:
         """The output in the target's terms: probabilities, counts, or values. Shapes: x (rows, features)."""
         with self.backend.scope():
-            return self.loss.predict(self.output(x))
+            return predict(self.net, self.params, self.backend.as_floats(as_rows(x)), loss=self.loss)

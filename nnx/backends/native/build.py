@@ -75,12 +75,11 @@ def _gemm(name: str) -> Any:
     address = get_cython_function_address("scipy.linalg.cython_blas", name)
     blas = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(address)
 
-    def product(a, b, c, sizes, letters, factors):  # type: ignore[no-untyped-def]
+    def product(a, b, c, places, sizes, letters, factors):  # type: ignore[no-untyped-def]
         n, t, f = sizes.ctypes.data, letters.ctypes.data, factors.ctypes.data
-        blas(
-            t, t + 1, n, n + 4, n + 8, f, b.ctypes.data, n + 12,
-            a.ctypes.data, n + 16, f + factors.itemsize, c.ctypes.data, n + 20,
-        )  # fmt: skip
+        for p in range(places.shape[0]):  # for each member of a population
+            x, y, z = a.ctypes.data + places[p, 0], b.ctypes.data + places[p, 1], c.ctypes.data + places[p, 2]
+            blas(t, t + 1, n, n + 4, n + 8, f, y, n + 12, x, n + 16, f + factors.itemsize, z, n + 20)
 
     return numba.njit(product)
 
@@ -179,18 +178,15 @@ class _Text:
             sizes.append(distance)
         if letters[2] != ord("N"):
             raise Refused("a matrix product into a transposed array")
-        extra = [
+        places = [[_place(x, member) for x in (a, b, c)] for member in np.ndindex(lead)]
+        names = [self.view(x.buffer, x.offset, x.shape[-2:], x.strides[-2:], x.dtype) for x in (a, b, c)]
+        names += [
+            self.array(np.array(places, dtype=np.int64)),
             self.array(np.array(sizes, dtype=np.int32)),
             self.array(np.array(letters[:2], dtype=np.uint8)),
             self.array(np.array([1, 0], dtype=c.dtype), ("factors", c.dtype)),
         ]
-        for member in np.ndindex(lead):
-            names = []
-            for x in (a, b, c):
-                own = member[len(lead) - (len(x.shape) - 2) :] if len(x.shape) > 2 else ()
-                steps = [0 if x.shape[i] == 1 else o * x.strides[i] for i, o in enumerate(own)]
-                names.append(self.view(x.buffer, x.offset + sum(steps), x.shape[-2:], x.strides[-2:], x.dtype))
-            self.call(_gemm({"f": "sgemm", "d": "dgemm"}[c.dtype.char]), [*names, *extra])
+        self.call(_gemm({"f": "sgemm", "d": "dgemm"}[c.dtype.char]), names)
 
     def _small_product(self, a: View, b: View, c: View, lead: tuple[int, ...]) -> None:
         def size(n: int, text: str) -> str:
@@ -216,6 +212,13 @@ class _Text:
             f"{tab}        c[{texts[2]}i, j] = s",
         ]
         self.call(_function("\n".join(lines), False), names)
+
+
+def _place(x: View, member: tuple[int, ...]) -> int:
+    """Where the matrix of a member begins, in bytes from the first; one that is shared has no axis, or length 1."""
+    axes = range(len(x.shape) - 2)
+    own = member[len(member) - len(axes) :] if axes else ()
+    return sum(i * x.strides[axis] for axis, i in zip(axes, own, strict=True) if x.shape[axis] > 1)
 
 
 def _layout(x: View) -> tuple[str, int]:

@@ -368,3 +368,19 @@ def test_the_version_is_quick():
     done = subprocess.run([sys.executable, "-m", "nnx", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("nnx, version ")
     assert time.perf_counter() - started < 5  # a tripwire for an import of everything, not a measurement
+
+
+def test_bench_measures_every_backend_asked_for(nnx, monkeypatch):
+    from nnx.cli import bench
+
+    monkeypatch.setattr(bench, "NETWORKS", {"4-3-2": ((4, 3, 2), 8, 10)})
+    monkeypatch.setattr(bench, "SECONDS", 0.0)
+    monkeypatch.setenv("NNX_COMPILE", "never")
+    code, out, _ = nnx("bench", "--backend", "numpy", "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and [line["backend"] for line in lines] == ["numpy", "numpy"]
+    assert all(line["microseconds"] > 0 and line["execution"] == "step by step" for line in lines)
+    code, out, _ = nnx("bench", "--backend", "numpy")
+    assert code == 0 and len(out.splitlines()) == 3
+    code, out, err = nnx("bench", "--backend", "nump")
+    assert code == 4 and not out and "did you mean 'numpy'" in err

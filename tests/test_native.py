@@ -353,3 +353,55 @@ def test_numbers_that_are_not_finite_are_found_in_a_compiled_step():
     with pytest.raises(nnx.TrainingError, match="not finite in epoch") as error:
         trained(True, optimizer=nnx.SGD(1e20), epochs=50)
     assert error.value.fit.stopped == "not finite"
+
+
+# ---- every function of one element, at the ends of the numbers
+
+UNARY = ["negative", "positive", "square", "reciprocal", "absolute", "sqrt", "sign", "logical_not", "exp", "expm1"]
+UNARY += ["log", "log1p", "tanh", "sin", "cos", "floor", "isfinite", "arctan", "cbrt"]
+BINARY = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "greater", "greater_equal", "less"]
+BINARY += ["less_equal", "equal", "not_equal", "logical_and", "logical_or", "logaddexp", "power", "copysign"]
+INTEGER = ["bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift", "add", "multiply", "maximum"]
+ENDS = [0.0, -0.0, 1.0, -1.0, 1e-30, -1e30, 3e38, np.inf, -np.inf, np.nan, 0.5, -88.0, 100.0, 2.0]
+
+
+@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+@pytest.mark.parametrize("columns", [2, 7])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_function_gives_numpys_values_at_the_ends(dtype, columns):
+    a = np.asarray([ENDS[i % len(ENDS)] for i in range(BATCH * columns)], dtype).reshape(BATCH, columns)
+    b = np.asarray([ENDS[(5 * i + i // 14) % len(ENDS)] for i in range(BATCH * columns)], dtype).reshape(a.shape)
+
+    def step(carry, x, target, weight, rows):
+        a, b = carry["a"], carry["b"]
+        results = [getattr(np, name)(a) for name in UNARY] + [getattr(np, name)(a, b) for name in BINARY]
+        results += [np.where(a > b, a, 7.0), np.maximum(a, np.inf), np.minimum(-np.inf, a), a * np.nan]
+        for i, result in enumerate(results):
+            kept = carry[f"r{i}"]
+            kept *= 0.0
+            kept += 1.0 * result
+        return carry
+
+    count = len(UNARY) + len(BINARY) + 4
+    carry = {"a": a, "b": b} | {f"r{i}": np.zeros_like(a) for i in range(count)}
+    plain, fast = both(step, carry, np.zeros((ROWS, 1)), np.zeros(ROWS), True)
+    for name, value in fast.items():
+        np.testing.assert_allclose(value, plain[name], rtol=1e-6 if dtype == "float32" else 1e-13, err_msg=name)
+
+
+@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+def test_every_integer_function_wraps_as_numpys_does():
+    rng = np.random.default_rng(0)
+    a = rng.integers(-(2**31), 2**31, (BATCH, 5)).astype(np.int32)
+    b = rng.integers(0, 31, (BATCH, 5)).astype(np.int32)
+
+    def step(carry, x, target, weight, rows):
+        for i, name in enumerate(INTEGER):
+            kept = carry[f"r{i}"]
+            kept ^= getattr(np, name)(carry["a"], carry["b"]) + 3
+        return carry
+
+    carry = {"a": a, "b": b} | {f"r{i}": a.copy() for i in range(len(INTEGER))}
+    plain, fast = both(step, carry, np.zeros((ROWS, 1)), np.zeros(ROWS), True)
+    for name, value in fast.items():
+        np.testing.assert_array_equal(value, plain[name])

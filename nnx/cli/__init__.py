@@ -143,6 +143,20 @@ def _commands() -> Any:
 
         print(*lines(), sep="\n")
 
+    @nnx.command()
+    @click.option("--backend", default="all", show_default=True, help="those to measure, by commas")
+    @click.option("--json", "as_json", is_flag=True, help="one line of JSON for each measurement")
+    def bench(backend: str, as_json: bool) -> None:
+        """How fast training is on this machine: three networks on every backend, in about a minute."""
+        from .bench import HEAD, measured, row, working
+        from .run import json_line
+
+        names = working(backend)
+        if not as_json:
+            print(HEAD, flush=True)
+        for figures in measured(names):
+            print(json_line(figures) if as_json else row(figures), flush=True)
+
     return nnx
 
 

@@ -10,10 +10,10 @@ import numba
 import numpy as np
 from numba.extending import get_cython_function_address
 
-from .emit import LITERAL, Kernel, is_vector
-from .program import Constant, Program, View
+from .emit import LITERAL, Kernel
+from .program import Operation, Program, View, dtype_of
 from .record import Refused
-from .schedule import Pass, by_rows, passes
+from .schedule import Pass, as_pass, by_rows
 
 SMALL = 512  # multiplications in a matrix product below which plain loops are faster than a call of the BLAS
 TYPES = ("boolean", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
@@ -45,11 +45,10 @@ class _UFunc(ctypes.Structure):
 _LOOP = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)  # (char **args, intp *dimensions, intp *steps, void *data)
 
 
-def _numpy_loop(op: Any) -> tuple[int, int]:
+def _numpy_loop(op: Operation) -> tuple[int, int]:
     """The addresses of NumPy's own inner loop for an operation, and of the data it wants. Raises Refused."""
     fields = _UFunc.from_address(id(op.function))
-    own = [x.dtype if isinstance(x, View) else x.array.dtype if isinstance(x, Constant) else None for x in op.inputs]
-    kinds = op.function.resolve_dtypes((*(d or type(x) for d, x in zip(own, op.inputs, strict=True)), None))
+    own, kinds = [dtype_of(x) for x in op.inputs], op.kinds
     wanted = "".join(k.char for k in kinds[:-1]) + "->" + kinds[-1].char
     if any(d is not None and d != k for d, k in zip(own, kinds, strict=False)) or kinds[-1] != op.output.dtype:
         raise Refused(f"{op.function.__name__} with a conversion")
@@ -60,13 +59,13 @@ def _numpy_loop(op: Any) -> tuple[int, int]:
 
 
 @cache
-def _function(text: str, parallel: bool, loops: tuple[Any, ...] = ()) -> Any:
+def _function(text: str, loops: tuple[Any, ...] = ()) -> Any:
     """The text of a function, compiled when it is called."""
-    known: dict[str, Any] = {name: getattr(numba, name) for name in TYPES} | {"math": math, "prange": numba.prange}
+    known: dict[str, Any] = {name: getattr(numba, name) for name in TYPES} | {"math": math}
     for number, (loop, data) in enumerate(loops):
         known |= {f"loop{number}": _LOOP(loop), f"data{number}": data}
     exec(text, known)
-    return numba.njit(known["kernel"], error_model="numpy", parallel=parallel)
+    return numba.njit(known["kernel"], error_model="numpy")
 
 
 @cache
@@ -95,7 +94,7 @@ class _Text:
         self.names: dict[int, str] = {}
         self.lines: list[str] = []
         self.sizes: list[int] = []
-        groups = by_rows(passes(program.operations, is_vector))
+        groups = by_rows([as_pass(op) for op in program.operations])
         touched: list[set[int]] = [{v.buffer for p in g.passes for v in p.views()} for g in groups]
         for number, group in enumerate(groups):
             others = set(range(program.leaves)).union(*(t for k, t in enumerate(touched) if k != number))
@@ -147,7 +146,7 @@ class _Text:
             names += [self.array(np.zeros(width, dtype=np.int64)) for width in widths]
         text = "\n".join([f"def kernel({', '.join(inputs)}):", *kernel.lines])
         loops = tuple(_numpy_loop(op) for op in kernel.loops)
-        self.call(_function(text, kernel.parallel, loops), names)
+        self.call(_function(text, loops), names)
 
     def _take(self, p: Pass) -> None:
         x, rows = p.op.inputs
@@ -158,7 +157,7 @@ class _Text:
             for v, shape in zip((x, p.op.output), shapes, strict=True)
         )
         chosen = self.view(rows.buffer, rows.offset, rows.shape, rows.strides, rows.dtype)
-        self.call(_function(TAKE, False), [whole, chosen, out])
+        self.call(_function(TAKE), [whole, chosen, out])
 
     def _product(self, p: Pass) -> None:
         a, b, c = (*p.op.inputs, p.op.output)
@@ -211,7 +210,7 @@ class _Text:
             f"{tab}            s += a[{texts[0]}i, k] * b[{texts[1]}k, j]",
             f"{tab}        c[{texts[2]}i, j] = s",
         ]
-        self.call(_function("\n".join(lines), False), names)
+        self.call(_function("\n".join(lines)), names)
 
 
 def _place(x: View, member: tuple[int, ...]) -> int:
@@ -249,7 +248,7 @@ def compiled(program: Program, memory: Sequence[Any], rows: Any) -> Callable[[An
     if key not in _wholes:
         known = dict(text.known)
         exec(source, known)
-        _wholes[key] = numba.njit(known["kernel"])
+        _wholes[key] = numba.njit(known["kernel"], nogil=True)
     whole = _wholes[key]
     own = np.empty(0, dtype=np.int64) if rows is None else rows
     sizes = np.array([*text.sizes, 0], dtype=np.int64)

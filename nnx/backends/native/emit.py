@@ -1,56 +1,17 @@
 """Scheduled passes as the text of Python functions of plain loops, for numba to compile."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from .program import Constant, Operation, Program, View
+from .formulas import FORMULAS, SCALARS
+from .program import Constant, Operation, Program, View, dtype_of
 from .record import Refused
 from .schedule import Pass, Shared, by_columns
 
 LITERAL = 16  # loops up to this length are written with their length, and unrolled
-PARALLEL = 2**22  # elements of one loop from which on two threads pay
-
-FORMULAS = {
-    "add": "{} + {}",
-    "subtract": "{} - {}",
-    "multiply": "{} * {}",
-    "divide": "{} / {}",
-    "negative": "-{}",
-    "positive": "{}",
-    "square": "{0} * {0}",
-    "reciprocal": "1 / {}",
-    "absolute": "abs({})",
-    "sqrt": "math.sqrt({})",
-    "sign": "(({0} > 0) - ({0} < 0)) if {0} == {0} else {0}",
-    "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
-    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
-    "greater": "{} > {}",
-    "greater_equal": "{} >= {}",
-    "less": "{} < {}",
-    "less_equal": "{} <= {}",
-    "equal": "{} == {}",
-    "not_equal": "{} != {}",
-    "logical_and": "bool({}) & bool({})",
-    "logical_or": "bool({}) | bool({})",
-    "logical_not": "not {}",
-    "bitwise_and": "{} & {}",
-    "bitwise_or": "{} | {}",
-    "bitwise_xor": "{} ^ {}",
-    "bitwise_left_shift": "{} << {}",
-    "left_shift": "{} << {}",
-    "bitwise_right_shift": "{} >> {}",
-    "right_shift": "{} >> {}",
-}
-SCALARS = {name: f"math.{name}({{}})" for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "floor")}
-FEW = 4  # columns up to which a function is called number by number
-
-
-def is_vector(op: Operation, columns: int) -> bool:
-    """Whether the operation is left to NumPy's own loop over a row."""
-    name = op.function.__name__
-    return name not in FORMULAS and (name not in SCALARS or columns > FEW)
 
 
 class Kernel:
@@ -67,7 +28,6 @@ class Kernel:
         self.items = by_columns(group.passes)
         self.stored = self._stored(outside)
         self.row_values: dict[Any, str] = {}  # numbers of the row that are held in variables
-        self.parallel = not self.rows and any(s.space and s.space >= PARALLEL for s in self.items)
         self._write()
 
     def _stored(self, outside: set[int]) -> dict[int, str]:
@@ -131,7 +91,7 @@ class Kernel:
         if isinstance(x, Constant) and x.array.ndim == 0:
             x = x.array.item()
         if isinstance(x, (bool, int, float)):
-            text = repr(x) if x == x and abs(x) != float("inf") else f'float("{x}")'
+            text = repr(x) if math.isfinite(x) else f"math.{abs(x)}" if x != -math.inf else "-math.inf"
             return f"{_type(dtype)}({text})"
         if isinstance(x, Constant):
             name = self._constant(p, x, column)
@@ -156,15 +116,14 @@ class Kernel:
         if op.kind == "reduce":
             return self._operand(p, op.inputs[0], op.output.dtype, column, values)
         if op.kind in ("copy", "fill"):
-            dtype = op.output.dtype if op.kind == "fill" else _own(op.inputs[0])
+            dtype = op.output.dtype if op.kind == "fill" else dtype_of(op.inputs[0])
             return self._operand(p, op.inputs[0], dtype, column, values)
         if op.kind == "where":
             chosen, a, b = op.inputs
             dtype = op.output.dtype
             first, second = (self._operand(p, x, dtype, column, values) for x in (a, b))
             return f"{first} if {self._operand(p, chosen, np.dtype(bool), column, values)} else {second}"
-        kinds = op.function.resolve_dtypes((*(_own(x) or type(x) for x in op.inputs), None))
-        texts = [self._operand(p, x, k, column, values) for x, k in zip(op.inputs, kinds, strict=False)]
+        texts = [self._operand(p, x, k, column, values) for x, k in zip(op.inputs, op.kinds, strict=False)]
         name = op.function.__name__
         return (FORMULAS.get(name) or SCALARS[name]).format(*texts)
 
@@ -221,10 +180,9 @@ class Kernel:
             elif home != "variable" and last[key] is p:
                 body.append(f"{self._element(p, p.op.output, 'j')} = {name}")
         if first.columns == 1:
-            yield from (line.replace("[j]", "[0]") for line in body)
+            yield from body
             return
-        loop = "prange" if self.parallel and first.columns >= PARALLEL else "range"
-        yield f"for j in {loop}({self._size(first.columns)}):"
+        yield f"for j in range({self._size(first.columns)}):"
         yield from ("    " + line for line in body)
 
     def _total(self, p: Pass, before: dict[int, list[str]], after: dict[int, list[str]]) -> Iterator[str]:
@@ -262,9 +220,9 @@ class Kernel:
         number = len(self.loops)
         self.loops.append(p.op)
         texts = []
-        for x in (*p.op.inputs, p.op.output):
+        for x, kind in zip((*p.op.inputs, p.op.output), p.op.kinds, strict=True):
             if not isinstance(x, View):
-                x = x if isinstance(x, Constant) else Constant(np.asarray(x, p.op.output.dtype))
+                x = x if isinstance(x, Constant) else Constant(np.asarray(x, kind))
                 texts.append((self._constant(p, x, "0"), x.array.itemsize if x.array.size > 1 else 0))
             else:
                 stride = p.strides(x)[-1]
@@ -283,10 +241,6 @@ class Kernel:
             f"loop{number}(pointers{number}.ctypes.data, length{number}.ctypes.data, strides{number}.ctypes.data, "
             f"data{number})"
         )
-
-
-def _own(x: Any) -> Any:
-    return x.dtype if isinstance(x, View) else x.array.dtype if isinstance(x, Constant) else None
 
 
 def _type(dtype: Any) -> str:

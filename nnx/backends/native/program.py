@@ -61,8 +61,22 @@ class Operation:
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def kinds(self) -> tuple[np.dtype[Any], ...]:
+        """The types in which NumPy computes an element-wise function: of each input, and of the output."""
+        own = [dtype_of(x) for x in self.inputs]
+        kinds = [
+            d or (np.dtype(bool) if isinstance(x, bool) else type(x)) for d, x in zip(own, self.inputs, strict=True)
+        ]
+        return tuple(self.function.resolve_dtypes((*kinds, None)))
+
+    @property
     def reads(self) -> list[View]:
         return [x for x in _flat(self.inputs) if isinstance(x, View)]
+
+
+def dtype_of(x: Any) -> Any:
+    """The type of a view's or a constant's elements, None for a Python number."""
+    return x.dtype if isinstance(x, View) else x.array.dtype if isinstance(x, Constant) else None
 
 
 @dataclass

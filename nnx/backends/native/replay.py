@@ -37,5 +37,4 @@ def _typed(op: Operation, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Python numbers as arrays of the type they take beside the others, which a call need not find out again."""
     if op.settings or all(hasattr(x, "dtype") for x in inputs):
         return inputs
-    kinds = op.function.resolve_dtypes((*(getattr(x, "dtype", type(x)) for x in inputs), None))
-    return tuple(x if hasattr(x, "dtype") else np.asarray(x, k) for x, k in zip(inputs, kinds, strict=False))
+    return tuple(x if hasattr(x, "dtype") else np.asarray(x, k) for x, k in zip(inputs, op.kinds, strict=False))

@@ -6,13 +6,15 @@ same columns share the inner loop too.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, TypeVar
 
+from .formulas import is_vector
 from .program import Constant, Operation, View
 from .record import Refused
 
+ALONE = ("matmul", "take")  # operations that share no loop
 ROW_REDUCTIONS = ("add", "maximum", "minimum")
 
 
@@ -151,23 +153,16 @@ def by_columns(passes: list[Pass]) -> list[Shared]:
     return placed(passes, space, lambda a, b: hazard(a, b, together))
 
 
-ALONE = ("matmul", "take")
-
-
-def passes(operations: list[Operation], vectors: Any) -> list[Pass]:
-    """The operations as passes. Raises Refused for one that no loop is known for."""
-    return [_pass(op, vectors) for op in operations]
-
-
-def _pass(op: Operation, vectors: Any) -> Pass:
+def as_pass(op: Operation) -> Pass:
+    """The operation as a pass. Raises Refused if no loop is known for it."""
     shape = op.output.shape or (1,)
     match op.kind:
         case "ufunc" if op.function.__name__ == "matmul":
-            return Pass(_named(op, "matmul"), shape)
+            return Pass(replace(op, kind="matmul"), shape)
         case "ufunc" if op.settings:
             raise Refused(f"{op.function.__name__} with {', '.join(op.settings)}")
         case "ufunc":
-            return Pass(op, shape, vector=vectors(op, shape[-1]))
+            return Pass(op, shape, vector=is_vector(op, shape[-1]))
         case "where" | "fill":
             return Pass(op, shape)
         case "copy":
@@ -200,10 +195,6 @@ def _pass(op: Operation, vectors: Any) -> Pass:
             return Pass(op, shape)
         case _:
             raise Refused(f"numpy.{op.function.__name__}" if op.function else op.kind)
-
-
-def _named(op: Operation, kind: str) -> Operation:
-    return Operation(kind, op.function, op.inputs, op.output, op.settings)
 
 
 def _shaped(x: View, shape: tuple[int, ...]) -> View:

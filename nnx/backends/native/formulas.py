@@ -1,0 +1,43 @@
+"""NumPy's element-wise functions as expressions for one element."""
+
+from .program import Operation
+
+FORMULAS = {
+    "add": "{} + {}",
+    "subtract": "{} - {}",
+    "multiply": "{} * {}",
+    "divide": "{} / {}",
+    "negative": "-{}",
+    "positive": "{}",
+    "square": "{0} * {0}",
+    "reciprocal": "1 / {}",
+    "absolute": "abs({})",
+    "sqrt": "math.sqrt({})",
+    "sign": "(({0} > 0) - ({0} < 0)) if {0} == {0} else {0}",
+    "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
+    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
+    "greater": "{} > {}",
+    "greater_equal": "{} >= {}",
+    "less": "{} < {}",
+    "less_equal": "{} <= {}",
+    "equal": "{} == {}",
+    "not_equal": "{} != {}",
+    "logical_and": "bool({}) & bool({})",
+    "logical_or": "bool({}) | bool({})",
+    "logical_not": "not {}",
+    "bitwise_and": "{} & {}",
+    "bitwise_or": "{} | {}",
+    "bitwise_xor": "{} ^ {}",
+    "bitwise_left_shift": "{} << {}",
+    "left_shift": "{} << {}",
+    "bitwise_right_shift": "{} >> {}",
+    "right_shift": "{} >> {}",
+}
+SCALARS = {name: f"math.{name}({{}})" for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos")}
+FEW = 4  # columns up to which a function is called number by number
+
+
+def is_vector(op: Operation, columns: int) -> bool:
+    """Whether the operation is left to NumPy's own loop over a row."""
+    name = op.function.__name__
+    return name not in FORMULAS and (name not in SCALARS or columns > FEW)

@@ -161,7 +161,7 @@ def head():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["cpu"])
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="tasks whose name contains one of these, by commas")
     parser.add_argument("--rivals", default="", help="rivals whose names contain one of these, by commas")
     parser.add_argument("--out", help="write FILE.json and FILE.md")

@@ -43,7 +43,7 @@ def widths():
 
     result = {}
     for width in (64, 256, 1024, 4096):
-        batches = max(2, 200_000 // width**2)
+        batches = max(3, 2_000_000 // width**2)
         x, y = table(128 * batches, width)
         seconds = fitted(x, y, (width, width), 4)
         least = floor(Workload("", (width, width, width, 10), 128, batches)) / 128

@@ -130,7 +130,7 @@ class Run:
             figures = self.epoch(epoch, interrupt)
             figures = {"loss": figures["loss"], **self.validate(metrics)} | figures  # losses and metrics first
             params = self.snapshot()
-            if not self.is_finite(figures, params):
+            if not self.is_finite(figures):
                 raise TrainingError(
                     f"the loss is not finite in epoch {epoch}; lower the rate, or clip gradients (nnx.ClipNorm). "
                     + (f"The weights of epoch {self.best[0]} are kept" if self.best[0] else "No epoch was finished"),
@@ -194,12 +194,12 @@ class Run:
         figures = {"validation_loss": float(value)}
         return figures | {f"validation_{name}": float(metric(y, target)) for name, metric in metrics.items()}
 
-    def is_finite(self, figures: Mapping[str, float], params: Params) -> bool:
+    def is_finite(self, figures: Mapping[str, float]) -> bool:
         """Whether losses and weights are numbers: one more number is read from the device."""
-        xp = self.backend.xp
-        fine = [xp.all(xp.isfinite(p)) for p in params.values()]
         losses = [value for name, value in figures.items() if name.endswith("loss")]
-        return all(map(isfinite, losses)) and bool(xp.all(xp.stack(fine)))
+        xp, arrays = self.backend.xp, (*self.carry.vectors.values(), *self.carry.running.values())
+        nothing = xp.stack([xp.sum(p * 0.0) for p in arrays])  # 0 unless there is one that is not finite
+        return all(map(isfinite, losses)) and isfinite(float(xp.sum(nothing)))
 
     def result(self, stopped: str) -> Fit:
         """The fit with the weights to keep, and the optimizer's state by the names of the parameters."""

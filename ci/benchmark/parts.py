@@ -12,7 +12,7 @@ from rivals import WORKLOADS
 import nnx
 from nnx.backends.native import loop, program, schedule
 
-EPOCHS = 7
+EPOCHS = 5
 
 
 def stepper(work, mode):
@@ -52,7 +52,7 @@ def without(module, name, value, work, mode):
 def main():
     copied = lambda operations, sizes, given: _copied(operations)  # noqa: E731
     print(f"{'':<30}{'plain':>10}{'replayed':>10}{'compiled':>10}{'no shared loops':>17}{'gradients copied':>18}")
-    for work in WORKLOADS.values():
+    for work in list(WORKLOADS.values())[:4]:  # the largest takes as long as its matrix products
         with np.errstate(all="ignore"):
             epochs = [
                 stepper(work, False),

@@ -22,8 +22,8 @@ def facts() -> dict[str, dict[str, Any]]:
 
 def lines() -> list[str]:
     """The same for a person."""
-    fused = "numba compiles those that run for long" if has_numba() else "plain: pip install 'nnx-array[fast]'"
-    out = [f"nnx {__version__}", f"formulas on a CPU: {fused}"]
+    compiled = "compiled by numba on long runs" if has_numba() else "not compiled: pip install 'nnx-array[fast]'"
+    out = [f"nnx {__version__}", f"steps on a CPU: {compiled}"]
     for name, values in facts().items():
         works = values.pop("works")
         text = "  ".join(f"{k} {v}" for k, v in values.items()) if works else values["why"]

@@ -75,7 +75,7 @@ class Recorded(NDArrayOperatorsMixin):
         if not isinstance(result, (np.ndarray, np.generic)):
             raise Refused(f"numpy.{function.__name__}")
         array = np.asarray(result)
-        inputs = [x for x in _leaves((values, kept)) if isinstance(x, np.ndarray)]
+        inputs = [x for x in leaves((values, kept)) if isinstance(x, np.ndarray)]
         if any(np.may_share_memory(array, x) for x in inputs):
             return Recorded(array, self.calls)
         if function in FILLED:
@@ -137,17 +137,9 @@ def _item(x: Any, index: Any) -> Any:
     return x[index]
 
 
-def _value(x: Any) -> Any:
-    """x with every recorded array in it replaced by the array itself."""
-    if isinstance(x, Recorded):
-        return x.value
-    if isinstance(x, (tuple, list)):
-        return type(x)(map(_value, x))
-    return {name: _value(item) for name, item in x.items()} if isinstance(x, dict) else x
-
-
-def _leaves(x: Any) -> list[Any]:
-    return leaves(x)
+def _value(tree: Any) -> Any:
+    """The same with every recorded array replaced by the array itself."""
+    return mapped(lambda leaf: leaf.value if isinstance(leaf, Recorded) else leaf, tree)
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -183,11 +175,7 @@ def record(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, li
         raise
     except Exception as error:  # what is wrong with the step itself will come again when it is run plainly
         raise Refused(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from None
-    return _value_of_tree(result), calls
-
-
-def _value_of_tree(tree: Any) -> Any:
-    return mapped(lambda leaf: leaf.value if isinstance(leaf, Recorded) else leaf, tree)
+    return _value(result), calls
 
 
 def _namespace() -> ModuleType:

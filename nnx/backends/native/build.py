@@ -11,6 +11,7 @@ import numpy as np
 from numba.extending import get_cython_function_address
 
 from .emit import LITERAL, Kernel
+from .product import layout, matrices, place
 from .program import Operation, Program, View, dtype_of
 from .record import Refused
 from .schedule import Pass, as_pass, by_rows
@@ -160,11 +161,7 @@ class _Text:
         self.call(_function(TAKE), [whole, chosen, out])
 
     def _product(self, p: Pass) -> None:
-        a, b, c = (*p.op.inputs, p.op.output)
-        if not all(isinstance(x, View) and len(x.shape) >= 2 and x.dtype == c.dtype for x in (a, b)):
-            raise Refused("a matrix product of other than matrices of one type")
-        if c.dtype.char not in "fd":
-            raise Refused(f"a matrix product of {c.dtype}")
+        a, b, c = matrices(p)
         (m, k), n = a.shape[-2:], b.shape[-1]
         lead = c.shape[:-2]
         if m * k * n <= SMALL:
@@ -172,12 +169,12 @@ class _Text:
             return
         letters, sizes = [], [n, m, k]
         for x in (b, a, c):
-            letter, distance = _layout(x)
+            letter, distance = layout(x)
             letters.append(ord(letter))
             sizes.append(distance)
         if letters[2] != ord("N"):
             raise Refused("a matrix product into a transposed array")
-        places = [[_place(x, member) for x in (a, b, c)] for member in np.ndindex(lead)]
+        places = [[place(x, member) for x in (a, b, c)] for member in np.ndindex(lead)]
         names = [self.view(x.buffer, x.offset, x.shape[-2:], x.strides[-2:], x.dtype) for x in (a, b, c)]
         names += [
             self.array(np.array(places, dtype=np.int64)),
@@ -211,23 +208,6 @@ class _Text:
             f"{tab}        c[{texts[2]}i, j] = s",
         ]
         self.call(_function("\n".join(lines)), names)
-
-
-def _place(x: View, member: tuple[int, ...]) -> int:
-    """Where the matrix of a member begins, in bytes from the first; one that is shared has no axis, or length 1."""
-    axes = range(len(x.shape) - 2)
-    own = member[len(member) - len(axes) :] if axes else ()
-    return sum(i * x.strides[axis] for axis, i in zip(axes, own, strict=True) if x.shape[axis] > 1)
-
-
-def _layout(x: View) -> tuple[str, int]:
-    """How the BLAS is told of a matrix: "N" for row after row, "T" for column after column, and their distance."""
-    (rows, columns), (down, right), item = x.shape[-2:], x.strides[-2:], x.dtype.itemsize
-    if (columns == 1 or right == item) and (rows == 1 or down >= columns * item):
-        return "N", down // item if rows > 1 else columns
-    if (rows == 1 or down == item) and (columns == 1 or right >= rows * item):
-        return "T", right // item if columns > 1 else rows
-    raise Refused("a matrix whose rows do not lie one after another")
 
 
 _wholes: dict[Any, Any] = {}

@@ -117,40 +117,43 @@ def placed(passes: Iterable[Any], space: Callable[[Any], Any], conflict: Callabl
     return groups
 
 
+def same_row(first: Pass, a: View, second: Pass, b: View) -> bool:
+    """Whether what two passes over rows find in these views of one buffer is, row for row, the same piece of it."""
+    if first.rows != second.rows or (a is first.op.output and first.over_rows) or second.op.kind in ALONE:
+        return False
+    if first.op.kind in ALONE or (b is second.op.output and second.over_rows):
+        return False
+    if not first.rows:
+        return True
+    mine, theirs = first.strides(a)[:-1], second.strides(b)[:-1]
+    long = [stride for n, stride in zip(first.rows, mine, strict=True) if n > 1]
+    return mine == theirs and 0 not in long and abs(a.offset - b.offset) < min(map(abs, long), default=1)
+
+
+def same_element(first: Pass, a: View, second: Pass, b: View) -> bool:
+    """Whether two passes find in these views of one buffer, element for element, the same."""
+    if first.columns != second.columns or first.within_row or first.vector or second.within_row or second.vector:
+        return False
+    return a.offset == b.offset and first.strides(a) == second.strides(b) and a.dtype == b.dtype
+
+
 def by_rows(passes: list[Pass]) -> list[Shared]:
     """The passes in groups over the same rows."""
-
-    def together(first: Pass, a: View, second: Pass, b: View) -> bool:
-        if first.rows != second.rows or (a is first.op.output and first.over_rows) or second.op.kind in ALONE:
-            return False
-        if first.op.kind in ALONE or (b is second.op.output and second.over_rows):
-            return False
-        if not first.rows:
-            return True
-        mine, theirs = first.strides(a)[:-1], second.strides(b)[:-1]
-        long = [stride for n, stride in zip(first.rows, mine, strict=True) if n > 1]
-        return mine == theirs and 0 not in long and abs(a.offset - b.offset) < min(map(abs, long), default=1)
-
     return placed(
         passes,
         lambda p: None if p.op.kind in ALONE else p.rows,
-        lambda a, b: hazard(a, b, together),
+        lambda a, b: hazard(a, b, same_row),
     )
 
 
 def by_columns(passes: list[Pass]) -> list[Shared]:
     """The passes of one group in the inner loops of a row."""
 
-    def together(first: Pass, a: View, second: Pass, b: View) -> bool:
-        if first.columns != second.columns or first.within_row or first.vector or second.within_row or second.vector:
-            return False
-        return a.offset == b.offset and first.strides(a) == second.strides(b) and a.dtype == b.dtype
-
     def space(item: Pass) -> Any:
         alone = item.within_row or item.vector or len(item.reduced) > 1
         return None if alone else item.columns
 
-    return placed(passes, space, lambda a, b: hazard(a, b, together))
+    return placed(passes, space, lambda a, b: hazard(a, b, same_element))
 
 
 def as_pass(op: Operation) -> Pass:

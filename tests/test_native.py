@@ -1,17 +1,32 @@
-"""Recorded steps: replayed to the bit, compiled to rounding, and refused where they cannot be repeated."""
+"""Recorded steps: replayed to the bit, compiled or captured to rounding, and refused where they cannot be repeated.
+
+The mode "device" is the step captured for a CUDA device, on a stand-in for one.
+"""
+
+from contextlib import nullcontext
+from unittest import mock
 
 import numpy as np
 import pytest
+from host_device import COMPILER, HostDevice
 from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, generator
 
 import nnx
-from nnx.backends import Plain
+from nnx.backends import Plain, numpy as numpy_backend
+from nnx.backends.cuda.loop import Captured
 from nnx.backends.native.loop import Native, can_compile
 from nnx.random import seed_words
 
-MODES = ["auto", pytest.param(True, marks=pytest.mark.skipif(not can_compile(), reason="numba is not installed"))]
-HOW = {"auto": "recorded and replayed", True: "recorded and compiled"}
+COMPILED = pytest.param(True, marks=pytest.mark.skipif(not can_compile(), reason="numba is not installed"))
+DEVICE = pytest.param("device", marks=pytest.mark.skipif(COMPILER is None, reason="no C++ compiler"))
+MODES = ["auto", COMPILED, DEVICE]
+HOW = {"auto": "recorded and replayed", True: "recorded and compiled", "device": "captured as a CUDA graph"}
 ROWS, BATCH, BATCHES = 24, 7, 9
+
+
+def native(step, mode, epochs):
+    """The loop of this mode."""
+    return Captured(step, True, epochs, HostDevice) if mode == "device" else Native(step, mode, epochs)
 
 
 def both(step, carry, x, target, mode, weight=None):
@@ -19,7 +34,7 @@ def both(step, carry, x, target, mode, weight=None):
     rows = np.random.default_rng(1).integers(0, len(x), (BATCHES, BATCH))
     results = []
     with np.errstate(all="ignore"):
-        for loop in (Plain(step), Native(step, mode, 1)):
+        for loop in (Plain(step), native(step, mode, 1)):
             own = copied(carry)
             for start, stop in ((0, 1), (1, 4), (4, BATCHES)):
                 own = loop(own, x, target, weight, rows, start, stop)
@@ -222,7 +237,9 @@ def trained(mode, x=None, y=None, net=None, **settings):
     if x is None:
         x, y = data()
     settings = dict(epochs=6, batch_size=8, loss="softmax_cross_entropy") | settings
-    return nnx.fit(net or nnx.mlp((7,), 3, dropout=0.1), x, y, compile=mode, **settings)
+    on_device = mock.patch.object(numpy_backend, "loop", lambda step, _, epochs: native(step, "device", epochs))
+    with on_device if mode == "device" else nullcontext():
+        return nnx.fit(net or nnx.mlp((7,), 3, dropout=0.1), x, y, compile=mode == "device" or mode, **settings)
 
 
 def same_fit(a, b, rtol):
@@ -365,10 +382,10 @@ INTEGER = ["bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shif
 ENDS = [0.0, -0.0, 1.0, -1.0, 1e-30, -1e30, 3e38, np.inf, -np.inf, np.nan, 0.5, -88.0, 100.0, 2.0]
 
 
-@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+@pytest.mark.parametrize("mode", [COMPILED, DEVICE])
 @pytest.mark.parametrize("columns", [2, 7])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_every_function_gives_numpys_values_at_the_ends(dtype, columns):
+def test_every_function_gives_numpys_values_at_the_ends(dtype, columns, mode):
     a = np.asarray([ENDS[i % len(ENDS)] for i in range(BATCH * columns)], dtype).reshape(BATCH, columns)
     b = np.asarray([ENDS[(5 * i + i // 14) % len(ENDS)] for i in range(BATCH * columns)], dtype).reshape(a.shape)
 
@@ -384,13 +401,13 @@ def test_every_function_gives_numpys_values_at_the_ends(dtype, columns):
 
     count = len(UNARY) + len(BINARY) + 4
     carry = {"a": a, "b": b} | {f"r{i}": np.zeros_like(a) for i in range(count)}
-    plain, fast = both(step, carry, np.zeros((ROWS, 1)), np.zeros(ROWS), True)
+    plain, fast = both(step, carry, np.zeros((ROWS, 1)), np.zeros(ROWS), mode)
     for name, value in fast.items():
         np.testing.assert_allclose(value, plain[name], rtol=1e-6 if dtype == "float32" else 1e-13, err_msg=name)
 
 
-@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
-def test_every_integer_function_wraps_as_numpys_does():
+@pytest.mark.parametrize("mode", [COMPILED, DEVICE])
+def test_every_integer_function_wraps_as_numpys_does(mode):
     rng = np.random.default_rng(0)
     a = rng.integers(-(2**31), 2**31, (BATCH, 5)).astype(np.int32)
     b = rng.integers(0, 31, (BATCH, 5)).astype(np.int32)
@@ -402,6 +419,6 @@ def test_every_integer_function_wraps_as_numpys_does():
         return carry
 
     carry = {"a": a, "b": b} | {f"r{i}": a.copy() for i in range(len(INTEGER))}
-    plain, fast = both(step, carry, np.zeros((ROWS, 1)), np.zeros(ROWS), True)
+    plain, fast = both(step, carry, np.zeros((ROWS, 1)), np.zeros(ROWS), mode)
     for name, value in fast.items():
         np.testing.assert_array_equal(value, plain[name])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import BackendError
+from ..arrays import library_name
 from ..base import Plain
 from .program import Program, allocate, program
 from .record import Refused, leaves, mapped, record
@@ -30,10 +31,19 @@ class Native(Plain):
     def __init__(self, step: Callable[..., Any], mode: bool | str, epochs: int, *, replay: bool = True) -> None:
         super().__init__(step)
         self.mode, self.epochs, self.replay = mode, epochs, replay
-        self.ready: dict[Any, _Ready] = {}
+        self.ready: dict[Any, Any] = {}
         self.refused = ""
-        if mode is True and not can_compile():
+        if mode is True:
+            self.require()
+
+    def require(self) -> None:
+        """Raise BackendError if what compiling needs is missing."""
+        if not can_compile():
             raise BackendError("compile=True needs numba and scipy: pip install 'nnx-array[fast]'")
+
+    def prepare(self, carry: Any, batch: Any, expected: int) -> Any:
+        """What runs steps on arrays like these so many times. Raises Refused."""
+        return _Ready(self, carry, batch, expected)
 
     def __call__(self, carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: int, stop: int) -> Any:
         ready = self.begin((carry, x, target, weight, rows), start)
@@ -41,7 +51,7 @@ class Native(Plain):
             return super().__call__(carry, x, target, weight, rows, start, stop)
         return ready((carry, x, target, weight, rows), start, stop)
 
-    def begin(self, arrays: Any, start: int) -> "_Ready | None":
+    def begin(self, arrays: Any, start: int) -> Any:
         """What runs steps on arrays like these, prepared where it is new; None if they are to be run plainly."""
         carry, *data, rows = arrays
         expected = self.epochs * (1 if rows is None else len(rows))
@@ -51,7 +61,7 @@ class Native(Plain):
         kind = _kind(carry, batch)
         if kind not in self.ready:
             try:
-                self.ready[kind] = _Ready(self, carry, batch, expected)
+                self.ready[kind] = self.prepare(carry, batch, expected)
             except Refused as reason:
                 if self.mode is True:
                     raise BackendError(f"compile=True: the step cannot be compiled: {reason}") from None
@@ -76,23 +86,23 @@ class _Ready:
         self.batch = batch  # kept, so that its arrays stay what they are
         by_rows = batch[3] is not None
         self.carry = mapped(_own, carry)
-        found = _recorded(step, self.carry, batch)
-        if not found.same(_recorded(step, mapped(_own, carry), batch)):
+        found = recorded(step, self.carry, batch)
+        if not found.same(recorded(step, mapped(_own, carry), batch)):
             raise Refused("two steps did not do the same operations")
         self.carry = mapped(_own, carry)
-        self.slots = _arrays(self.carry)
-        self.fed = [np.empty_like(a) for a in _arrays(batch[3:] if by_rows else batch)]
-        memory = allocate(found, [*self.slots, *(_arrays(batch[:3]) if by_rows else []), *self.fed])
+        self.slots = arrays_in(self.carry)
+        self.fed = [np.empty_like(a) for a in arrays_in(batch[3:] if by_rows else batch)]
+        memory = allocate(found, [*self.slots, *(arrays_in(batch[:3]) if by_rows else []), *self.fed])
         self.run, self.how = _executor(found, memory, self.fed[-1] if by_rows else None, loop, expected)
 
     def __call__(self, arrays: Any, start: int, stop: int) -> Any:
         carry, *data, rows = arrays
         if carry is not self.carry:
-            for slot, given in zip(self.slots, _arrays(carry), strict=True):
+            for slot, given in zip(self.slots, arrays_in(carry), strict=True):
                 if slot is not given:
                     np.copyto(slot, given)
         if rows is None:
-            for slot, given in zip(self.fed, _arrays(data), strict=True):
+            for slot, given in zip(self.fed, arrays_in(data), strict=True):
                 np.copyto(slot, given)
             self.run(_NONE, 0, 1)
         else:
@@ -103,12 +113,13 @@ class _Ready:
 _NONE = np.empty((1, 0), dtype=np.int64)
 
 
-def _recorded(step: Callable[..., Any], carry: Any, batch: Any) -> Program:
-    given = _arrays((carry, *batch))
-    result, calls = record(step, (carry, *batch))
+def recorded(step: Callable[..., Any], carry: Any, batch: Any, *, compute: bool = True) -> Program:
+    """The program of one step. Raises Refused."""
+    given = arrays_in((carry, *batch))
+    result, calls = record(step, (carry, *batch), compute=compute)
     if _signature(result) != _signature(carry):
         raise Refused("what the step returns does not have the shapes and types of what it was given")
-    return program(calls, given, _arrays(result))
+    return program(calls, given, arrays_in(result))
 
 
 def _executor(found: Program, memory: Sequence[Any], rows: Any, loop: Native, expected: int) -> tuple[Any, str]:
@@ -148,8 +159,14 @@ def can_compile() -> bool:
     return find_spec("numba") is not None and find_spec("scipy") is not None
 
 
-def _arrays(tree: Any) -> list[Any]:
-    return [leaf for leaf in leaves(tree) if isinstance(leaf, np.ndarray)]
+def arrays_in(tree: Any) -> list[Any]:
+    """The arrays among the leaves of a tree."""
+    return [leaf for leaf in leaves(tree) if is_leaf(leaf)]
+
+
+def is_leaf(x: Any) -> bool:
+    """Whether x is an array that steps are recorded with."""
+    return isinstance(x, np.ndarray) or library_name(x) == "cupy"
 
 
 def _own(leaf: Any) -> Any:
@@ -163,4 +180,4 @@ def _signature(tree: Any) -> tuple[Any, ...]:
         return names, *map(_signature, tree.values())
     if isinstance(tree, (tuple, list)):
         return tuple(map(_signature, tree))
-    return (tree.shape, tree.dtype) if isinstance(tree, np.ndarray) else (repr(tree),)
+    return (tuple(tree.shape), tree.dtype) if is_leaf(tree) else (repr(tree),)

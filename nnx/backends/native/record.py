@@ -35,7 +35,10 @@ class Call:
 
 
 class Recorded(NDArrayOperatorsMixin):
-    """An array whose operations are computed and written down; what would need its values is refused."""
+    """An array whose operations are computed and written down; what would need its values is refused.
+
+    Where the calls are `Shapes`, nothing is computed: results have their shapes and types, and any values.
+    """
 
     __slots__ = ("calls", "value")
 
@@ -61,7 +64,10 @@ class Recorded(NDArrayOperatorsMixin):
             raise Refused(f"{ufunc.__name__} writes on an array that is no part of the step")
         kept = {name: value for name, value in settings.items() if value is not None}
         run = ufunc if method == "__call__" else ufunc.reduce
-        result = run(*values, **settings) if out is None else run(*values, out=out.value, **settings)
+        if isinstance(self.calls, Shapes):
+            result = unset(ufunc, method, values, settings) if out is None else out.value
+        else:
+            result = run(*values, **settings) if out is None else run(*values, out=out.value, **settings)
         if method == "reduce":
             kept = {"axis": settings.get("axis", 0), "keepdims": bool(settings.get("keepdims", False))}
             values = values[:1]
@@ -69,7 +75,7 @@ class Recorded(NDArrayOperatorsMixin):
 
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
         values, kept = _value(args), _value(settings)
-        result = function(*values, **kept)
+        result = joined(function, values, kept) if isinstance(self.calls, Shapes) else function(*values, **kept)
         if function in ABOUT_SHAPES:
             return result
         if not isinstance(result, (np.ndarray, np.generic)):
@@ -102,12 +108,18 @@ class Recorded(NDArrayOperatorsMixin):
         return self._written("copy", None, (self.value,), array)
 
     def take(self, indices: Any, axis: int) -> Any:
-        inputs = (self.value, _value(indices))
-        return self._written("take", np.take, inputs, self.value.take(inputs[1], axis), {"axis": axis})
+        x, rows = self.value, _value(indices)
+        if isinstance(self.calls, Shapes) and axis == 0:
+            result = np.empty((*np.shape(rows), *x.shape[1:]), x.dtype)
+        else:
+            result = x.take(rows, axis)
+        return self._written("take", np.take, (x, rows), result, {"axis": axis})
 
     def astype(self, dtype: Any, *, copy: bool = True) -> Any:
         if not copy and self.dtype == dtype:
             return self
+        if isinstance(self.calls, Shapes):
+            return self._written("copy", None, (self.value,), np.empty(self.shape, dtype))
         return self._written("copy", None, (self.value,), self.value.astype(dtype))
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Any:
@@ -131,6 +143,41 @@ class Recorded(NDArrayOperatorsMixin):
 
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __array__ = __iter__ = __setitem__ = _refuse
     tolist = item = _refuse
+
+
+class Shapes(list[Call]):
+    """The calls of a recording that follows shapes and types only: a step of any size is written down at once."""
+
+
+def unset(ufunc: Any, method: str, values: Any, settings: Any) -> Any:
+    """An array like the one that the call would give, found from arrays of one element."""
+    small = [np.ones((1,) * x.ndim, x.dtype) if isinstance(x, np.ndarray) else x for x in values]
+    if method == "reduce":
+        dtype, (x, *_) = ufunc.reduce(small[0], **settings).dtype, values
+        kept, axes = settings.get("keepdims", False), settings.get("axis", 0)
+        chosen = range(x.ndim) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+        gone = {axis % x.ndim for axis in chosen}
+        return np.empty([1 if a in gone else n for a, n in enumerate(x.shape) if kept or a not in gone], dtype)
+    dtype = ufunc(*small, **settings).dtype
+    shapes = [np.shape(x) for x in values]
+    if ufunc is np.matmul:
+        (*lead, rows, inner), (*other, height, columns) = shapes
+        if inner != height:
+            raise ValueError(f"matmul of {shapes[0]} and {shapes[1]}")
+        return np.empty((*np.broadcast_shapes(tuple(lead), tuple(other)), rows, columns), dtype)
+    return np.empty(np.broadcast_shapes(*shapes), dtype)
+
+
+def joined(function: Any, values: Any, settings: Any) -> Any:
+    """What the function gives; of the two that make large arrays of others, only the shape and type."""
+    if function is np.concatenate and not set(settings) - {"axis"}:
+        first, axis = values[0][0], settings.get("axis", 0)
+        shape = list(first.shape)
+        shape[axis] = sum(x.shape[axis] for x in values[0])
+        return np.empty(shape, np.result_type(*values[0]))
+    if function is np.where and len(values) == 3:
+        return np.empty(np.broadcast_shapes(*map(np.shape, values)), np.result_type(*values[1:]))
+    return function(*values, **settings)
 
 
 def _item(x: Any, index: Any) -> Any:
@@ -162,9 +209,9 @@ def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     return function(tree)
 
 
-def record(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, list[Call]]:
-    """What the function gives, and the operations it did. Raises Refused."""
-    calls: list[Call] = []
+def record(function: Callable[..., Any], args: tuple[Any, ...], *, compute: bool = True) -> tuple[Any, list[Call]]:
+    """What the function gives, and the operations it did; without `compute`, their shapes alone. Raises Refused."""
+    calls: list[Call] = [] if compute else Shapes()
 
     def wrapped(leaf: Any) -> Any:
         return Recorded(leaf, calls) if isinstance(leaf, np.ndarray) else leaf

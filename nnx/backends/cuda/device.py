@@ -1,0 +1,94 @@
+"""What a captured step needs of a device, and CuPy's."""
+
+import gc
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from ...errors import BackendError
+from .lt import WORKSPACE, Products, load
+
+Function = Callable[[int, tuple[int, int], Sequence[int]], None]  # of blocks, threads, and arguments
+
+
+class Device(Protocol):
+    """Memory, kernels, matrix products and graphs."""
+
+    def upload(self, x: Any) -> Any:
+        """A host array on the device."""
+        ...
+
+    def empty(self, bytes: int) -> Any:
+        """So much memory, as an array of bytes. Raises MemoryError."""
+        ...
+
+    def address(self, x: Any) -> int:
+        """Where an array begins in the device's memory."""
+        ...
+
+    def kernels(self, text: str) -> Callable[[str], Function]:
+        """The kernels of a text by their names."""
+        ...
+
+    def products(self) -> Products:
+        """What plans matrix products."""
+        ...
+
+    def capture(self, run: Callable[[int], None]) -> Callable[[], None]:
+        """What run does on a stream, done once and then captured, as a function that does it again."""
+        ...
+
+
+class CuPyDevice:
+    """The current CUDA device of CuPy."""
+
+    def __init__(self, precision: str = "") -> None:
+        import cupy
+
+        self.cupy, self.precision = cupy, precision
+
+    def upload(self, x: Any) -> Any:
+        return self.cupy.asarray(x)
+
+    def empty(self, bytes: int) -> Any:
+        return self.cupy.empty(bytes, dtype="uint8")
+
+    def address(self, x: Any) -> int:
+        return int(x.data.ptr)
+
+    def kernels(self, text: str) -> Callable[[str], Function]:
+        module = self.cupy.RawModule(code=text, options=("--std=c++17",))
+
+        def function(name: str) -> Function:
+            kernel = module.get_function(name)
+            return lambda blocks, threads, arguments: kernel((blocks,), threads, tuple(arguments))
+
+        return function
+
+    def products(self) -> Products:
+        self.cupy.cuda.device.get_cublas_handle()  # loads the library
+        major = self.cupy.cuda.runtime.runtimeGetVersion() // 1000
+        name = f"cublasLt64_{major}.dll" if sys.platform == "win32" else f"libcublasLt.so.{major}"
+        try:
+            lib = load(name)
+        except OSError as error:
+            raise BackendError(f"backend 'cupy': {name} was not found ({error}); leave compile out") from None
+        self.workspace = self.empty(WORKSPACE)
+        return Products(lib, self.address(self.workspace), self.precision)
+
+    def capture(self, run: Callable[[int], None]) -> Callable[[], None]:
+        stream = self.cupy.cuda.Stream(non_blocking=True)
+        self.cupy.cuda.get_current_stream().synchronize()
+        with stream:
+            run(stream.ptr)  # loads the kernels
+            stream.synchronize()
+            gc.collect()
+            gc.disable()  # what is freed in a capture may not unload a module
+            try:
+                stream.begin_capture()
+                run(stream.ptr)
+                graph = stream.end_capture()
+            finally:
+                gc.enable()
+        replay: Callable[[], None] = graph.launch  # on the stream that is then current
+        return replay

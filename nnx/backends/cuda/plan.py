@@ -1,0 +1,133 @@
+"""Which operations of a program share a kernel, and where in one piece of memory its temporary results lie."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+from ..native.program import Program, View
+from ..native.schedule import ALONE, Pass, Shared, as_pass, by_columns, hazard, placed, same_element, same_row
+
+WIDE = 4096  # elements of a vector from which on it is spread over the whole device
+FEW = 2**16  # elements up to which passes over the same rows share a kernel even if none needs a whole row
+MANY = 1024  # rows from which on they do so too
+APART = 256  # bytes: where the parts of the memory begin
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Operations done by one launch.
+
+    kind: "elements" (a thread for each), "rows" (a team of threads for each row), "columns" (a sum over the rows for
+    each column), "total" (everything of the last axes added up), "take" or "matmul".
+    """
+
+    kind: str
+    items: list[Shared]
+
+    @property
+    def passes(self) -> list[Pass]:
+        return [p for item in self.items for p in item.passes]
+
+    @property
+    def first(self) -> Pass:
+        found: Pass = self.items[0].passes[0]
+        return found
+
+    @property
+    def buffers(self) -> set[int]:
+        return {view.buffer for p in self.passes for view in p.views()}
+
+
+def works(program: Program) -> list[Work]:
+    """The launches that run the program, one after another. Raises Refused."""
+    passes = [replace(as_pass(op), vector=False) for op in program.operations]
+    return [work for group in placed(passes, _space, _conflict) for work in _split(group)]
+
+
+def _is_wide(p: Pass) -> bool:
+    return not p.rows and p.columns > WIDE
+
+
+def _space(p: Pass) -> Any:
+    if p.op.kind in ALONE or p.over_rows or (_is_wide(p) and p.reduced):
+        return None
+    return ("wide", p.columns) if _is_wide(p) else ("rows", p.rows)
+
+
+def _conflict(first: Pass, second: Pass) -> str:
+    wide = _is_wide(first) and _is_wide(second)
+    return hazard(first, second, same_element if wide else _same_team)
+
+
+def _same_team(first: Pass, a: View, second: Pass, b: View) -> bool:
+    return not _is_wide(first) and not _is_wide(second) and same_row(first, a, second, b)
+
+
+def _split(group: Shared) -> list[Work]:
+    first = group.passes[0]
+    alone = [Shared(None, [first])]
+    if first.op.kind in ALONE:
+        return [Work(first.op.kind, alone)]
+    if group.space is None:
+        return [Work("total" if len(first.shape) - 1 in first.reduced else "columns", alone)]
+    items = by_columns(group.passes)
+    size = max(prod(p.shape) for p in group.passes)
+    if any(p.within_row for p in group.passes) or (
+        len(items) > 1 and (not first.rows or size <= FEW or prod(first.rows) >= MANY)
+    ):
+        return [Work("rows", items)]
+    return [Work("elements", [item]) for item in items]
+
+
+def in_registers(plan: Sequence[Work], leaves: int) -> set[int]:
+    """The buffers that need no memory: what is used only in the loop over elements, or the row, that it is made in."""
+    uses: dict[int, list[tuple[Work, Shared, tuple[int, ...], View]]] = {}
+    for work in plan:
+        for item in work.items:
+            for p in item.passes:
+                for view in p.views():
+                    uses.setdefault(view.buffer, []).append((work, item, p.strides(view), view))
+    return {buffer for buffer, found in uses.items() if buffer >= leaves and _is_local(found)}
+
+
+def _is_local(found: list[tuple[Work, Shared, tuple[int, ...], View]]) -> bool:
+    work, item, strides, view = found[0]
+    if work.kind not in ("elements", "rows"):
+        return False
+    if any(w is not work or (v.offset, v.dtype) != (view.offset, view.dtype) for w, _, _, v in found):
+        return False
+    if work.kind == "rows" and all(s[:-1] == strides[:-1] and s[-1] == 0 for _, _, s, _ in found):
+        return True  # a number of the row
+    return all(i is item and s == strides for _, i, s, _ in found)
+
+
+def arena(plan: Sequence[Work], program: Program, held: set[int]) -> tuple[dict[int, int], int]:
+    """Where each temporary buffer begins in one piece of memory, and the bytes of it; those never in use at the same
+    time may lie in the same place."""
+    ends: dict[int, tuple[int, int]] = {}  # first and last launch that looks at it
+    for number, work in enumerate(plan):
+        for buffer in work.buffers - held:
+            if buffer >= program.leaves:
+                ends[buffer] = (ends.get(buffer, (number, 0))[0], number)
+    places: dict[int, int] = {}
+    for buffer in sorted(ends, key=lambda b: -program.sizes[b]):
+        first, last = ends[buffer]
+        size = _rounded(program.sizes[buffer])
+        start = 0
+        for other in sorted((b for b in places if ends[b][0] <= last and first <= ends[b][1]), key=places.__getitem__):
+            if start + size <= places[other]:
+                break
+            start = max(start, places[other] + _rounded(program.sizes[other]))
+        places[buffer] = start
+    return places, max((places[b] + _rounded(program.sizes[b]) for b in places), default=0)
+
+
+def _rounded(size: int) -> int:
+    return -(-size // APART) * APART
+
+
+def scratch(program: Program, size: int) -> int:
+    """The number of a new temporary buffer."""
+    program.sizes.append(size)
+    return len(program.sizes) - 1

@@ -1,0 +1,259 @@
+"""A stand-in for a CUDA device on the host: its kernels compiled by a C++ compiler, its matrix products by plain loops.
+
+It refuses what a device refuses while a graph is captured, and its memory is filled with what is not a number.
+"""
+
+import ctypes
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from nnx.backends.cuda.lt import WORKSPACE, Products, load
+
+COMPILER = shutil.which("g++")
+FOLDER = Path(tempfile.mkdtemp(prefix="nnx-host-device-"))
+ONE_THREAD = """
+#include <cmath>
+using namespace std;
+#define WIDTH 1
+#define __global__
+#define __device__
+#define __shared__ static
+struct Three { unsigned x, y, z; };
+static Three threadIdx{0, 0, 0}, blockIdx{0, 0, 0}, blockDim{1, 1, 1}, gridDim{1, 1, 1};
+inline void __syncthreads() {}
+inline void __syncwarp() {}
+template <class T> T __shfl_xor_sync(unsigned, T v, int) { return v; }
+template <class F> void run(unsigned, unsigned, unsigned, F f) { f(); }
+"""
+MANY_THREADS = """
+#include <barrier>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <vector>
+using namespace std;
+#define __global__
+#define __device__
+#define __shared__ static
+struct Three { unsigned x, y, z; };
+static thread_local Three threadIdx, blockIdx;
+static Three blockDim, gridDim;
+static barrier<> *whole, *warps[32];
+static double room[1024];
+static int own() { return threadIdx.x + threadIdx.y * blockDim.x; }
+inline void __syncthreads() { whole->arrive_and_wait(); }
+inline void __syncwarp() { warps[own() / 32]->arrive_and_wait(); }
+template <class T> T __shfl_xor_sync(unsigned, T v, int k) {
+  memcpy(&room[own()], &v, sizeof v);
+  __syncwarp();
+  memcpy(&v, &room[own() ^ k], sizeof v);
+  __syncwarp();
+  return v;
+}
+template <class F> void run(unsigned blocks, unsigned x, unsigned y, F f) {
+  blockDim = {x, y, 1}; gridDim = {blocks, 1, 1};
+  for (unsigned b = 0; b < blocks; b++) {  // one block after another: __shared__ is static
+    barrier<> all(x * y); whole = &all;
+    vector<unique_ptr<barrier<>>> parts;
+    for (unsigned w = 0; w < (x * y + 31) / 32; w++) {
+      parts.push_back(make_unique<barrier<>>(min(32u, x * y - 32 * w))); warps[w] = parts[w].get();
+    }
+    vector<thread> threads;
+    for (unsigned t = 0; t < x * y; t++)
+      threads.emplace_back([&, t] { threadIdx = {t % x, t / x, 0}; blockIdx = {b, 0, 0}; f(); });
+    for (auto &t : threads) t.join();
+  }
+}
+"""
+RUN = 'extern "C" void run_{0}(unsigned b, unsigned x, unsigned y, {1}) {{ run(b, x, y, [=] {{ {0}({2}); }}); }}'
+PRODUCTS = """
+#include <cstdint>
+#include <cstring>
+struct Layout { int type; uint64_t rows, cols; int64_t ld; int32_t count; int64_t offset; };
+struct Desc { int compute, scale; int32_t a, b; };
+struct Result { uint64_t algorithm[8]; size_t workspace; int32_t state; float waves; int32_t reserved[4]; };
+struct Preference { uint64_t workspace; uint32_t aligned[4]; };
+extern "C" {
+int cublasLtCreate(void **h) { *h = new int(1); return 0; }
+int cublasLtDestroy(void *h) { return 0; }
+int cublasLtMatmulDescCreate(void **d, int compute, int scale) { *d = new Desc{compute, scale, 0, 0}; return 0; }
+int cublasLtMatmulDescSetAttribute(void *d, int a, const void *v, size_t n) {
+  if (n != 4 || (a != 3 && a != 4)) return 7;
+  memcpy(a == 3 ? &((Desc *)d)->a : &((Desc *)d)->b, v, 4);
+  return 0;
+}
+int cublasLtMatrixLayoutCreate(void **l, int type, uint64_t rows, uint64_t cols, int64_t ld) {
+  if (ld < (int64_t)rows || !rows || !cols) return 7;
+  *l = new Layout{type, rows, cols, ld, 1, 0};
+  return 0;
+}
+int cublasLtMatrixLayoutSetAttribute(void *p, int a, const void *v, size_t n) {
+  Layout *l = (Layout *)p;
+  if (a == 5 && n == 4) memcpy(&l->count, v, 4);
+  else if (a == 6 && n == 8) memcpy(&l->offset, v, 8);
+  else return 7;
+  return 0;
+}
+int cublasLtMatmulPreferenceCreate(void **p) { *p = new Preference{0, {256, 256, 256, 256}}; return 0; }
+int cublasLtMatmulPreferenceSetAttribute(void *p, int a, const void *v, size_t n) {
+  if (a == 1 && n == 8) memcpy(&((Preference *)p)->workspace, v, 8);
+  else if (a >= 5 && a <= 8 && n == 4) memcpy(&((Preference *)p)->aligned[a - 5], v, 4);
+  else return 7;
+  return 0;
+}
+int cublasLtMatmulAlgoGetHeuristic(void *h, void *d, void *a, void *b, void *c, void *out, void *p, int want, void *r,
+                                   int *found) {
+  Result *result = (Result *)r;
+  memset(result, 0, sizeof *result);
+  memcpy(result->algorithm, ((Preference *)p)->aligned, 16);  // what it was told of the addresses
+  *found = want > 0;
+  return want > 0 ? 0 : 7;
+}
+}
+template <class T> void product(Desc *d, const T *a, Layout *A, const T *b, Layout *B, T *c, Layout *C) {
+  uint64_t m = C->rows, n = C->cols, k = d->a ? A->rows : A->cols;
+  for (int q = 0; q < C->count; q++, a += A->offset, b += B->offset, c += C->offset)
+    for (uint64_t i = 0; i < m; i++)
+      for (uint64_t j = 0; j < n; j++) {
+        double s = 0;
+        for (uint64_t r = 0; r < k; r++)
+          s += (double)(d->a ? a[r + i * A->ld] : a[i + r * A->ld]) * (d->b ? b[j + r * B->ld] : b[r + j * B->ld]);
+        c[i + j * C->ld] = (T)s;
+      }
+}
+extern "C" int cublasLtMatmul(void *h, void *desc, const void *alpha, const void *a, void *la, const void *b, void *lb,
+                              const void *beta, const void *c, void *lc, void *out, void *lo, const void *algorithm,
+                              void *workspace, size_t size, void *stream) {
+  Desc *d = (Desc *)desc;
+  Layout *A = (Layout *)la, *B = (Layout *)lb, *C = (Layout *)lo;
+  const uint32_t *aligned = (const uint32_t *)algorithm;
+  const void *places[4] = {a, b, c, out};  // the first is the left factor column by column
+  for (int i = 0; i < 4; i++) if (!aligned[i] || (uintptr_t)places[i] % aligned[i]) return 14;
+  if (A->type != B->type || A->type != C->type || d->scale != A->type || (size && !workspace) || c != out) return 15;
+  if ((d->a ? A->cols : A->rows) != C->rows || (d->b ? B->rows : B->cols) != C->cols) return 7;
+  if ((d->a ? A->rows : A->cols) != (d->b ? B->cols : B->rows)) return 7;
+  if (A->count != C->count || B->count != C->count) return 7;
+  if (A->type == 0 && *(float *)alpha == 1 && *(float *)beta == 0 && (d->compute == 68 || d->compute == 77))
+    product((Desc *)d, (const float *)a, A, (const float *)b, B, (float *)out, C);
+  else if (A->type == 1 && *(double *)alpha == 1 && *(double *)beta == 0 && d->compute == 70)
+    product((Desc *)d, (const double *)a, A, (const double *)b, B, (double *)out, C);
+  else return 15;
+  return 0;
+}
+"""
+
+
+@cache
+def library(text, *options):
+    """The path of the text compiled to a library."""
+    path = FOLDER / (hashlib.sha256((text + repr(options)).encode()).hexdigest()[:24] + ".so")
+    command = [COMPILER, "-shared", "-fPIC", "-ffp-contract=off", "-w", *(options or ("-O1", "-std=c++17"))]
+    subprocess.run([*command, "-x", "c++", "-", "-o", path], input=text, text=True, check=True)
+    return str(path)
+
+
+class Graph:
+    """Calls in the order in which they were captured."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self):
+        for call in self.calls:
+            call()
+
+
+class HostDevice:
+    """NumPy memory as a device; while a graph is captured, nothing but kernels and products is allowed.
+
+    threads: run every thread of a kernel as a thread; else one does the work of all.
+    """
+
+    def __init__(self, *, threads=False):
+        self.graph = None
+        self.text = ""
+        self.threads = threads
+
+    def allow(self):
+        assert self.graph is None, "memory was asked for, or looked at, while a graph was captured"
+
+    def upload(self, x):
+        self.allow()
+        return np.array(x)
+
+    def empty(self, bytes):
+        self.allow()
+        block = np.full(bytes + 256, 255, dtype=np.uint8)  # every float in it is not a number
+        start = -block.ctypes.data % 256
+        return block[start : start + bytes]
+
+    def address(self, x):
+        self.allow()
+        return x.ctypes.data
+
+    def kernels(self, text):
+        self.text = text
+        found = re.findall(r'extern "C" __global__ void (\w+)\((.*)\) {', text)
+        runs = [RUN.format(name, kinds, ", ".join(re.findall(r"(\w+)(?:,|$)", kinds))) for name, kinds in found]
+        head = (MANY_THREADS if self.threads else ONE_THREAD) + text
+        lib = ctypes.CDLL(library("\n".join([head, *runs]), "-O1", "-std=c++20", "-pthread"))
+
+        def function(name):
+            run = getattr(lib, f"run_{name}")
+
+            def launch(blocks, threads, arguments):
+                sizes = (blocks, *threads) if self.threads else (1, 1, 1)
+                self.do(partial(run, *map(ctypes.c_uint, sizes), *map(_argument, arguments)))
+
+            return launch
+
+        return function
+
+    def do(self, call):
+        if self.graph is None:
+            call()
+        else:
+            self.graph.calls.append(call)
+
+    def products(self):
+        self.workspace = self.empty(1)
+        return Products(_Lib(self, load(library(PRODUCTS))), self.address(self.workspace))
+
+    def capture(self, run):
+        run(0)
+        self.graph = Graph()
+        run(0)
+        graph, self.graph = self.graph, None
+        return graph
+
+
+class _Lib:
+    """cuBLASLt, of which only the product itself is allowed while a graph is captured."""
+
+    def __init__(self, device, lib):
+        self.device, self.lib = device, lib
+
+    def __getattr__(self, name):
+        self.device.allow()
+        return getattr(self.lib, name)
+
+    def cublasLtMatmul(self, *arguments):
+        if self.device.graph is None:
+            return self.lib.cublasLtMatmul(*arguments)
+        self.device.graph.calls.append(partial(self.lib.cublasLtMatmul, *arguments))
+        return 0
+
+
+def _argument(x):
+    return ctypes.c_int(int(x)) if isinstance(x, np.int32) else ctypes.c_void_p(int(x))
+
+
+__all__ = ["COMPILER", "WORKSPACE", "HostDevice", "library"]

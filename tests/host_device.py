@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnx.backends.cuda.lt import WORKSPACE, Products, load
+from nnx.backends.cuda.lt import Products, load
 
 COMPILER = shutil.which("g++")
 FOLDER = Path(tempfile.mkdtemp(prefix="nnx-host-device-"))
@@ -211,7 +211,7 @@ class HostDevice:
 
             def launch(blocks, threads, arguments):
                 sizes = (blocks, *threads) if self.threads else (1, 1, 1)
-                self.do(partial(run, *map(ctypes.c_uint, sizes), *map(_argument, arguments)))
+                self.do(partial(run, *map(ctypes.c_uint, sizes), *map(ctypes.c_void_p, arguments)))
 
             return launch
 
@@ -250,10 +250,3 @@ class _Lib:
             return self.lib.cublasLtMatmul(*arguments)
         self.device.graph.calls.append(partial(self.lib.cublasLtMatmul, *arguments))
         return 0
-
-
-def _argument(x):
-    return ctypes.c_int(int(x)) if isinstance(x, np.int32) else ctypes.c_void_p(int(x))
-
-
-__all__ = ["COMPILER", "WORKSPACE", "HostDevice", "library"]

@@ -1,19 +1,19 @@
 """The steps of a training on a CUDA device: recorded on the host, captured as a graph, replayed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..native.loop import Native, arrays_in, is_leaf, recorded
-from ..native.program import View
+from ..native.loop import Native, arrays_in, is_leaf, recorded, signature
 from ..native.record import Refused, mapped
-from .device import CuPyDevice, Device
-from .emit import Launch, module
+from .device import CuPyDevice, Device, Function
+from .emit import Module, module
+from .kernel import Launch
 
 UNROLLED = 16  # steps in one graph
 
-Call = Callable[[int], None]  # of a stream
+Call = Callable[[int, int], None]  # of a stream, and the number of the step in its graph
 
 
 class Captured(Native):
@@ -31,6 +31,9 @@ class Captured(Native):
     def require(self) -> None:
         pass
 
+    def kind(self, carry: Any, batch: Any) -> Any:
+        return signature((carry, batch))  # the data may be elsewhere in every call
+
     def prepare(self, carry: Any, batch: Any, expected: int) -> Any:
         return _Graph(self.step, self.device, carry, batch)
 
@@ -42,7 +45,7 @@ class _Graph:
     run = True
 
     def __init__(self, step: Callable[..., Any], device: Device, carry: Any, batch: Any) -> None:
-        self.device, self.batch = device, batch
+        self.device = device
         by_rows = batch[3] is not None
         found = recorded(step, *mapped(_blank, (carry, batch)), compute=False)
         if not found.same(recorded(step, *mapped(_blank, (carry, batch)), compute=False)):
@@ -50,61 +53,62 @@ class _Graph:
         self.carry = mapped(_own, carry)
         self.slots = arrays_in(self.carry)
         self.fed = [x.copy() for x in arrays_in(batch[3:] if by_rows else batch)]
-        given = [*self.slots, *(arrays_in(batch[:3]) if by_rows else []), *self.fed]
-        if not all(x.flags.c_contiguous for x in given):
+        self.given = [*self.slots, *(arrays_in(batch[:3]) if by_rows else []), *self.fed]
+        if not all(x.flags.c_contiguous for x in self.given):
             raise Refused("an array that does not lie in one piece")
-        plan = module(found)
-        self.temporary = device.empty(max(plan.size, 1))
-        start = device.address(self.temporary)
-        memory = {i: device.address(x) for i, x in enumerate(given)}
-        memory |= {buffer: start + place for buffer, place in plan.places.items()}
-
-        def address(view: View) -> int:
-            return memory[view.buffer] + view.offset
-
-        self.kept: list[Any] = [given]
-        self.place = device.upload(np.zeros(2, dtype=np.int64))  # where the row numbers begin, and the next batch
-        kernels, products = device.kernels(plan.text), device.products()
-        self.calls: list[Call] = []
+        data = arrays_in(batch[:3]) if by_rows else []
+        sources = [len(self.given) - 1, *range(len(self.slots), len(self.slots) + len(data))] if by_rows else []
+        self.place = device.upload(np.zeros(1 + len(sources), dtype=np.int64))
+        if by_rows and self.fed[-1].dtype != np.int64:
+            raise Refused(f"row numbers of type {self.fed[-1].dtype}")
+        self.calls = self._calls(module(found, sources))
         if by_rows:
-            if self.fed[-1].dtype != np.int64:
-                raise Refused(f"row numbers of type {self.fed[-1].dtype}")
-            size = self.fed[-1].shape[0]
-            index = np.int64 if plan.text.startswith("typedef long long I") else np.int32
-            self._launch(
-                kernels("next_batch"), 1, (min(1024, -(-size // 32) * 32), 1), [self.place, self.fed[-1], index(size)]
-            )
-        for item in plan.steps:
-            if isinstance(item, Launch):
-                pointers = [
-                    self._upload(x) if isinstance(x, np.ndarray) else memory[x[0]] + x[1] for x in item.pointers
-                ]
-                self._launch(kernels(item.name), item.blocks, item.threads, pointers)
-            else:
-                self.calls.append(products.plan(item, address))
-        self._point_to(device.upload(np.zeros((UNROLLED * 2, size if by_rows else 1), dtype=np.int64)), 0)
+            self._point_to(data, device.upload(np.zeros((2 * UNROLLED, *self.fed[-1].shape), dtype=np.int64)), 0)
         self.one = device.capture(self._run(1))
         self.many = device.capture(self._run(UNROLLED)) if by_rows else self.one
 
-    def _upload(self, x: Any) -> Any:
-        self.kept.append(self.device.upload(x))
-        return self.kept[-1]
+    def _calls(self, plan: Module) -> list[Call]:
+        """The launches of one step."""
+        device = self.device
+        self.temporary = device.empty(max(plan.size, 1))
+        memory = {i: device.address(x) for i, x in enumerate(self.given)}
+        start = device.address(self.temporary)
+        memory |= {buffer: start + place for buffer, place in plan.places.items()}
+        self.constants: list[Any] = []
 
-    def _launch(self, kernel: Any, blocks: int, threads: tuple[int, int], arguments: list[Any]) -> None:
-        own = [self.device.address(x) if is_leaf(x) else x for x in arguments]
-        self.calls.append(lambda stream: kernel(blocks, threads, own))
+        def address(x: Any) -> int:
+            if isinstance(x, np.ndarray):
+                self.constants.append(device.upload(x))
+                return device.address(self.constants[-1])
+            buffer, offset = x
+            return int(memory[buffer] + offset)
 
-    def _run(self, times: int) -> Call:
+        kernels, products = device.kernels(plan.text), device.products()
+        calls: list[Call] = []
+        place = device.address(self.place)
+        for item in plan.steps:
+            if isinstance(item, Launch):
+                pointers = [address(x) for x in item.pointers]
+                calls.append(_launch(kernels(item.name), item, place, pointers))
+            else:
+                calls.append(_without_number(products.plan(item, lambda view: address((view.buffer, view.offset)))))
+        self.advance, self.place_address = kernels("next_steps"), place
+        return calls
+
+    def _run(self, times: int) -> Callable[[int], None]:
         def run(stream: int) -> None:
-            for _ in range(times):
+            for number in range(times):
                 for call in self.calls:
-                    call(stream)
+                    call(stream, number)
+            self.advance(1, (1, 1), [self.place_address, times])
 
         return run
 
-    def _point_to(self, rows: Any, start: int) -> None:
-        self.rows = rows  # kept until the next
-        self.place[...] = self.device.upload(np.array([self.device.address(rows), start], dtype=np.int64))
+    def _point_to(self, data: Sequence[Any], rows: Any, start: int) -> None:
+        """Begin at batch number start of these rows of this data."""
+        self.sources = [x if x.flags.c_contiguous else x.copy() for x in (rows, *data)]  # kept until the next
+        numbers = [start, *map(self.device.address, self.sources)]
+        self.place[...] = self.device.upload(np.array(numbers, dtype=np.int64))
 
     def __call__(self, arrays: Any, start: int, stop: int) -> Any:
         carry, *data, rows = arrays
@@ -117,12 +121,23 @@ class _Graph:
                 slot[...] = given
             self.one()
             return self.carry
-        self._point_to(rows if rows.flags.c_contiguous else rows.copy(), start)
+        self._point_to(arrays_in(data), rows, start)
         for _ in range((stop - start) // UNROLLED):
             self.many()
         for _ in range((stop - start) % UNROLLED):
             self.one()
         return self.carry
+
+
+def _launch(kernel: Function, launch: Launch, place: int, pointers: list[int]) -> Call:
+    blocks, threads = launch.blocks, launch.threads
+    if launch.numbered:
+        return lambda stream, number: kernel(blocks, threads, [place, number, *pointers])
+    return lambda stream, number: kernel(blocks, threads, pointers)
+
+
+def _without_number(run: Callable[[int], None]) -> Call:
+    return lambda stream, number: run(stream)
 
 
 def _blank(leaf: Any) -> Any:

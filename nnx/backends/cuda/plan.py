@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from ..native.program import Program, View
+from ..native.record import Refused
 from ..native.schedule import ALONE, Pass, Shared, as_pass, by_columns, hazard, placed, same_element, same_row
 
 WIDE = 4096  # elements of a vector from which on it is spread over the whole device
@@ -19,7 +20,8 @@ class Work:
     """Operations done by one launch.
 
     kind: "elements" (a thread for each), "rows" (a team of threads for each row), "columns" (a sum over the rows for
-    each column), "total" (everything of the last axes added up), "take" or "matmul".
+    each column, and what makes the numbers that are added up), "total" (everything of the last axes added up),
+    "batch" (the rows of the batch taken), "take" or "matmul".
     """
 
     kind: str
@@ -39,10 +41,34 @@ class Work:
         return {view.buffer for p in self.passes for view in p.views()}
 
 
-def works(program: Program) -> list[Work]:
-    """The launches that run the program, one after another. Raises Refused."""
-    passes = [replace(as_pass(op), vector=False) for op in program.operations]
-    return [work for group in placed(passes, _space, _conflict) for work in _split(group)]
+def works(program: Program, sources: Sequence[int]) -> list[Work]:
+    """The launches that run the program, one after another.
+
+    sources: the leaves with the batch's row numbers and with the data, which are elsewhere in every call; or none.
+    Raises Refused.
+    """
+    passes = [_simpler(replace(as_pass(op), vector=False)) for op in program.operations]
+    of_batch = [p for p in passes if any(view.buffer in sources for view in p.views())]
+    for p in of_batch:
+        if p.op.kind != "take" or p.op.inputs[0].buffer not in sources[1:] or p.op.inputs[1].buffer != sources[0]:
+            raise Refused("the data, or its row numbers, are used for more than taking the batch's rows")
+
+    def space(p: Pass) -> Any:
+        return "batch" if p in of_batch else _space(p)
+
+    found = [work for group in placed(passes, space, _conflict) for work in _split(group)]
+    return _with_sums(found)
+
+
+def _simpler(p: Pass) -> Pass:
+    """A total of everything as one of a vector, where its numbers lie one after another."""
+    if len(p.reduced) < len(p.shape) or len(p.shape) == 1 or not p.op.reads[0].whole:
+        return p
+    x, size = p.op.reads[0], prod(p.shape)
+    x = replace(x, shape=(size,), strides=(x.dtype.itemsize,))
+    out = replace(p.op.output, shape=(), strides=())
+    op = replace(p.op, inputs=(x,), output=out, settings={"axis": None, "keepdims": False})
+    return Pass(op, (size,), (0,))
 
 
 def _is_wide(p: Pass) -> bool:
@@ -67,6 +93,8 @@ def _same_team(first: Pass, a: View, second: Pass, b: View) -> bool:
 def _split(group: Shared) -> list[Work]:
     first = group.passes[0]
     alone = [Shared(None, [first])]
+    if group.space == "batch":
+        return [Work("batch", [Shared(None, group.passes)])]
     if first.op.kind in ALONE:
         return [Work(first.op.kind, alone)]
     if group.space is None:
@@ -78,6 +106,24 @@ def _split(group: Shared) -> list[Work]:
     ):
         return [Work("rows", items)]
     return [Work("elements", [item]) for item in items]
+
+
+def _with_sums(plan: list[Work]) -> list[Work]:
+    """Sums over the rows in the loops that make the numbers added up, where these are too few to fill the device."""
+    for work in [w for w in plan if w.kind == "columns" and prod(w.first.shape) <= FEW]:
+        p = work.first
+        before = [w for w in plan[: plan.index(work)] if any(hazard(q, p, _never) for q in w.passes)]
+        if not before or before[-1].kind != "elements" or before[-1].first.shape != p.shape:
+            continue
+        maker = before[-1]
+        if all(hazard(q, p, same_element) != "after" for q in maker.passes):
+            plan[plan.index(maker)] = Work("columns", [Shared(None, [*maker.passes, p])])
+            plan.remove(work)
+    return plan
+
+
+def _never(*views: Any) -> bool:
+    return False
 
 
 def in_registers(plan: Sequence[Work], leaves: int) -> set[int]:
@@ -93,7 +139,7 @@ def in_registers(plan: Sequence[Work], leaves: int) -> set[int]:
 
 def _is_local(found: list[tuple[Work, Shared, tuple[int, ...], View]]) -> bool:
     work, item, strides, view = found[0]
-    if work.kind not in ("elements", "rows"):
+    if work.kind not in ("elements", "rows", "columns"):
         return False
     if any(w is not work or (v.offset, v.dtype) != (view.offset, view.dtype) for w, _, _, v in found):
         return False

@@ -41,6 +41,11 @@ class Native(Plain):
         if not can_compile():
             raise BackendError("compile=True needs numba and scipy: pip install 'nnx-array[fast]'")
 
+    def kind(self, carry: Any, batch: Any) -> Any:
+        """What must be alike for a recording to hold: shapes and types, and which arrays the rows are taken from."""
+        shapes = signature((carry, batch))
+        return shapes if batch[3] is None else (shapes, *map(id, batch[:3]))
+
     def prepare(self, carry: Any, batch: Any, expected: int) -> Any:
         """What runs steps on arrays like these so many times. Raises Refused."""
         return _Ready(self, carry, batch, expected)
@@ -58,7 +63,7 @@ class Native(Plain):
         if self.refused or (self.mode == "auto" and expected < FEW and rows is not None):
             return None
         batch = (*data, None if rows is None else rows[start])
-        kind = _kind(carry, batch)
+        kind = self.kind(carry, batch)
         if kind not in self.ready:
             try:
                 self.ready[kind] = self.prepare(carry, batch, expected)
@@ -70,12 +75,6 @@ class Native(Plain):
             if self.how == Plain.how or expected > self.epochs:
                 self.how = self.ready[kind].how
         return self.ready[kind] if self.ready[kind].run else None
-
-
-def _kind(carry: Any, batch: Any) -> Any:
-    """What must be alike for a recording to hold: shapes and types, and which arrays the rows are taken from."""
-    shapes = _signature((carry, batch))
-    return shapes if batch[3] is None else (shapes, *map(id, batch[:3]))
 
 
 class _Ready:
@@ -117,7 +116,7 @@ def recorded(step: Callable[..., Any], carry: Any, batch: Any, *, compute: bool 
     """The program of one step. Raises Refused."""
     given = arrays_in((carry, *batch))
     result, calls = record(step, (carry, *batch), compute=compute)
-    if _signature(result) != _signature(carry):
+    if signature(result) != signature(carry):
         raise Refused("what the step returns does not have the shapes and types of what it was given")
     return program(calls, given, arrays_in(result))
 
@@ -173,11 +172,11 @@ def _own(leaf: Any) -> Any:
     return np.array(leaf, order="C") if isinstance(leaf, np.ndarray) else leaf
 
 
-def _signature(tree: Any) -> tuple[Any, ...]:
+def signature(tree: Any) -> tuple[Any, ...]:
     """The names, shapes and types of what lies in a tree."""
     names = tuple(tree) if isinstance(tree, dict) else ()
     if isinstance(tree, dict):
-        return names, *map(_signature, tree.values())
+        return names, *map(signature, tree.values())
     if isinstance(tree, (tuple, list)):
-        return tuple(map(_signature, tree))
+        return tuple(map(signature, tree))
     return (tuple(tree.shape), tree.dtype) if is_leaf(tree) else (repr(tree),)

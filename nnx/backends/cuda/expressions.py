@@ -1,0 +1,130 @@
+"""Formulas of one element as text, and what names the numbers and the arrays in them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..native.program import Constant, View, dtype_of
+from ..native.record import Refused
+from ..native.schedule import Pass
+from .formulas import formula, literal, type_name
+
+Values = dict[Any, str]
+Axes = list[tuple[int, str]]  # axis of a pass, and the text of the number along it
+
+
+class Expressions:
+    """The text of formulas, and the pointers that they need. held: the buffers whose numbers are in variables."""
+
+    def __init__(self, held: set[int]) -> None:
+        self.held = held
+        self.pointers: list[Any] = []
+        self.names: dict[Any, str] = {}
+        self.count = 0
+        self.row_values: Values = {}  # the numbers of the row that are in variables
+
+    def _new(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+    def _pointer(self, x: Any) -> str:
+        """The name of the argument that points to a view's first element, or to a constant's."""
+        kind = type_name(dtype_of(x))
+        key = (x.buffer, x.offset, kind) if isinstance(x, View) else (id(x), kind)
+        if key not in self.names:
+            self.names[key] = f"a{len(self.pointers)}"
+            self.pointers.append((x.buffer, x.offset) if isinstance(x, View) else np.ascontiguousarray(x.array))
+        return self.names[key]
+
+    def _element(self, p: Pass, x: Any, axes: Axes) -> str:
+        strides = p.strides(x) if isinstance(x, View) else spread(x, p.shape)
+        item = dtype_of(x).itemsize
+        terms = [f"{text} * {strides[a] // item}" for a, text in axes if strides[a]]
+        return f"{self._pointer(x)}[{' + '.join(terms) or '0'}]"
+
+    def _operand(self, p: Pass, x: Any, dtype: Any, axes: Axes, values: Values) -> str:
+        if isinstance(x, Constant) and x.array.ndim == 0:
+            x = x.array.item()
+        if isinstance(x, (bool, int, float)):
+            return cast(dtype, literal(x))
+        if isinstance(x, Constant):
+            return cast(dtype, self._element(p, x, axes))
+        known = values.get(key_of(p, x))
+        if known is None and not p.strides(x)[-1]:
+            known = self.row_values.get(row_key(p, x))
+        if known is None and x.buffer in self.held:
+            raise Refused("a number that is used in another place than it was made in")
+        text = known or self._element(p, x, axes)
+        return text if x.dtype == dtype else cast(dtype, text)
+
+    def _formula(self, p: Pass, axes: Axes, values: Values) -> str:
+        op = p.op
+        if op.kind == "reduce":
+            return self._operand(p, op.inputs[0], op.output.dtype, axes, values)
+        if op.kind in ("copy", "fill"):
+            dtype = op.output.dtype if op.kind == "fill" else dtype_of(op.inputs[0])
+            return self._operand(p, op.inputs[0], dtype, axes, values)
+        if op.kind == "where":
+            kinds = (np.dtype(bool), op.output.dtype, op.output.dtype)
+            texts = [self._operand(p, x, k, axes, values) for x, k in zip(op.inputs, kinds, strict=True)]
+            return "{} ? {} : {}".format(*texts)
+        texts = [self._operand(p, x, k, axes, values) for x, k in zip(op.inputs, op.kinds, strict=False)]
+        return formula(op.function.__name__, op.kinds[0], texts)
+
+    def _constants(self, passes: Sequence[Pass]) -> list[tuple[int, ...]]:
+        arrays = [(x, p) for p in passes for x in p.op.inputs if isinstance(x, Constant)]
+        return [spread(x, p.shape) for x, p in arrays if x.array.ndim]
+
+
+def key_of(p: Pass, view: View) -> Any:
+    return view.buffer, view.offset, p.strides(view), view.dtype
+
+
+def row_key(p: Pass, view: View) -> Any:
+    return view.buffer, view.offset, p.strides(view)[:-1], view.dtype
+
+
+def spread(x: Constant, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a constant along the axes of the shape."""
+    array = np.ascontiguousarray(x.array)
+    strides = np.broadcast_to(array, shape).strides
+    return tuple(0 if n == 1 else stride for n, stride in zip(shape, strides, strict=True))
+
+
+def cast(dtype: Any, text: str) -> str:
+    return f"({type_name(dtype)})({text})"
+
+
+def merged(shape: tuple[int, ...], strides: Sequence[tuple[int, ...]]) -> Axes:
+    """The axes that must be told apart: one that runs on where the next ends needs no number of its own."""
+    axes = [a for a, n in enumerate(shape) if n > 1]
+    kept: list[tuple[int, int]] = []  # the last axis of those merged, and how many elements they have together
+    for a in reversed(axes):
+        if kept and all(s[a] == s[kept[-1][0]] * kept[-1][1] for s in strides):
+            kept[-1] = (kept[-1][0], kept[-1][1] * shape[a])
+        else:
+            kept.append((a, shape[a]))
+    return [(a, f"i{a}:{n}") for a, n in reversed(kept)]
+
+
+def names_of(axes: Axes) -> Axes:
+    return [(a, text.partition(":")[0]) for a, text in axes]
+
+
+def decomposed(number: str, axes: Axes, shape: tuple[int, ...]) -> list[str]:
+    """Lines that find the number along each axis from one number for all."""
+    lines, rest = [], number
+    for k, (a, text) in enumerate(reversed(axes)):
+        name, _, size = text.partition(":")
+        if k == len(axes) - 1:
+            lines.append(f"const I {name} = {rest};")
+        else:
+            n = int(size or shape[a])
+            lines.append(f"const I {name} = {rest} % {n}, {name}q = {rest} / {n};")
+            rest = f"{name}q"
+    return lines
+
+
+def indented(lines: Sequence[str]) -> list[str]:
+    return ["  " + line for line in lines]

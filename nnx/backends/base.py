@@ -51,6 +51,10 @@ class Library(Protocol):
         """The function made fast; the arguments numbered in `donate` may be overwritten."""
         ...
 
+    def free_memory(self, device: Any) -> int:
+        """Bytes that new arrays may take there; 0 where that is not known."""
+        ...
+
     def describe(self, device: Any) -> dict[str, str]:
         """Facts for a person: version, device, memory, threads."""
         ...
@@ -141,6 +145,10 @@ class Backend:
     def compile(self, function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Callable[..., Any]:
         """The function as fast as the library can run it; arguments in `donate` may be overwritten."""
         return self.library.compile(function, donate)
+
+    def free_memory(self) -> int:
+        """Bytes that new arrays may take on the device; 0 where that is not known."""
+        return self.library.free_memory(self.device)
 
     def describe(self) -> dict[str, str]:
         """Facts for a person: version, device, memory, threads."""

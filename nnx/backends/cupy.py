@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..errors import BackendError
-from .base import Plain, missing, plain
+from .base import Plain, missing
 
 name = "cupy"
 NO_DEVICE = 100  # cudaErrorNoDevice
@@ -83,7 +83,18 @@ def share(x: Any, device: Any) -> Any:
 
 
 def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
-    return plain(name, step, mode)
+    if mode is not True:  # "auto" is plain until results of a GPU show the captured step to be right and faster
+        return Plain(step)
+    from .cuda.loop import Captured
+
+    return Captured(step, mode, epochs)
+
+
+def free_memory(device: Any) -> int:
+    import cupy
+
+    with scope(device, ""):
+        return int(cupy.cuda.runtime.memGetInfo()[0] + cupy.get_default_memory_pool().free_bytes())
 
 
 def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:

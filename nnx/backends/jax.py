@@ -113,6 +113,17 @@ def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[.
     return compiled
 
 
+def free_memory(device: Any) -> int:
+    import jax
+
+    facts = (device or jax.devices()[0]).memory_stats() or {}
+    if "bytes_limit" in facts:
+        return int(facts["bytes_limit"] - facts["bytes_in_use"])
+    from . import numpy as host
+
+    return host.free_memory(None)
+
+
 def describe(device: Any) -> dict[str, str]:
     import jax
 

@@ -57,5 +57,8 @@ class Other:
     def compile(self, function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:
         return function
 
+    def free_memory(self, device: Any) -> int:
+        return 0
+
     def describe(self, device: Any) -> dict[str, str]:
         return {"version": str(getattr(self.xp, "__version__", "?")), "device": str(device)}

@@ -121,6 +121,17 @@ def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[.
     return function
 
 
+def free_memory(device: Any) -> int:
+    import torch
+
+    if device is not None and device.type == "cuda":
+        reusable = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + reusable)
+    from . import numpy as host
+
+    return host.free_memory(None)
+
+
 def describe(device: Any) -> dict[str, str]:
     import torch
 

@@ -14,6 +14,7 @@ from ..random import check_seed
 from .check import choose_backend
 from .data import Data, make_data, numbered, split
 from .interrupt import Interrupt
+from .memory import Memory
 from .progress import progress
 from .result import Callback, EarlyStopping, Fit
 from .run import Held, Metric, Run
@@ -75,12 +76,13 @@ def fit(
     require(compile in (True, False, "auto"), f"fit: compile must be True, False or 'auto', got {compile!r}")
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
-    with chosen.scope():
+    with chosen.scope(), Memory(chosen, batch_size) as memory:
         data = make_data(chosen, x, y, sample_weight, the_loss)
         rows, held = _validation(chosen, data, validation, the_loss, seed)
         if rows is not None:
             the_optimizer = the_optimizer.over(epochs * -(-len(rows) // batch_size))
         run = Run(net, the_loss, the_optimizer, chosen, data, rows, seed, batch_size, shuffle, epochs, compile)
+        memory.run = run
         run.begin(params, held)
         with progress(epochs, verbose) as show, Interrupt() as interrupt:
             return run.train(early_stopping, the_metrics, [*callbacks, show], interrupt)

@@ -29,6 +29,7 @@ class Run:
     carry: Carry
     layout: Flat | Named
     steps: Plain
+    like: tuple[tuple[tuple[int, ...], str] | None, ...]  # shape and type of a row of x, target and weight
     best: tuple[int, Params]  # the epoch whose weights will be kept, and they
 
     def __init__(
@@ -55,6 +56,7 @@ class Run:
         """Initial parameters, a trial of the network on one row, and the compiled functions."""
         backend, self.held = self.backend, held
         x, target, weight, rows = self.first(self.data, self.rows)
+        self.like = tuple(None if a is None else (tuple(a.shape[1:]), str(a.dtype)) for a in (x, target, weight))
         start = self.start(params, int(x.shape[-1]))
         names, outputs = self.trial(start, x, target, weight, rows)
         self.data.check(outputs)

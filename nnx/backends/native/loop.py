@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import BackendError
 from ..arrays import library_name
 from ..base import Plain
-from .program import Program, allocate, program
+from .program import Program, allocate, most_in_use, program
 from .record import Refused, leaves, mapped, record
 from .replay import steps
 
@@ -119,6 +119,24 @@ def recorded(step: Callable[..., Any], carry: Any, batch: Any, *, compute: bool 
     if signature(result) != signature(carry):
         raise Refused("what the step returns does not have the shapes and types of what it was given")
     return program(calls, given, arrays_in(result))
+
+
+def step_bytes(step: Callable[..., Any], carry: Any, like: Any, rows: int) -> int:
+    """The bytes that a step on so many rows needs for its own results.
+
+    like: the shape and type of a row of x, target and weight, or None. Nothing is computed: the step is followed by
+    the shapes of its arrays alone. Raises Refused.
+    """
+
+    def blank(leaf: Any) -> Any:
+        return _zeros(tuple(leaf.shape), str(leaf.dtype)) if hasattr(leaf, "shape") else leaf
+
+    batch = [None if a is None else _zeros((rows, *a[0]), a[1]) for a in like]
+    return most_in_use(recorded(step, mapped(blank, carry), (*batch, None), compute=False))
+
+
+def _zeros(shape: tuple[int, ...], dtype: str) -> Any:
+    return np.zeros(shape, dtype.rpartition(".")[2])  # PyTorch's types have a name with a point
 
 
 def _executor(found: Program, memory: Sequence[Any], rows: Any, loop: Native, expected: int) -> tuple[Any, str]:

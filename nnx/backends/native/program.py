@@ -231,6 +231,20 @@ def _settings_views(op: Operation) -> list[View]:
     return [x for x in _flat(tuple(op.settings.values())) if isinstance(x, View)]
 
 
+def most_in_use(program: Program) -> int:
+    """The bytes of the temporary results that are needed at one time when the operations are run one after another."""
+    ends: dict[int, list[int]] = {}
+    for number, op in enumerate(program.operations):
+        for view in (*op.reads, op.output):
+            if view.buffer >= program.leaves:
+                ends.setdefault(view.buffer, [number, number])[1] = number
+    counts = [
+        sum(program.sizes[buffer] for buffer, (first, last) in ends.items() if first <= number <= last)
+        for number in range(len(program.operations))
+    ]
+    return max(counts, default=0)
+
+
 def allocate(program: Program, given: Sequence[Any]) -> list[Any]:
     """The memory of each buffer: the arrays given, and new ones."""
     new = []

@@ -1,0 +1,91 @@
+"""Too little memory: one line with what was needed, what is free, and what would fit."""
+
+import re
+
+import numpy as np
+import pytest
+
+import nnx
+from nnx.backends import numpy as numpy_backend
+from nnx.backends.native.loop import step_bytes
+from nnx.training.memory import GIB, is_out_of_memory
+
+
+class Hungry(nnx.Layer):
+    """Needs more memory than there is from so many rows on."""
+
+    def __init__(self, rows, error):
+        self.rows, self.error = rows, error
+
+    def evaluate(self, params, x, *, train=False, key=None):
+        if x.shape[0] >= self.rows and isinstance(x, np.ndarray):
+            raise self.error
+        return x, None
+
+    def backprop(self, params, saved, dy, *, need_dx=True):
+        return dy, {}
+
+
+ERRORS = {
+    "numpy": MemoryError("Unable to allocate 12.0 GiB for an array with shape (8192, 400)"),
+    "torch": RuntimeError("CUDA out of memory. Tried to allocate 12.00 GiB."),
+    "torch_cpu": RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 12 bytes."),
+    "jax": RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 12 bytes."),
+}
+
+
+def train(error, monkeypatch, free, rows=64, **settings):
+    monkeypatch.setattr(numpy_backend, "free_memory", lambda device: free)
+    rng = np.random.default_rng(0)
+    net = nnx.Chain(nnx.Dense(200), nnx.ReLU(), Hungry(rows, error), nnx.Dense(3))
+    return nnx.fit(net, rng.normal(size=(256, 10)), rng.integers(0, 3, 256), loss="softmax_cross_entropy", **settings)
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_the_line_says_what_was_needed_and_what_would_fit(name, monkeypatch):
+    assert is_out_of_memory(ERRORS[name])
+    free = 300_000
+    with pytest.raises(nnx.BackendError) as error:
+        train(ERRORS[name], monkeypatch, free, batch_size=256, compile=False, epochs=1)
+    text = str(error.value)
+    found = re.fullmatch(
+        r"out of memory on numpy, float32: a step on 256 rows needs (.*) GiB beside data and weights, "
+        r"(.*) GiB are free; batch_size=(\d+) would fit",
+        text,
+    )
+    assert found, text
+    assert float(found[1]) == pytest.approx(3 * 256 * 200 * 4 / GIB, abs=0.01)
+    fits = int(found[3])
+    assert fits & (fits - 1) == 0 and fits < 256
+    train(ERRORS[name], monkeypatch, free, rows=10**9, batch_size=fits, epochs=1)
+
+
+def test_what_would_fit_does_and_twice_as_much_does_not():
+    net, loss = nnx.mlp((64, 64), 10), nnx.SoftmaxCrossEntropy()
+    params = nnx.init(net, 30)
+
+    def step(carry, x, target, weight, rows):
+        z, values = net.evaluate(carry, x, train=True)
+        _, grads = net.backprop(carry, values, loss.backprop(loss.evaluate(z, target)[1]))
+        return {name: p - 0.1 * grads[name] for name, p in carry.items()}
+
+    like = ((30,), "float32"), ((), "int64"), None
+    few, many = (step_bytes(step, params, like, rows) for rows in (512, 1024))
+    assert 1.9 < many / few < 2.1
+    assert many > 1024 * 4 * (64 + 64 + 64)  # what is kept from evaluate to backprop, at least
+
+
+def test_another_error_is_left_alone(monkeypatch):
+    with pytest.raises(RuntimeError, match="nothing of the kind"):
+        train(RuntimeError("nothing of the kind"), monkeypatch, 0, compile=False, epochs=1)
+
+
+def test_a_network_that_never_fits_is_said_to_be_too_large(monkeypatch):
+    with pytest.raises(nnx.BackendError, match="a smaller network would fit"):
+        train(MemoryError(), monkeypatch, 1, batch_size=256, compile=False, epochs=1)
+
+
+def test_data_that_does_not_fit(monkeypatch):
+    monkeypatch.setattr(numpy_backend, "put", lambda *args: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(nnx.BackendError, match=r"the data and the weights do not fit .* a numpy.memmap, or batches"):
+        nnx.fit(nnx.Dense(3), np.ones((4, 2)), np.ones((4, 3)), loss="squared_error", backend="numpy")

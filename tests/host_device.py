@@ -225,14 +225,26 @@ class HostDevice:
 
     def products(self):
         self.workspace = self.empty(1)
-        return Products(_Lib(self, load(library(PRODUCTS))), self.address(self.workspace))
+        return Products(self.lib(), self.address(self.workspace))
+
+    def lib(self):
+        """The stand-in for cuBLASLt."""
+        return _Lib(self, load(library(PRODUCTS)))
+
+    def begin(self):
+        """From now on launches are captured, and done when the graph that `end` gives is called."""
+        self.allow()
+        self.graph = Graph()
+
+    def end(self):
+        graph, self.graph = self.graph, None
+        return graph
 
     def capture(self, run):
         run(0)
-        self.graph = Graph()
+        self.begin()
         run(0)
-        graph, self.graph = self.graph, None
-        return graph
+        return self.end()
 
 
 class _Lib:

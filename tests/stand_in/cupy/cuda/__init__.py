@@ -1,0 +1,78 @@
+"""One device on the host, by tests/host_device.py."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from host_device import HostDevice
+
+from nnx.backends.cuda import device as captured
+
+from . import device  # noqa: F401
+from .device import Device  # noqa: F401
+
+HOST = HostDevice()
+
+
+class Stream:
+    """A stream, which is needed for a capture."""
+
+    ptr = 1
+
+    def __init__(self, non_blocking=False):
+        self.non_blocking = non_blocking
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def synchronize(self):
+        HOST.allow()
+
+    def begin_capture(self):
+        assert self.non_blocking
+        HOST.begin()
+
+    def end_capture(self):
+        return SimpleNamespace(launch=HOST.end())
+
+
+class RawModule:
+    """Kernels of a text, compiled when it is made."""
+
+    def __init__(self, code, options=()):
+        self.functions = HOST.kernels(code)
+
+    def get_function(self, name):
+        function = self.functions(name)
+        return lambda blocks, threads, arguments: function(blocks[0], threads, arguments)
+
+
+def get_current_stream():
+    """The stream in use."""
+    return Stream()
+
+
+def get_default_memory_pool():
+    """The pool of freed memory."""
+    return SimpleNamespace(free_bytes=lambda: 0)
+
+
+runtime = SimpleNamespace(
+    getDeviceCount=lambda: 1,
+    getDeviceProperties=lambda number: {"name": b"stand-in"},
+    memGetInfo=lambda: (2**30, 2**31),
+    runtimeGetVersion=lambda: 13000,
+    driverGetVersion=lambda: 13000,
+)
+
+
+def _load(path):
+    assert path == "libcublasLt.so.13"
+    return HOST.lib()
+
+
+captured.load = _load

@@ -1,0 +1,28 @@
+"""The device of the stand-in."""
+
+
+class Device:
+    """The only device."""
+
+    def __init__(self, device=None):
+        self.id = getattr(device, "id", device) or 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def __eq__(self, other):
+        return isinstance(other, Device) and other.id == self.id
+
+    def __hash__(self):
+        return self.id
+
+    def __str__(self):
+        return f"<CUDA Device {self.id}>"
+
+
+def get_cublas_handle():
+    """What loads cuBLAS in CuPy."""
+    return 1

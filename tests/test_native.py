@@ -1,6 +1,6 @@
 """Recorded steps: replayed to the bit, compiled or captured to rounding, and refused where they cannot be repeated.
 
-The mode "device" is the step captured for a CUDA device, on a stand-in for one.
+The mode "device" is the step captured for a CUDA device, on a stand-in for one; "cupy" is the same by CuPy itself.
 """
 
 from contextlib import nullcontext
@@ -8,6 +8,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from conftest import make
 from host_device import COMPILER, HostDevice
 from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, generator
 
@@ -15,17 +16,29 @@ import nnx
 from nnx.backends import Plain, numpy as numpy_backend
 from nnx.backends.cuda.loop import Captured
 from nnx.backends.native.loop import Native, can_compile
+from nnx.backends.native.record import mapped
 from nnx.random import seed_words
 
 COMPILED = pytest.param(True, marks=pytest.mark.skipif(not can_compile(), reason="numba is not installed"))
 DEVICE = pytest.param("device", marks=pytest.mark.skipif(COMPILER is None, reason="no C++ compiler"))
-MODES = ["auto", COMPILED, DEVICE]
-HOW = {"auto": "recorded and replayed", True: "recorded and compiled", "device": "captured as a CUDA graph"}
+CUPY = pytest.param("cupy", marks=pytest.mark.gpu)
+MODES = ["auto", COMPILED, DEVICE, CUPY]
+HOW = {"auto": "recorded and replayed", True: "recorded and compiled"}
+HOW |= dict.fromkeys(("device", "cupy"), "captured as a CUDA graph")
 ROWS, BATCH, BATCHES = 24, 7, 9
+
+
+@pytest.fixture(autouse=True)
+def _has_gpu(request):
+    """Skip what needs CuPy where it cannot compute."""
+    if "mode" in request.fixturenames and request.getfixturevalue("mode") == "cupy":
+        make(request, "cupy")
 
 
 def native(step, mode, epochs):
     """The loop of this mode."""
+    if mode == "cupy":
+        return Captured(step, True, epochs)
     return Captured(step, True, epochs, HostDevice) if mode == "device" else Native(step, mode, epochs)
 
 
@@ -35,12 +48,20 @@ def both(step, carry, x, target, mode, weight=None):
     results = []
     with np.errstate(all="ignore"):
         for loop in (Plain(step), native(step, mode, 1)):
-            own = copied(carry)
+            own, data = copied(carry), (x, target, weight, rows)
+            if mode == "cupy" and results:
+                own, data = mapped(nnx.backend("cupy").asarray, own), [moved(a) for a in data]
             for start, stop in ((0, 1), (1, 4), (4, BATCHES)):
-                own = loop(own, x, target, weight, rows, start, stop)
+                own = loop(own, *data, start, stop)
             results.append(own)
+    if mode == "cupy":
+        results[1] = mapped(nnx.backend("cupy").to_numpy, results[1])
     assert loop.how == HOW[mode]
     return results
+
+
+def moved(x):
+    return None if x is None else nnx.backend("cupy").asarray(x)
 
 
 def copied(tree):
@@ -237,6 +258,8 @@ def trained(mode, x=None, y=None, net=None, **settings):
     if x is None:
         x, y = data()
     settings = dict(epochs=6, batch_size=8, loss="softmax_cross_entropy") | settings
+    if mode == "cupy":
+        mode, settings = True, {"backend": "cupy"} | settings
     on_device = mock.patch.object(numpy_backend, "loop", lambda step, _, epochs: native(step, "device", epochs))
     with on_device if mode == "device" else nullcontext():
         return nnx.fit(net or nnx.mlp((7,), 3, dropout=0.1), x, y, compile=mode == "device" or mode, **settings)
@@ -245,7 +268,8 @@ def trained(mode, x=None, y=None, net=None, **settings):
 def same_fit(a, b, rtol):
     np.testing.assert_allclose(a.history["loss"], b.history["loss"], rtol=rtol)
     for name in a.params:
-        np.testing.assert_allclose(np.asarray(a.params[name]), np.asarray(b.params[name]), rtol=rtol, atol=rtol)
+        first, second = a.backend.to_numpy(a.params[name]), b.backend.to_numpy(b.params[name])
+        np.testing.assert_allclose(first, second, rtol=rtol, atol=rtol)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -382,7 +406,7 @@ INTEGER = ["bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shif
 ENDS = [0.0, -0.0, 1.0, -1.0, 1e-30, -1e30, 3e38, np.inf, -np.inf, np.nan, 0.5, -88.0, 100.0, 2.0]
 
 
-@pytest.mark.parametrize("mode", [COMPILED, DEVICE])
+@pytest.mark.parametrize("mode", [COMPILED, DEVICE, CUPY])
 @pytest.mark.parametrize("columns", [2, 7])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_function_gives_numpys_values_at_the_ends(dtype, columns, mode):
@@ -406,7 +430,7 @@ def test_every_function_gives_numpys_values_at_the_ends(dtype, columns, mode):
         np.testing.assert_allclose(value, plain[name], rtol=1e-6 if dtype == "float32" else 1e-13, err_msg=name)
 
 
-@pytest.mark.parametrize("mode", [COMPILED, DEVICE])
+@pytest.mark.parametrize("mode", [COMPILED, DEVICE, CUPY])
 def test_every_integer_function_wraps_as_numpys_does(mode):
     rng = np.random.default_rng(0)
     a = rng.integers(-(2**31), 2**31, (BATCH, 5)).astype(np.int32)

@@ -5,4 +5,5 @@ import math
 import numpy as np
 from cupy import wrapped
 
-erf = wrapped(np.vectorize(math.erf, otypes=[float]))
+_erf = np.vectorize(math.erf, otypes=[float])
+erf = wrapped(lambda x: _erf(x).astype(x.dtype))

@@ -1,0 +1,233 @@
+"""The plan, the kernels and the matrix products of a captured step."""
+
+import shutil
+import subprocess
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import make
+from host_device import COMPILER, HostDevice
+
+import nnx
+from nnx.backends import Plain
+from nnx.backends.cuda.emit import module
+from nnx.backends.cuda.loop import Captured
+from nnx.backends.cuda.lt import Products
+from nnx.backends.cuda.plan import arena, in_registers, works
+from nnx.backends.native.loop import recorded
+from nnx.backends.native.program import View
+from nnx.backends.native.record import Refused
+from nnx.backends.native.schedule import Operation, Pass
+from nnx.random import seed_words
+from nnx.training.flat import choose_layout
+from nnx.training.step import Carry, make_step
+
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
+
+
+def training(features=32, hidden=(64, 64), outputs=1, batch=32, dtype="float32", loss=None, optimizer=None, **settings):
+    """A step, its carry and its data, as `fit` makes them."""
+    backend, net = nnx.backend("numpy", dtype=dtype), nnx.mlp(hidden, outputs, **settings)
+    loss = loss or (nnx.SquaredError() if outputs == 1 else nnx.SoftmaxCrossEntropy())
+    optimizer = optimizer or nnx.Adam(0.01)
+    params = nnx.init(net, features, seed=1, dtype=dtype)
+    layout = choose_layout(backend, params, tuple(net.names), apart=optimizer.decays)
+    vectors = layout.pack(params)
+    rest = {name: params[name] for name in params if name not in net.names}
+    carry = Carry(vectors, rest, optimizer.init(vectors), seed_words(3, backend), backend.floats(0.0))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(5 * batch, features)).astype(dtype)
+    y = x[:, :1].copy() if outputs == 1 else rng.integers(0, outputs, len(x))
+    return make_step(net, loss, optimizer, layout), carry, x, y, rng.integers(0, len(x), (3, batch))
+
+
+def planned(step, carry, x, y, rows):
+    """The recorded program, and which of its leaves are the data."""
+    program = recorded(step, carry, (x, y, None, rows[0]), compute=False)
+    return program, (program.leaves - 1, program.leaves - 3, program.leaves - 2)
+
+
+def own(tree):
+    if isinstance(tree, dict):
+        return {name: own(item) for name, item in tree.items()}
+    return Carry(*map(own, tree)) if isinstance(tree, Carry) else tree.copy()
+
+
+def agree(a, b, rtol):
+    if isinstance(a, dict):
+        for name in a:
+            agree(a[name], b[name], rtol)
+    elif isinstance(a, Carry):
+        for first, second in zip(a, b, strict=True):
+            agree(first, second, rtol)
+    else:
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+
+
+CASES = {
+    "small": dict(features=3, hidden=(5,), outputs=3, batch=4, dropout=0.2, dtype="float64"),
+    "blocks": dict(features=3, hidden=(300,), outputs=270, batch=5, dtype="float64"),  # rows of more than a warp
+    "wide": dict(features=90, hidden=(64,), outputs=3, batch=7, dtype="float64", optimizer=nnx.AdamW(0.01)),
+    "clipped": dict(features=90, hidden=(64,), dtype="float64", optimizer=nnx.ClipNorm(nnx.Momentum(0.1), 0.1)),
+    "tall": dict(features=2, hidden=(3,), outputs=2, batch=5000, dtype="float64"),
+    "float32": dict(features=8, hidden=(16, 16), outputs=10, batch=40, dropout=0.1),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("name", "threads"), [(name, t) for name in CASES for t in (False, True) if name != "tall" or not t]
+)
+def test_captured_steps_are_the_plain_ones(name, threads):
+    """With threads, two blocks of two warps run; without, one thread does the work of all."""
+    step, carry, x, y, rows = training(**CASES[name])
+    loop = Captured(step, True, 1, lambda: HostDevice(threads=threads))
+    if threads:
+        rows = rows[:1]
+    fast = loop(own(carry), x, y, None, rows, 0, len(rows))
+    agree(fast, Plain(step)(own(carry), x, y, None, rows, 0, len(rows)), 1e-5 if name == "float32" else 1e-10)
+
+
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="no CUDA compiler")
+@pytest.mark.parametrize("name", CASES)
+def test_kernels_compile_for_a_gpu(name, tmp_path):
+    text = module(*planned(*training(**CASES[name]))).text
+    (tmp_path / "kernels.cu").write_text(text)
+    command = ["nvcc", "-cubin", "-arch=sm_90", "-std=c++17", "-Werror=all-warnings", "-diag-suppress=177"]
+    done = subprocess.run([*command, "kernels.cu", "-o", "kernels.cubin"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_step_of_three_dense_layers_is_sixteen_launches():
+    """Batch, 8 products, 2 activations, 3 with the sums of the biases, the loss and the optimizer's numbers, Adam."""
+    plan = module(*planned(*training()))
+    assert len(plan.steps) == 16
+    assert sum(isinstance(step, Pass) for step in plan.steps) == 8
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_results_in_use_at_the_same_time_have_places_of_their_own(name):
+    program, sources = planned(*training(**CASES[name]))
+    plan = works(program, sources)
+    held = in_registers(plan, program.leaves)
+    places, size = arena(plan, program, held)
+    uses = {b: [n for n, work in enumerate(plan) if b in work.buffers] for b in places}
+    assert set(places) == {b for work in plan for b in work.buffers if b >= program.leaves} - held
+    for a in places:
+        assert places[a] % 256 == 0 and places[a] + program.sizes[a] <= size
+        for b in places:
+            apart = places[a] + program.sizes[a] <= places[b] or places[b] + program.sizes[b] <= places[a]
+            assert a == b or apart or max(uses[a]) < min(uses[b]) or max(uses[b]) < min(uses[a])
+    assert size < sum(program.sizes[program.leaves :])
+
+
+def test_the_shapes_of_a_large_step_are_followed_without_computing_it():
+    program, sources = planned(*training(features=512, hidden=(512,), outputs=512, batch=20_000))
+    assert module(program, sources).size > 512 * 20_000 * 4
+
+
+# ---- refusals
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (lambda x, whole: x - whole.mean(axis=0), "the data, or its row numbers, are used for more than taking"),
+        (lambda x, whole: x * float(x[0, 0]), "reads the value of an array"),
+        (lambda x, whole: np.sort(x, axis=-1), "numpy.sort"),
+        (lambda x, whole: x + np.random.default_rng().random(x.shape), "two steps did not do the same"),
+    ],
+)
+def test_what_cannot_be_captured_is_run_plainly_and_says_why(function, reason):
+    def step(carry, x, target, weight, rows):
+        return {"a": carry["a"] + function(nnx.backends.namespace(x).take(x, rows, axis=0), x)}
+
+    x, rows = np.random.default_rng(0).normal(size=(20, 3)), np.arange(12).reshape(3, 4)
+    loop = Captured(step, "auto", 10, HostDevice)
+    found = loop({"a": np.zeros((4, 3))}, x, x, None, rows, 0, 3)
+    assert loop.how.startswith("step by step: ") and reason in loop.how
+    if "same" not in reason:
+        plain = Plain(step)({"a": np.zeros((4, 3))}, x, x, None, rows, 0, 3)
+        np.testing.assert_array_equal(found["a"], plain["a"])
+    with pytest.raises(nnx.BackendError, match="compile=True: the step cannot be compiled: "):
+        Captured(step, True, 10, HostDevice)({"a": np.zeros((4, 3))}, x, x, None, rows, 0, 3)
+
+
+@needs_compiler
+def test_memory_is_not_asked_for_while_a_graph_is_captured():
+    device = HostDevice()
+    device.begin()
+    for call in (lambda: device.empty(8), lambda: device.upload(np.ones(2)), lambda: device.address(np.ones(2))):
+        with pytest.raises(AssertionError, match="while a graph was captured"):
+            call()
+
+
+def test_cupy_captures_only_when_asked(request):
+    make(request, "cupy")
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    fits = [
+        nnx.fit(nnx.Dense(1), x, x[:, :1], loss="squared_error", epochs=2, backend="cupy", compile=c) for c in MODES
+    ]
+    assert [fit.execution for fit in fits] == ["step by step", "step by step", "captured as a CUDA graph"]
+
+
+MODES = (False, "auto", True)
+
+
+# ---- matrix products
+
+
+def product(a, b, c, device=None):
+    """c = a @ b by a plan, of views of arrays that lie anywhere in memory."""
+    device = device or HostDevice()
+    memory = [a, b, c]
+    views = [View(i, 0, x.shape, x.strides, x.dtype) for i, x in enumerate(memory)]
+    item = Pass(Operation("matmul", np.matmul, tuple(views[:2]), views[2]), c.shape)
+    products = device.products()
+    products.plan(item, lambda view: memory[view.buffer].ctypes.data)(0)
+    return c
+
+
+def laid(rng, shape, dtype, how):
+    """Random numbers of this shape: row after row, column after column, or as a part of a larger array."""
+    if how == "rows":
+        return rng.normal(size=shape).astype(dtype)
+    if how == "columns":
+        return np.swapaxes(rng.normal(size=(*shape[:-2], shape[-1], shape[-2])).astype(dtype), -1, -2)
+    return rng.normal(size=(*shape[:-1], shape[-1] + 3)).astype(dtype)[..., 1:-2]
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("first", ["rows", "columns", "part"])
+@pytest.mark.parametrize("second", ["rows", "columns", "part"])
+@pytest.mark.parametrize("lead", [((), ()), ((3,), (3,)), ((1,), (3,)), ((), (2,)), ((2, 3), (2, 3)), ((2, 1), (2, 3))])
+def test_products_of_matrices_as_they_lie(lead, first, second, dtype):
+    rng = np.random.default_rng(0)
+    a, b = laid(rng, (*lead[0], 5, 4), dtype, first), laid(rng, (*lead[1], 4, 6), dtype, second)
+    c = np.full(np.matmul(a, b).shape, np.nan, dtype)
+    np.testing.assert_allclose(product(a, b, c), a @ b, atol=1e-5 if dtype == "float32" else 1e-13)
+
+
+@needs_compiler
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (1, 7, 1), (7, 1, 7), (1, 1, 9), (128, 1, 64), (64, 128, 1)])
+@pytest.mark.parametrize("first", ["rows", "columns"])
+def test_products_with_sides_of_length_one(sizes, first):
+    rng, (m, k, n) = np.random.default_rng(0), sizes
+    a, b = laid(rng, (m, k), "float64", first), laid(rng, (k, n), "float64", first)
+    np.testing.assert_allclose(product(a, b, np.full((m, n), np.nan)), a @ b, rtol=1e-13)
+
+
+@needs_compiler
+def test_a_product_into_columns_is_refused():
+    a = np.ones((3, 4))
+    with pytest.raises(Refused, match="transposed"):
+        product(a, np.ones((4, 5)), np.empty((5, 3)).T)
+
+
+def test_an_error_of_the_library_is_named():
+    lib = SimpleNamespace(cublasLtCreate=lambda *args: 1)
+    with pytest.raises(nnx.BackendError, match="backend 'cupy': cublasLtCreate failed with status 1"):
+        Products(lib, 0)

@@ -10,7 +10,7 @@ from ._version import __version__
 
 _HOMES = {
     "backends": "Backend backend",
-    "errors": "BackendError DataError ModelFileError NNXError SettingError ShapeError TrainingError",
+    "errors": "BackendError DataError ModelFileError NNXError OutOfMemoryError SettingError ShapeError TrainingError",
     "contract": "Initializer Key Layer Loss Optimizer Schedule",
     "random": "key",
     "initializers": "Constant GlorotNormal GlorotUniform HeNormal HeUniform LeCunNormal LeCunUniform Orthogonal Zeros",

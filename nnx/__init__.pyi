@@ -15,6 +15,7 @@ from .errors import (
     DataError as DataError,
     ModelFileError as ModelFileError,
     NNXError as NNXError,
+    OutOfMemoryError as OutOfMemoryError,
     SettingError as SettingError,
     ShapeError as ShapeError,
     TrainingError as TrainingError,

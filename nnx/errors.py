@@ -23,6 +23,10 @@ class BackendError(NNXError, RuntimeError):
     """A backend was asked for that cannot run here, or arrays of different libraries were mixed."""
 
 
+class OutOfMemoryError(NNXError, MemoryError):
+    """A device has too little memory; the text says how much was needed, and what would fit."""
+
+
 class ModelFileError(NNXError, ValueError):
     """A model file is not one, is damaged, or holds names unknown here."""
 

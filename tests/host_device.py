@@ -143,7 +143,8 @@ extern "C" int cublasLtMatmul(void *h, void *desc, const void *alpha, const void
   if ((d->a ? A->cols : A->rows) != C->rows || (d->b ? B->rows : B->cols) != C->cols) return 7;
   if ((d->a ? A->rows : A->cols) != (d->b ? B->cols : B->rows)) return 7;
   if (A->count != C->count || B->count != C->count) return 7;
-  if (A->type == 0 && *(float *)alpha == 1 && *(float *)beta == 0 && (d->compute == 68 || d->compute == 77))
+  bool single = d->compute == 68 || d->compute == 75 || d->compute == 77;
+  if (A->type == 0 && *(float *)alpha == 1 && *(float *)beta == 0 && single)
     product((Desc *)d, (const float *)a, A, (const float *)b, B, (float *)out, C);
   else if (A->type == 1 && *(double *)alpha == 1 && *(double *)beta == 0 && d->compute == 70)
     product((Desc *)d, (const double *)a, A, (const double *)b, B, (double *)out, C);

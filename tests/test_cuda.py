@@ -1,5 +1,7 @@
 """The plan, the kernels and the matrix products of a captured step."""
 
+import pickle
+import re
 import shutil
 import subprocess
 from types import SimpleNamespace
@@ -174,6 +176,44 @@ def test_cupy_captures_only_when_asked(request):
 
 
 MODES = (False, "auto", True)
+
+
+@pytest.mark.parametrize(("precision", "compute", "plain"), [("", 68, 1), ("tf32", 77, 7), ("bf16", 75, 6)])
+def test_the_precision_reaches_the_products(precision, compute, plain, request, monkeypatch):
+    make(request, "cupy")
+    from cupy._core import _routines_linalg
+
+    from nnx.backends.cuda import lt
+
+    seen, create = set(), lt.Products.create
+
+    def watched(self, name, *arguments):
+        if name == "MatmulDescCreate":
+            seen.add((arguments[0], _routines_linalg.get_compute_type("float32")))
+        return create(self, name, *arguments)
+
+    monkeypatch.setattr(lt.Products, "create", watched)
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    backend = nnx.backend("cupy", precision=precision)
+    fit = nnx.fit(nnx.Dense(1), x, x[:, :1], loss="squared_error", epochs=2, backend=backend, compile=True)
+    assert seen == {(compute, plain)}
+    assert fit.params["0.W" if "0.W" in fit.params else "W"].dtype == np.float32
+    assert _routines_linalg.get_compute_type("float32") == 1
+    assert str(pickle.loads(pickle.dumps(backend))) == str(backend)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "precision", "text"),
+    [
+        ("numpy", "float32", "tf32", "precision='tf32' is for float32 on a GPU, not for numpy"),
+        ("torch:cpu", None, "bf16", "precision='bf16' is for float32 on a GPU, not for torch on cpu"),
+        ("numpy", None, "fp8", "precision must be 'tf32' or 'bf16', or left out; got 'fp8'"),
+    ],
+)
+def test_a_precision_that_cannot_be_is_one_line(name, dtype, precision, text):
+    pytest.importorskip(name.partition(":")[0], reason="not installed")
+    with pytest.raises(nnx.BackendError, match=re.escape(text)):
+        nnx.backend(name, dtype, precision)
 
 
 # ---- matrix products

@@ -260,7 +260,9 @@ def trained(mode, x=None, y=None, net=None, **settings):
     settings = dict(epochs=6, batch_size=8, loss="softmax_cross_entropy") | settings
     if mode == "cupy":
         mode, settings = True, {"backend": "cupy"} | settings
-    on_device = mock.patch.object(numpy_backend, "loop", lambda step, _, epochs: native(step, "device", epochs))
+    on_device = mock.patch.object(
+        numpy_backend, "loop", lambda step, mode, epochs, precision: native(step, "device", epochs)
+    )
     with on_device if mode == "device" else nullcontext():
         return nnx.fit(net or nnx.mlp((7,), 3, dropout=0.1), x, y, compile=mode == "device" or mode, **settings)
 

@@ -11,6 +11,7 @@ from ..errors import BackendError
 from .arrays import device, is_array, library_name
 
 DTYPES = ("float32", "float64")
+PRECISIONS = {"": "not at all", "tf32": "to 10 bits", "bf16": "to 7 bits"}  # of the fraction; sums stay float32
 
 
 class Library(Protocol):
@@ -39,11 +40,11 @@ class Library(Protocol):
         """An array on the device in the memory of this host array; None where that cannot be."""
         ...
 
-    def loop(self, step: Callable[..., Any], mode: bool | str, epochs: int) -> "Plain":
+    def loop(self, step: Callable[..., Any], mode: bool | str, epochs: int, precision: str) -> "Plain":
         """What runs the steps of a training of so many epochs. mode: whether to compile, or "auto"."""
         ...
 
-    def scope(self, device: Any, dtype: str) -> AbstractContextManager[Any]:
+    def scope(self, device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:
         """What must be set while nnx computes; whatever was set before comes back afterwards."""
         ...
 
@@ -64,7 +65,8 @@ class Library(Protocol):
 class Backend:
     """An array library, a device of it, and the float type to compute in.
 
-    `device` is the library's own device object (None: the default one); `why` says how "auto" decided.
+    `device` is the library's own device object (None: the default one); `why` says how "auto" decided. `precision`
+    is what a GPU may round the factors of float32 matrix products to: see `PRECISIONS`.
     """
 
     library: Library
@@ -72,18 +74,26 @@ class Backend:
     device: Any = None
     dtype: str = "float32"
     why: str = ""
+    precision: str = ""
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
             raise BackendError(
                 f"dtype {self.dtype!r} is not supported on {self.name}: choose one of {', '.join(DTYPES)}"
             )
+        if self.precision not in PRECISIONS:
+            raise BackendError(f"precision must be 'tf32' or 'bf16', or left out; got {self.precision!r}")
+        if self.precision and (self.dtype != "float32" or not self._is_gpu()):
+            raise BackendError(f"precision={self.precision!r} is for float32 on a GPU, not for {self}")
 
     @property
     def name(self) -> str:
         return self.library.name
 
-    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+    def _is_gpu(self) -> bool:
+        return self.name == "cupy" or any(word in str(self.device).lower() for word in ("cuda", "gpu"))
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str, str]]:
         """Pickled as its name: a module or a device cannot travel."""
         from .choose import backend
 
@@ -91,11 +101,11 @@ class Backend:
         if self.name == "cupy" and place is not None:
             place = place.id
         where = "" if place is None else f":{place}"
-        return backend, (self.name + where, self.dtype)
+        return backend, (self.name + where, self.dtype, self.precision)
 
     def __str__(self) -> str:
         where = f" on {self.device}" if self.device is not None else ""
-        return f"{self.name}{where}, {self.dtype}"
+        return f"{self.name}{where}, {self.precision or self.dtype}"
 
     def floats(self, x: Any) -> Array:
         """An own copy of x in the backend's float type, on its device."""
@@ -132,7 +142,7 @@ class Backend:
         """What runs the steps of a training: see `Plain`. mode: whether to compile them, "auto" where it pays."""
         if mode == "auto":
             mode = {"always": True, "never": False}.get(os.environ.get("NNX_COMPILE", ""), mode)
-        return self.library.loop(step, mode, epochs)
+        return self.library.loop(step, mode, epochs, self.precision)
 
     def to_numpy(self, x: Array) -> Any:
         """x as a NumPy array on the host."""
@@ -140,7 +150,7 @@ class Backend:
 
     def scope(self) -> AbstractContextManager[Any]:
         """Compute inside `with backend.scope():`: the device is current, and JAX has the float type asked for."""
-        return self.library.scope(self.device, self.dtype)
+        return self.library.scope(self.device, self.dtype, self.precision)
 
     def compile(self, function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Callable[..., Any]:
         """The function as fast as the library can run it; arguments in `donate` may be overwritten."""

@@ -15,21 +15,25 @@ LIBRARIES = ("numpy", "cupy", "torch", "jax")
 GPUS = ("cupy", "torch:cuda", "jax:gpu")  # the order in which "auto" looks
 
 
-def backend(name: str | Backend = "numpy", dtype: str | None = None) -> Backend:
+def backend(name: str | Backend = "numpy", dtype: str | None = None, precision: str | None = None) -> Backend:
     """The backend of this name: "numpy", "cupy", "cupy:1", "torch", "torch:cuda", "jax", or "auto".
 
     "auto" is a working GPU if there is one, else numpy; `why` says what was found. A name that cannot run here is an
     error that says why: there is no silent fallback.
 
     dtype: "float32" (the default) or "float64"; given with a Backend, that one in this type.
+    precision: "tf32" or "bf16" lets a GPU round the factors of float32 matrix products to as many bits, and use its
+        tensor cores; weights, sums and losses stay float32. Left out, products are float32 too.
 
     Raises: BackendError.
     """
     if isinstance(name, Backend):
-        return name if dtype is None else replace(name, dtype=dtype)
+        name = name if dtype is None else replace(name, dtype=dtype)
+        return name if precision is None else replace(name, precision=precision)
     if not isinstance(name, str):
         raise BackendError(f"backend: expected a name such as 'numpy' or 'torch:cuda', got {name!r}")
-    return _backend(name, dtype or "float32")
+    found = _backend(name, dtype or "float32")
+    return found if not precision else replace(found, precision=precision)
 
 
 @cache

@@ -1,7 +1,7 @@
 """CuPy: arrays on a CUDA device. The device is made current by `scope`; nothing moves to the host unasked."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ..errors import BackendError
@@ -68,7 +68,7 @@ def one_line(error: BaseException) -> str:
 def put(x: Any, dtype: Any, device: Any) -> Any:
     import cupy
 
-    with scope(device, ""):
+    with _current(device):
         return cupy.array(x, dtype=dtype)
 
 
@@ -82,26 +82,46 @@ def share(x: Any, device: Any) -> Any:
     return None
 
 
-def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
+def loop(step: Callable[..., Any], mode: bool | str, epochs: int, precision: str) -> Plain:
     if mode is not True:  # "auto" is plain until results of a GPU show the captured step to be right and faster
         return Plain(step)
+    from .cuda.device import CuPyDevice
     from .cuda.loop import Captured
 
-    return Captured(step, mode, epochs)
+    return Captured(step, mode, epochs, lambda: CuPyDevice(precision))
 
 
 def free_memory(device: Any) -> int:
     import cupy
 
-    with scope(device, ""):
+    with _current(device):
         return int(cupy.cuda.runtime.memGetInfo()[0] + cupy.get_default_memory_pool().free_bytes())
 
 
-def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:
+def scope(device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:
+    return _precisely(device, precision) if precision else _current(device)
+
+
+def _current(device: Any) -> AbstractContextManager[Any]:
     import cupy
 
     context: AbstractContextManager[Any] = cupy.cuda.Device(device.id) if device is not None else cupy.cuda.Device()
     return context
+
+
+@contextmanager
+def _precisely(device: Any, precision: str) -> Iterator[None]:
+    """The device, with CuPy's own matrix products of float32 in this precision; CuPy has one setting for a process."""
+    from cupy._core import _routines_linalg as products
+
+    kind = {"tf32": products.COMPUTE_TYPE_TF32, "bf16": products.COMPUTE_TYPE_BF16}[precision]
+    before = products.get_compute_type("float32")
+    products.set_compute_type("float32", kind)
+    try:
+        with _current(device):
+            yield
+    finally:
+        products.set_compute_type("float32", before)
 
 
 def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from ..errors import BackendError
 from .base import Plain, missing
 
 name = "jax"
+PRODUCTS = {"": "float32", "tf32": "tensorfloat32", "bf16": "bfloat16"}
 
 
 @cache
@@ -66,7 +67,7 @@ def share(x: Any, device: Any) -> Any:
     return None
 
 
-def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
+def loop(step: Callable[..., Any], mode: bool | str, epochs: int, precision: str) -> Plain:
     return Compiled(step) if mode else Plain(step)
 
 
@@ -93,16 +94,16 @@ class Compiled(Plain):
         return self.many(carry, x, target, weight, rows, start, stop)
 
 
-def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:
-    return _scope(device, dtype)
+def scope(device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:
+    return _scope(device, dtype, precision)
 
 
 @contextmanager
-def _scope(device: Any, dtype: str) -> Iterator[None]:
+def _scope(device: Any, dtype: str, precision: str) -> Iterator[None]:
     import jax
 
     wide = jax.enable_x64(True) if dtype == "float64" else jax.enable_x64(jax.config.jax_enable_x64)
-    with wide, jax.default_device(device), jax.default_matmul_precision("float32"):
+    with wide, jax.default_device(device), jax.default_matmul_precision(PRODUCTS[precision]):
         yield
 
 

@@ -80,13 +80,13 @@ def share(x: Any, device: Any) -> Any:
     return x
 
 
-def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
+def loop(step: Callable[..., Any], mode: bool | str, epochs: int, precision: str) -> Plain:
     from .native.loop import Native
 
     return Native(step, mode, epochs) if mode else Plain(step)
 
 
-def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:
+def scope(device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:
     return np.errstate(all="ignore")  # what is not finite is found and named by the loop, not by a warning
 
 

@@ -48,10 +48,10 @@ class Other:
     def share(self, x: Any, device: Any) -> Any:
         return None
 
-    def loop(self, step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
+    def loop(self, step: Callable[..., Any], mode: bool | str, epochs: int, precision: str) -> Plain:
         return plain(self.name, step, mode)
 
-    def scope(self, device: Any, dtype: str) -> AbstractContextManager[Any]:
+    def scope(self, device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:
         return nullcontext()
 
     def compile(self, function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:

@@ -1,8 +1,8 @@
 """PyTorch: tensors on the CPU or a CUDA device. Autograd is switched off: nnx has its own backprop."""
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ..errors import BackendError
@@ -11,6 +11,7 @@ from .native.loop import Native
 from .native.record import mapped
 
 name = "torch"
+PRODUCTS = {"": "highest", "tf32": "high", "bf16": "medium"}  # torch.set_float32_matmul_precision
 
 
 def namespace() -> Any:
@@ -61,7 +62,7 @@ def share(x: Any, device: Any) -> Any:
     return torch.from_numpy(x) if device is None or device.type == "cpu" else None
 
 
-def loop(step: Callable[..., Any], mode: bool | str, epochs: int) -> Plain:
+def loop(step: Callable[..., Any], mode: bool | str, epochs: int, precision: str) -> Plain:
     return Tensors(step, mode, epochs) if mode else Plain(step)
 
 
@@ -110,11 +111,23 @@ class Tensors(Plain):
         return tensor
 
 
-def scope(device: Any, dtype: str) -> AbstractContextManager[Any]:
+def scope(device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:
+    return _scope(precision)
+
+
+@contextmanager
+def _scope(precision: str) -> Iterator[None]:
     import torch
 
-    context: AbstractContextManager[Any] = torch.no_grad()
-    return context
+    before = torch.get_float32_matmul_precision()
+    if before != PRODUCTS[precision]:
+        torch.set_float32_matmul_precision(PRODUCTS[precision])
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if before != PRODUCTS[precision]:
+            torch.set_float32_matmul_precision(before)
 
 
 def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:

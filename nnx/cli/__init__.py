@@ -5,9 +5,14 @@ import sys
 from typing import Any
 
 from .._version import __version__
-from ..errors import BackendError, ModelFileError, NNXError, TrainingError
+from ..errors import BackendError, ModelFileError, NNXError, OutOfMemoryError, TrainingError
 
-EXIT_CODES: tuple[tuple[type[NNXError], int], ...] = ((TrainingError, 1), (ModelFileError, 3), (BackendError, 4))
+EXIT_CODES: tuple[tuple[type[NNXError], int], ...] = (
+    (TrainingError, 1),
+    (OutOfMemoryError, 1),
+    (ModelFileError, 3),
+    (BackendError, 4),
+)
 
 
 def main(args: list[str] | None = None) -> None:
@@ -59,6 +64,7 @@ def _commands() -> Any:
         click.option("--backend", default="numpy", show_default=True, help="numpy, cupy, torch, jax or auto"),
         click.option("--device", default="", help="a device of the backend: cuda:1"),
         click.option("--dtype", default="float32", show_default=True, help="float32 or float64"),
+        click.option("--precision", default="", help="tf32 or bf16: what a GPU may round the factors of products to"),
     ]
 
     def on_backend(command: Any) -> Any:
@@ -164,4 +170,4 @@ def _open(run: str, place: dict[str, str]) -> Any:
     from .run import Run
     from .train import open_backend
 
-    return Run(run, open_backend(place["backend"], place["device"], place["dtype"]))
+    return Run(run, open_backend(place["backend"], place["device"], place["dtype"], place["precision"]))

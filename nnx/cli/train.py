@@ -43,6 +43,7 @@ class Options:
     backend: str
     device: str
     dtype: str
+    precision: str
 
 
 @dataclass
@@ -65,7 +66,7 @@ def train(options: Options, out: str | None, *, json: bool, quiet: bool) -> int:
             print(*lines, sep="\n", file=human, flush=True)
 
     _check(options)
-    chosen = open_backend(options.backend, options.device, options.dtype)
+    chosen = open_backend(options.backend, options.device, options.dtype, options.precision)
     table = read(options.data, options.target, classes=options.task == "classification")
     task = table.task(options.task)
     prepared = prepare(table, task, options)
@@ -108,11 +109,11 @@ def train(options: Options, out: str | None, *, json: bool, quiet: bool) -> int:
     return code
 
 
-def open_backend(name: str, device: str, dtype: str) -> Backend:
-    """The backend that the options --backend, --device and --dtype name."""
+def open_backend(name: str, device: str, dtype: str, precision: str = "") -> Backend:
+    """The backend that the options --backend, --device, --dtype and --precision name."""
     if device and (":" in name or name == "auto"):
         raise SettingError(f"--device {device} beside --backend {name}: say the device once")
-    return backend(f"{name}:{device}" if device else name, dtype)
+    return backend(f"{name}:{device}" if device else name, dtype, precision)
 
 
 def _check(options: Options) -> None:

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any
 
 from ..backends import Backend
-from ..errors import BackendError, NNXError
+from ..errors import NNXError, OutOfMemoryError
 from .run import Run
 
 GIB = 2**30
@@ -27,7 +27,7 @@ class Memory:
         if error is None or isinstance(error, NNXError) or not is_out_of_memory(error):
             return
         traceback.clear_frames(where)  # frees the arrays of the step that failed
-        raise BackendError(f"out of memory on {self.backend}: {self.advice()}") from None
+        raise OutOfMemoryError(f"out of memory on {self.backend}: {self.advice()}") from None
 
     def advice(self) -> str:
         """What did not fit, and what would."""
@@ -37,7 +37,7 @@ class Memory:
         left = f"{free / GIB:.2f} GiB are free"
         if run is None or not hasattr(run, "steps"):
             return (
-                f"the data and the weights do not fit ({left}); a numpy.memmap, or batches from a function, need less"
+                f"the data and the weights do not fit ({left}); a smaller network, or x as a numpy.memmap, needs less"
             )
         try:
             needed = self.needed(run, self.batch_size)

@@ -19,7 +19,7 @@ from ..native.record import Refused
 from ..native.schedule import Pass
 
 FLOAT, DOUBLE = 0, 1  # cudaDataType_t: CUDA_R_32F, CUDA_R_64F
-COMPUTE = {"float32": 68, "tf32": 77, "float64": 70}  # cublasComputeType_t
+COMPUTE = {"float32": 68, "bf16": 75, "tf32": 77, "float64": 70}  # cublasComputeType_t
 TRANSA, TRANSB = 3, 4  # cublasLtMatmulDescAttributes_t
 BATCH_COUNT, BATCH_OFFSET = 5, 6  # cublasLtMatrixLayoutAttribute_t
 MAX_WORKSPACE, MIN_ALIGNMENT = 1, (5, 6, 7, 8)  # cublasLtMatmulPreferenceAttributes_t: of A, B, C and D

@@ -1,7 +1,7 @@
-"""Time nnx beside its rivals: ci/bench cpu [--only TEXT] [--rivals TEXT,TEXT] [--rounds N] [--out FILE].
+"""Time nnx beside its rivals: ci/bench cpu|gpu [--only TEXT] [--rivals TEXT,TEXT] [--rounds N] [--out FILE].
 
 Each rival runs in a process of its own and all take turns, one epoch each; what is reported is the median. Rivals that
-are not installed are left out. The whole takes about eight minutes on two cores.
+are not installed are left out. "cpu" takes about nine minutes on two cores.
 """
 
 import argparse
@@ -13,12 +13,15 @@ import statistics
 import time
 from pathlib import Path
 
+import gpu
 import predicting
 import rivals
 import scale
 
 TASKS = dict.fromkeys(rivals.WORKLOADS, (rivals.WORKLOADS, rivals.RIVALS))
 TASKS |= dict.fromkeys(predicting.CASES, (predicting.CASES, predicting.RIVALS))
+ON_GPU = dict.fromkeys(gpu.WORKLOADS, (gpu.WORKLOADS, gpu.RIVALS))
+ON_GPU |= dict.fromkeys(gpu.POPULATIONS, (gpu.POPULATIONS, gpu.POPULATION_RIVALS))
 CONTEXT = multiprocessing.get_context("spawn")
 
 
@@ -39,7 +42,7 @@ def serve(rival, task, pipe):
             os._exit(0)
         started = time.perf_counter()
 
-    cases, functions = TASKS[task]
+    cases, functions = (TASKS | ON_GPU)[task]
     try:
         functions[rival](cases[task], tick)
     except ImportError as error:
@@ -58,7 +61,7 @@ def peak():
 def measure_floor(workload, pipe):
     from floor import floor
 
-    pipe.send(floor(rivals.WORKLOADS[workload]))
+    pipe.send(gpu.floor(gpu.WORKLOADS[workload]) if workload in gpu.WORKLOADS else floor(rivals.WORKLOADS[workload]))
 
 
 def apart(function, *args):
@@ -73,7 +76,7 @@ def apart(function, *args):
 
 def compare(task, names, rounds):
     """For each rival: median and minimum microseconds a step, the time it took to prepare, its most memory."""
-    cases, functions = TASKS[task]
+    cases, functions = (TASKS | ON_GPU)[task]
     pipes, results, losses = {}, {}, {}
     for name in (n for n in names if n in functions):
         ours, theirs = CONTEXT.Pipe()
@@ -160,23 +163,26 @@ def head():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["cpu"])
+    parser.add_argument("what", choices=["cpu", "gpu"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="tasks whose name contains one of these, by commas")
     parser.add_argument("--rivals", default="", help="rivals whose names contain one of these, by commas")
     parser.add_argument("--out", help="write FILE.json and FILE.md")
     args = parser.parse_args()
     started = time.monotonic()
-    names = dict.fromkeys((*rivals.RIVALS, *predicting.RIVALS))
+    if args.what == "gpu":
+        names = dict.fromkeys((*gpu.RIVALS, *gpu.POPULATION_RIVALS))
+    else:
+        names = dict.fromkeys((*rivals.RIVALS, *predicting.RIVALS))
     names = [name for name in names if not args.rivals or any(part in name for part in args.rivals.split(","))]
 
     def wanted(task):
         return any(part in task for part in args.only.split(","))
 
     reports = {}
-    for task in filter(wanted, TASKS):
+    for task in filter(wanted, TASKS if args.what == "cpu" else ON_GPU):
         reports[task] = compare(task, names, args.rounds)
-        if task in rivals.WORKLOADS:
+        if task in rivals.WORKLOADS or (task in gpu.WORKLOADS and gpu.DEVICE == "cuda"):
             reports[task]["floor_us"] = 1e6 * apart(measure_floor, task)
         print("\n".join(table({task: reports[task]})), flush=True)
         for name in disagreeing(reports[task]):
@@ -184,12 +190,13 @@ def main():
         for name, r in reports[task]["rivals"].items():
             if "error" in r:
                 print(f"({name}: {r['error'].splitlines()[0][:100]})")
-    growth = {part: apart(scale.measure, part) for part in scale.PARTS if wanted(f"growth {part}")}
-    trained = {task: r for task, r in reports.items() if task in rivals.WORKLOADS}
+    parts = scale.PARTS if args.what == "cpu" else ()
+    growth = {part: apart(scale.measure, part) for part in parts if wanted(f"growth {part}")}
+    trained = {task: r for task, r in reports.items() if task not in predicting.CASES}
     predicted = {task: r for task, r in reports.items() if task in predicting.CASES}
     lines = []
     if trained:
-        lines += ["Microseconds a training step; in brackets over nnx on NumPy.", "", *table(trained), ""]
+        lines += ["Microseconds a training step; in brackets over the first column.", "", *table(trained), ""]
         lines += [
             "Seconds to prepare: imports, data, compiling, the first epoch.",
             "",

@@ -26,6 +26,7 @@ using namespace std;
 #define WIDTH 1
 #define __global__
 #define __device__
+#define __launch_bounds__(n)
 #define __shared__ static
 struct Three { unsigned x, y, z; };
 static Three threadIdx{0, 0, 0}, blockIdx{0, 0, 0}, blockDim{1, 1, 1}, gridDim{1, 1, 1};
@@ -44,6 +45,7 @@ MANY_THREADS = """
 using namespace std;
 #define __global__
 #define __device__
+#define __launch_bounds__(n)
 #define __shared__ static
 struct Three { unsigned x, y, z; };
 static thread_local Three threadIdx, blockIdx;
@@ -204,7 +206,7 @@ class HostDevice:
 
     def kernels(self, text):
         self.text = text
-        found = re.findall(r'extern "C" __global__ void (\w+)\((.*)\) {', text)
+        found = re.findall(r'extern "C" __global__ void .*?(\w+)\(([^()]*)\) {', text)
         runs = [RUN.format(name, kinds, ", ".join(re.findall(r"(\w+)(?:,|$)", kinds))) for name, kinds in found]
         if "NNX_NO_BARRIERS" in os.environ:
             text = text.replace("  T::sync();", "")

@@ -216,6 +216,17 @@ def test_a_precision_that_cannot_be_is_one_line(name, dtype, precision, text):
         nnx.backend(name, dtype, precision)
 
 
+def test_kernels_that_do_not_compile_are_no_end_of_a_training(request, monkeypatch):
+    make(request, "cupy")
+    from nnx.backends.cuda import emit
+
+    monkeypatch.setattr(emit, "ADVANCE", "no C++")
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    settings = dict(loss="squared_error", epochs=2, backend="cupy")
+    with pytest.raises(nnx.BackendError, match="compile=True: the step cannot be compiled: its kernels do not compile"):
+        nnx.fit(nnx.Dense(1), x, x[:, :1], compile=True, **settings)
+
+
 # ---- matrix products
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ...errors import BackendError
+from ..native.record import Refused
 from .lt import WORKSPACE, Products, load
 
 Function = Callable[[int, tuple[int, int], Sequence[int]], None]  # of blocks, threads, and arguments
@@ -58,6 +59,12 @@ class CuPyDevice:
 
     def kernels(self, text: str) -> Callable[[str], Function]:
         module = self.cupy.RawModule(code=text, options=("--std=c++17",))
+        try:
+            module.compile()
+        except Exception as error:
+            if type(error).__name__ != "CompileException":
+                raise
+            raise Refused(f"its kernels do not compile: {str(error).strip().splitlines()[0][:100]}") from None
 
         def function(name: str) -> Function:
             kernel = module.get_function(name)

@@ -72,7 +72,7 @@ def module(program: Program, sources: Sequence[int]) -> Module:
     plan = works(program, sources)
     held = in_registers(plan, program.leaves)
     sizes = [*program.sizes, *(prod(p.shape) for work in plan for p in work.passes)]
-    index = "int" if max(sizes) < 2**31 else "long long"
+    index = "int" if max(sizes) < 2**30 else "long long"
     texts: list[str] = []
     steps: list[Launch | Pass] = []
     done: list[Work] = []

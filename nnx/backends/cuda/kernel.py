@@ -77,7 +77,8 @@ class Kernel(Expressions):
             [*(NUMBERED if numbered else []), *(f"{key[-1]} *{text}" for key, text in self.names.items())]
         )
         lines = "\n".join("  " + line for line in body)
-        self.text = f'extern "C" __global__ void {name}({arguments}) {{\n{lines}\n}}'
+        head = f'extern "C" __global__ void __launch_bounds__({prod(threads)}) {name}({arguments})'
+        self.text = f"{head} {{\n{lines}\n}}"
         self.launch = Launch(name, max(1, min(blocks, 2**31 - 1)), threads, self.pointers, numbered)
 
     # ---- kinds of kernels

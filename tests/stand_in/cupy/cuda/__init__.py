@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from subprocess import CalledProcessError
 from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -40,11 +41,21 @@ class Stream:
         return SimpleNamespace(launch=HOST.end())
 
 
+class CompileException(Exception):
+    """The compiler found a fault."""
+
+
 class RawModule:
-    """Kernels of a text, compiled when it is made."""
+    """Kernels of a text."""
 
     def __init__(self, code, options=()):
-        self.functions = HOST.kernels(code)
+        self.code = code
+
+    def compile(self):
+        try:
+            self.functions = HOST.kernels(self.code)
+        except CalledProcessError as error:
+            raise CompileException(f"{error}\nand more") from None
 
     def get_function(self, name):
         function = self.functions(name)

@@ -22,6 +22,7 @@ from nnx.backends.native.program import View
 from nnx.backends.native.record import Refused
 from nnx.backends.native.schedule import Operation, Pass
 from nnx.random import seed_words
+from nnx.training.data import make_data
 from nnx.training.flat import choose_layout
 from nnx.training.step import Carry, make_step
 
@@ -176,6 +177,27 @@ def test_cupy_captures_only_when_asked(request):
 
 
 MODES = (False, "auto", True)
+
+
+@pytest.mark.parametrize("compile", MODES)
+def test_small_integers_stay_so_on_the_device(compile, request):
+    make(request, "cupy")
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 255, (100, 6)).astype("uint8"), rng.integers(0, 3, 100)
+    backend, loss = nnx.backend("cupy"), nnx.SoftmaxCrossEntropy()
+    assert make_data(backend, x, y, None, loss).x.dtype == np.uint8
+    net = nnx.Chain(nnx.LayerNorm(), nnx.Dense(3))
+    settings = dict(loss=loss, epochs=3, validation=0.2, batch_size=16)
+    fits = [nnx.fit(net, a, y, backend=backend, compile=compile, **settings) for a in (x, x.astype("float32"))]
+    for name in ("loss", "validation_loss"):
+        np.testing.assert_allclose(fits[0].history[name], fits[1].history[name], rtol=1e-6)
+
+
+def test_rows_are_converted_as_they_are_taken():
+    step, carry, x, y, rows = training()
+    floats = module(*planned(step, carry, x, y, rows))
+    bytes = module(*planned(step, carry, (x * 10).astype("int8"), y, rows))
+    assert len(bytes.steps) == len(floats.steps) == 16
 
 
 @pytest.mark.parametrize(("precision", "compute", "plain"), [("", 68, 1), ("tf32", 77, 7), ("bf16", 75, 6)])

@@ -83,14 +83,16 @@ class Backend:
             )
         if self.precision not in PRECISIONS:
             raise BackendError(f"precision must be 'tf32' or 'bf16', or left out; got {self.precision!r}")
-        if self.precision and (self.dtype != "float32" or not self._is_gpu()):
+        if self.precision and (self.dtype != "float32" or not self.is_gpu):
             raise BackendError(f"precision={self.precision!r} is for float32 on a GPU, not for {self}")
 
     @property
     def name(self) -> str:
         return self.library.name
 
-    def _is_gpu(self) -> bool:
+    @property
+    def is_gpu(self) -> bool:
+        """Whether its arrays live on a GPU."""
         return self.name == "cupy" or any(word in str(self.device).lower() for word in ("cuda", "gpu"))
 
     def __reduce__(self) -> tuple[Any, tuple[str, str, str]]:

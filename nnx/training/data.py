@@ -195,7 +195,7 @@ def make_data(backend: Backend, x: Any, y: Any, weight: Any, loss: Loss) -> Data
     if is_memmap(x):
         return HostData(backend, loss, x, host_array(target), None if weight is None else host_array(weight))
     moved = move_target(backend, target, loss)
-    return DeviceData(backend, loss, backend.floats(x), moved, None if weight is None else backend.floats(weight))
+    return DeviceData(backend, loss, move_x(backend, x), moved, None if weight is None else backend.floats(weight))
 
 
 def _arrays(x: Any, y: Any, weight: Any = None, *, loss: Loss) -> tuple[Any, Any, Any]:
@@ -203,6 +203,12 @@ def _arrays(x: Any, y: Any, weight: Any = None, *, loss: Loss) -> tuple[Any, Any
     weight = None if weight is None else as_array("sample_weight", weight)
     check_lengths(x, target, weight)
     return x, target, weight
+
+
+def move_x(backend: Backend, x: Any) -> Array:
+    """An own copy of x on the device: on a GPU small integers as they are, which take less memory, else floats."""
+    small = str(x.dtype).rpartition(".")[2] in ("uint8", "int8", "int16")
+    return backend.asarray(x) if small and backend.is_gpu else backend.floats(x)
 
 
 def move_target(backend: Backend, y: Any, loss: Loss) -> Array:

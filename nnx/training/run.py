@@ -15,7 +15,7 @@ from .data import Batch, Data, singly
 from .flat import Flat, Named, choose_layout
 from .interrupt import Interrupt
 from .result import Callback, EarlyStopping, Fit, Report
-from .step import Carry, gather, make_prediction, make_step
+from .step import Carry, gather, inputs, make_prediction, make_step
 
 Metric = Callable[[Array, Array], Array]
 Held = tuple[Data, Any]  # data to validate on, and the numbers of its rows
@@ -51,6 +51,7 @@ class Run:
         self.epochs, self.compile = epochs, compile
         self.stride = 1  # steps at once
         self.history: dict[str, list[float]] = {}
+        self.upcoming: Any = None  # the order of the next epoch
 
     def begin(self, params: Mapping[str, Array] | None, held: Held | None) -> None:
         """Initial parameters, a trial of the network on one row, and the compiled functions."""
@@ -97,7 +98,7 @@ class Run:
 
         def once(params: Params, seed: Array, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Any:
             key = Key(seed, self.backend.asarray(0, self.backend.xp.int32))
-            z, values = self.net.evaluate(params, gather(x, rows), train=True, key=key)
+            z, values = self.net.evaluate(params, inputs(x, rows, self.backend.floats(0.0)), train=True, key=key)
             value, saved = self.loss.evaluate(z, gather(target, rows), gather(weight, rows))
             return z, value, self.net.backprop(params, values, self.loss.backprop(saved), need_dx=False)[1]
 
@@ -159,9 +160,7 @@ class Run:
     def epoch(self, number: int, interrupt: Interrupt) -> dict[str, float]:
         """One pass over the data, and the figures of it."""
         started, seen = perf_counter(), 0
-        order = self.rows
-        if order is not None and self.shuffle:
-            order = order[permutation(self.seed, "shuffle", len(order), number)]
+        order = self.order(number) if self.upcoming is None else self.upcoming
         self.carry = self.carry._replace(total=self.backend.floats(0.0))
         for x, target, weight, rows in self.data.batches(order, self.batch_size):
             count, start = 1 if rows is None else int(rows.shape[0]), 0
@@ -174,10 +173,17 @@ class Run:
                     self.stride *= 2
             if interrupt.seen:
                 break
-        loss = float(self.carry.total) / seen  # the one wait for the device
+        self.upcoming = self.order(number + 1) if number < self.epochs else None  # while a device still computes
+        loss = float(self.carry.total) / seen  # the one wait for it
         seconds = max(perf_counter() - started, 1e-9)
         rate = float(self.optimizer.current_rate(self.carry.state))
         return {"loss": loss, "rate": rate, "samples_per_second": seen / seconds, "seconds": seconds}
+
+    def order(self, epoch: int) -> Any:
+        """The numbers of the rows to train on in their order in this epoch; None for a stream."""
+        if self.rows is None or not self.shuffle:
+            return self.rows
+        return self.rows[permutation(self.seed, "shuffle", len(self.rows), epoch)]
 
     def validate(self, metrics: Mapping[str, Metric]) -> dict[str, float]:
         """Loss and metrics on the data held out."""

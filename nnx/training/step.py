@@ -33,7 +33,7 @@ def make_step(net: Layer, loss: Loss, optimizer: Optimizer, layout: Flat | Named
     """
 
     def step(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Carry:
-        x, target, weight = gather(x, rows), gather(target, rows), gather(weight, rows)
+        x, target, weight = inputs(x, rows, carry.total), gather(target, rows), gather(weight, rows)
         params = carry.params(layout)
         z, values = net.evaluate(params, x, train=True, key=Key(carry.seed, carry.state["step"]))
         value, saved = loss.evaluate(z, target, weight)
@@ -52,9 +52,15 @@ def make_prediction(net: Layer) -> Callable[[Params, Array, Array | None], Array
     """The network's output for rows of x, as one function of arrays, which a backend can compile."""
 
     def prediction(params: Params, x: Array, rows: Array | None) -> Array:
-        return net.evaluate(params, gather(x, rows))[0]
+        return net.evaluate(params, inputs(x, rows, next(iter(params.values()), x)))[0]
 
     return prediction
+
+
+def inputs(x: Array, rows: Array | None, like: Array) -> Array:
+    """The rows of x with these numbers in the float type of `like`: x may be kept in small integers."""
+    x = gather(x, rows)
+    return x if x.dtype == like.dtype else namespace(x).astype(x, like.dtype)
 
 
 def gather(x: Any, rows: Array | None) -> Any:

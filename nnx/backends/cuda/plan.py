@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from ..native.program import Program, View
+from ..native.program import Operation, Program, View
 from ..native.record import Refused
 from ..native.schedule import ALONE, Pass, Shared, as_pass, by_columns, hazard, placed, same_element, same_row
 
@@ -47,7 +47,8 @@ def works(program: Program, sources: Sequence[int]) -> list[Work]:
     sources: the leaves with the batch's row numbers and with the data, which are elsewhere in every call; or none.
     Raises Refused.
     """
-    passes = [_simpler(replace(as_pass(op), vector=False)) for op in program.operations]
+    operations = _converted(program.operations, program.leaves, set(sources[1:]))
+    passes = [_simpler(replace(as_pass(op), vector=False)) for op in operations]
     of_batch = [p for p in passes if any(view.buffer in sources for view in p.views())]
     for p in of_batch:
         if p.op.kind != "take" or p.op.inputs[0].buffer not in sources[1:] or p.op.inputs[1].buffer != sources[0]:
@@ -58,6 +59,29 @@ def works(program: Program, sources: Sequence[int]) -> list[Work]:
 
     found = [work for group in placed(passes, space, _conflict) for work in _split(group)]
     return _with_sums(found)
+
+
+def _converted(operations: Sequence[Operation], leaves: int, data: set[int]) -> list[Operation]:
+    """The operations, where rows of data that are only taken to be converted are converted as they are taken."""
+    readers: dict[int, list[Operation]] = {}
+    for op in operations:
+        for view in op.reads:
+            readers.setdefault(view.buffer, []).append(op)
+    taken: dict[int, Operation] = {}  # by the buffer that nobody will need
+    for op in operations:
+        found = readers.get(op.output.buffer, [])
+        of_data = op.kind == "take" and op.inputs[0].buffer in data and op.output.buffer >= leaves
+        if of_data and len(found) == 1 and found[0].kind == "copy" and found[0].inputs[0] == op.output:
+            taken[op.output.buffer] = op
+    kept = []
+    for op in operations:
+        source = op.reads[0].buffer if op.kind == "copy" and op.reads else -1
+        if source in taken:
+            op = replace(taken[source], output=replace(op.output, shape=taken[source].output.shape))
+        elif op.output.buffer in taken:
+            continue
+        kept.append(op)
+    return kept
 
 
 def _simpler(p: Pass) -> Pass:

@@ -314,6 +314,11 @@ def test_what_pays_is_compiled_and_only_that(monkeypatch):
 
     monkeypatch.setattr(loop, "WORTH", 0)
     assert trained("auto").execution == (HOW[True] if can_compile() else HOW["auto"])
+    monkeypatch.setattr(loop, "WORTH", 1e9)
+    monkeypatch.setenv("NNX_COMPILE", "always")
+    assert trained("auto").execution == (HOW[True] if can_compile() else HOW["auto"])
+    x, y = data()
+    assert trained("auto", x, y, backend="array_api_strict", epochs=1).execution == "step by step"  # no error
     monkeypatch.setenv("NNX_COMPILE", "never")
     assert trained("auto").execution == "step by step"
     assert trained("auto", epochs=1, batch_size=50).execution == "step by step"

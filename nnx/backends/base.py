@@ -41,7 +41,10 @@ class Library(Protocol):
         ...
 
     def loop(self, step: Callable[..., Any], mode: bool | str, epochs: int, precision: str) -> "Plain":
-        """What runs the steps of a training of so many epochs. mode: whether to compile, or "auto"."""
+        """What runs the steps of a training of so many epochs.
+
+        mode: whether to compile them; True where it must be, "always" where it can be, "auto" where it pays.
+        """
         ...
 
     def scope(self, device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:
@@ -143,7 +146,7 @@ class Backend:
     def loop(self, step: Callable[..., Any], mode: bool | str = "auto", epochs: int = 1) -> "Plain":
         """What runs the steps of a training: see `Plain`. mode: whether to compile them, "auto" where it pays."""
         if mode == "auto":
-            mode = {"always": True, "never": False}.get(os.environ.get("NNX_COMPILE", ""), mode)
+            mode = {"always": "always", "never": False}.get(os.environ.get("NNX_COMPILE", ""), mode)
         return self.library.loop(step, mode, epochs, self.precision)
 
     def to_numpy(self, x: Array) -> Any:

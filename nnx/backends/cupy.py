@@ -83,7 +83,10 @@ def share(x: Any, device: Any) -> Any:
 
 
 def loop(step: Callable[..., Any], mode: bool | str, epochs: int, precision: str) -> Plain:
-    if mode is not True:  # "auto" is plain until results of a GPU show the captured step to be right and faster
+    if mode not in (
+        True,
+        "always",
+    ):  # "auto" is plain until results of a GPU show the captured step to be right and faster
         return Plain(step)
     from .cuda.device import CuPyDevice
     from .cuda.loop import Captured

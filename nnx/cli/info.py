@@ -24,6 +24,7 @@ def lines() -> list[str]:
     """The same for a person."""
     compiled = "compiled by numba on long runs" if has_numba() else "not compiled: pip install 'nnx-array[fast]'"
     out = [f"nnx {__version__}", f"steps on a CPU: {compiled}"]
+    out.append("steps on CuPy: one after another; captured as a CUDA graph with compile=True or NNX_COMPILE=always")
     for name, values in facts().items():
         works = values.pop("works")
         text = "  ".join(f"{k} {v}" for k, v in values.items()) if works else values["why"]

@@ -142,7 +142,8 @@ def _zeros(shape: tuple[int, ...], dtype: str) -> Any:
 def _executor(found: Program, memory: Sequence[Any], rows: Any, loop: Native, expected: int) -> tuple[Any, str]:
     """The `Run` of the program, or None if it is to be run plainly, and the words for it."""
     reason = ""
-    if loop.mode is True or (loop.mode == "auto" and is_worth_it(found, expected) and can_compile()):
+    worth = loop.mode == "always" or is_worth_it(found, expected)
+    if loop.mode is True or (worth and can_compile()):
         from .build import compiled
 
         try:

@@ -146,7 +146,8 @@ class Backend:
     def loop(self, step: Callable[..., Any], mode: bool | str = "auto", epochs: int = 1) -> "Plain":
         """What runs the steps of a training: see `Plain`. mode: whether to compile them, "auto" where it pays."""
         if mode == "auto":
-            mode = {"always": "always", "never": False}.get(os.environ.get("NNX_COMPILE", ""), mode)
+            wanted = os.environ.get("NNX_COMPILE", "")
+            mode = False if wanted == "never" else "always" if wanted == "always" else mode
         return self.library.loop(step, mode, epochs, self.precision)
 
     def to_numpy(self, x: Array) -> Any:

@@ -24,6 +24,7 @@ _HOMES = {
     "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",
     "training": "EarlyStopping Fit fit",
     "files": "load save",
+    "estimators": "MLPClassifier MLPRegressor",
     "metrics": "accuracy mean_absolute_error mean_squared_error r2",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -20,6 +20,7 @@ from .errors import (
     ShapeError as ShapeError,
     TrainingError as TrainingError,
 )
+from .estimators import MLPClassifier as MLPClassifier, MLPRegressor as MLPRegressor
 from .files import load as load, save as save
 from .initializers import (
     Constant as Constant,

@@ -22,7 +22,7 @@ ORDER = [
     "optimizers",
     "network",
     "training",
-    "files plots",
+    "files plots estimators",
     "cli",
     "__init__ __main__",
 ]

@@ -1,0 +1,12 @@
+"""scikit-learn's MLPClassifier and MLPRegressor on nnx: the same constructor, numbers and behaviour."""
+
+try:
+    import sklearn  # noqa: F401
+except ImportError:
+    from ..errors import BackendError
+
+    raise BackendError("the estimators need scikit-learn: pip install 'nnx-array[sklearn]'") from None
+
+from .mlp import MLPClassifier, MLPRegressor
+
+__all__ = ["MLPClassifier", "MLPRegressor"]

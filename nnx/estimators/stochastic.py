@@ -1,0 +1,185 @@
+"""Epochs of stochastic descent in scikit-learn's order: split, shuffle, batches, stopping."""
+
+import warnings
+from typing import Any
+
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import shuffle
+
+from ..backends import Plain
+from ..backends.numpy import namespace as host_namespace
+from ..training.flat import Flat
+from ..training.step import Carry
+from .network import Solver, as_lists, as_params, make_step, rule_of
+
+np = host_namespace()
+SMALLEST = 1e-6  # the rate at which an adaptive one stops
+
+
+def fit(est: Any, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
+    """Train the estimator on checked data; y (rows, outputs)."""
+    if est.early_stopping and incremental:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    training = Training(est, X.dtype, new=not incremental or not hasattr(est, "_optimizer"))
+    X, y, sample_weight, held = _split(est, X, y, sample_weight)
+    rows = X.shape[0]
+    if est.batch_size == "auto":
+        batch = min(200, rows)
+    else:
+        if est.batch_size > rows:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4
+            )
+        batch = min(est.batch_size, rows)
+    data = Data(est, X, y, sample_weight, batch)
+    training.begin(data, 1 if incremental else est.max_iter)
+    order = np.arange(rows)
+    try:
+        est.n_iter_ = 0
+        while est.n_iter_ < est.max_iter:
+            if est.shuffle:
+                order = shuffle(order, random_state=est._random_state)
+            total = training.epoch(data, order)
+            est.n_iter_ += 1
+            est.t_ += rows
+            if _ended(est, total / rows, held, incremental):
+                break
+    except KeyboardInterrupt:
+        training.give_back()
+        warnings.warn("Training interrupted by user.", stacklevel=4)
+    if est.early_stopping:
+        est.coefs_, est.intercepts_ = est._best_coefs, est._best_intercepts
+
+
+def _split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
+    """The data to train on, and that held out for early stopping."""
+    if not est.early_stopping:
+        return X, y, sample_weight, None
+    stratify = y if est._is_classifier() and est.n_outputs_ == 1 else None
+    given = [X, y] if sample_weight is None else [X, y, sample_weight]
+    parts = train_test_split(
+        *given, random_state=est._random_state, test_size=est.validation_fraction, stratify=stratify
+    )
+    held = parts[1::2]
+    if held[0].shape[0] < 2:
+        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+    if est._is_classifier():
+        held[1] = est._label_binarizer.inverse_transform(held[1])
+    X, y, sample_weight = (*parts[::2], None)[:3]
+    return X, y, sample_weight, (*held, None)[:3]
+
+
+def _ended(est: Any, loss: float, held: Any, incremental: bool) -> bool:
+    """What comes at the end of an epoch: curves, the rate, and whether to stop."""
+    est.loss_ = loss
+    est.loss_curve_.append(loss)
+    if est.verbose:
+        print(f"Iteration {est.n_iter_}, loss = {loss:.8f}")
+    _count(est, held)
+    if est.solver == "sgd" and est.learning_rate == "invscaling":
+        est._optimizer.learning_rate = est.learning_rate_init / (est.t_ + 1) ** est.power_t
+    if est._no_improvement_count > est.n_iter_no_change:
+        what = "Validation score" if est.early_stopping else "Training loss"
+        text = f"{what} did not improve more than tol={est.tol:f} for {est.n_iter_no_change} consecutive epochs."
+        if _stops(est, text):
+            return True
+        est._no_improvement_count = 0
+    if incremental:
+        return True
+    if est.n_iter_ == est.max_iter:
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the optimization hasn't converged "
+            "yet.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+    return False
+
+
+def _count(est: Any, held: Any) -> None:
+    """Count the epochs without improvement by tol, of the score on the data held out or of the loss."""
+    if held is not None:
+        X, y, weight = held
+        score = est._score(X, y, sample_weight=weight)
+        est.validation_scores_.append(score)
+        if est.verbose:
+            print(f"Validation score: {score:f}")
+        est._no_improvement_count = est._no_improvement_count + 1 if score < est.best_validation_score_ + est.tol else 0
+        if score > est.best_validation_score_:
+            est.best_validation_score_ = score
+            est._keep_best()
+        return
+    loss = est.loss_curve_[-1]
+    est._no_improvement_count = est._no_improvement_count + 1 if loss > est.best_loss_ - est.tol else 0
+    if loss < est.best_loss_:
+        est.best_loss_ = loss
+
+
+def _stops(est: Any, text: str) -> bool:
+    """Whether an epoch without improvement too many ends the training, or lowers an adaptive rate."""
+    rate = est._optimizer.learning_rate
+    if est.solver != "sgd" or est.learning_rate != "adaptive":
+        ending = " Stopping."
+    elif rate <= SMALLEST:
+        ending = " Learning rate too small. Stopping."
+    else:
+        est._optimizer.learning_rate = rate / 5.0
+        if est.verbose:
+            print(f"{text} Setting learning rate to {rate / 5.0:f}")
+        return False
+    if est.verbose:
+        print(text + ending)
+    return True
+
+
+class Data:
+    """Rows of X and what the loss takes of y, in batches of one size and a smaller last one."""
+
+    def __init__(self, est: Any, X: Any, y: Any, sample_weight: Any, batch: int) -> None:
+        self.X = X.tocsr() if hasattr(X, "tocsr") else X
+        self.target = est._targets(y, X.dtype)
+        self.weight = None if sample_weight is None else sample_weight.astype(X.dtype, copy=False)
+        self.batch = batch
+
+    def batches(self, order: Any) -> list[Any]:
+        """The row numbers of the batches as one or two matrices."""
+        full = len(order) // self.batch * self.batch
+        parts = order[:full].reshape(-1, self.batch), order[full:].reshape(1, -1)
+        return [part for part in parts if part.size]
+
+
+class Training:
+    """The parameters of an estimator while they are trained."""
+
+    def __init__(self, est: Any, dtype: Any, *, new: bool) -> None:
+        self.est, self.backend = est, est._backend()
+        params = as_params(est.coefs_, est.intercepts_)
+        self.layout = Flat(params, tuple(params), apart=False)
+        vectors = self.layout.pack(params)
+        if new:
+            rule = rule_of(est)
+            est._optimizer = Solver(rule, rule.init(vectors))
+        zero = self.backend.floats(0.0)
+        self.carry = Carry(vectors, {}, est._optimizer.state, self.backend.asarray(0), zero)
+
+    def begin(self, data: Data, epochs: int) -> None:
+        """Get ready for so many epochs."""
+        sparse = hasattr(data.X, "tocsr")
+        step = make_step(self.est._objective(sparse=sparse), self.est._optimizer.rule, self.layout)
+        self.loop = Plain(step) if sparse or epochs == 1 else self.backend.loop(step, "auto", epochs)
+
+    def epoch(self, data: Data, order: Any) -> float:
+        """Train on the rows in this order; the sum over the batches of loss times rows."""
+        solver = self.est._optimizer
+        self.carry = self.carry._replace(total=self.backend.floats(0.0), state=solver.state)
+        for rows in data.batches(order):
+            self.carry = self.loop(self.carry, data.X, data.target, data.weight, rows, 0, len(rows))
+        solver.state = self.carry.state
+        self.give_back()
+        return float(self.carry.total)
+
+    def give_back(self) -> None:
+        """The estimator's coefs_ and intercepts_: own arrays with the weights of now."""
+        params = {name: p.copy() for name, p in self.carry.params(self.layout).items()}
+        self.est.coefs_, self.est.intercepts_ = as_lists(params, len(self.est.coefs_))

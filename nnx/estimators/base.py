@@ -4,20 +4,23 @@ from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+from sklearn import get_config
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from ..backends import Backend, backend_of
+from ..backends import Backend, backend, backend_of, is_array, namespace
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
 from . import lbfgs, stochastic
+from .arrays import backend_for, checked, checked_rows, is_finite, is_foreign, mapped, own, to_host
 from .network import LOSSES, Objective, as_params, network
 
 np = host_namespace()
 STOCHASTIC = ("sgd", "adam")
 FLOATS = (np.float64, np.float32)
+ON_DEVICE = ("coefs_", "intercepts_", "_best_coefs", "_best_intercepts", "classes_")
 
 
 class BaseMLP(BaseEstimator):  # type: ignore[misc]
@@ -54,26 +57,56 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def _fit(self, X: Any, y: Any, sample_weight: Any = None, *, incremental: bool = False) -> Any:
         sizes = self._hidden_sizes()
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        X, y = self._validate_input(X, y, incremental, reset=first)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X)
-        y = y.reshape(-1, 1) if y.ndim == 1 else y
-        self.n_outputs_ = y.shape[1]
-        widths = [X.shape[1], *sizes, self.n_outputs_]
-        self._random_state = check_random_state(self.random_state)
-        if first:
-            self._initialize(widths, X.dtype)
-        with self._backend().scope():
+        with self._place(X).scope():
+            X, y = self._validate_input(self._moved(X), y, incremental, reset=first)
+            if sample_weight is not None:
+                host = to_host(sample_weight) if is_foreign(sample_weight) else sample_weight
+                sample_weight = _check_sample_weight(host, to_host(X[:, :1]) if is_foreign(X) else X)
+            y = namespace(y).reshape(y, (-1, 1)) if y.ndim == 1 else y
+            self.n_outputs_ = int(y.shape[1])
+            widths = [int(X.shape[1]), *sizes, self.n_outputs_]
+            self._random_state = check_random_state(self.random_state)
+            chosen = backend_for(X) if is_foreign(X) else None
+            if first:
+                self._initialize(widths, str(X.dtype).rpartition(".")[2], chosen)
+            elif chosen is not None or is_foreign(self.coefs_[0]):
+                self._move_to(chosen or backend_of(X))
             if self.solver in STOCHASTIC:
                 stochastic.fit(self, X, y, sample_weight, incremental=incremental)
             else:
                 lbfgs.fit(self, X, y, sample_weight)
-        if not all(np.isfinite(p).all() for p in (*self.coefs_, *self.intercepts_)):
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
-                "preprocessed."
-            )
+            if not all(is_finite(p) for p in (*self.coefs_, *self.intercepts_)):
+                raise ValueError(
+                    "Solver produced non-finite parameter weights. The input data may contain large values and need to "
+                    "be preprocessed."
+                )
         return self
+
+    def _place(self, X: Any) -> Backend:
+        """Where X is computed with: its own library and device, or those of the parameters backend and device."""
+        if self.backend is None:
+            return backend_for(X) if is_foreign(X) else backend_of(np.zeros(1))
+        name = f"{self.backend}:{self.device}" if self.device else self.backend
+        kind = str(getattr(X, "dtype", "float64")).rpartition(".")[2]
+        return backend(name, kind if kind in ("float32", "float64") else "float64")
+
+    def _moved(self, X: Any) -> Any:
+        """X where it is computed with; sparse matrices, lists and frames stay what they are until they are checked."""
+        if self.backend is None or self.backend == "numpy" or hasattr(X, "tocsr"):
+            return X
+        return self._place(X).as_floats(X if is_foreign(X) else check_array(X, dtype=FLOATS))
+
+    def _move_to(self, chosen: Backend) -> None:
+        """The weights and the optimizer's state on this backend."""
+
+        def moved(x: Any) -> Any:
+            return chosen.asarray(x) if is_array(x) else x
+
+        for name in ("coefs_", "intercepts_", "_best_coefs", "_best_intercepts"):
+            if hasattr(self, name):
+                setattr(self, name, mapped(moved, getattr(self, name)))
+        if hasattr(self, "_optimizer"):
+            self._optimizer.state = mapped(moved, self._optimizer.state)
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
@@ -82,7 +115,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
         return [int(size) for size in sizes]
 
-    def _initialize(self, widths: list[int], dtype: Any) -> None:
+    def _initialize(self, widths: list[int], dtype: str, chosen: Backend | None) -> None:
         """Weights drawn as in Glorot & Bengio 2010, layer by layer, W then b, in float64 from the random state."""
         self.n_iter_, self.t_, self.n_layers_ = 0, 0, len(widths)
         self.out_activation_ = self._out_activation()
@@ -91,7 +124,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         for fan_in, fan_out in pairwise(widths):
             bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (fan_in + fan_out))
             for kept, shape in ((self.coefs_, (fan_in, fan_out)), (self.intercepts_, fan_out)):
-                kept.append(self._random_state.uniform(-bound, bound, shape).astype(dtype, copy=False))
+                drawn = self._random_state.uniform(-bound, bound, shape).astype(dtype, copy=False)
+                kept.append(drawn if chosen is None else chosen.asarray(drawn))
         self._keep_best()
         if self.solver in STOCHASTIC:
             watched = bool(self.early_stopping)
@@ -102,11 +136,13 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             self.best_loss_ = None if watched else np.inf
 
     def _keep_best(self) -> None:
-        self._best_coefs = [p.copy() for p in self.coefs_]
-        self._best_intercepts = [p.copy() for p in self.intercepts_]
+        self._best_coefs = [own(p) for p in self.coefs_]
+        self._best_intercepts = [own(p) for p in self.intercepts_]
 
     def _validate(self, X: Any, y: Any, reset: bool, **settings: Any) -> tuple[Any, Any]:
         """X and y as scikit-learn checks them, X in float64 or float32."""
+        if is_foreign(X):
+            return checked(self, X, y, reset)
         settings |= {"accept_sparse": ["csr", "csc"], "multi_output": True, "dtype": FLOATS, "reset": reset}
         X, y = validate_data(self, X, y, **settings)
         return X, y
@@ -122,27 +158,49 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def _targets(self, y: Any, dtype: Any) -> Array:
         """y (rows, outputs) as the loss takes it."""
+        xp = namespace(y)
         if self.out_activation_ == "softmax":
-            return y.argmax(axis=1)
-        return y.astype(dtype, copy=False)
+            return xp.argmax(xp.astype(y, xp.int8), axis=1)
+        return xp.astype(y, dtype, copy=False)
 
     # ---- prediction
 
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Any:
         """Probabilities, or the values predicted, (rows, outputs)."""
         if check_input:
-            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        objective = self._objective(sparse=hasattr(X, "tocsr"))
-        with self._backend().scope():
-            z, _ = objective.net.evaluate(as_params(self.coefs_, self.intercepts_), X)
-            return objective.loss.predict(z)
+            if is_foreign(X):
+                with backend_for(X).scope():
+                    X = checked_rows(self, X, reset=False)
+            else:
+                X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        objective, chosen = self._objective(sparse=hasattr(X, "tocsr")), self._backend()
+        home = backend_for(X) if is_array(X) else None
+        apart = home is not None and (home.name, home.device) != (chosen.name, chosen.device)
+        with chosen.scope():
+            z, _ = objective.net.evaluate(as_params(self.coefs_, self.intercepts_), chosen.floats(X) if apart else X)
+            y = objective.loss.predict(z)
+        return home.asarray(y) if apart and home is not None else y
 
     def _score_with_function(self, X: Any, y: Any, sample_weight: Any, score_function: Any) -> float:
         """The score of checked data; NaN where the network gives what is not finite."""
-        predicted = self._predict(X, check_input=False)
-        if np.isnan(predicted).any() or np.isinf(predicted).any() if predicted.dtype.kind == "f" else False:
+        predicted = to_host(self._predict(X, check_input=False))
+        if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
             return float("nan")
-        return float(score_function(y, predicted, sample_weight=sample_weight))
+        return float(score_function(to_host(y), predicted, sample_weight=sample_weight))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy of classes, or R squared."""
+        if is_foreign(X) and not get_config()["array_api_dispatch"]:
+            return float(self._measure(to_host(y), to_host(self.predict(X)), sample_weight=sample_weight))
+        return float(super().score(X, y, sample_weight))
+
+    def __getstate__(self) -> Any:
+        """The state with its arrays on the host, so that a model fitted on a GPU can be read where there is none."""
+        state = dict(super().__getstate__())
+        for name, value in state.items():
+            if name in ON_DEVICE:
+                state[name] = mapped(lambda x: to_host(x) if is_foreign(x) else x, value)
+        return state
 
     def _loss_grad_lbfgs(self, packed: Any, X: Any, y: Any, sample_weight: Any, *unused: Any) -> tuple[float, Any]:
         """The loss and its gradient at packed parameters; scikit-learn's tests call it by this name."""
@@ -161,4 +219,5 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         return tags

@@ -11,6 +11,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
+from ..backends import namespace
+from .arrays import Labels, backend_for, is_foreign
 from .base import BaseMLP, np
 
 
@@ -47,6 +49,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        backend: str | None = None,
+        device: str = "",
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -71,6 +75,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.backend = backend
+        self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -82,8 +88,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
         """Train for one epoch. classes: all that there will be, in the first call."""
         if _check_partial_fit_first_call(self, classes):
-            self._label_binarizer = LabelBinarizer()
-            self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
+            foreign = is_foreign(y)
+            multilabel = y.ndim == 2 if foreign else type_of_target(y).startswith("multilabel")
+            self._label_binarizer = Labels() if foreign else LabelBinarizer()
+            self._label_binarizer.fit(y if multilabel else backend_for(y).asarray(classes) if foreign else classes)
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> Any:
@@ -95,12 +103,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """The probability of each class, (rows, classes)."""
         check_is_fitted(self)
         p = self._forward_pass_fast(X)
-        return np.concatenate([1 - p, p], axis=1) if self.n_outputs_ == 1 else p
+        return namespace(p).concat([1 - p, p], axis=1) if self.n_outputs_ == 1 else p
 
     def predict_log_proba(self, X: Any) -> Any:
         """The logarithm of `predict_proba`."""
         p = self.predict_proba(X)
-        return np.log(p, out=p)
+        return namespace(p).log(p)
 
     def _predict(self, X: Any, check_input: bool = True) -> Any:
         p = self._forward_pass_fast(X, check_input=check_input)
@@ -109,11 +117,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         return self._score_with_function(X, y, sample_weight, accuracy_score)
 
+    _measure = staticmethod(accuracy_score)
+
     def _out_activation(self) -> str:
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
         X, y = self._validate(X, y, reset)
+        if is_foreign(y):
+            return X, self._columns(y, incremental)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
@@ -132,6 +144,18 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
                     f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
                 )
         return X, self._label_binarizer.transform(y).astype(bool)
+
+    def _columns(self, y: Any, incremental: bool) -> Any:
+        """Labels on another library's device as columns of yes and no."""
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._label_binarizer = Labels().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        elif y.ndim == 1:
+            xp, known = namespace(y), backend_for(y).asarray(self.classes_)
+            self._label_binarizer.classes_ = known
+            if not bool(xp.all(xp.any(y[:, None] == known[None, :], axis=1))):
+                raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}.")
+        return self._label_binarizer.transform(y)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -178,6 +202,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        backend: str | None = None,
+        device: str = "",
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -203,6 +229,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.backend = backend
+        self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -227,9 +255,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         return self._score_with_function(X, y, sample_weight, r2_score)
 
+    _measure = staticmethod(r2_score)
+
     def _out_activation(self) -> str:
         return "exp" if self.loss == "poisson" else "identity"
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = self._validate(X, y, reset, y_numeric=True)
+        X, y = self._validate(X, y, reset, **({} if is_foreign(X) else {"y_numeric": True}))
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

@@ -11,6 +11,7 @@ from ..losses import BinaryCrossEntropy, Poisson, SoftmaxCrossEntropy, SquaredEr
 from ..optimizers import SGD, Adam, Momentum, Nesterov
 from ..training.flat import Flat, Named
 from ..training.step import Carry, gather
+from .arrays import mapped, to_host
 
 ACTIVATIONS: dict[str, Layer] = {"identity": Identity(), "logistic": Sigmoid(), "tanh": Tanh(), "relu": ReLU()}
 LOSSES: dict[str, Loss] = {
@@ -119,6 +120,9 @@ class Solver:
 
     def __init__(self, rule: Optimizer, state: State) -> None:
         self.rule, self.state = rule, state
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"rule": self.rule, "state": mapped(to_host, self.state)}
 
     @property
     def learning_rate(self) -> float:

@@ -7,10 +7,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import shuffle
 
-from ..backends import Plain
+from ..backends import Plain, namespace
 from ..backends.numpy import namespace as host_namespace
 from ..training.flat import Flat
-from ..training.step import Carry
+from ..training.step import Carry, gather
+from .arrays import backend_for, is_foreign, own, to_host
 from .network import Solver, as_lists, as_params, make_step, rule_of
 
 np = host_namespace()
@@ -56,16 +57,21 @@ def _split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any,
     """The data to train on, and that held out for early stopping."""
     if not est.early_stopping:
         return X, y, sample_weight, None
-    stratify = y if est._is_classifier() and est.n_outputs_ == 1 else None
+    stratify = to_host(y) if est._is_classifier() and est.n_outputs_ == 1 else None
     given = [X, y] if sample_weight is None else [X, y, sample_weight]
-    parts = train_test_split(
-        *given, random_state=est._random_state, test_size=est.validation_fraction, stratify=stratify
-    )
+    settings = {"random_state": est._random_state, "test_size": est.validation_fraction, "stratify": stratify}
+    if is_foreign(X):
+        rows = train_test_split(np.arange(X.shape[0]), **settings)
+        place = backend_for(X)
+        parts = [gather(a, place.integers(r)) if is_foreign(a) else a[r] for a in given for r in rows]
+    else:
+        parts = train_test_split(*given, **settings)
     held = parts[1::2]
     if held[0].shape[0] < 2:
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
     if est._is_classifier():
-        held[1] = est._label_binarizer.inverse_transform(held[1])
+        yes = held[1] if not is_foreign(held[1]) else namespace(held[1]).astype(held[1], X.dtype)
+        held[1] = est._label_binarizer.inverse_transform(yes[:, 0] if is_foreign(yes) and yes.shape[1] == 1 else yes)
     X, y, sample_weight = (*parts[::2], None)[:3]
     return X, y, sample_weight, (*held, None)[:3]
 
@@ -133,20 +139,26 @@ def _stops(est: Any, text: str) -> bool:
     return True
 
 
+def weights(sample_weight: Any, X: Any) -> Any:
+    """The weights of the rows where X is, in its type."""
+    return backend_for(X).floats(sample_weight) if is_foreign(X) else sample_weight.astype(X.dtype, copy=False)
+
+
 class Data:
     """Rows of X and what the loss takes of y, in batches of one size and a smaller last one."""
 
     def __init__(self, est: Any, X: Any, y: Any, sample_weight: Any, batch: int) -> None:
         self.X = X.tocsr() if hasattr(X, "tocsr") else X
         self.target = est._targets(y, X.dtype)
-        self.weight = None if sample_weight is None else sample_weight.astype(X.dtype, copy=False)
+        self.place = backend_for(X) if is_foreign(X) else None
+        self.weight = None if sample_weight is None else weights(sample_weight, X)
         self.batch = batch
 
     def batches(self, order: Any) -> list[Any]:
         """The row numbers of the batches as one or two matrices."""
         full = len(order) // self.batch * self.batch
         parts = order[:full].reshape(-1, self.batch), order[full:].reshape(1, -1)
-        return [part for part in parts if part.size]
+        return [part if self.place is None else self.place.integers(part) for part in parts if part.size]
 
 
 class Training:
@@ -174,12 +186,12 @@ class Training:
         solver = self.est._optimizer
         self.carry = self.carry._replace(total=self.backend.floats(0.0), state=solver.state)
         for rows in data.batches(order):
-            self.carry = self.loop(self.carry, data.X, data.target, data.weight, rows, 0, len(rows))
+            self.carry = self.loop(self.carry, data.X, data.target, data.weight, rows, 0, int(rows.shape[0]))
         solver.state = self.carry.state
         self.give_back()
         return float(self.carry.total)
 
     def give_back(self) -> None:
         """The estimator's coefs_ and intercepts_: own arrays with the weights of now."""
-        params = {name: p.copy() for name, p in self.carry.params(self.layout).items()}
+        params = {name: own(p) for name, p in self.carry.params(self.layout).items()}
         self.est.coefs_, self.est.intercepts_ = as_lists(params, len(self.est.coefs_))

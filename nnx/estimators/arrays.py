@@ -1,0 +1,108 @@
+"""Arrays of other libraries than NumPy: checked, encoded and given back without leaving their device."""
+
+from math import isfinite
+from typing import Any
+
+from sklearn.utils.validation import check_consistent_length
+
+from ..backends import Backend, backend_of, is_array, namespace
+from ..backends.arrays import library_name
+from ..backends.native.record import mapped
+from ..contract import Array
+from ..errors import NNXError
+from ..training.check import check_finite
+
+
+def is_foreign(x: Any) -> bool:
+    """Whether x is an array, but not NumPy's."""
+    return is_array(x) and library_name(x) != "numpy"
+
+
+def backend_for(x: Array) -> Backend:
+    """The library and device of x; its float type, or float32 for what is no float32 or float64."""
+    kind = str(x.dtype).rpartition(".")[2]
+    return backend_of(x, kind if kind in ("float32", "float64") else "float32")
+
+
+def checked(est: Any, X: Array, y: Any, reset: bool) -> tuple[Array, Array]:
+    """X (rows, features) as floats, y (rows,) or (rows, outputs) on the same device. Raises ValueError."""
+    chosen = backend_for(X)
+    with chosen.scope():
+        X = checked_rows(est, X, reset)
+        y = y if library_name(y) == library_name(X) else chosen.asarray(y)
+        if y.ndim not in (1, 2):
+            raise ValueError(f"y should be of shape (rows,) or (rows, outputs), got {tuple(y.shape)}")
+        check_consistent_length(X, y)
+        check_finite("y", y)
+        return X, namespace(y).reshape(y, (-1,)) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def checked_rows(est: Any, X: Array, reset: bool) -> Array:
+    """X (rows, features) as floats, with the features that the estimator knows. Raises ValueError."""
+    if X.ndim != 2:
+        raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: shape {tuple(X.shape)}")
+    if 0 in X.shape:
+        raise ValueError(f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s): at least one is needed")
+    try:
+        check_finite("X", X)
+    except NNXError as error:
+        raise ValueError(f"Input X contains NaN or infinity: {error}") from None
+    if reset:
+        est.n_features_in_ = int(X.shape[1])
+    elif X.shape[1] != est.n_features_in_:
+        name = type(est).__name__
+        raise ValueError(f"X has {X.shape[1]} features, but {name} is expecting {est.n_features_in_} features as input")
+    return backend_for(X).as_floats(X)
+
+
+def to_host(x: Any) -> Any:
+    """x as a NumPy array; what is no array of another library as it is."""
+    return backend_for(x).to_numpy(x) if is_foreign(x) else x
+
+
+def own(x: Array) -> Array:
+    """A copy of x."""
+    return namespace(x).asarray(x, copy=True)
+
+
+def is_finite(x: Array) -> bool:
+    """Whether all of x are numbers; one number is read."""
+    return isfinite(float(namespace(x).sum(x * 0.0)))
+
+
+class Labels:
+    """What LabelBinarizer is for NumPy: the classes of y, and y as columns of yes and no."""
+
+    def fit(self, y: Array) -> "Labels":
+        """Find the classes of y: integers or booleans (rows,), or 0 and 1 (rows, labels)."""
+        xp = namespace(y)
+        if y.ndim == 2:
+            self.y_type_ = "multilabel-indicator"
+            self.classes_ = xp.arange(y.shape[1])
+        else:
+            self.classes_ = xp.unique_values(y)
+            self.y_type_ = "multiclass" if self.classes_.shape[0] > 2 else "binary"
+        return self
+
+    def transform(self, y: Array) -> Array:
+        """Booleans (rows, outputs)."""
+        if self.y_type_ == "multilabel-indicator":
+            return y != 0
+        columns = self.classes_[-1:] if self.y_type_ == "binary" else self.classes_
+        return y[:, None] == columns[None, :]
+
+    def inverse_transform(self, p: Array) -> Array:
+        """The class of each row from probabilities (rows,), (rows, classes), or the labels (rows, labels)."""
+        xp = namespace(p)
+        if self.y_type_ == "multilabel-indicator":
+            return xp.astype(p > 0.5, self.classes_.dtype)
+        likely = xp.astype(p > 0.5, self.classes_.dtype) if p.ndim == 1 else xp.argmax(p, axis=1)
+        if p.ndim == 1 and self.classes_.shape[0] == 1:
+            likely = likely * 0
+        return xp.take(self.classes_, xp.astype(likely, xp.int64), axis=0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"classes_": to_host(self.classes_)}
+
+
+__all__ = ["Labels", "backend_for", "checked", "checked_rows", "is_finite", "is_foreign", "mapped", "own", "to_host"]

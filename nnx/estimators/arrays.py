@@ -1,9 +1,8 @@
 """Arrays of other libraries than NumPy: checked, encoded and given back without leaving their device."""
 
+from contextlib import AbstractContextManager, nullcontext
 from math import isfinite
 from typing import Any
-
-from sklearn.utils.validation import check_consistent_length
 
 from ..backends import Backend, backend_of, is_array, namespace
 from ..backends.arrays import library_name
@@ -32,7 +31,10 @@ def checked(est: Any, X: Array, y: Any, reset: bool) -> tuple[Array, Array]:
         y = y if library_name(y) == library_name(X) else chosen.asarray(y)
         if y.ndim not in (1, 2):
             raise ValueError(f"y should be of shape (rows,) or (rows, outputs), got {tuple(y.shape)}")
-        check_consistent_length(X, y)
+        if X.shape[0] != y.shape[0]:
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: {[int(X.shape[0]), int(y.shape[0])]}"
+            )
         check_finite("y", y)
         return X, namespace(y).reshape(y, (-1,)) if y.ndim == 2 and y.shape[1] == 1 else y
 
@@ -58,6 +60,24 @@ def checked_rows(est: Any, X: Array, reset: bool) -> Array:
 def to_host(x: Any) -> Any:
     """x as a NumPy array; what is no array of another library as it is."""
     return backend_for(x).to_numpy(x) if is_foreign(x) else x
+
+
+def beside(x: Any, like: Any) -> Any:
+    """x in the library and on the device of `like`."""
+    if not is_foreign(like):
+        return to_host(x)
+    chosen = backend_for(like)
+    return x if library_name(x) == chosen.name else chosen.asarray(x)
+
+
+def scope_of(X: Any) -> AbstractContextManager[Any]:
+    """What must be set while X is computed with."""
+    return backend_for(X).scope() if is_foreign(X) else nullcontext()
+
+
+def is_number(x: Any) -> bool:
+    """Whether an array holds numbers or booleans, which every library has."""
+    return str(x.dtype).rpartition(".")[2].rstrip("0123456789") in ("int", "uint", "float", "bool")
 
 
 def own(x: Array) -> Array:
@@ -93,16 +113,29 @@ class Labels:
 
     def inverse_transform(self, p: Array) -> Array:
         """The class of each row from probabilities (rows,), (rows, classes), or the labels (rows, labels)."""
-        xp = namespace(p)
+        xp, known = namespace(p), beside(self.classes_, p)
         if self.y_type_ == "multilabel-indicator":
-            return xp.astype(p > 0.5, self.classes_.dtype)
-        likely = xp.astype(p > 0.5, self.classes_.dtype) if p.ndim == 1 else xp.argmax(p, axis=1)
-        if p.ndim == 1 and self.classes_.shape[0] == 1:
+            return xp.astype(p > 0.5, known.dtype)
+        likely = xp.astype(p > 0.5, xp.int64) if p.ndim == 1 else xp.argmax(p, axis=1)
+        if p.ndim == 1 and known.shape[0] == 1:
             likely = likely * 0
-        return xp.take(self.classes_, xp.astype(likely, xp.int64), axis=0)
+        return xp.take(known, likely, axis=0)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"classes_": to_host(self.classes_)}
 
 
-__all__ = ["Labels", "backend_for", "checked", "checked_rows", "is_finite", "is_foreign", "mapped", "own", "to_host"]
+__all__ = [
+    "Labels",
+    "backend_for",
+    "beside",
+    "checked",
+    "checked_rows",
+    "is_finite",
+    "is_foreign",
+    "is_number",
+    "mapped",
+    "own",
+    "scope_of",
+    "to_host",
+]

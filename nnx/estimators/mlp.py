@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from sklearn.utils.validation import check_is_fitted
 
 from ..backends import namespace
-from .arrays import Labels, backend_for, is_foreign
+from .arrays import Labels, backend_for, beside, is_foreign, is_number, scope_of, to_host
 from .base import BaseMLP, np
 
 
@@ -97,22 +97,28 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def predict(self, X: Any) -> Any:
         """The class of each row, or the labels (rows, labels)."""
         check_is_fitted(self)
-        return self._predict(X)
+        with scope_of(X):
+            return self._predict(X)
 
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class, (rows, classes)."""
         check_is_fitted(self)
-        p = self._forward_pass_fast(X)
-        return namespace(p).concat([1 - p, p], axis=1) if self.n_outputs_ == 1 else p
+        with scope_of(X):
+            p = self._forward_pass_fast(X)
+            return namespace(p).concat([1 - p, p], axis=1) if self.n_outputs_ == 1 else p
 
     def predict_log_proba(self, X: Any) -> Any:
         """The logarithm of `predict_proba`."""
         p = self.predict_proba(X)
-        return namespace(p).log(p)
+        with scope_of(X):
+            return namespace(p).log(p)
 
     def _predict(self, X: Any, check_input: bool = True) -> Any:
         p = self._forward_pass_fast(X, check_input=check_input)
-        return self._label_binarizer.inverse_transform(p[:, 0] if self.n_outputs_ == 1 else p)
+        p = p[:, 0] if self.n_outputs_ == 1 else p
+        if isinstance(self._label_binarizer, Labels):
+            return self._label_binarizer.inverse_transform(p)
+        return beside(self._label_binarizer.inverse_transform(to_host(p)), X if is_number(self.classes_) else None)
 
     def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         return self._score_with_function(X, y, sample_weight, accuracy_score)
@@ -246,7 +252,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def predict(self, X: Any) -> Any:
         """The values predicted, (rows,) or (rows, outputs)."""
         check_is_fitted(self)
-        return self._predict(X)
+        with scope_of(X):
+            return self._predict(X)
 
     def _predict(self, X: Any, check_input: bool = True) -> Any:
         y = self._forward_pass_fast(X, check_input=check_input)

@@ -116,9 +116,8 @@ class Labels:
         xp, known = namespace(p), beside(self.classes_, p)
         if self.y_type_ == "multilabel-indicator":
             return xp.astype(p > 0.5, known.dtype)
-        likely = xp.astype(p > 0.5, xp.int64) if p.ndim == 1 else xp.argmax(p, axis=1)
-        if p.ndim == 1 and known.shape[0] == 1:
-            likely = likely * 0
+        p = xp.stack([0.0 * p + 0.5, p], axis=1)[:, : known.shape[0]] if p.ndim == 1 else p
+        likely = xp.argmax(p, axis=1)
         return xp.take(known, likely, axis=0)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What MLPClassifier and MLPRegressor share: scikit-learn's parameters, attributes and order of events."""
 
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -8,14 +9,14 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ..backends import Backend, backend, backend_of, is_array, namespace
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
 from . import lbfgs, stochastic
-from .arrays import backend_for, checked, checked_rows, is_finite, is_foreign, mapped, own, to_host
-from .network import LOSSES, Objective, as_params, network
+from .arrays import backend_for, checked, checked_rows, is_finite, is_foreign, mapped, own, scope_of, to_host
+from .network import Objective, as_params, objective_of
 
 np = host_namespace()
 STOCHASTIC = ("sgd", "adam")
@@ -55,8 +56,21 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     # ---- training
 
     def _fit(self, X: Any, y: Any, sample_weight: Any = None, *, incremental: bool = False) -> Any:
-        sizes = self._hidden_sizes()
+        """Train; an estimator whose training fails is left as it was."""
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        before = {k: list(v) if isinstance(v, list) else v for k, v in vars(self).items()}
+        if not first and hasattr(self, "_optimizer"):
+            before["_optimizer"] = self._optimizer.copy()
+        try:
+            self._train(X, y, sample_weight, first=first, incremental=incremental)
+        except Exception:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def _train(self, X: Any, y: Any, sample_weight: Any, *, first: bool, incremental: bool) -> None:
+        sizes = self._hidden_sizes()
         with self._place(X).scope():
             X, y = self._validate_input(self._moved(X), y, incremental, reset=first)
             if sample_weight is not None:
@@ -80,7 +94,6 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                     "Solver produced non-finite parameter weights. The input data may contain large values and need to "
                     "be preprocessed."
                 )
-        return self
 
     def _place(self, X: Any) -> Backend:
         """Where X is computed with: its own library and device, or those of the parameters backend and device."""
@@ -148,9 +161,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         return X, y
 
     def _objective(self, *, sparse: bool) -> Objective:
-        widths = [p.shape[1] for p in self.coefs_]
-        net = network(widths, self.activation, sparse=sparse)
-        return Objective(net, LOSSES[self.out_activation_], float(self.alpha), self.n_outputs_)
+        widths = tuple(int(p.shape[1]) for p in self.coefs_)
+        return objective_of(widths, self.activation, self.out_activation_, float(self.alpha), sparse)
 
     def _backend(self) -> Backend:
         """Where the weights are."""
@@ -172,14 +184,34 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                 with backend_for(X).scope():
                     X = checked_rows(self, X, reset=False)
             else:
-                X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+                X = self._checked(X)
         objective, chosen = self._objective(sparse=hasattr(X, "tocsr")), self._backend()
         home = backend_for(X) if is_array(X) else None
         apart = home is not None and (home.name, home.device) != (chosen.name, chosen.device)
         with chosen.scope():
-            z, _ = objective.net.evaluate(as_params(self.coefs_, self.intercepts_), chosen.floats(X) if apart else X)
-            y = objective.loss.predict(z)
+            y = objective.predict(as_params(self.coefs_, self.intercepts_), chosen.floats(X) if apart else X)
         return home.asarray(y) if apart and home is not None else y
+
+    def _checked(self, X: Any) -> Any:
+        """X as scikit-learn checks it; the plainest of arrays without its ceremony, which costs more than one row."""
+        plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in FLOATS and not hasattr(self, "feature_names_in_")
+        if plain and X.shape[0] and X.shape[1] == self.n_features_in_ and np.isfinite(X.sum()):
+            return X
+        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+
+    def _begin(self, X: Any, method: str) -> AbstractContextManager[Any]:
+        """What a prediction needs: a fitted estimator and, where scikit-learn dispatches, X where it was fitted."""
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        if self.backend is None and get_config()["array_api_dispatch"] and is_array(X):
+            home, fitted = backend_for(X), self._backend()
+            if (home.name, home.device) != (fitted.name, fitted.device):
+                raise ValueError(
+                    f"Inputs passed to {type(self).__name__}.{method}() must use the same namespace and the same "
+                    f"device as those passed to fit(): X is on {home}, the weights are on {fitted}. "
+                    "Without array_api_dispatch, or with backend=, X may be on another."
+                )
+        return scope_of(X)
 
     def _score_with_function(self, X: Any, y: Any, sample_weight: Any, score_function: Any) -> float:
         """The score of checked data; NaN where the network gives what is not finite."""
@@ -187,12 +219,6 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
             return float("nan")
         return float(score_function(to_host(y), predicted, sample_weight=sample_weight))
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The accuracy of classes, or R squared."""
-        if is_foreign(X) and not get_config()["array_api_dispatch"]:
-            return float(self._measure(to_host(y), to_host(self.predict(X)), sample_weight=sample_weight))
-        return float(super().score(X, y, sample_weight))
 
     def __getstate__(self) -> Any:
         """The state with its arrays on the host, so that a model fitted on a GPU can be read where there is none."""

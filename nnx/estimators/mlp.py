@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from sklearn import get_config
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.preprocessing import LabelBinarizer
@@ -9,14 +10,26 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted
 
 from ..backends import namespace
-from .arrays import Labels, backend_for, beside, is_foreign, is_number, scope_of, to_host
+from .arrays import Labels, backend_for, beside, is_foreign, is_number, to_host
 from .base import BaseMLP, np
 
 
-class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
+class Scored:
+    """`score` for arrays of any library, before scikit-learn's own in the order of classes."""
+
+    _measure: Any
+    predict: Any
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy of classes, or R squared."""
+        if is_foreign(X) and not get_config()["array_api_dispatch"]:
+            return float(self._measure(to_host(y), to_host(self.predict(X)), sample_weight=sample_weight))
+        return float(super().score(X, y, sample_weight))  # type: ignore[misc]
+
+
+class MLPClassifier(Scored, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     """Multi-layer perceptron for classes, with scikit-learn's parameters and numbers.
 
     X (rows, features); y (rows,) of labels of any kind, or (rows, labels) of 0 and 1 for several labels at once.
@@ -96,21 +109,19 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Any:
         """The class of each row, or the labels (rows, labels)."""
-        check_is_fitted(self)
-        with scope_of(X):
+        with self._begin(X, "predict"):
             return self._predict(X)
 
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class, (rows, classes)."""
-        check_is_fitted(self)
-        with scope_of(X):
+        with self._begin(X, "predict_proba"):
             p = self._forward_pass_fast(X)
             return namespace(p).concat([1 - p, p], axis=1) if self.n_outputs_ == 1 else p
 
     def predict_log_proba(self, X: Any) -> Any:
         """The logarithm of `predict_proba`."""
-        p = self.predict_proba(X)
-        with scope_of(X):
+        with self._begin(X, "predict_log_proba"):
+            p = self.predict_proba(X)
             return namespace(p).log(p)
 
     def _predict(self, X: Any, check_input: bool = True) -> Any:
@@ -169,7 +180,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return tags
 
 
-class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
+class MLPRegressor(Scored, RegressorMixin, BaseMLP):  # type: ignore[misc]
     """Multi-layer perceptron for numbers, with scikit-learn's parameters and numbers.
 
     X (rows, features); y (rows,) or (rows, outputs). loss="poisson" is for counts.
@@ -251,8 +262,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Any:
         """The values predicted, (rows,) or (rows, outputs)."""
-        check_is_fitted(self)
-        with scope_of(X):
+        with self._begin(X, "predict"):
             return self._predict(X)
 
     def _predict(self, X: Any, check_input: bool = True) -> Any:

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from ..backends import namespace
+from ..backends import is_array, namespace
 from ..contract import Array, Key, Layer, Loss, Optimizer, Params, Saved, State
 from ..layers import Chain, Dense, Identity, ReLU, Sigmoid, Tanh
 from ..losses import BinaryCrossEntropy, Poisson, SoftmaxCrossEntropy, SquaredError
 from ..optimizers import SGD, Adam, Momentum, Nesterov
 from ..training.flat import Flat, Named
 from ..training.step import Carry, gather
-from .arrays import mapped, to_host
+from .arrays import mapped, own, to_host
 
 ACTIVATIONS: dict[str, Layer] = {"identity": Identity(), "logistic": Sigmoid(), "tanh": Tanh(), "relu": ReLU()}
 LOSSES: dict[str, Loss] = {
@@ -20,6 +21,9 @@ LOSSES: dict[str, Loss] = {
     "identity": SquaredError(),
     "exp": Poisson(),
 }
+
+
+CHUNK = 4096  # rows predicted at once: what lies between two layers then stays in the cache
 
 
 class SparseDense(Dense):
@@ -93,6 +97,20 @@ class Objective:
                     value = value + 0.5 * share * xp.sum(W * W)
         return value, grads
 
+    def predict(self, params: Params, x: Any) -> Array:
+        """Probabilities, or the values predicted, (rows, outputs)."""
+        rows = x.shape[0]
+        starts = range(0, max(rows, 1), CHUNK)
+        pieces = [x] if rows <= CHUNK else [x[start : min(start + CHUNK, rows), :] for start in starts]
+        parts = [self.loss.predict(self.net.evaluate(params, piece)[0]) for piece in pieces]
+        return parts[0] if len(parts) == 1 else namespace(parts[0]).concat(parts, axis=0)
+
+
+@cache
+def objective_of(widths: tuple[int, ...], activation: str, output: str, alpha: float, sparse: bool) -> Objective:
+    """What scikit-learn's names of activations mean."""
+    return Objective(network(widths, activation, sparse=sparse), LOSSES[output], alpha, widths[-1])
+
 
 def deviance(target: Array, weight: Array | None) -> Array:
     """What the Poisson loss lacks to be half the deviance: the mean of t log t - t."""
@@ -123,6 +141,10 @@ class Solver:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"rule": self.rule, "state": mapped(to_host, self.state)}
+
+    def copy(self) -> "Solver":
+        """The same with arrays of its own."""
+        return Solver(self.rule, mapped(lambda x: own(x) if is_array(x) else x, self.state))
 
     @property
     def learning_rate(self) -> float:

@@ -5,7 +5,6 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import shuffle
 
 from ..backends import Plain, namespace
 from ..backends.numpy import namespace as host_namespace
@@ -40,17 +39,26 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> N
         est.n_iter_ = 0
         while est.n_iter_ < est.max_iter:
             if est.shuffle:
-                order = shuffle(order, random_state=est._random_state)
+                order = order[_shuffled(rows, est._random_state)]
             total = training.epoch(data, order)
+            if held is not None:
+                training.give_back()
             est.n_iter_ += 1
             est.t_ += rows
             if _ended(est, total / rows, held, incremental):
                 break
     except KeyboardInterrupt:
-        training.give_back()
         warnings.warn("Training interrupted by user.", stacklevel=4)
+    training.give_back()
     if est.early_stopping:
         est.coefs_, est.intercepts_ = est._best_coefs, est._best_intercepts
+
+
+def _shuffled(rows: int, random_state: Any) -> Any:
+    """The numbers that sklearn.utils.shuffle puts rows in order by."""
+    order = np.arange(rows)
+    random_state.shuffle(order)
+    return order
 
 
 def _split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
@@ -188,7 +196,6 @@ class Training:
         for rows in data.batches(order):
             self.carry = self.loop(self.carry, data.X, data.target, data.weight, rows, 0, int(rows.shape[0]))
         solver.state = self.carry.state
-        self.give_back()
         return float(self.carry.total)
 
     def give_back(self) -> None:

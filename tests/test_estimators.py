@@ -1,0 +1,229 @@
+"""The estimators beside scikit-learn's: the same numbers, on any library's arrays."""
+
+import os
+import pickle
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from conftest import make
+
+pytest.importorskip("sklearn", minversion="1.9", reason="scikit-learn is not installed")
+from sklearn import neural_network as original
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import nnx
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+rng = np.random.default_rng(0)
+X = rng.normal(size=(230, 6))
+W = rng.normal(size=(6, 3))
+TASKS = {
+    "multiclass": ("MLPClassifier", np.argmax(X @ W + rng.normal(size=(230, 3)), axis=1)),
+    "binary": ("MLPClassifier", (X @ W[:, 0] > 0).astype(int)),
+    "multilabel": ("MLPClassifier", (X @ W > 0).astype(int)),
+    "regression": ("MLPRegressor", X @ W[:, 0]),
+    "outputs": ("MLPRegressor", X @ W),
+    "poisson": ("MLPRegressor", rng.poisson(np.exp(0.3 * X[:, 0]))),
+}
+SETTINGS = {
+    "adam": dict(),
+    "sgd": dict(solver="sgd"),
+    "invscaling": dict(solver="sgd", learning_rate="invscaling", nesterovs_momentum=False),
+    "adaptive": dict(solver="sgd", learning_rate="adaptive", tol=0.05, n_iter_no_change=2, momentum=0.0),
+    "stopping": dict(early_stopping=True, n_iter_no_change=3),
+    "weighted": dict(batch_size=32, alpha=0.1),
+    "in_order": dict(shuffle=False, batch_size=50),
+}
+WEIGHT = rng.random(230)
+
+
+def pair(task, **settings):
+    """scikit-learn's estimator and nnx's, with the target."""
+    name, y = TASKS[task]
+    settings = dict(hidden_layer_sizes=(20, 10), random_state=3, max_iter=30) | settings
+    if task == "poisson":
+        settings["loss"] = "poisson"
+    return getattr(original, name)(**settings), getattr(nnx, name)(**settings), y
+
+
+def weights(estimator, backend=None):
+    host = backend.to_numpy if backend else np.asarray
+    return [host(p) for p in (*estimator.coefs_, *estimator.intercepts_)]
+
+
+def same(theirs, ours, tolerance, backend=None):
+    for a, b in zip(weights(theirs), weights(ours, backend), strict=True):
+        np.testing.assert_allclose(b, a, rtol=0, atol=tolerance)
+    assert ours.n_iter_ == theirs.n_iter_ and ours.t_ == theirs.t_
+    np.testing.assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=tolerance)
+    if theirs.validation_scores_ is not None:
+        np.testing.assert_allclose(ours.validation_scores_, theirs.validation_scores_, rtol=max(tolerance, 1e-9))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("task", TASKS)
+def test_the_numbers_are_scikit_learns(task, settings, activation):
+    theirs, ours, y = pair(task, activation=activation, **SETTINGS[settings])
+    weight = WEIGHT if settings == "weighted" else None
+    same(theirs.fit(X, y, weight), ours.fit(X, y, weight), 1e-10)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-8)
+    if hasattr(theirs, "predict_proba"):
+        np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-8)
+        np.testing.assert_allclose(ours.predict_log_proba(X), theirs.predict_log_proba(X), atol=1e-8)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+@pytest.mark.parametrize("task", TASKS)
+def test_lbfgs_ends_where_scikit_learns_does(task, activation):
+    theirs, ours, y = pair(task, activation=activation, solver="lbfgs")
+    np.testing.assert_allclose(ours.fit(X, y).loss_, theirs.fit(X, y).loss_, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("kind", ["csr", "csc"])
+def test_sparse_rows_stay_sparse(kind, solver, monkeypatch):
+    sparse = pytest.importorskip("scipy.sparse")
+    theirs, ours, y = pair("multiclass", solver=solver, max_iter=10)
+    x = getattr(sparse, f"{kind}_matrix")(np.where(X > 0.5, X, 0))
+    theirs.fit(x, y)
+    for name in ("toarray", "todense"):
+        monkeypatch.setattr(sparse.csr_matrix, name, lambda self: pytest.fail("a sparse matrix was made dense"))
+    ours.fit(x, y)
+    np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=1e-8)
+    assert (ours.predict(x) == theirs.predict(x)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("settings", ["adam", "sgd", "stopping", "weighted", "lbfgs"])
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", ["torch", "jax", "strict", "cupy"])
+def test_arrays_of_any_library(name, task, settings, dtype, request):
+    library = make(request, name)
+    backend = nnx.backend(library.backend, dtype)
+    theirs, ours, y = pair(task, max_iter=12, **({"solver": "lbfgs"} if settings == "lbfgs" else SETTINGS[settings]))
+    weight = WEIGHT if settings == "weighted" else None
+    with backend.scope():
+        x, target = backend.floats(X), backend.integers(y) if y.dtype.kind == "i" else backend.floats(y)
+    theirs.fit(X, y, weight)
+    ours.fit(x, target, weight)
+    assert all(type(p) is type(x) and str(p.dtype).endswith(dtype) for p in (*ours.coefs_, *ours.intercepts_))
+    if settings == "lbfgs":
+        np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=1e-6 if dtype == "float64" else 2e-2, atol=1e-6)
+    elif settings != "stopping" or dtype == "float64":
+        same(theirs, ours, 1e-9 if dtype == "float64" else 3e-4, backend)
+    assert type(ours.predict(x)) is type(x)
+    assert abs(ours.score(x, target) - theirs.score(X, y)) < 0.02
+    copy = pickle.loads(pickle.dumps(ours))
+    assert isinstance(copy.coefs_[0], np.ndarray)
+    np.testing.assert_allclose(copy.predict(X), backend.to_numpy(ours.predict(x)), rtol=1e-3, atol=1e-4)
+    if settings in ("adam", "sgd"):
+        copy.partial_fit(x, target)  # goes on where x is
+        assert type(copy.coefs_[0]) is type(x)
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_backend_computes_elsewhere_and_gives_numpy_back(name, request):
+    make(request, name)
+    theirs, ours, y = pair("multiclass", max_iter=10)
+    ours.set_params(backend=name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours.fit(X, y)
+    theirs.fit(X, y)
+    assert isinstance(ours.predict(X), np.ndarray) and isinstance(ours.predict_proba(X), np.ndarray)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-9)
+
+
+def test_a_failed_fit_leaves_a_fitted_model_as_it_was():
+    _, model, y = pair("binary", max_iter=3)
+    model.fit(X, y)
+    before = [p.copy() for p in weights(model)]
+    state = {name: model._optimizer.state[name]["b"].copy() for name in ("m", "v")}
+    for broken in (lambda: model.fit(X[:, :2], y[:10]), lambda: model.partial_fit(X, np.full(230, 7))):
+        with pytest.raises(ValueError):
+            broken()
+        assert model.n_features_in_ == 6 and len(model.loss_curve_) == model.n_iter_ == 3
+    model.set_params(learning_rate_init=1e300)
+    model._optimizer.learning_rate = 1e300
+    with pytest.raises(ValueError, match="non-finite"), np.errstate(all="ignore"):
+        model.partial_fit(X * 1e200, y)
+    for a, b in zip(before, weights(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for name, value in state.items():
+        np.testing.assert_array_equal(model._optimizer.state[name]["b"], value)
+    new = clone(model)
+    with pytest.raises(ValueError):
+        new.fit(X, y[:5])
+    assert not hasattr(new, "coefs_") and not hasattr(new, "n_features_in_")
+
+
+def test_the_constructor_is_scikit_learns():
+    import inspect
+
+    for name, count in (("MLPClassifier", 23), ("MLPRegressor", 24)):
+        theirs, ours = (inspect.signature(getattr(m, name)).parameters for m in (original, nnx))
+        assert len(theirs) == count
+        assert list(ours)[:count] == list(theirs)
+        for parameter in theirs:
+            assert ours[parameter].default == theirs[parameter].default
+            assert ours[parameter].kind == theirs[parameter].kind
+        assert all(ours[extra].kind is inspect.Parameter.KEYWORD_ONLY for extra in list(ours)[count:])
+
+
+@parametrize_with_checks([nnx.MLPClassifier(max_iter=100), nnx.MLPRegressor(max_iter=100)])
+def test_scikit_learns_checks(estimator, check):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check(estimator)
+
+
+IN_A_PIPELINE = """
+import warnings
+warnings.simplefilter("ignore")
+import numpy as np, sklearn, array_api_strict as strict
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+from nnx import MLPClassifier, MLPRegressor
+for estimator in (MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)):
+    results = check_estimator(estimator, on_skip=None)
+    assert any("array_api" in r["check_name"] and r["status"] == "passed" for r in results)
+rng = np.random.default_rng(0)
+X = rng.normal(size=(120, 5))
+y = (X[:, 0] > 0).astype(int)
+steps = make_pipeline(StandardScaler(), MLPClassifier(max_iter=5, random_state=0))
+expected = steps.fit(X, y).predict_proba(X)
+with sklearn.config_context(array_api_dispatch=True):
+    device = strict.Device("device1")
+    x, t = strict.asarray(X, device=device), strict.asarray(y, device=device)
+    p = steps.fit(x, t).predict_proba(x)
+    assert p.device == device
+    back = strict.asarray(p, device=strict.Device("CPU_DEVICE"))
+    np.testing.assert_allclose(np.asarray(back._array), expected, atol=1e-9)
+    search = GridSearchCV(steps, {"mlpclassifier__alpha": [1e-4, 1e-2]}, cv=3).fit(x, t)
+    assert 0.3 < search.best_score_ <= 1 and len(cross_val_score(steps, x, t, cv=3)) == 3
+"""
+
+
+def test_pipelines_and_searches_keep_arrays_on_their_device():
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_PIPELINE], env=os.environ | {"SCIPY_ARRAY_API": "1"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_warnings_are_scikit_learns():
+    _, model, y = pair("binary", max_iter=2, batch_size=1000)
+    with pytest.warns(UserWarning, match="Got `batch_size` less than 1 or larger"):
+        model.fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        with pytest.raises(ConvergenceWarning, match=r"Stochastic Optimizer: Maximum iterations \(2\) reached"):
+            model.set_params(batch_size="auto").fit(X, y)

@@ -27,7 +27,7 @@ def run(*arguments):
 def test_all_that_is_asked_of_every_library():
     files = sorted(path.name for path in TESTS.glob("test_*.py") if "library" in path.read_text())
     assert "test_laws.py" in files
-    own = ("test_native.py", "test_cupy.py", "test_cli.py", "test_structure.py")
+    own = ("test_estimators.py", "test_native.py", "test_cupy.py", "test_cli.py", "test_structure.py")
     assert run("--library", "cupy", *(name for name in files if name not in own)) > 300
 
 
@@ -35,3 +35,9 @@ def test_all_that_is_asked_of_every_library():
 def test_captured_steps():
     assert run("test_native.py", "-k", "cupy") > 100
     assert run("test_cuda.py", "-k", "test_cupy or test_the_precision or test_kernels_that or test_small") == 8
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
+def test_estimators():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    assert run("test_estimators.py", "-k", "cupy") > 60

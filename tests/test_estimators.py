@@ -42,13 +42,13 @@ SETTINGS = {
 WEIGHT = rng.random(230)
 
 
-def pair(task, **settings):
-    """scikit-learn's estimator and nnx's, with the target."""
+def pair(task, own=None, **settings):
+    """scikit-learn's estimator and nnx's, this one with settings of its own, and the target."""
     name, y = TASKS[task]
     settings = dict(hidden_layer_sizes=(20, 10), random_state=3, max_iter=30) | settings
     if task == "poisson":
         settings["loss"] = "poisson"
-    return getattr(original, name)(**settings), getattr(nnx, name)(**settings), y
+    return getattr(original, name)(**settings), getattr(nnx, name)(**settings, **(own or {})), y
 
 
 def weights(estimator, backend=None):
@@ -227,3 +227,100 @@ def test_warnings_are_scikit_learns():
         warnings.simplefilter("error", UserWarning)
         with pytest.raises(ConvergenceWarning, match=r"Stochastic Optimizer: Maximum iterations \(2\) reached"):
             model.set_params(batch_size="auto").fit(X, y)
+
+
+# ---- what scikit-learn has declined to add; named for the threads that asked for it
+
+
+def test_sk_9113_class_weight():
+    _, model, y = pair("multiclass", max_iter=20)
+    weight = np.asarray([1.0, 5.0, 0.5])
+    same(clone(model).fit(X, y, weight[y]), clone(model).set_params(class_weight=dict(enumerate(weight))).fit(X, y), 0)
+    counts = np.bincount(y)
+    balanced = (len(y) / 3 / counts)[y]
+    same(clone(model).fit(X, y, balanced), clone(model).set_params(class_weight="balanced").fit(X, y), 1e-12)
+    both = clone(model).set_params(class_weight=dict(enumerate(weight))).fit(X, y, WEIGHT)
+    same(clone(model).fit(X, y, weight[y] * WEIGHT), both, 1e-12)
+
+
+@pytest.mark.parametrize("name", ["torch", "strict", "cupy"])
+def test_sk_9113_class_weight_on_any_array(name, request):
+    backend = make(request, name).backend
+    for task in ("binary", "multiclass"):
+        _, model, y = pair(task, max_iter=5, own={"class_weight": "balanced"})
+        ours = clone(model).fit(backend.floats(X), backend.integers(y))
+        for a, b in zip(weights(model.fit(X, y)), weights(ours, backend), strict=True):
+            np.testing.assert_allclose(b, a, atol=1e-9)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_sk_18748_an_own_validation_set_takes_the_place_of_a_part_of_the_data(task):
+    _, model, y = pair(task, early_stopping=True, n_iter_no_change=2, max_iter=40)
+    if task == "regression":
+        with pytest.raises(ValueError, match="give X_val and y_val together"):
+            model.fit(X[:150], y[:150], X_val=X[150:])
+    model.fit(X[:150], y[:150], X_val=X[150:], y_val=y[150:])
+    assert model.t_ == 150 * model.n_iter_  # no row of the data was set aside
+    best = max(model.validation_scores_)
+    assert model.score(X[150:], y[150:]) == pytest.approx(best, abs=1e-12)
+
+
+def test_sk_18507_the_validation_loss_has_a_curve():
+    from sklearn.metrics import log_loss
+
+    _, model, y = pair("multiclass", max_iter=7)
+    model.fit(X[:150], y[:150], X_val=X[150:], y_val=y[150:])
+    assert len(model.validation_loss_curve_) == len(model.loss_curve_) == 7
+    expected = log_loss(y[150:], model.predict_proba(X[150:]))
+    assert model.validation_loss_curve_[-1] == pytest.approx(expected, rel=1e-10)
+    same(pair("multiclass", max_iter=7)[0].fit(X[:150], y[:150]), model, 1e-10)  # looking on changes nothing
+
+
+def test_sk_24524_callbacks_see_every_epoch_and_can_end_the_training():
+    seen = []
+
+    def callback(model):
+        seen.append((model.n_iter_, model.loss_, model.coefs_[0].sum()))
+        return model.n_iter_ == 4
+
+    _, model, y = pair("binary", own={"callbacks": [callback]})
+    model.fit(X, y)
+    assert [n for n, _, _ in seen] == [1, 2, 3, 4] and model.n_iter_ == 4
+    assert [loss for _, loss, _ in seen] == model.loss_curve_ and len({total for _, _, total in seen}) == 4
+
+
+def test_sk_6175_dropout():
+    theirs, model, y = pair("multiclass", max_iter=60)
+    same(theirs.fit(X, y), clone(model).fit(X, y), 1e-10)
+    fits = [clone(model).set_params(dropout=0.2).fit(X, y) for _ in range(2)]
+    same(fits[0], fits[1], 0)  # the same seed, the same network
+    assert fits[0].loss_ > theirs.loss_ and fits[0].score(X, y) > 0.5
+    np.testing.assert_array_equal(fits[0].predict_proba(X), fits[0].predict_proba(X))  # nothing is dropped in use
+    with pytest.raises(ValueError, match="need solver='adam' or solver='sgd'"):
+        clone(model).set_params(dropout=0.5, solver="lbfgs").fit(X, y)
+
+
+@pytest.mark.parametrize("rows", [50, 230])
+def test_sk_6780_weight_decay_does_not_depend_on_the_batch_size(rows):
+    """The first step takes rate * decay * W from the weights, whatever the batch; alpha is divided by its rows."""
+    settings = dict(alpha=0.0, max_iter=1, learning_rate_init=0.01, batch_size=rows)
+    _, model, y = pair("regression", **settings)
+    plain = clone(model).fit(X[:rows], y[:rows])
+    decayed = clone(model).set_params(weight_decay=3.0).fit(X[:rows], y[:rows])
+    start = clone(model).set_params(learning_rate_init=1e-300).fit(X[:rows], y[:rows])
+    for a, b, W in zip(decayed.coefs_, plain.coefs_, start.coefs_, strict=True):
+        np.testing.assert_allclose(a, b - 0.01 * 3.0 * W, rtol=1e-12, atol=1e-15)
+    for a, b in zip(decayed.intercepts_, plain.intercepts_, strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="weight_decay needs solver='adam'"):
+        clone(model).set_params(weight_decay=1.0, solver="sgd").fit(X, y)
+
+
+def test_sk_8291_hidden_activations_are_features():
+    _, model, y = pair("binary", activation="tanh", max_iter=5)
+    features = model.fit(X, y).hidden_activations(X)
+    assert features.shape == (230, 10)
+    first = np.tanh(X @ model.coefs_[0] + model.intercepts_[0])
+    np.testing.assert_allclose(features, np.tanh(first @ model.coefs_[1] + model.intercepts_[1]), rtol=1e-12)
+    z = features @ model.coefs_[2] + model.intercepts_[2]
+    np.testing.assert_allclose(1 / (1 + np.exp(-z[:, 0])), model.predict_proba(X)[:, 1], rtol=1e-12)

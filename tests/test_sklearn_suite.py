@@ -20,4 +20,4 @@ def global_random_seed():
 def test_all_of_them_are_here():
     own = {name for name in vars(tests) if name.startswith("test_")}
     assert own <= set(globals()) and len(own) == 43
-    assert globals()["MLPClassifier"].__module__ == "nnx.estimators.mlp"
+    assert globals()["MLPClassifier"].__module__ == "nnx.estimators.classifier"

@@ -7,6 +7,7 @@ except ImportError:
 
     raise BackendError("the estimators need scikit-learn: pip install 'nnx-array[sklearn]'") from None
 
-from .mlp import MLPClassifier, MLPRegressor
+from .classifier import MLPClassifier
+from .regressor import MLPRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor"]

@@ -75,6 +75,18 @@ def scope_of(X: Any) -> AbstractContextManager[Any]:
     return backend_for(X).scope() if is_foreign(X) else nullcontext()
 
 
+def together(X_val: Any, y_val: Any) -> Any:
+    """Both, or None if there is neither."""
+    if (X_val is None) != (y_val is None):
+        raise ValueError("give X_val and y_val together")
+    return None if X_val is None else (X_val, y_val)
+
+
+def as_columns(y: Array) -> Array:
+    """y (rows, outputs)."""
+    return namespace(y).reshape(y, (-1, 1)) if y.ndim == 1 else y
+
+
 def is_number(x: Any) -> bool:
     """Whether an array holds numbers or booleans, which every library has."""
     return str(x.dtype).rpartition(".")[2].rstrip("0123456789") in ("int", "uint", "float", "bool")
@@ -137,4 +149,5 @@ __all__ = [
     "own",
     "scope_of",
     "to_host",
+    "together",
 ]

@@ -15,7 +15,18 @@ from ..backends import Backend, backend, backend_of, is_array, namespace
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
 from . import lbfgs, stochastic
-from .arrays import backend_for, checked, checked_rows, is_finite, is_foreign, mapped, own, scope_of, to_host
+from .arrays import (
+    as_columns,
+    backend_for,
+    checked,
+    checked_rows,
+    is_finite,
+    is_foreign,
+    mapped,
+    own,
+    scope_of,
+    to_host,
+)
 from .network import Objective, as_params, objective_of
 
 np = host_namespace()
@@ -51,32 +62,45 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "callbacks": [callable, list, tuple, None],
+        "backend": [str, None],
+        "device": [str],
     }
 
     # ---- training
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any = None, *, incremental: bool = False) -> Any:
+    def _fit(self, X: Any, y: Any, sample_weight: Any = None, *, held: Any = None, incremental: bool = False) -> Any:
         """Train; an estimator whose training fails is left as it was."""
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         before = {k: list(v) if isinstance(v, list) else v for k, v in vars(self).items()}
         if not first and hasattr(self, "_optimizer"):
             before["_optimizer"] = self._optimizer.copy()
         try:
-            self._train(X, y, sample_weight, first=first, incremental=incremental)
+            self._train(X, y, sample_weight, held, first=first, incremental=incremental)
         except Exception:
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
         return self
 
-    def _train(self, X: Any, y: Any, sample_weight: Any, *, first: bool, incremental: bool) -> None:
+    def _train(self, X: Any, y: Any, sample_weight: Any, held: Any, *, first: bool, incremental: bool) -> None:
         sizes = self._hidden_sizes()
+        if self.solver == "lbfgs" and (self.dropout or held is not None or self.callbacks):
+            raise ValueError("dropout, X_val and callbacks need solver='adam' or solver='sgd'")
+        if self.weight_decay and self.solver != "adam":
+            raise ValueError("weight_decay needs solver='adam'")
         with self._place(X).scope():
             X, y = self._validate_input(self._moved(X), y, incremental, reset=first)
             if sample_weight is not None:
                 host = to_host(sample_weight) if is_foreign(sample_weight) else sample_weight
                 sample_weight = _check_sample_weight(host, to_host(X[:, :1]) if is_foreign(X) else X)
-            y = namespace(y).reshape(y, (-1, 1)) if y.ndim == 1 else y
+            sample_weight = self._weighted(to_host(y), sample_weight)
+            if held is not None:
+                held = self._validate_input(self._moved(held[0]), held[1], True, reset=False)
+                held = held[0], as_columns(held[1])
+            y = as_columns(y)
             self.n_outputs_ = int(y.shape[1])
             widths = [int(X.shape[1]), *sizes, self.n_outputs_]
             self._random_state = check_random_state(self.random_state)
@@ -86,7 +110,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             elif chosen is not None or is_foreign(self.coefs_[0]):
                 self._move_to(chosen or backend_of(X))
             if self.solver in STOCHASTIC:
-                stochastic.fit(self, X, y, sample_weight, incremental=incremental)
+                stochastic.fit(self, X, y, sample_weight, held, incremental=incremental)
             else:
                 lbfgs.fit(self, X, y, sample_weight)
             if not all(is_finite(p) for p in (*self.coefs_, *self.intercepts_)):
@@ -94,6 +118,17 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                     "Solver produced non-finite parameter weights. The input data may contain large values and need to "
                     "be preprocessed."
                 )
+
+    def _weighted(self, y: Any, sample_weight: Any) -> Any:
+        """The weights of the rows; a classifier multiplies them by those of the classes."""
+        return sample_weight
+
+    def hidden_activations(self, X: Any) -> Any:
+        """What the last hidden layer gives for each row, (rows, units): features for another model."""
+        with self._begin(X, "hidden_activations"):
+            X = checked_rows(self, X, reset=False) if is_foreign(X) else self._checked(X)
+            objective = self._objective(sparse=hasattr(X, "tocsr"))
+            return objective.hidden(as_params(self.coefs_, self.intercepts_), X)
 
     def _place(self, X: Any) -> Backend:
         """Where X is computed with: its own library and device, or those of the parameters backend and device."""
@@ -143,6 +178,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         if self.solver in STOCHASTIC:
             watched = bool(self.early_stopping)
             self.loss_curve_: list[float] = []
+            self.validation_loss_curve_: list[float] = []
             self._no_improvement_count = 0
             self.validation_scores_: list[float] | None = [] if watched else None
             self.best_validation_score_ = -np.inf if watched else None
@@ -162,7 +198,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def _objective(self, *, sparse: bool) -> Objective:
         widths = tuple(int(p.shape[1]) for p in self.coefs_)
-        return objective_of(widths, self.activation, self.out_activation_, float(self.alpha), sparse)
+        dropout = float(self.dropout)
+        return objective_of(widths, self.activation, self.out_activation_, float(self.alpha), dropout, sparse)
 
     def _backend(self) -> Backend:
         """Where the weights are."""
@@ -247,3 +284,16 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
+
+
+class Scored:
+    """`score` for arrays of any library, before scikit-learn's own in the order of classes."""
+
+    _measure: Any
+    predict: Any
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy of classes, or R squared."""
+        if is_foreign(X) and not get_config()["array_api_dispatch"]:
+            return float(self._measure(to_host(y), to_host(self.predict(X)), sample_weight=sample_weight))
+        return float(super().score(X, y, sample_weight))  # type: ignore[misc]

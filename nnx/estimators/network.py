@@ -7,9 +7,9 @@ from typing import Any
 
 from ..backends import is_array, namespace
 from ..contract import Array, Key, Layer, Loss, Optimizer, Params, Saved, State
-from ..layers import Chain, Dense, Identity, ReLU, Sigmoid, Tanh
+from ..layers import Chain, Dense, Dropout, Identity, ReLU, Sigmoid, Tanh
 from ..losses import BinaryCrossEntropy, Poisson, SoftmaxCrossEntropy, SquaredError
-from ..optimizers import SGD, Adam, Momentum, Nesterov
+from ..optimizers import SGD, Adam, AdamW, Momentum, Nesterov
 from ..training.flat import Flat, Named
 from ..training.step import Carry, gather
 from .arrays import mapped, own, to_host
@@ -40,11 +40,12 @@ class SparseDense(Dense):
         return None, {"W": saved.T @ dy, "b": namespace(dy).sum(dy, axis=-2)}
 
 
-def network(widths: Sequence[int], activation: str, *, sparse: bool = False) -> Chain:
-    """Dense layers with this activation between them, ending in the numbers that the loss takes."""
+def network(widths: Sequence[int], activation: str, dropout: float = 0.0, *, sparse: bool = False) -> Chain:
+    """Dense layers with this activation, and dropout, between them, ending in the numbers that the loss takes."""
+    between = Chain(ACTIVATIONS[activation], Dropout(dropout)) if dropout else ACTIVATIONS[activation]
     layers: list[Layer] = [SparseDense(widths[0]) if sparse else Dense(widths[0])]
     for width in widths[1:]:
-        layers += [ACTIVATIONS[activation], Dense(width)]
+        layers += [between, Dense(width)]
     return Chain(*layers)
 
 
@@ -75,19 +76,18 @@ class Objective:
     alpha: float
     outputs: int
 
-    def evaluate(self, params: Params, x: Any, target: Array, weight: Array | None) -> tuple[Array, Params]:
-        """The loss and its gradient.
+    def evaluate(
+        self, params: Params, x: Any, target: Array, weight: Array | None, key: Key | None = None
+    ) -> tuple[Array, Params]:
+        """The loss and its gradient; key: of the random numbers of dropout.
 
         For squared error the loss is the mean over the outputs, the gradient that of their sum, as in scikit-learn.
         """
-        z, values = self.net.evaluate(params, x, train=True)
+        z, values = self.net.evaluate(params, x, train=True, key=key)
         value, saved = self.loss.evaluate(z, target, weight)
         _, grads = self.net.backprop(params, values, self.loss.backprop(saved), need_dx=False)
         xp = namespace(z)
-        if isinstance(self.loss, SquaredError) and self.outputs > 1:
-            value = value / self.outputs
-        if isinstance(self.loss, Poisson):
-            value = value + deviance(target, weight)
+        value = self.shown(value, target, weight)
         if self.alpha:
             share = self.alpha / z.shape[-2] if weight is None else self.alpha / xp.sum(weight)
             for name in grads:
@@ -96,6 +96,23 @@ class Objective:
                     grads[name] = grads[name] + share * W
                     value = value + 0.5 * share * xp.sum(W * W)
         return value, grads
+
+    def shown(self, value: Array, target: Array, weight: Array | None) -> Array:
+        """The loss as scikit-learn reports it."""
+        if isinstance(self.loss, SquaredError) and self.outputs > 1:
+            value = value / self.outputs
+        return value + deviance(target, weight) if isinstance(self.loss, Poisson) else value
+
+    def measure(self, params: Params, x: Any, target: Array, weight: Array | None) -> float:
+        """The loss of rows that are not trained on, without the squared weights."""
+        z, _ = self.net.evaluate(params, x)
+        return float(self.shown(self.loss.evaluate(z, target, weight)[0], target, weight))
+
+    def hidden(self, params: Params, x: Any) -> Array:
+        """What the last hidden layer gives, (rows, units)."""
+        for i, layer in enumerate(self.net.layers[:-1]):
+            x, _ = layer.evaluate({n.partition(".")[2]: p for n, p in params.items() if n.startswith(f"{i}.")}, x)
+        return x
 
     def predict(self, params: Params, x: Any) -> Array:
         """Probabilities, or the values predicted, (rows, outputs)."""
@@ -107,9 +124,11 @@ class Objective:
 
 
 @cache
-def objective_of(widths: tuple[int, ...], activation: str, output: str, alpha: float, sparse: bool) -> Objective:
+def objective_of(
+    widths: tuple[int, ...], activation: str, output: str, alpha: float, dropout: float, sparse: bool
+) -> Objective:
     """What scikit-learn's names of activations mean."""
-    return Objective(network(widths, activation, sparse=sparse), LOSSES[output], alpha, widths[-1])
+    return Objective(network(widths, activation, dropout, sparse=sparse), LOSSES[output], alpha, widths[-1])
 
 
 def deviance(target: Array, weight: Array | None) -> Array:
@@ -124,7 +143,8 @@ def make_step(objective: Objective, optimizer: Optimizer, layout: Flat | Named) 
 
     def step(carry: Carry, x: Any, target: Array, weight: Array | None, rows: Array | None) -> Carry:
         x = x[rows] if hasattr(x, "tocsr") else gather(x, rows)
-        value, grads = objective.evaluate(carry.params(layout), x, gather(target, rows), gather(weight, rows))
+        key = Key(carry.seed, carry.state["step"])
+        value, grads = objective.evaluate(carry.params(layout), x, gather(target, rows), gather(weight, rows), key)
         vectors, state = optimizer.update(carry.vectors, layout.pack(grads), carry.state)
         total = carry.total
         total += value * x.shape[0]
@@ -161,8 +181,9 @@ def rule_of(est: Any) -> Optimizer:
     """The optimizer that the parameters of an estimator mean."""
     rate = float(est.learning_rate_init)
     if est.solver == "adam":
-        return Adam(rate, beta1=float(est.beta_1), beta2=float(est.beta_2), epsilon=float(est.epsilon))
-    if est.momentum == 0:
-        return SGD(rate)
+        betas, epsilon = (float(est.beta_1), float(est.beta_2)), float(est.epsilon)
+        if est.weight_decay:
+            return AdamW(rate, None, *betas, epsilon, weight_decay=float(est.weight_decay))
+        return Adam(rate, None, *betas, epsilon)
     kind = Nesterov if est.nesterovs_momentum else Momentum
-    return kind(rate, momentum=float(est.momentum))
+    return kind(rate, momentum=float(est.momentum)) if est.momentum else SGD(rate)

@@ -8,6 +8,7 @@ from sklearn.model_selection import train_test_split
 
 from ..backends import Plain, namespace
 from ..backends.numpy import namespace as host_namespace
+from ..random import seed_words
 from ..training.flat import Flat
 from ..training.step import Carry, gather
 from .arrays import backend_for, is_foreign, own, to_host
@@ -17,12 +18,15 @@ np = host_namespace()
 SMALLEST = 1e-6  # the rate at which an adaptive one stops
 
 
-def fit(est: Any, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> None:
-    """Train the estimator on checked data; y (rows, outputs)."""
+def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, *, incremental: bool) -> None:
+    """Train the estimator on checked data; y (rows, outputs). given: X and y to validate on, or None."""
     if est.early_stopping and incremental:
         raise ValueError("partial_fit does not support early_stopping=True")
     training = Training(est, X.dtype, new=not incremental or not hasattr(est, "_optimizer"))
-    X, y, sample_weight, held = _split(est, X, y, sample_weight)
+    if given is None:
+        X, y, sample_weight, held = _split(est, X, y, sample_weight)
+    else:
+        held = Held(est, given[0], given[1], None)
     rows = X.shape[0]
     if est.batch_size == "auto":
         batch = min(200, rows)
@@ -45,7 +49,12 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> N
                 training.give_back()
             est.n_iter_ += 1
             est.t_ += rows
-            if _ended(est, total / rows, held, incremental):
+            stop = _ended(est, total / rows, held, incremental)
+            if est.callbacks:
+                training.give_back()
+                called = est.callbacks if isinstance(est.callbacks, (list, tuple)) else [est.callbacks]
+                stop = any([callback(est) is True for callback in called]) or stop
+            if stop:
                 break
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=4)
@@ -74,14 +83,28 @@ def _split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any,
         parts = [gather(a, place.integers(r)) if is_foreign(a) else a[r] for a in given for r in rows]
     else:
         parts = train_test_split(*given, **settings)
-    held = parts[1::2]
+    held = (*parts[1::2], None)[:3]
     if held[0].shape[0] < 2:
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
-    if est._is_classifier():
-        yes = held[1] if not is_foreign(held[1]) else namespace(held[1]).astype(held[1], X.dtype)
-        held[1] = est._label_binarizer.inverse_transform(yes[:, 0] if is_foreign(yes) and yes.shape[1] == 1 else yes)
     X, y, sample_weight = (*parts[::2], None)[:3]
-    return X, y, sample_weight, (*held, None)[:3]
+    return X, y, sample_weight, Held(est, *held)
+
+
+class Held:
+    """Data held out of training: its target as the loss takes it, and as `predict` gives it."""
+
+    def __init__(self, est: Any, X: Any, y: Any, weight: Any) -> None:
+        self.est, self.X, self.y, self.weight = est, X, y, weight
+        self.target = est._targets(y, X.dtype)
+        if est._is_classifier():
+            yes = namespace(y).astype(y, X.dtype) if is_foreign(y) else y
+            self.y = est._label_binarizer.inverse_transform(yes[:, 0] if is_foreign(yes) and yes.shape[1] == 1 else yes)
+
+    def loss(self) -> float:
+        """The loss of the data with the weights of now."""
+        est, weight = self.est, None if self.weight is None else weights(self.weight, self.X)
+        objective = est._objective(sparse=hasattr(self.X, "tocsr"))
+        return float(objective.measure(as_params(est.coefs_, est.intercepts_), self.X, self.target, weight))
 
 
 def _ended(est: Any, loss: float, held: Any, incremental: bool) -> bool:
@@ -114,8 +137,9 @@ def _ended(est: Any, loss: float, held: Any, incremental: bool) -> bool:
 def _count(est: Any, held: Any) -> None:
     """Count the epochs without improvement by tol, of the score on the data held out or of the loss."""
     if held is not None:
-        X, y, weight = held
-        score = est._score(X, y, sample_weight=weight)
+        est.validation_loss_curve_.append(held.loss())
+    if est.early_stopping:
+        score = est._score(held.X, held.y, sample_weight=held.weight)
         est.validation_scores_.append(score)
         if est.verbose:
             print(f"Validation score: {score:f}")
@@ -175,13 +199,14 @@ class Training:
     def __init__(self, est: Any, dtype: Any, *, new: bool) -> None:
         self.est, self.backend = est, est._backend()
         params = as_params(est.coefs_, est.intercepts_)
-        self.layout = Flat(params, tuple(params), apart=False)
+        rule = rule_of(est)
+        self.layout = Flat(params, tuple(params), apart=rule.decays)
         vectors = self.layout.pack(params)
         if new:
-            rule = rule_of(est)
             est._optimizer = Solver(rule, rule.init(vectors))
+        seed = int(est._random_state.randint(2**31 - 1)) if est.dropout else 0
         zero = self.backend.floats(0.0)
-        self.carry = Carry(vectors, {}, est._optimizer.state, self.backend.asarray(0), zero)
+        self.carry = Carry(vectors, {}, est._optimizer.state, seed_words(seed, self.backend), zero)
 
     def begin(self, data: Data, epochs: int) -> None:
         """Get ready for so many epochs."""

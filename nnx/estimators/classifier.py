@@ -1,32 +1,19 @@
-"""MLPClassifier and MLPRegressor."""
+"""MLPClassifier."""
 
 from typing import Any, ClassVar
 
-from sklearn import get_config
-from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
 from ..backends import namespace
-from .arrays import Labels, backend_for, beside, is_foreign, is_number, to_host
-from .base import BaseMLP, np
-
-
-class Scored:
-    """`score` for arrays of any library, before scikit-learn's own in the order of classes."""
-
-    _measure: Any
-    predict: Any
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The accuracy of classes, or R squared."""
-        if is_foreign(X) and not get_config()["array_api_dispatch"]:
-            return float(self._measure(to_host(y), to_host(self.predict(X)), sample_weight=sample_weight))
-        return float(super().score(X, y, sample_weight))  # type: ignore[misc]
+from .arrays import Labels, backend_for, beside, is_foreign, is_number, to_host, together
+from .base import BaseMLP, Scored, np
 
 
 class MLPClassifier(Scored, ClassifierMixin, BaseMLP):  # type: ignore[misc]
@@ -34,7 +21,21 @@ class MLPClassifier(Scored, ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     X (rows, features); y (rows,) of labels of any kind, or (rows, labels) of 0 and 1 for several labels at once.
     See sklearn.neural_network.MLPClassifier for the parameters, attributes and messages, which are the same.
+    Beside them: class_weight ("balanced", or a dict), dropout, weight_decay (decoupled, with Adam), callbacks
+    (functions of the estimator after each epoch; one that returns True ends the training), backend and device (where
+    to compute).
+
+    >>> import numpy as np
+    >>> x = np.arange(20.0).reshape(-1, 1) / 10 - 1
+    >>> model = nnx.MLPClassifier((8,), max_iter=500, random_state=0).fit(x, x[:, 0] > 0)
+    >>> model.predict([[0.9], [-0.9]])
+    array([ True, False])
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseMLP._parameter_constraints,
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
 
     def __init__(
         self,
@@ -62,9 +63,14 @@ class MLPClassifier(Scored, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        class_weight: Any = None,
+        dropout: float = 0.0,
+        weight_decay: float = 0.0,
+        callbacks: Any = None,
         backend: str | None = None,
         device: str = "",
     ) -> None:
+        self.class_weight = class_weight
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver
@@ -88,13 +94,16 @@ class MLPClassifier(Scored, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.dropout = dropout
+        self.weight_decay = weight_decay
+        self.callbacks = callbacks
         self.backend = backend
         self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train on all rows. sample_weight (rows,)."""
-        return self._fit(X, y, sample_weight)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None) -> Any:
+        """Train on all rows. sample_weight (rows,). X_val, y_val: rows to validate on, in place of a part of X."""
+        return self._fit(X, y, sample_weight, held=together(X_val, y_val))
 
     @available_if(lambda est: est._check_solver())  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -135,6 +144,14 @@ class MLPClassifier(Scored, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return self._score_with_function(X, y, sample_weight, accuracy_score)
 
     _measure = staticmethod(accuracy_score)
+
+    def _weighted(self, y: Any, sample_weight: Any) -> Any:
+        if self.class_weight is None:
+            return sample_weight
+        one = isinstance(self._label_binarizer, Labels) and y.shape[1] == 1
+        labels = to_host(self._label_binarizer.inverse_transform(y[:, 0] * 1.0 if one else y))
+        found = compute_sample_weight(self.class_weight, labels)
+        return found if sample_weight is None else found * sample_weight
 
     def _out_activation(self) -> str:
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
@@ -178,105 +195,3 @@ class MLPClassifier(Scored, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-class MLPRegressor(Scored, RegressorMixin, BaseMLP):  # type: ignore[misc]
-    """Multi-layer perceptron for numbers, with scikit-learn's parameters and numbers.
-
-    X (rows, features); y (rows,) or (rows, outputs). loss="poisson" is for counts.
-    See sklearn.neural_network.MLPRegressor for the parameters, attributes and messages, which are the same.
-    """
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseMLP._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "poisson"})],
-    }
-
-    def __init__(
-        self,
-        loss: str = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
-        *,
-        solver: str = "adam",
-        alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: str = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: Any = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        backend: str | None = None,
-        device: str = "",
-    ) -> None:
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.backend = backend
-        self.device = device
-
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train on all rows. sample_weight (rows,)."""
-        return self._fit(X, y, sample_weight)
-
-    @available_if(lambda est: est._check_solver)  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train for one epoch."""
-        return self._fit(X, y, sample_weight, incremental=True)
-
-    def predict(self, X: Any) -> Any:
-        """The values predicted, (rows,) or (rows, outputs)."""
-        with self._begin(X, "predict"):
-            return self._predict(X)
-
-    def _predict(self, X: Any, check_input: bool = True) -> Any:
-        y = self._forward_pass_fast(X, check_input=check_input)
-        return y[:, 0] if y.shape[1] == 1 else y
-
-    def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        return self._score_with_function(X, y, sample_weight, r2_score)
-
-    _measure = staticmethod(r2_score)
-
-    def _out_activation(self) -> str:
-        return "exp" if self.loss == "poisson" else "identity"
-
-    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = self._validate(X, y, reset, **({} if is_foreign(X) else {"y_numeric": True}))
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -324,3 +325,16 @@ def test_sk_8291_hidden_activations_are_features():
     np.testing.assert_allclose(features, np.tanh(first @ model.coefs_[1] + model.intercepts_[1]), rtol=1e-12)
     z = features @ model.coefs_[2] + model.intercepts_[2]
     np.testing.assert_allclose(1 / (1 + np.exp(-z[:, 0])), model.predict_proba(X)[:, 1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_the_example_gives_scikit_learns_accuracy(backend, request, monkeypatch):
+    make(request, backend)
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "examples"))
+    import sklearn_drop_in
+
+    ours = sklearn_drop_in.train(backend)
+    monkeypatch.setattr(
+        sklearn_drop_in, "MLPClassifier", lambda sizes, backend, **settings: original.MLPClassifier(sizes, **settings)
+    )
+    assert ours == sklearn_drop_in.train(backend) > 0.9

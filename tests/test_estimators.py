@@ -230,6 +230,35 @@ def test_warnings_are_scikit_learns():
             model.set_params(batch_size="auto").fit(X, y)
 
 
+WRONG = {
+    "text": (lambda m, x: m.fit(x, np.where(X[:, 0] > 0, "yes", "no")), "elements of type <U3; beside X of torch"),
+    "rows": (lambda m, x: m.fit(x, np.zeros(9, int)), r"inconsistent numbers of samples: \[230, 9\]"),
+    "flat": (lambda m, x: m.fit(x[:, 0], TASKS["binary"][1]), "Expected 2D array, got 1D array"),
+    "nan": (lambda m, x: m.fit(x * float("nan"), TASKS["binary"][1]), "Input X contains NaN or infinity"),
+    "features": (lambda m, x: m.fit(x, TASKS["binary"][1]).predict(x[:, :2]), "X has 2 features, but MLPClassifier is"),
+    "unknown": (lambda m, x: m.fit(x, TASKS["binary"][1]).partial_fit(x, np.full(230, 5)), "has classes not in"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_with_tensors_is_one_line(name):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    wrong, text = WRONG[name]
+    with pytest.raises(ValueError, match=text) as error:
+        wrong(nnx.MLPClassifier((4,), max_iter=2), torch.from_numpy(X))
+    assert "\n" not in str(error.value)
+
+
+def test_sparse_rows_on_another_backend_are_refused_and_tensors_can_be_brought_to_numpy():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    sparse = pytest.importorskip("scipy.sparse")
+    y = TASKS["binary"][1]
+    with pytest.raises(ValueError, match="sparse X is computed with on the host: leave backend='torch' out"):
+        nnx.MLPClassifier(backend="torch").fit(sparse.csr_matrix(X), y)
+    model = nnx.MLPClassifier((4,), max_iter=2, backend="numpy").fit(torch.from_numpy(X), torch.from_numpy(y))
+    assert isinstance(model.coefs_[0], np.ndarray) and isinstance(model.predict(torch.from_numpy(X)), torch.Tensor)
+
+
 # ---- what scikit-learn has declined to add; named for the threads that asked for it
 
 

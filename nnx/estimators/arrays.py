@@ -7,6 +7,7 @@ from typing import Any
 from ..backends import Backend, backend_of, is_array, namespace
 from ..backends.arrays import library_name
 from ..backends.native.record import mapped
+from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
 from ..errors import NNXError
 from ..training.check import check_finite
@@ -28,7 +29,13 @@ def checked(est: Any, X: Array, y: Any, reset: bool) -> tuple[Array, Array]:
     chosen = backend_for(X)
     with chosen.scope():
         X = checked_rows(est, X, reset)
-        y = y if library_name(y) == library_name(X) else chosen.asarray(y)
+        if library_name(y) != library_name(X):
+            given = y if is_array(y) else host_namespace().asarray(y)
+            if not is_number(given):
+                raise ValueError(
+                    f"y has elements of type {given.dtype}; beside X of {chosen.name} they must be numbers"
+                )
+            y = chosen.asarray(given)
         if y.ndim not in (1, 2):
             raise ValueError(f"y should be of shape (rows,) or (rows, outputs), got {tuple(y.shape)}")
         if X.shape[0] != y.shape[0]:

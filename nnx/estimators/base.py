@@ -140,8 +140,12 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
 
     def _moved(self, X: Any) -> Any:
         """X where it is computed with; sparse matrices, lists and frames stay what they are until they are checked."""
-        if self.backend is None or self.backend == "numpy" or hasattr(X, "tocsr"):
+        if self.backend is None:
             return X
+        if hasattr(X, "tocsr"):
+            raise ValueError(f"sparse X is computed with on the host: leave backend={self.backend!r} out")
+        if self.backend == "numpy":
+            return to_host(X)
         return self._place(X).as_floats(X if is_foreign(X) else check_array(X, dtype=FLOATS))
 
     def _move_to(self, chosen: Backend) -> None:

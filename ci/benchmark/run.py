@@ -1,4 +1,4 @@
-"""Time nnx beside its rivals: ci/bench cpu|gpu [--only TEXT] [--rivals TEXT,TEXT] [--rounds N] [--out FILE].
+"""Time nnx beside its rivals: ci/bench cpu|gpu|sklearn [--only TEXT] [--rivals TEXT,TEXT] [--rounds N] [--out FILE].
 
 Each rival runs in a process of its own and all take turns, one epoch each; what is reported is the median. Rivals that
 are not installed are left out. "cpu" takes about nine minutes on two cores.
@@ -13,6 +13,7 @@ import statistics
 import time
 from pathlib import Path
 
+import estimators
 import gpu
 import predicting
 import rivals
@@ -21,6 +22,7 @@ import scale
 TASKS = dict.fromkeys(rivals.WORKLOADS, (rivals.WORKLOADS, rivals.RIVALS))
 TASKS |= dict.fromkeys(predicting.CASES, (predicting.CASES, predicting.RIVALS))
 ON_GPU = dict.fromkeys(gpu.WORKLOADS, (gpu.WORKLOADS, gpu.RIVALS))
+ESTIMATORS = dict.fromkeys(estimators.CASES, (estimators.CASES, estimators.RIVALS))
 ON_GPU |= dict.fromkeys(gpu.POPULATIONS, (gpu.POPULATIONS, gpu.POPULATION_RIVALS))
 CONTEXT = multiprocessing.get_context("spawn")
 
@@ -42,7 +44,7 @@ def serve(rival, task, pipe):
             os._exit(0)
         started = time.perf_counter()
 
-    cases, functions = (TASKS | ON_GPU)[task]
+    cases, functions = (TASKS | ON_GPU | ESTIMATORS)[task]
     try:
         functions[rival](cases[task], tick)
     except ImportError as error:
@@ -76,7 +78,7 @@ def apart(function, *args):
 
 def compare(task, names, rounds):
     """For each rival: median and minimum microseconds a step, the time it took to prepare, its most memory."""
-    cases, functions = (TASKS | ON_GPU)[task]
+    cases, functions = (TASKS | ON_GPU | ESTIMATORS)[task]
     pipes, results, losses = {}, {}, {}
     for name in (n for n in names if n in functions):
         ours, theirs = CONTEXT.Pipe()
@@ -163,7 +165,7 @@ def head():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["cpu", "gpu"])
+    parser.add_argument("what", choices=["cpu", "gpu", "sklearn"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="tasks whose name contains one of these, by commas")
     parser.add_argument("--rivals", default="", help="rivals whose names contain one of these, by commas")
@@ -172,6 +174,8 @@ def main():
     started = time.monotonic()
     if args.what == "gpu":
         names = dict.fromkeys((*gpu.RIVALS, *gpu.POPULATION_RIVALS))
+    elif args.what == "sklearn":
+        names = estimators.RIVALS
     else:
         names = dict.fromkeys((*rivals.RIVALS, *predicting.RIVALS))
     names = [name for name in names if not args.rivals or any(part in name for part in args.rivals.split(","))]
@@ -180,7 +184,7 @@ def main():
         return any(part in task for part in args.only.split(","))
 
     reports = {}
-    for task in filter(wanted, TASKS if args.what == "cpu" else ON_GPU):
+    for task in filter(wanted, {"cpu": TASKS, "gpu": ON_GPU, "sklearn": ESTIMATORS}[args.what]):
         reports[task] = compare(task, names, args.rounds)
         if task in rivals.WORKLOADS or (task in gpu.WORKLOADS and gpu.DEVICE == "cuda"):
             reports[task]["floor_us"] = 1e6 * apart(measure_floor, task)
@@ -196,7 +200,7 @@ def main():
     predicted = {task: r for task, r in reports.items() if task in predicting.CASES}
     lines = []
     if trained:
-        lines += ["Microseconds a training step; in brackets over the first column.", "", *table(trained), ""]
+        lines += ["Microseconds a training step, or call; in brackets over the first column.", "", *table(trained), ""]
         lines += [
             "Seconds to prepare: imports, data, compiling, the first epoch.",
             "",

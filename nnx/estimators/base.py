@@ -226,11 +226,13 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                     X = checked_rows(self, X, reset=False)
             else:
                 X = self._checked(X)
-        objective, chosen = self._objective(sparse=hasattr(X, "tocsr")), self._backend()
-        home = backend_for(X) if is_array(X) else None
+        objective, params = self._objective(sparse=hasattr(X, "tocsr")), as_params(self.coefs_, self.intercepts_)
+        if not is_foreign(X) and not is_foreign(self.coefs_[0]):
+            return objective.predict(params, X)
+        chosen, home = self._backend(), backend_for(X) if is_array(X) else None
         apart = home is not None and (home.name, home.device) != (chosen.name, chosen.device)
         with chosen.scope():
-            y = objective.predict(as_params(self.coefs_, self.intercepts_), chosen.floats(X) if apart else X)
+            y = objective.predict(params, chosen.floats(X) if apart else X)
         return home.asarray(y) if apart and home is not None else y
 
     def _checked(self, X: Any) -> Any:

@@ -49,15 +49,18 @@ def network(widths: Sequence[int], activation: str, dropout: float = 0.0, *, spa
     return Chain(*layers)
 
 
-def names(count: int) -> list[tuple[str, str]]:
+@cache
+def names(count: int) -> tuple[tuple[str, str], ...]:
     """The names of the weights and biases of the dense layers in `network`."""
-    return [(f"{2 * i}.W", f"{2 * i}.b") for i in range(count)]
+    return tuple((f"{2 * i}.W", f"{2 * i}.b") for i in range(count))
 
 
 def as_params(coefs: Sequence[Array], intercepts: Sequence[Array]) -> Params:
     """The parameters by name."""
-    pairs = zip(names(len(coefs)), zip(coefs, intercepts, strict=True), strict=True)
-    return {name: p for both in pairs for name, p in zip(*both, strict=True)}
+    params: Params = {}
+    for (W, b), coef, intercept in zip(names(len(coefs)), coefs, intercepts, strict=True):
+        params[W], params[b] = coef, intercept
+    return params
 
 
 def as_lists(params: Params, count: int) -> tuple[list[Array], list[Array]]:

@@ -238,6 +238,19 @@ def test_a_precision_that_cannot_be_is_one_line(name, dtype, precision, text):
         nnx.backend(name, dtype, precision)
 
 
+def test_kernels_share_one_workspace_that_lives_as_long_as_the_graphs(request):
+    make(request, "cupy")
+    from nnx.backends.cuda.device import CuPyDevice
+
+    device = CuPyDevice()
+    first = device.products()
+    assert device.products() is first and first.workspace == device.address(device.workspace)
+    x = np.random.default_rng(0).normal(size=(50, 3))  # batches of two sizes: two graphs
+    fits = [nnx.fit(nnx.Dense(1), x, x[:, :1], loss="squared_error", epochs=3, batch_size=16, backend="cupy", compile=c)
+            for c in (False, True)]  # fmt: skip
+    np.testing.assert_allclose(fits[0].history["loss"], fits[1].history["loss"], rtol=1e-5)
+
+
 def test_kernels_that_do_not_compile_are_no_end_of_a_training(request, monkeypatch):
     make(request, "cupy")
     from nnx.backends.cuda import emit

@@ -47,6 +47,7 @@ class CuPyDevice:
         import cupy
 
         self.cupy, self.precision = cupy, precision
+        self.planner: Products | None = None
 
     def upload(self, x: Any) -> Any:
         return self.cupy.asarray(x)
@@ -73,6 +74,11 @@ class CuPyDevice:
         return function
 
     def products(self) -> Products:
+        if self.planner is None:  # one for all graphs: its workspace must live as long as they do
+            self.planner = self._planner()
+        return self.planner
+
+    def _planner(self) -> Products:
         self.cupy.cuda.device.get_cublas_handle()  # loads the library
         major = self.cupy.cuda.runtime.runtimeGetVersion() // 1000
         name = f"cublasLt64_{major}.dll" if sys.platform == "win32" else f"libcublasLt.so.{major}"
@@ -90,12 +96,14 @@ class CuPyDevice:
             run(stream.ptr)  # loads the kernels
             stream.synchronize()
             gc.collect()
+            collecting = gc.isenabled()
             gc.disable()  # what is freed in a capture may not unload a module
             try:
                 stream.begin_capture()
                 run(stream.ptr)
                 graph = stream.end_capture()
             finally:
-                gc.enable()
+                if collecting:
+                    gc.enable()
         replay: Callable[[], None] = graph.launch  # on the stream that is then current
         return replay

@@ -230,6 +230,33 @@ def test_warnings_are_scikit_learns():
             model.set_params(batch_size="auto").fit(X, y)
 
 
+@pytest.mark.parametrize("settings", ["adam", "sgd", "stopping", "lbfgs"])
+@pytest.mark.parametrize("task", TASKS)
+def test_to_scikit_learn_and_back(task, settings):
+    given = {"solver": "lbfgs", "max_iter": 10} if settings == "lbfgs" else SETTINGS[settings] | {"max_iter": 5}
+    theirs, ours, y = pair(task, own={"dropout": 0.0, "weight_decay": 0.0}, **given)
+    theirs.fit(X, y)
+    ours.fit(X, y)
+    kind = type(ours)
+    for a, b in ((theirs, kind.from_sklearn(theirs)), (ours, ours.to_sklearn())):
+        np.testing.assert_allclose(b.predict(X), a.predict(X), rtol=1e-12)
+        assert type(b).__name__ == type(a).__name__ and type(b) is not type(a)
+        assert b.n_iter_ == a.n_iter_ and b.n_features_in_ == a.n_features_in_
+    if settings == "adam":
+        kind.from_sklearn(theirs).partial_fit(X, y)
+        ours.to_sklearn().partial_fit(X, y)
+    with pytest.raises(TypeError, match="from_sklearn expects sklearn"):
+        kind.from_sklearn(X)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
+def test_to_scikit_learn_from_tensors(task):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    _, ours, y = pair(task, max_iter=5)
+    ours.fit(torch.from_numpy(X), torch.from_numpy(y))
+    np.testing.assert_allclose(ours.to_sklearn().predict(X), ours.predict(torch.from_numpy(X)).numpy(), rtol=1e-9)
+
+
 WRONG = {
     "text": (lambda m, x: m.fit(x, np.where(X[:, 0] > 0, "yes", "no")), "elements of type <U3; beside X of torch"),
     "rows": (lambda m, x: m.fit(x, np.zeros(9, int)), r"inconsistent numbers of samples: \[230, 9\]"),

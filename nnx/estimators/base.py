@@ -290,16 +290,3 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.sparse = True
         tags.array_api_support = True
         return tags
-
-
-class Scored:
-    """`score` for arrays of any library, before scikit-learn's own in the order of classes."""
-
-    _measure: Any
-    predict: Any
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The accuracy of classes, or R squared."""
-        if is_foreign(X) and not get_config()["array_api_dispatch"]:
-            return float(self._measure(to_host(y), to_host(self.predict(X)), sample_weight=sample_weight))
-        return float(super().score(X, y, sample_weight))  # type: ignore[misc]

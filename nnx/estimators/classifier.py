@@ -13,10 +13,11 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 
 from ..backends import namespace
 from .arrays import Labels, backend_for, beside, is_foreign, is_number, to_host, together
-from .base import BaseMLP, Scored, np
+from .base import BaseMLP, np
+from .convert import Added
 
 
-class MLPClassifier(Scored, ClassifierMixin, BaseMLP):  # type: ignore[misc]
+class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     """Multi-layer perceptron for classes, with scikit-learn's parameters and numbers.
 
     X (rows, features); y (rows,) of labels of any kind, or (rows, labels) of 0 and 1 for several labels at once.

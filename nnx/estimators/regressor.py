@@ -9,10 +9,11 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from .arrays import is_foreign, together
-from .base import BaseMLP, Scored
+from .base import BaseMLP
+from .convert import Added
 
 
-class MLPRegressor(Scored, RegressorMixin, BaseMLP):  # type: ignore[misc]
+class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
     """Multi-layer perceptron for numbers, with scikit-learn's parameters and numbers.
 
     X (rows, features); y (rows,) or (rows, outputs). loss="poisson" is for counts.

@@ -1,0 +1,75 @@
+"""What the estimators have beside scikit-learn's methods: scores of any array, and the way to scikit-learn and back."""
+
+from copy import deepcopy
+from typing import Any
+
+from sklearn import get_config, neural_network
+from sklearn.preprocessing import LabelBinarizer
+
+from .arrays import Labels, is_foreign, mapped, to_host
+
+
+def from_sklearn(kind: type, fitted: Any) -> Any:
+    """An estimator of this class like a fitted one of scikit-learn. Its optimizer begins anew in the next partial_fit.
+
+    Raises TypeError if it is no estimator of scikit-learn by that name.
+    """
+    wanted = getattr(neural_network, kind.__name__)
+    if not isinstance(fitted, wanted):
+        raise TypeError(f"from_sklearn expects sklearn.neural_network.{kind.__name__}, got {type(fitted).__name__}")
+    settings = fitted.get_params(deep=False)
+    ours = kind(**settings)
+    for name, value in vars(fitted).items():
+        if name not in settings and name != "_optimizer":
+            setattr(ours, name, deepcopy(value))
+    if hasattr(fitted, "loss_curve_"):
+        ours.validation_loss_curve_ = []
+    return ours
+
+
+def to_sklearn(ours: Any) -> Any:
+    """scikit-learn's estimator with the same parameters, weights and curves, on NumPy.
+
+    What scikit-learn has no parameter for is left out: it belongs to training.
+    """
+    kind = getattr(neural_network, type(ours).__name__)
+    known = kind().get_params(deep=False)
+    theirs = kind(**{name: value for name, value in ours.get_params(deep=False).items() if name in known})
+    for name, value in vars(ours).items():
+        if name in ours.get_params(deep=False) or name in ("_optimizer", "validation_loss_curve_"):
+            continue
+        value = mapped(lambda x: to_host(x) if is_foreign(x) else x, value)
+        if isinstance(value, Labels):
+            value = _binarizer(value)
+        setattr(theirs, name, deepcopy(value))
+    return theirs
+
+
+def _binarizer(labels: Labels) -> LabelBinarizer:
+    """scikit-learn's LabelBinarizer for the same classes."""
+    classes = to_host(labels.classes_)
+    if labels.y_type_ == "multilabel-indicator":
+        return LabelBinarizer().fit([[i == j for j in classes] for i in classes])
+    return LabelBinarizer().fit(classes)
+
+
+class Added:
+    """`score` for arrays of any library, before scikit-learn's own in the order of classes, and conversions."""
+
+    _measure: Any
+    predict: Any
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy of classes, or R squared."""
+        if is_foreign(X) and not get_config()["array_api_dispatch"]:
+            return float(self._measure(to_host(y), to_host(self.predict(X)), sample_weight=sample_weight))
+        return float(super().score(X, y, sample_weight))  # type: ignore[misc]
+
+    @classmethod
+    def from_sklearn(cls, fitted: Any) -> Any:
+        """An estimator like a fitted one of scikit-learn's class of the same name; its optimizer begins anew."""
+        return from_sklearn(cls, fitted)
+
+    def to_sklearn(self) -> Any:
+        """scikit-learn's estimator with the same parameters, weights and curves, on NumPy."""
+        return to_sklearn(self)

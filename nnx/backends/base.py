@@ -87,7 +87,9 @@ class Backend:
         if self.precision not in PRECISIONS:
             raise BackendError(f"precision must be 'tf32' or 'bf16', or left out; got {self.precision!r}")
         if self.precision and (self.dtype != "float32" or not self.is_gpu):
-            raise BackendError(f"precision={self.precision!r} is for float32 on a GPU, not for {self}")
+            raise BackendError(
+                f"precision={self.precision!r} is for float32 on a GPU, not for {self.place}, {self.dtype}"
+            )
 
     @property
     def name(self) -> str:
@@ -109,8 +111,12 @@ class Backend:
         return backend, (self.name + where, self.dtype, self.precision)
 
     def __str__(self) -> str:
-        where = f" on {self.device}" if self.device is not None else ""
-        return f"{self.name}{where}, {self.precision or self.dtype}"
+        return f"{self.place}, {self.precision or self.dtype}"
+
+    @property
+    def place(self) -> str:
+        """The library and its device, for a person."""
+        return self.name + (f" on {self.device}" if self.device is not None else "")
 
     def floats(self, x: Any) -> Array:
         """An own copy of x in the backend's float type, on its device."""

@@ -12,7 +12,7 @@ from ..losses import BinaryCrossEntropy, Poisson, SoftmaxCrossEntropy, SquaredEr
 from ..optimizers import SGD, Adam, AdamW, Momentum, Nesterov
 from ..training.flat import Flat, Named
 from ..training.step import Carry, gather
-from .arrays import mapped, own, to_host
+from .arrays import is_foreign, mapped, own, to_host
 
 ACTIVATIONS: dict[str, Layer] = {"identity": Identity(), "logistic": Sigmoid(), "tanh": Tanh(), "relu": ReLU()}
 LOSSES: dict[str, Loss] = {
@@ -23,7 +23,7 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-CHUNK = 4096  # rows predicted at once: what lies between two layers then stays in the cache
+ON_HOST, ON_DEVICE = 512, 65536  # rows predicted at once: on the host, what lies between two layers stays in the cache
 
 
 class SparseDense(Dense):
@@ -119,9 +119,9 @@ class Objective:
 
     def predict(self, params: Params, x: Any) -> Array:
         """Probabilities, or the values predicted, (rows, outputs)."""
-        rows = x.shape[0]
-        starts = range(0, max(rows, 1), CHUNK)
-        pieces = [x] if rows <= CHUNK else [x[start : min(start + CHUNK, rows), :] for start in starts]
+        rows, size = x.shape[0], ON_DEVICE if is_foreign(x) else ON_HOST
+        starts = range(0, max(rows, 1), size)
+        pieces = [x] if rows <= size else [x[start : min(start + size, rows), :] for start in starts]
         parts = [self.loss.predict(self.net.evaluate(params, piece)[0]) for piece in pieces]
         return parts[0] if len(parts) == 1 else namespace(parts[0]).concat(parts, axis=0)
 

@@ -3,6 +3,7 @@
 It refuses what a device refuses while a graph is captured, and its memory is filled with what is not a number.
 """
 
+import atexit
 import ctypes
 import hashlib
 import os
@@ -20,6 +21,7 @@ from nnx.backends.cuda.lt import Products, load
 COMPILER = shutil.which("g++")
 SANITIZE = ("-g", "-fsanitize=thread") if "NNX_RACES" in os.environ else ()  # see ci/races
 FOLDER = Path(tempfile.mkdtemp(prefix="nnx-host-device-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 ONE_THREAD = """
 #include <cmath>
 using namespace std;
@@ -87,7 +89,6 @@ struct Result { uint64_t algorithm[8]; size_t workspace; int32_t state; float wa
 struct Preference { uint64_t workspace; uint32_t aligned[4]; };
 extern "C" {
 int cublasLtCreate(void **h) { *h = new int(1); return 0; }
-int cublasLtDestroy(void *h) { return 0; }
 int cublasLtMatmulDescCreate(void **d, int compute, int scale) { *d = new Desc{compute, scale, 0, 0}; return 0; }
 int cublasLtMatmulDescSetAttribute(void *d, int a, const void *v, size_t n) {
   if (n != 4 || (a != 3 && a != 4)) return 7;

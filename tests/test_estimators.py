@@ -322,6 +322,16 @@ def test_sk_18748_an_own_validation_set_takes_the_place_of_a_part_of_the_data(ta
     assert model.score(X[150:], y[150:]) == pytest.approx(best, abs=1e-12)
 
 
+def test_rows_to_validate_on_may_lack_a_class_even_with_a_warm_start():
+    _, model, y = pair("multiclass", max_iter=3, warm_start=True)
+    some = y != 2
+    for _ in range(2):
+        model.fit(X, y, X_val=X[some], y_val=y[some])
+    assert len(model.validation_loss_curve_) == 6
+    with pytest.raises(ValueError, match="has classes not in"):
+        model.fit(X, y, X_val=X, y_val=y + 5)
+
+
 def test_sk_18507_the_validation_loss_has_a_curve():
     from sklearn.metrics import log_loss
 

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 import rivals
 from rivals import BETA1, BETA2, EPSILON, RATE, Workload, nnx_on
+from scale import member_step
 
 DEVICE = os.environ.get("NNX_BENCH_DEVICE", "cuda")
 
@@ -51,7 +52,7 @@ WORKLOADS = {
     )
 }
 POPULATIONS = {
-    f"{k} x 32-64-64-2 batch 32": Members(f"{k} x 32-64-64-2 batch 32", (32, 64, 64, 2), 32, n, k)
+    f"{k} at once, 32-64-64-2": Members(f"{k} at once, 32-64-64-2", (32, 64, 64, 2), 32, n, k)
     for k, n in ((1, 2000), (32, 1000), (1024, 200))
 }
 
@@ -84,16 +85,6 @@ def nnx_members(work, tick):
     net, loss, optimizer = nnx.mlp(work.sizes[1:-1], work.sizes[-1]), nnx.SoftmaxCrossEntropy(), nnx.Adam(RATE)
     (x, y), (W, b) = work.data(), work.weights()
 
-    def step(carry, x, y, weight, rows):
-        xp, params = nnx.backends.namespace(x), dict(carry["params"])
-        z, values = net.evaluate(params, xp.take(x, rows, axis=0), train=True)
-        value, saved = loss.evaluate(z, xp.take(y, rows, axis=0))
-        _, grads = net.backprop(params, values, loss.backprop(saved), need_dx=False)
-        params, state = optimizer.update(params, grads, dict(carry["state"]))
-        total = carry["total"]
-        total += value
-        return {"params": params, "state": state, "total": total, "seed": carry["seed"]}
-
     with backend.scope():
         params = {f"{2 * i}.{n}": backend.floats(p) for i in range(len(W)) for n, p in (("W", W[i]), ("b", b[i]))}
         x, y, rows = backend.floats(x), backend.integers(y), backend.integers(np.stack(work.rows()))
@@ -101,7 +92,7 @@ def nnx_members(work, tick):
         zeros = np.zeros(work.members, np.float32)
         carry = {"params": params, "state": state, "total": backend.floats(zeros)}
         carry["seed"] = seed_words(tuple(range(work.members)), backend)
-        loop = backend.loop(step, True)
+        loop = backend.loop(member_step(net, loss, optimizer), True)
         tick(None)
         while True:
             carry = loop(dict(carry, total=backend.floats(zeros)), x, y, None, rows, 0, work.batches)

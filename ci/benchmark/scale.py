@@ -52,6 +52,23 @@ def widths():
     return result
 
 
+def member_step(net, loss, optimizer):
+    """A step of a population that adds up the losses of its members."""
+    import nnx
+
+    def step(carry, x, y, weight, rows):
+        xp, params = nnx.backends.namespace(x), dict(carry["params"])
+        z, values = net.evaluate(params, xp.take(x, rows, axis=0), train=True)
+        value, saved = loss.evaluate(z, xp.take(y, rows, axis=0))
+        _, grads = net.backprop(params, values, loss.backprop(saved), need_dx=False)
+        params, state = optimizer.update(params, grads, dict(carry["state"]))
+        total = carry["total"]
+        total += value
+        return {"params": params, "state": state, "total": total, "seed": carry["seed"]}
+
+    return step
+
+
 def members():
     """Microseconds a row and member of a population of 16-32-3 networks trained in one compiled step."""
     import nnx
@@ -64,17 +81,7 @@ def members():
     for count in (1, 4, 16, 64, 256):
         seeds = tuple(range(count))
 
-        def step(carry, x, y, weight, rows):
-            xp = nnx.backends.namespace(x)
-            params = dict(carry["params"])
-            z, values = net.evaluate(params, xp.take(x, rows, axis=0), train=True)
-            value, saved = loss.evaluate(z, xp.take(y, rows, axis=0))
-            _, grads = net.backprop(params, values, loss.backprop(saved), need_dx=False)
-            params, state = optimizer.update(params, grads, dict(carry["state"]))
-            total = carry["total"]
-            total += value
-            return {"params": params, "state": state, "total": total, "seed": carry["seed"]}
-
+        step = member_step(net, loss, optimizer)
         params = nnx.init(net, 16, seed=seeds)
         carry = {"params": params, "state": optimizer.init(params, population=(count,))}
         carry |= {"total": np.zeros(count, np.float32), "seed": seed_words(seeds)}

@@ -69,6 +69,11 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         "device": [str],
     }
 
+    def _keep(self, given: dict[str, Any]) -> None:
+        """Every parameter of the constructor as an attribute, unchanged, as scikit-learn wants them."""
+        for name in self._get_param_names():
+            setattr(self, name, given[name])
+
     # ---- training
 
     def _fit(self, X: Any, y: Any, sample_weight: Any = None, *, held: Any = None, incremental: bool = False) -> Any:
@@ -98,8 +103,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
                 sample_weight = _check_sample_weight(host, to_host(X[:, :1]) if is_foreign(X) else X)
             sample_weight = self._weighted(to_host(y), sample_weight)
             if held is not None:
-                held = self._validate_input(self._moved(held[0]), held[1], True, reset=False)
-                held = held[0], as_columns(held[1])
+                X_val, y_val = self._validate_input(self._moved(held[0]), held[1], None, reset=False)
+                held = X_val, as_columns(y_val)
             y = as_columns(y)
             self.n_outputs_ = int(y.shape[1])
             widths = [int(X.shape[1]), *sizes, self.n_outputs_]
@@ -107,8 +112,8 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             chosen = backend_for(X) if is_foreign(X) else None
             if first:
                 self._initialize(widths, str(X.dtype).rpartition(".")[2], chosen)
-            elif chosen is not None or is_foreign(self.coefs_[0]):
-                self._move_to(chosen or backend_of(X))
+            else:
+                self._move_to(chosen or backend("numpy"))
             if self.solver in STOCHASTIC:
                 stochastic.fit(self, X, y, sample_weight, held, incremental=incremental)
             else:
@@ -149,7 +154,10 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         return self._place(X).as_floats(X if is_foreign(X) else check_array(X, dtype=FLOATS))
 
     def _move_to(self, chosen: Backend) -> None:
-        """The weights and the optimizer's state on this backend."""
+        """The weights and the optimizer's state on this backend; where they are there already, nothing is done."""
+        now = self._backend()
+        if (now.name, now.device) == (chosen.name, chosen.device):
+            return
 
         def moved(x: Any) -> Any:
             return chosen.asarray(x) if is_array(x) else x

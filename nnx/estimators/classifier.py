@@ -71,35 +71,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         backend: str | None = None,
         device: str = "",
     ) -> None:
-        self.class_weight = class_weight
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.dropout = dropout
-        self.weight_decay = weight_decay
-        self.callbacks = callbacks
-        self.backend = backend
-        self.device = device
+        self._keep(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None) -> Any:
@@ -157,18 +129,18 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _out_activation(self) -> str:
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
 
-    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
+    def _validate_input(self, X: Any, y: Any, incremental: bool | None, reset: bool) -> tuple[Any, Any]:
         X, y = self._validate(X, y, reset)
         if is_foreign(y):
             return X, self._columns(y, incremental)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+        if not hasattr(self, "classes_") or (not self.warm_start and incremental is False):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
             classes = unique_labels(y)
-            if self.warm_start:
+            if self.warm_start and incremental is not None:  # None: rows to validate on, which may lack a class
                 if set(classes) != set(self.classes_):
                     raise ValueError(
                         "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
@@ -180,9 +152,9 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
                 )
         return X, self._label_binarizer.transform(y).astype(bool)
 
-    def _columns(self, y: Any, incremental: bool) -> Any:
+    def _columns(self, y: Any, incremental: bool | None) -> Any:
         """Labels on another library's device as columns of yes and no."""
-        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+        if not hasattr(self, "classes_") or (not self.warm_start and incremental is False):
             self._label_binarizer = Labels().fit(y)
             self.classes_ = self._label_binarizer.classes_
         elif y.ndim == 1:

@@ -95,6 +95,7 @@ class Held:
 
     def __init__(self, est: Any, X: Any, y: Any, weight: Any) -> None:
         self.est, self.X, self.y, self.weight = est, X, y, weight
+        self.shares = None if weight is None else weights(weight, X)
         self.target = est._targets(y, X.dtype)
         if est._is_classifier():
             yes = namespace(y).astype(y, X.dtype) if is_foreign(y) else y
@@ -102,9 +103,9 @@ class Held:
 
     def loss(self) -> float:
         """The loss of the data with the weights of now."""
-        est, weight = self.est, None if self.weight is None else weights(self.weight, self.X)
+        est = self.est
         objective = est._objective(sparse=hasattr(self.X, "tocsr"))
-        return float(objective.measure(as_params(est.coefs_, est.intercepts_), self.X, self.target, weight))
+        return float(objective.measure(as_params(est.coefs_, est.intercepts_), self.X, self.target, self.shares))
 
 
 def _ended(est: Any, loss: float, held: Any, incremental: bool) -> bool:

@@ -5,37 +5,17 @@ from typing import Any
 
 import numpy as np
 
+from ..native.formulas import ARITHMETIC
 from ..native.record import Refused
 
-FORMULAS = {
-    "add": "{} + {}",
-    "subtract": "{} - {}",
-    "multiply": "{} * {}",
-    "divide": "{} / {}",
-    "negative": "-{}",
-    "positive": "{}",
-    "square": "{0} * {0}",
-    "reciprocal": "1 / {}",
+FORMULAS = ARITHMETIC | {
     "absolute": "{0} < 0 ? -{0} : {0}",
     "sign": "{0} != {0} ? {0} : ({0} > 0) - ({0} < 0)",
     "maximum": "{0} >= {1} || {0} != {0} ? {0} : {1}",
     "minimum": "{0} <= {1} || {0} != {0} ? {0} : {1}",
-    "greater": "{} > {}",
-    "greater_equal": "{} >= {}",
-    "less": "{} < {}",
-    "less_equal": "{} <= {}",
-    "equal": "{} == {}",
-    "not_equal": "{} != {}",
     "logical_and": "(bool){} && (bool){}",
     "logical_or": "(bool){} || (bool){}",
     "logical_not": "!{}",
-    "bitwise_and": "{} & {}",
-    "bitwise_or": "{} | {}",
-    "bitwise_xor": "{} ^ {}",
-    "bitwise_left_shift": "{} << {}",
-    "left_shift": "{} << {}",
-    "bitwise_right_shift": "{} >> {}",
-    "right_shift": "{} >> {}",
     "isnan": "{0} != {0}",
     "isfinite": "{0} - {0} == 0",
     "power": "pow({}, {})",

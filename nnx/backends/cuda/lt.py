@@ -44,7 +44,6 @@ def load(path: str) -> Any:
     pointer = ctypes.POINTER(c_void_p)
     types: dict[str, Sequence[Any]] = {
         "Create": [pointer],
-        "Destroy": [c_void_p],
         "MatmulDescCreate": [pointer, c_int32, c_int32],
         "MatmulDescSetAttribute": [c_void_p, c_int32, c_void_p, c_size_t],
         "MatrixLayoutCreate": [pointer, c_int32, c_uint64, c_uint64, c_int64],

@@ -2,7 +2,7 @@
 
 from .program import Operation
 
-FORMULAS = {
+ARITHMETIC = {  # as C++ writes it too
     "add": "{} + {}",
     "subtract": "{} - {}",
     "multiply": "{} * {}",
@@ -11,20 +11,12 @@ FORMULAS = {
     "positive": "{}",
     "square": "{0} * {0}",
     "reciprocal": "1 / {}",
-    "absolute": "abs({})",
-    "sqrt": "math.sqrt({})",
-    "sign": "(({0} > 0) - ({0} < 0)) if {0} == {0} else {0}",
-    "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
-    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
     "greater": "{} > {}",
     "greater_equal": "{} >= {}",
     "less": "{} < {}",
     "less_equal": "{} <= {}",
     "equal": "{} == {}",
     "not_equal": "{} != {}",
-    "logical_and": "bool({}) & bool({})",
-    "logical_or": "bool({}) | bool({})",
-    "logical_not": "not {}",
     "bitwise_and": "{} & {}",
     "bitwise_or": "{} | {}",
     "bitwise_xor": "{} ^ {}",
@@ -32,6 +24,16 @@ FORMULAS = {
     "left_shift": "{} << {}",
     "bitwise_right_shift": "{} >> {}",
     "right_shift": "{} >> {}",
+}
+FORMULAS = ARITHMETIC | {
+    "absolute": "abs({})",
+    "sqrt": "math.sqrt({})",
+    "sign": "(({0} > 0) - ({0} < 0)) if {0} == {0} else {0}",
+    "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
+    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
+    "logical_and": "bool({}) & bool({})",
+    "logical_or": "bool({}) | bool({})",
+    "logical_not": "not {}",
 }
 SCALARS = {name: f"math.{name}({{}})" for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos")}
 FEW = 4  # columns up to which a function is called number by number

@@ -120,6 +120,10 @@ class Loss(Protocol):
         """The smallest and largest value a target may have."""
         return -inf, inf
 
+    def outputs(self, columns: int) -> int:
+        """How many outputs a network needs for a target with so many columns."""
+        return columns
+
     def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
         """The loss (...), a mean over the batch weighted by weight (..., n), and what backprop will need."""
         ...

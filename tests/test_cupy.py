@@ -47,4 +47,4 @@ def test_captured_steps():
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 def test_estimators():
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-    assert run("test_estimators.py", "-k", "cupy") > 60
+    assert run("test_estimators.py", "test_estimator_options.py", "-k", "cupy") > 60 + 12

@@ -8,6 +8,7 @@ except ImportError:
     raise BackendError("the estimators need scikit-learn: pip install 'nnx-array[sklearn]'") from None
 
 from .classifier import MLPClassifier
+from .fixes import FIXES
 from .regressor import MLPRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["FIXES", "MLPClassifier", "MLPRegressor"]

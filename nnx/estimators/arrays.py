@@ -82,6 +82,13 @@ def scope_of(X: Any) -> AbstractContextManager[Any]:
     return backend_for(X).scope() if is_foreign(X) else nullcontext()
 
 
+def weights(sample_weight: Any, X: Any) -> Any:
+    """The weights of the rows where X is, in its type; None if there are none."""
+    if sample_weight is None:
+        return None
+    return backend_for(X).floats(sample_weight) if is_foreign(X) else sample_weight.astype(X.dtype, copy=False)
+
+
 def together(X_val: Any, y_val: Any) -> Any:
     """Both, or None if there is neither."""
     if (X_val is None) != (y_val is None):
@@ -109,42 +116,7 @@ def is_finite(x: Array) -> bool:
     return isfinite(float(namespace(x).sum(x * 0.0)))
 
 
-class Labels:
-    """What LabelBinarizer is for NumPy: the classes of y, and y as columns of yes and no."""
-
-    def fit(self, y: Array) -> "Labels":
-        """Find the classes of y: integers or booleans (rows,), or 0 and 1 (rows, labels)."""
-        xp = namespace(y)
-        if y.ndim == 2:
-            self.y_type_ = "multilabel-indicator"
-            self.classes_ = xp.arange(y.shape[1])
-        else:
-            self.classes_ = xp.unique_values(y)
-            self.y_type_ = "multiclass" if self.classes_.shape[0] > 2 else "binary"
-        return self
-
-    def transform(self, y: Array) -> Array:
-        """Booleans (rows, outputs)."""
-        if self.y_type_ == "multilabel-indicator":
-            return y != 0
-        columns = self.classes_[-1:] if self.y_type_ == "binary" else self.classes_
-        return y[:, None] == columns[None, :]
-
-    def inverse_transform(self, p: Array) -> Array:
-        """The class of each row from probabilities (rows,), (rows, classes), or the labels (rows, labels)."""
-        xp, known = namespace(p), beside(self.classes_, p)
-        if self.y_type_ == "multilabel-indicator":
-            return xp.astype(p > 0.5, known.dtype)
-        p = xp.stack([0.0 * p + 0.5, p], axis=1)[:, : known.shape[0]] if p.ndim == 1 else p
-        likely = xp.argmax(p, axis=1)
-        return xp.take(known, likely, axis=0)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"classes_": to_host(self.classes_)}
-
-
 __all__ = [
-    "Labels",
     "backend_for",
     "beside",
     "checked",
@@ -157,4 +129,5 @@ __all__ = [
     "scope_of",
     "to_host",
     "together",
+    "weights",
 ]

@@ -1,57 +1,45 @@
 """What MLPClassifier and MLPRegressor share: scikit-learn's parameters, attributes and order of events."""
 
-from contextlib import AbstractContextManager
-from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from sklearn import get_config
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import _fit_context
+from sklearn.callback._callback_support import callback_management_context
+from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..backends import Backend, backend, backend_of, is_array, namespace
-from ..backends.numpy import namespace as host_namespace
+from ..backends import Backend, backend, is_array, namespace
 from ..contract import Array
-from . import lbfgs, stochastic
-from .arrays import (
-    as_columns,
-    backend_for,
-    checked,
-    checked_rows,
-    is_finite,
-    is_foreign,
-    mapped,
-    own,
-    scope_of,
-    to_host,
-)
-from .network import Objective, as_params, objective_of
+from ..layers import ACTIVATIONS, Dense
+from ..optimizers import OPTIMIZERS
+from ..random import HostDraw
+from . import fixes, lbfgs, solver, stochastic
+from .arrays import as_columns, backend_for, checked, is_finite, is_foreign, mapped, own, to_host, together
+from .fixes import fixed
+from .prediction import FLOATS, Prediction, np
 
-np = host_namespace()
-STOCHASTIC = ("sgd", "adam")
-FLOATS = (np.float64, np.float32)
-ON_DEVICE = ("coefs_", "intercepts_", "_best_coefs", "_best_intercepts", "classes_")
+LAYER = HasMethods(["evaluate", "backprop"])
 
 
-class BaseMLP(BaseEstimator):  # type: ignore[misc]
+class BaseMLP(Prediction):
     """The parameters are scikit-learn's; see MLPClassifier."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "activation": [StrOptions({"logistic", *ACTIVATIONS}), list, tuple, LAYER],
+        "solver": [StrOptions({"lbfgs", *OPTIMIZERS}), HasMethods(["init", "update", "over"])],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), HasMethods(["evaluate", "over"])],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
         "random_state": ["random_state"],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
+        "verbose": ["verbose", StrOptions({"bar"})],
         "warm_start": ["boolean"],
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "nesterovs_momentum": ["boolean"],
@@ -63,8 +51,12 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "norm": [StrOptions({"layer", "batch"}), None],
+        "weight_decay": [Interval(Real, 0, None, closed="left"), None],
+        "frozen": ["array-like"],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
         "callbacks": [callable, list, tuple, None],
+        "fixes": [StrOptions({"all"}), list, tuple, set],
         "backend": [str, None],
         "device": [str],
     }
@@ -74,74 +66,123 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         for name in self._get_param_names():
             setattr(self, name, given[name])
 
-    # ---- training
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        coefs_init: Any = None,
+        intercepts_init: Any = None,
+    ) -> Any:
+        """Train on all rows. sample_weight (rows,). X_val, y_val: rows to validate on, in place of a part of X.
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any = None, *, held: Any = None, incremental: bool = False) -> Any:
-        """Train; an estimator whose training fails is left as it was."""
-        first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
-        before = {k: list(v) if isinstance(v, list) else v for k, v in vars(self).items()}
-        if not first and hasattr(self, "_optimizer"):
-            before["_optimizer"] = self._optimizer.copy()
-        try:
-            self._train(X, y, sample_weight, held, first=first, incremental=incremental)
-        except Exception:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        coefs_init, intercepts_init: weights to begin with, as in coefs_ and intercepts_; None for those to be drawn.
+        """
+        given = None if coefs_init is None and intercepts_init is None else (coefs_init, intercepts_init)
+        return self._fit(X, y, sample_weight, held=together(X_val, y_val), init=given)
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def resume(
+        self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None, *, max_iter: Any = None
+    ) -> Any:
+        """Go on with `fit` on the same data for max_iter epochs more, as if it had not ended.
+
+        fit with max_iter=5 and resume of 5 give the same bits as fit with max_iter=10.
+        """
+        epochs = self.max_iter if max_iter is None else max_iter
+        if self.solver == "lbfgs":
+            raise ValueError("resume needs another solver than 'lbfgs'; with it, use warm_start=True")
+        check_is_fitted(self)
+        return self._fit(X, y, sample_weight, held=together(X_val, y_val), kind="resume", epochs=epochs)
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def initialize(self, X: Any, y: Any) -> Any:
+        """The weights that `fit` would begin with, and no training; coefs_ and intercepts_ may then be set."""
+        return self._fit(X, y, kind="initialize", epochs=0)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any = None, *, held: Any = None, init: Any = None, **how: Any) -> Any:
+        """Train; an estimator whose training fails is left as it was. how: see stochastic.How."""
+        given = stochastic.How(**{"epochs": self.max_iter} | how)
+        with callback_management_context(self):
+            parts = None if self.solver == "lbfgs" else given.epochs
+            context = self._init_callback_context(max_subtasks=parts) if given.kind == "fit" else None
+            before = {k: list(v) if isinstance(v, list) else v for k, v in vars(self).items()}
+            if hasattr(self, "_optimizer") and (self.warm_start or not given.anew):
+                before["_optimizer"] = self._optimizer.copy()
+            try:
+                self._train(X, y, sample_weight, held, init, given, context)
+            except Exception:
+                self.__dict__.clear()
+                self.__dict__.update(before)
+                raise
         return self
 
-    def _train(self, X: Any, y: Any, sample_weight: Any, held: Any, *, first: bool, incremental: bool) -> None:
+    def _train(
+        self, X: Any, y: Any, sample_weight: Any, held: Any, init: Any, how: stochastic.How, context: Any
+    ) -> None:
+        first = not hasattr(self, "coefs_") or (not self.warm_start and how.anew)
+        if init is not None and not first:
+            raise ValueError("coefs_init and intercepts_init are for a fit that begins anew, without warm_start")
         sizes = self._hidden_sizes()
-        if self.solver == "lbfgs" and (self.dropout or held is not None or self.callbacks):
-            raise ValueError("dropout, X_val and callbacks need solver='adam' or solver='sgd'")
-        if self.weight_decay and self.solver != "adam":
-            raise ValueError("weight_decay needs solver='adam'")
+        self._check(sizes, held)
         with self._place(X).scope():
-            X, y = self._validate_input(self._moved(X), y, incremental, reset=first)
+            X, y = self._validate_input(self._moved(X), y, how.kind, reset=first)
             if sample_weight is not None:
                 host = to_host(sample_weight) if is_foreign(sample_weight) else sample_weight
                 sample_weight = _check_sample_weight(host, to_host(X[:, :1]) if is_foreign(X) else X)
-            sample_weight = self._weighted(to_host(y), sample_weight)
+            sample_weight = self._weighted(y, sample_weight)
             if held is not None:
-                X_val, y_val = self._validate_input(self._moved(held[0]), held[1], None, reset=False)
+                X_val, y_val = self._validate_input(self._moved(held[0]), held[1], "held", reset=False)
                 held = X_val, as_columns(y_val)
             y = as_columns(y)
-            self.n_outputs_ = int(y.shape[1])
-            widths = [int(X.shape[1]), *sizes, self.n_outputs_]
-            self._random_state = check_random_state(self.random_state)
-            chosen = backend_for(X) if is_foreign(X) else None
             if first:
-                self._initialize(widths, str(X.dtype).rpartition(".")[2], chosen)
+                self.out_activation_ = self._out_activation()
+            self._check_plan(sizes)
+            widths = (*sizes, self._loss().outputs(int(y.shape[1])))
+            chosen = backend_for(X) if is_foreign(X) else None
+            if not first and fixed(self, "warm_start") and widths != tuple(int(p.shape[1]) for p in self.coefs_):
+                raise ValueError(
+                    f"warm_start: the network has layers {[p.shape[1] for p in self.coefs_]}, not {widths}"
+                )
+            if how.anew or not (fixed(self, "stream") and hasattr(self, "_random_state")):
+                self._random_state = check_random_state(self.random_state)
+            if first:
+                self._initialize(int(X.shape[1]), widths, str(X.dtype).rpartition(".")[2], chosen, init)
             else:
                 self._move_to(chosen or backend("numpy"))
-            if self.solver in STOCHASTIC:
-                stochastic.fit(self, X, y, sample_weight, held, incremental=incremental)
+            if how.epochs == 0:
+                return
+            if self.solver == "lbfgs":
+                lbfgs.fit(self, X, y, sample_weight, context)
             else:
-                lbfgs.fit(self, X, y, sample_weight)
-            if not all(is_finite(p) for p in (*self.coefs_, *self.intercepts_)):
+                stochastic.fit(self, X, y, sample_weight, held, how, context)
+            if not all(is_finite(p) for p in self._weights().values()):
                 raise ValueError(
                     "Solver produced non-finite parameter weights. The input data may contain large values and need to "
                     "be preprocessed."
                 )
 
+    def _check(self, sizes: list[int], held: Any) -> None:
+        """Raise ValueError where parameters do not go together."""
+        fixes.check(self)
+        solver.check(self)
+        batches = self.dropout or held is not None or self.norm == "batch" or self.verbose == "bar"
+        if self.solver == "lbfgs" and batches:
+            raise ValueError("dropout, norm='batch', X_val and verbose='bar' need another solver than 'lbfgs'")
+        if self.scoring is not None and not self.early_stopping:
+            raise ValueError(f"scoring={self.scoring!r} needs early_stopping=True")
+        for i in self.frozen:
+            if i not in range(len(sizes) + 1):
+                raise ValueError(f"frozen: expected numbers of layers from 0 to {len(sizes)}, got {i!r}")
+        if len(set(self.frozen)) == len(sizes) + 1:
+            raise ValueError("frozen: at least one layer must be left to train")
+
     def _weighted(self, y: Any, sample_weight: Any) -> Any:
         """The weights of the rows; a classifier multiplies them by those of the classes."""
         return sample_weight
-
-    def hidden_activations(self, X: Any) -> Any:
-        """What the last hidden layer gives for each row, (rows, units): features for another model."""
-        with self._begin(X, "hidden_activations"):
-            X = checked_rows(self, X, reset=False) if is_foreign(X) else self._checked(X)
-            objective = self._objective(sparse=hasattr(X, "tocsr"))
-            return objective.hidden(as_params(self.coefs_, self.intercepts_), X)
-
-    def _place(self, X: Any) -> Backend:
-        """Where X is computed with: its own library and device, or those of the parameters backend and device."""
-        if self.backend is None:
-            return backend_for(X) if is_foreign(X) else backend_of(np.zeros(1))
-        name = f"{self.backend}:{self.device}" if self.device else self.backend
-        kind = str(getattr(X, "dtype", "float64")).rpartition(".")[2]
-        return backend(name, kind if kind in ("float32", "float64") else "float64")
 
     def _moved(self, X: Any) -> Any:
         """X where it is computed with; sparse matrices, lists and frames stay what they are until they are checked."""
@@ -162,9 +203,10 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         def moved(x: Any) -> Any:
             return chosen.asarray(x) if is_array(x) else x
 
-        for name in ("coefs_", "intercepts_", "_best_coefs", "_best_intercepts"):
+        for name in ("coefs_", "intercepts_", "_best_coefs", "_best_intercepts", "_best_layer_params", "_last"):
             if hasattr(self, name):
                 setattr(self, name, mapped(moved, getattr(self, name)))
+        self.layer_params_ = mapped(moved, dict(self.layer_params_))
         if hasattr(self, "_optimizer"):
             self._optimizer.state = mapped(moved, self._optimizer.state)
 
@@ -175,19 +217,33 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
         return [int(size) for size in sizes]
 
-    def _initialize(self, widths: list[int], dtype: str, chosen: Backend | None) -> None:
+    def _initialize(
+        self, features: int, widths: tuple[int, ...], dtype: str, chosen: Backend | None, init: Any
+    ) -> None:
         """Weights drawn as in Glorot & Bengio 2010, layer by layer, W then b, in float64 from the random state."""
-        self.n_iter_, self.t_, self.n_layers_ = 0, 0, len(widths)
-        self.out_activation_ = self._out_activation()
-        self.coefs_: list[Any] = []
-        self.intercepts_: list[Any] = []
-        for fan_in, fan_out in pairwise(widths):
-            bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (fan_in + fan_out))
-            for kept, shape in ((self.coefs_, (fan_in, fan_out)), (self.intercepts_, fan_out)):
-                drawn = self._random_state.uniform(-bound, bound, shape).astype(dtype, copy=False)
-                kept.append(drawn if chosen is None else chosen.asarray(drawn))
+        self.n_iter_, self.t_, self.n_layers_, self.n_outputs_ = 0, 0, len(widths) + 1, widths[-1]
+        objective = self._objective(sparse=False, widths=widths)
+        between = (*objective.plan.between, *objective.plan.between[-1:]) or (self.activation,)
+        params: dict[str, Any] = {}
+        for i, layer in enumerate(objective.net.layers):
+            if isinstance(layer, Dense):
+                fan_in, features = features, layer.units
+                bound = np.sqrt((2.0 if between[i // 2] == "logistic" else 6.0) / (fan_in + features))
+                for name, shape in (("W", (fan_in, features)), ("b", features)):
+                    params[f"{i}.{name}"] = self._random_state.uniform(-bound, bound, shape)
+            else:
+                seed = int(self._random_state.randint(2**31 - 1)) if layer.names else 0
+                drawn, features = layer.init(features, HostDraw(seed))
+                params |= {f"{i}.{name}": p for name, p in drawn.items()}
+        for i, kind in enumerate(("W", "b")):
+            for j, given in enumerate(init[i] or () if init else ()):
+                if given is not None:
+                    params[f"{2 * j}.{kind}"] = _start(params.get(f"{2 * j}.{kind}"), given, ("coefs", "intercepts")[i])
+        self.coefs_ = self.intercepts_ = [None] * len(widths)
+        params = {name: p.astype(dtype, copy=False) for name, p in params.items()}
+        self._take(params if chosen is None else {name: chosen.asarray(p) for name, p in params.items()})
         self._keep_best()
-        if self.solver in STOCHASTIC:
+        if self.solver != "lbfgs":
             watched = bool(self.early_stopping)
             self.loss_curve_: list[float] = []
             self.validation_loss_curve_: list[float] = []
@@ -199,6 +255,7 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
     def _keep_best(self) -> None:
         self._best_coefs = [own(p) for p in self.coefs_]
         self._best_intercepts = [own(p) for p in self.intercepts_]
+        self._best_layer_params = {name: own(p) for name, p in self.layer_params_.items()}
 
     def _validate(self, X: Any, y: Any, reset: bool, **settings: Any) -> tuple[Any, Any]:
         """X and y as scikit-learn checks them, X in float64 or float32."""
@@ -208,93 +265,30 @@ class BaseMLP(BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(self, X, y, **settings)
         return X, y
 
-    def _objective(self, *, sparse: bool) -> Objective:
-        widths = tuple(int(p.shape[1]) for p in self.coefs_)
-        dropout = float(self.dropout)
-        return objective_of(widths, self.activation, self.out_activation_, float(self.alpha), dropout, sparse)
-
-    def _backend(self) -> Backend:
-        """Where the weights are."""
-        return backend_of(self.coefs_[0])
+    def _labels(self, y: Any) -> Any:
+        """y as `predict` gives it, from y (rows, outputs)."""
+        return y
 
     def _targets(self, y: Any, dtype: Any) -> Array:
         """y (rows, outputs) as the loss takes it."""
-        xp = namespace(y)
-        if self.out_activation_ == "softmax":
-            return xp.argmax(xp.astype(y, xp.int8), axis=1)
-        return xp.astype(y, dtype, copy=False)
-
-    # ---- prediction
-
-    def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Any:
-        """Probabilities, or the values predicted, (rows, outputs)."""
-        if check_input:
-            if is_foreign(X):
-                with backend_for(X).scope():
-                    X = checked_rows(self, X, reset=False)
-            else:
-                X = self._checked(X)
-        objective, params = self._objective(sparse=hasattr(X, "tocsr")), as_params(self.coefs_, self.intercepts_)
-        if not is_foreign(X) and not is_foreign(self.coefs_[0]):
-            return objective.predict(params, X)
-        chosen, home = self._backend(), backend_for(X) if is_array(X) else None
-        apart = home is not None and (home.name, home.device) != (chosen.name, chosen.device)
-        with chosen.scope():
-            y = objective.predict(params, chosen.floats(X) if apart else X)
-        return home.asarray(y) if apart and home is not None else y
-
-    def _checked(self, X: Any) -> Any:
-        """X as scikit-learn checks it; the plainest of arrays without its ceremony, which costs more than one row."""
-        plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in FLOATS and not hasattr(self, "feature_names_in_")
-        if plain and X.shape[0] and X.shape[1] == self.n_features_in_ and np.isfinite(X.sum()):
-            return X
-        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-
-    def _begin(self, X: Any, method: str) -> AbstractContextManager[Any]:
-        """What a prediction needs: a fitted estimator and, where scikit-learn dispatches, X where it was fitted."""
-        if not hasattr(self, "coefs_"):
-            check_is_fitted(self)
-        if self.backend is None and get_config()["array_api_dispatch"] and is_array(X):
-            home, fitted = backend_for(X), self._backend()
-            if (home.name, home.device) != (fitted.name, fitted.device):
-                raise ValueError(
-                    f"Inputs passed to {type(self).__name__}.{method}() must use the same namespace and the same "
-                    f"device as those passed to fit(): X is on {home}, the weights are on {fitted}. "
-                    "Without array_api_dispatch, or with backend=, X may be on another."
-                )
-        return scope_of(X)
-
-    def _score_with_function(self, X: Any, y: Any, sample_weight: Any, score_function: Any) -> float:
-        """The score of checked data; NaN where the network gives what is not finite."""
-        predicted = to_host(self._predict(X, check_input=False))
-        if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
-            return float("nan")
-        return float(score_function(to_host(y), predicted, sample_weight=sample_weight))
-
-    def __getstate__(self) -> Any:
-        """The state with its arrays on the host, so that a model fitted on a GPU can be read where there is none."""
-        state = dict(super().__getstate__())
-        for name, value in state.items():
-            if name in ON_DEVICE:
-                state[name] = mapped(lambda x: to_host(x) if is_foreign(x) else x, value)
-        return state
+        return namespace(y).astype(y, dtype, copy=False)
 
     def _loss_grad_lbfgs(self, packed: Any, X: Any, y: Any, sample_weight: Any, *unused: Any) -> tuple[float, Any]:
         """The loss and its gradient at packed parameters; scikit-learn's tests call it by this name."""
         return lbfgs.Packed(self, X, y, sample_weight).evaluate(packed)
 
-    def _is_classifier(self) -> bool:
-        return bool(is_classifier(self))
-
     def _check_solver(self) -> bool:
-        if self.solver not in STOCHASTIC:
+        if self.solver == "lbfgs":
             raise AttributeError(
                 f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
             )
         return True
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.array_api_support = True
-        return tags
+
+def _start(drawn: Any, given: Any, name: str) -> Any:
+    """Weights to begin with in the place of those drawn."""
+    given = np.asarray(to_host(given), dtype=np.float64)
+    if drawn is None or given.shape != drawn.shape:
+        expected = "no such layer" if drawn is None else f"expected {drawn.shape}"
+        raise ValueError(f"{name}_init has weights of shape {given.shape}: {expected}")
+    return given

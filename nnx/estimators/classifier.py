@@ -11,10 +11,18 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
-from ..backends import namespace
-from .arrays import Labels, backend_for, beside, is_foreign, is_number, to_host, together
-from .base import BaseMLP, np
+from ..backends import is_array, namespace
+from ..backends.numpy import namespace as host_namespace
+from ..contract import Loss
+from ..layers.activation import softplus
+from ..losses import BinaryCrossEntropy
+from .arrays import as_columns, backend_for, beside, is_foreign, is_number, to_host
+from .base import LAYER, BaseMLP
 from .convert import Added
+from .fixes import fixed
+from .labels import SEVERAL, SOFTMAX, Labels, SeveralLabels, SeveralSoftmax, log_softmax, summing_to_one
+
+np, BINARY = host_namespace(), BinaryCrossEntropy()
 
 
 class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
@@ -22,9 +30,21 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     X (rows, features); y (rows,) of labels of any kind, or (rows, labels) of 0 and 1 for several labels at once.
     See sklearn.neural_network.MLPClassifier for the parameters, attributes and messages, which are the same.
-    Beside them: class_weight ("balanced", or a dict), dropout, weight_decay (decoupled, with Adam), callbacks
-    (functions of the estimator after each epoch; one that returns True ends the training), backend and device (where
-    to compute).
+    y may also be (rows, targets) of several classes each; then classes_ and predict_proba are lists, as in forests.
+
+    The parameters may hold more than scikit-learn's: activation any name or layer of the library, or a list of them,
+    one for each hidden layer; solver any name of an optimizer, or an optimizer; learning_rate a schedule;
+    verbose="bar". Beside them:
+    loss: a loss of the library for the outputs, such as nnx.SoftmaxCrossEntropy(label_smoothing=0.1).
+    class_weight: "balanced", or a dict.
+    dropout: the share of each hidden layer's outputs that is dropped in training.
+    norm: "layer" or "batch", before each activation.
+    weight_decay: decoupled, for "adam", "adamw" and "lion"; None: what the optimizer has by itself.
+    frozen: numbers of dense layers from 0 that keep their weights.
+    scoring: what early_stopping watches: the name of a scorer, a function of estimator, X and y, or "loss".
+    callbacks: functions of the estimator after each epoch; one that returns True ends the training.
+    fixes: quirks of scikit-learn to be without, by name, or "all": nnx.estimators.FIXES.
+    backend, device: where to compute.
 
     >>> import numpy as np
     >>> x = np.arange(20.0).reshape(-1, 1) / 10 - 1
@@ -33,8 +53,11 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     array([ True, False])
     """
 
+    _label_binarizer: Any
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMLP._parameter_constraints,
+        "loss": [StrOptions({"log_loss"}), LAYER],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
@@ -64,30 +87,36 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        loss: Any = "log_loss",
         class_weight: Any = None,
         dropout: float = 0.0,
-        weight_decay: float = 0.0,
+        norm: str | None = None,
+        weight_decay: float | None = None,
+        frozen: Any = (),
+        scoring: Any = None,
         callbacks: Any = None,
+        fixes: Any = (),
         backend: str | None = None,
         device: str = "",
     ) -> None:
         self._keep(locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None) -> Any:
-        """Train on all rows. sample_weight (rows,). X_val, y_val: rows to validate on, in place of a part of X."""
-        return self._fit(X, y, sample_weight, held=together(X_val, y_val))
-
     @available_if(lambda est: est._check_solver())  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
-        """Train for one epoch. classes: all that there will be, in the first call."""
-        if _check_partial_fit_first_call(self, classes):
+        """Train for one epoch. classes: all that there will be, in the first call; for several targets, a list."""
+        several = isinstance(classes, (list, tuple)) and all(
+            isinstance(c, (list, tuple)) or is_array(c) for c in classes
+        )
+        if several and not hasattr(self, "classes_"):
+            self._label_binarizer = SeveralLabels()
+            self.classes_ = self._label_binarizer.classes_ = [np.unique(to_host(c)) for c in classes]
+        elif not several and _check_partial_fit_first_call(self, classes):
             foreign = is_foreign(y)
             multilabel = y.ndim == 2 if foreign else type_of_target(y).startswith("multilabel")
             self._label_binarizer = Labels() if foreign else LabelBinarizer()
             self._label_binarizer.fit(y if multilabel else backend_for(y).asarray(classes) if foreign else classes)
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, kind="partial_fit", epochs=1)
 
     def predict(self, X: Any) -> Any:
         """The class of each row, or the labels (rows, labels)."""
@@ -95,52 +124,93 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
             return self._predict(X)
 
     def predict_proba(self, X: Any) -> Any:
-        """The probability of each class, (rows, classes)."""
+        """The probability of each class, (rows, classes); for several targets, a list of them."""
         with self._begin(X, "predict_proba"):
             p = self._forward_pass_fast(X)
-            return namespace(p).concat([1 - p, p], axis=1) if self.n_outputs_ == 1 else p
+            if isinstance(self._label_binarizer, SeveralLabels):
+                return [self._adjusted(part) for part in self._label_binarizer.parts(p)]
+            return self._adjusted(namespace(p).concat([1 - p, p], axis=1) if self.n_outputs_ == 1 else p)
 
     def predict_log_proba(self, X: Any) -> Any:
         """The logarithm of `predict_proba`."""
         with self._begin(X, "predict_log_proba"):
+            if fixed(self, "log_proba") and isinstance(self.loss, str):
+                return self._log_proba(self._compute(X, "output"))
             p = self.predict_proba(X)
-            return namespace(p).log(p)
+            return [namespace(part).log(part) for part in p] if isinstance(p, list) else namespace(p).log(p)
+
+    def _log_proba(self, z: Any) -> Any:
+        """The logarithms of the probabilities from the network's outputs, finite where a probability is 0."""
+        if isinstance(self._label_binarizer, SeveralLabels):
+            return [log_softmax(part) for part in self._label_binarizer.parts(z)]
+        if self.n_outputs_ == 1:
+            return -namespace(z).concat([softplus(z), softplus(-z)], axis=1)
+        return log_softmax(z) if self.out_activation_ == "softmax" else -softplus(-z)
+
+    def _adjusted(self, p: Any) -> Any:
+        """Probabilities (rows, classes) without the quirks that `fixes` names."""
+        if fixed(self, "one_class") and self._label_binarizer.y_type_ == "binary" and len(self.classes_) == 1:
+            return namespace(p).ones_like(p[:, :1])
+        several = self.out_activation_ == "softmax" or self.n_outputs_ == 1
+        return summing_to_one(p) if several and fixed(self, "sum_to_one") else p
 
     def _predict(self, X: Any, check_input: bool = True) -> Any:
         p = self._forward_pass_fast(X, check_input=check_input)
         p = p[:, 0] if self.n_outputs_ == 1 else p
-        if isinstance(self._label_binarizer, Labels):
-            return self._label_binarizer.inverse_transform(p)
-        return beside(self._label_binarizer.inverse_transform(to_host(p)), X if is_number(self.classes_) else None)
+        known = self.classes_[0] if isinstance(self.classes_, list) else self.classes_
+        if isinstance(self._label_binarizer, (Labels, SeveralLabels)):
+            return beside(self._label_binarizer.inverse_transform(p), X if is_number(known) else None)
+        return beside(self._label_binarizer.inverse_transform(to_host(p)), X if is_number(known) else None)
 
-    def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        return self._score_with_function(X, y, sample_weight, accuracy_score)
+    def _measure(self, y: Any, predicted: Any, sample_weight: Any = None) -> float:
+        """The accuracy; of several targets, the share of rows with all of them right."""
+        if isinstance(self._label_binarizer, SeveralLabels):
+            return float(np.average((np.asarray(y) == predicted).all(axis=1), weights=sample_weight))
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
-    _measure = staticmethod(accuracy_score)
+    def _scores_itself(self) -> bool:
+        return isinstance(self._label_binarizer, SeveralLabels)
+
+    def _labels(self, y: Any) -> Any:
+        if isinstance(self._label_binarizer, SeveralLabels):
+            return self._label_binarizer.restored(y)
+        yes = namespace(y).astype(y, namespace(y).float32) if is_foreign(y) else y
+        return self._label_binarizer.inverse_transform(yes[:, 0] if is_foreign(y) and y.shape[1] == 1 else yes)
 
     def _weighted(self, y: Any, sample_weight: Any) -> Any:
         if self.class_weight is None:
             return sample_weight
-        one = isinstance(self._label_binarizer, Labels) and y.shape[1] == 1
-        labels = to_host(self._label_binarizer.inverse_transform(y[:, 0] * 1.0 if one else y))
-        found = compute_sample_weight(self.class_weight, labels)
+        found = compute_sample_weight(self.class_weight, to_host(self._labels(as_columns(y))))
         return found if sample_weight is None else found * sample_weight
 
     def _out_activation(self) -> str:
-        return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
+        return "logistic" if self._label_binarizer.y_type_ in ("binary", "multilabel-indicator") else "softmax"
 
-    def _validate_input(self, X: Any, y: Any, incremental: bool | None, reset: bool) -> tuple[Any, Any]:
+    def _loss(self) -> Loss:
+        if not isinstance(self.loss, str):
+            return self.loss  # type: ignore[no-any-return]
+        if isinstance(self._label_binarizer, SeveralLabels):
+            return SeveralSoftmax(tuple(int(c.shape[0]) for c in self._label_binarizer.classes_))
+        return SOFTMAX if self.out_activation_ == "softmax" else BINARY
+
+    def _targets(self, y: Any, dtype: Any) -> Any:
+        if self.out_activation_ == "softmax" and not isinstance(self._label_binarizer, SeveralLabels):
+            return namespace(y).argmax(namespace(y).astype(y, namespace(y).int8), axis=1)
+        return y if isinstance(self._label_binarizer, SeveralLabels) else super()._targets(y, dtype)
+
+    def _validate_input(self, X: Any, y: Any, kind: str, reset: bool) -> tuple[Any, Any]:
+        """X and y (rows, outputs) as yes and no, or as numbers of classes; kind: the method that asks, or "held"."""
         X, y = self._validate(X, y, reset)
-        if is_foreign(y):
-            return X, self._columns(y, incremental)
-        if y.ndim == 2 and y.shape[1] == 1:
+        if not is_foreign(y) and y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or (not self.warm_start and incremental is False):
-            self._label_binarizer = LabelBinarizer().fit(y)
+        if not hasattr(self, "classes_") or (not self.warm_start and kind in ("fit", "initialize")):
+            self._label_binarizer = labels_of(y).fit(y)
             self.classes_ = self._label_binarizer.classes_
+        elif is_foreign(y) or isinstance(self._label_binarizer, SeveralLabels):
+            self._check_known(y)
         else:
             classes = unique_labels(y)
-            if self.warm_start and incremental is not None:  # None: rows to validate on, which may lack a class
+            if self.warm_start and kind not in ("held", "resume"):  # those may lack a class
                 if set(classes) != set(self.classes_):
                     raise ValueError(
                         "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
@@ -150,21 +220,26 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
                 raise ValueError(
                     f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
                 )
-        return X, self._label_binarizer.transform(y).astype(bool)
+        y = self._label_binarizer.transform(y)
+        return X, y if is_foreign(y) or isinstance(self._label_binarizer, SeveralLabels) else y.astype(bool)
 
-    def _columns(self, y: Any, incremental: bool | None) -> Any:
-        """Labels on another library's device as columns of yes and no."""
-        if not hasattr(self, "classes_") or (not self.warm_start and incremental is False):
-            self._label_binarizer = Labels().fit(y)
-            self.classes_ = self._label_binarizer.classes_
-        elif y.ndim == 1:
+    def _check_known(self, y: Any) -> None:
+        """Raise ValueError if labels on another library's device are none of the classes."""
+        if y.ndim == 1 and isinstance(self._label_binarizer, Labels):
             xp, known = namespace(y), backend_for(y).asarray(self.classes_)
             self._label_binarizer.classes_ = known
             if not bool(xp.all(xp.any(y[:, None] == known[None, :], axis=1))):
                 raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}.")
-        return self._label_binarizer.transform(y)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def labels_of(y: Any) -> Any:
+    """What turns labels like y into what the losses take."""
+    if is_foreign(y):
+        several = y.ndim == 2 and bool(namespace(y).any((y != 0) & (y != 1)))
+        return SeveralLabels() if several else Labels()
+    return SeveralLabels() if type_of_target(y) == SEVERAL else LabelBinarizer()

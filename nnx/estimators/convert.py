@@ -5,8 +5,12 @@ from typing import Any
 
 from sklearn import get_config, neural_network
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
 
-from .arrays import Labels, is_foreign, mapped, to_host
+from .arrays import is_foreign, mapped, to_host
+from .labels import Labels
+
+OURS = ("_optimizer", "validation_loss_curve_", "layer_params_", "_best_layer_params", "_last", "_resumable")
 
 
 def from_sklearn(kind: type, fitted: Any) -> Any:
@@ -30,19 +34,35 @@ def from_sklearn(kind: type, fitted: Any) -> Any:
 def to_sklearn(ours: Any) -> Any:
     """scikit-learn's estimator with the same parameters, weights and curves, on NumPy.
 
-    What scikit-learn has no parameter for is left out: it belongs to training.
+    What scikit-learn has no parameter or value for is left out if it belongs to training. Raises ValueError if it
+    belongs to the network.
     """
     kind = getattr(neural_network, type(ours).__name__)
-    known = kind().get_params(deep=False)
-    theirs = kind(**{name: value for name, value in ours.get_params(deep=False).items() if name in known})
+    plan, theirs = ours._objective(sparse=False).plan, kind()
+    plain = all(_accepts(kind, "activation", given) for given in plan.between) and len(set(plan.between)) <= 1
+    if not plain or plan.norm or plan.output is not None or isinstance(ours.__dict__.get("classes_"), list):
+        raise ValueError("scikit-learn has no such network: one of its activations, nothing else, and one target")
+    for name, value in ours.get_params(deep=False).items():
+        if name in theirs.get_params(deep=False) and _accepts(kind, name, value):
+            setattr(theirs, name, value)
     for name, value in vars(ours).items():
-        if name in ours.get_params(deep=False) or name in ("_optimizer", "validation_loss_curve_"):
+        if name in ours.get_params(deep=False) or name in OURS:
             continue
         value = mapped(lambda x: to_host(x) if is_foreign(x) else x, value)
         if isinstance(value, Labels):
             value = _binarizer(value)
         setattr(theirs, name, deepcopy(value))
     return theirs
+
+
+def _accepts(kind: type, name: str, value: Any) -> bool:
+    """Whether scikit-learn's estimator takes this value of a parameter."""
+    try:
+        constraints = kind._parameter_constraints[name]  # type: ignore[attr-defined]
+        validate_parameter_constraints({name: constraints}, {name: value}, kind.__name__)
+    except InvalidParameterError:
+        return False
+    return True
 
 
 def _binarizer(labels: Labels) -> LabelBinarizer:
@@ -59,9 +79,15 @@ class Added:
     _measure: Any
     predict: Any
 
+    def _scores_itself(self) -> bool:
+        """Whether scikit-learn's score is not the right one."""
+        return False
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The accuracy of classes, or R squared."""
-        if is_foreign(X) and not get_config()["array_api_dispatch"]:
+        if (hasattr(self, "coefs_") and self._scores_itself()) or (
+            is_foreign(X) and not get_config()["array_api_dispatch"]
+        ):
             return float(self._measure(to_host(y), to_host(self.predict(X)), sample_weight=sample_weight))
         return float(super().score(X, y, sample_weight))  # type: ignore[misc]
 

@@ -6,55 +6,73 @@ import scipy.optimize
 from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
 from sklearn.utils.optimize import _check_optimize_result
 
+from ..backends import namespace
 from ..backends.numpy import namespace as host_namespace
-from .arrays import backend_for, is_foreign, mapped, to_host
-from .network import as_lists, as_params
-from .stochastic import weights
+from .arrays import backend_for, is_foreign, mapped, to_host, weights
+from .fixes import fixed
+from .network import names
+from .watch import Watchers
 
 np = host_namespace()
 
 
 class Packed:
-    """The loss of the whole data as a function of one vector: all coefs_, then all intercepts_."""
+    """The loss of the whole data as a function of one vector: all coefs_, then all intercepts_, then the rest."""
 
     def __init__(self, est: Any, X: Any, y: Any, sample_weight: Any) -> None:
-        self.est, self.X = est, X
-        self.shapes = [tuple(p.shape) for p in (*est.coefs_, *est.intercepts_)]
+        self.est, self.X, self.dtype = est, X, X.dtype
+        params, pairs = est._weights(), names(len(est.coefs_))
+        first = [*(W for W, _ in pairs), *(b for _, b in pairs)]
+        self.names = [*first, *(name for name in params if name not in first)]
+        self.shapes = [tuple(params[name].shape) for name in self.names]
+        self.start = np.concatenate([to_host(params[name]).reshape(-1) for name in self.names])
+        self.still = {pairs[i][k] for i in est.frozen for k in (0, 1)}
         self.objective = est._objective(sparse=hasattr(X, "tocsr"))
         self.target = est._targets(y, X.dtype)
         self.place = backend_for(X) if is_foreign(X) else None
-        self.weight = None if sample_weight is None else weights(sample_weight, X)
+        self.weight = weights(sample_weight, X)
 
-    def unpacked(self, packed: Any) -> tuple[list[Any], list[Any]]:
-        """coefs_ and intercepts_ as views of the vector."""
-        parts, start = [], 0
-        for shape in self.shapes:
-            stop = start + int(np.prod(shape))
-            parts.append(packed[start:stop].reshape(shape))
-            start = stop
-        half = len(parts) // 2
-        return parts[:half], parts[half:]
+    def unpacked(self, packed: Any) -> dict[str, Any]:
+        """The parameters by name where the data is; on the host, views of the vector."""
+        params, begin = {}, 0
+        for name, shape in zip(self.names, self.shapes, strict=True):
+            end = begin + int(np.prod(shape))
+            params[name] = packed[begin:end].reshape(shape)
+            begin = end
+        return params if self.place is None else mapped(self.place.floats, params)
 
     def evaluate(self, packed: Any) -> tuple[float, Any]:
         """The loss and its gradient as a vector."""
-        value, grads = self.objective.evaluate(as_params(*self.given_back(packed)), self.X, self.target, self.weight)
-        lists = as_lists(grads, len(self.shapes) // 2)
-        return float(value), np.concatenate([to_host(g).reshape(-1) for part in lists for g in part])
-
-    def given_back(self, packed: Any) -> tuple[list[Any], list[Any]]:
-        """coefs_ and intercepts_ where the data is."""
-        lists = self.unpacked(packed)
-        return lists if self.place is None else mapped(self.place.floats, lists)
+        value, grads, _ = self.objective.evaluate(self.unpacked(packed), self.X, self.target, self.weight)
+        for name in self.still:
+            grads[name] = namespace(grads[name]).zeros_like(grads[name])
+        return float(value), np.concatenate([to_host(grads[name]).reshape(-1) for name in self.names])
 
 
-def fit(est: Any, X: Any, y: Any, sample_weight: Any) -> None:
+def fit(est: Any, X: Any, y: Any, sample_weight: Any, context: Any) -> None:
     """Minimise the loss; the estimator's coefs_, intercepts_, loss_ and n_iter_ are set."""
-    packed = Packed(est, X, y, sample_weight)
-    start = np.concatenate([to_host(p).reshape(-1) for p in (*est.coefs_, *est.intercepts_)])
+    packed, watchers = Packed(est, X, y, sample_weight), Watchers(est, context, X, y, sample_weight, est.max_iter)
     shown = 1 if est.verbose is True or est.verbose >= 1 else -1
     options = {"maxfun": est.max_fun, "maxiter": est.max_iter, "gtol": est.tol}
     options |= _get_additional_lbfgs_options_dict("iprint", shown)
-    result = scipy.optimize.minimize(packed.evaluate, start, method="L-BFGS-B", jac=True, options=options)
-    est.n_iter_ = _check_optimize_result("lbfgs", result, est.max_iter)
+    est.n_iter_ = 0
+
+    def seen(intermediate_result: Any) -> None:
+        est.n_iter_, est.loss_ = est.n_iter_ + 1, float(intermediate_result.fun)
+        est._take(packed.unpacked(intermediate_result.x.copy()))
+        stop = watchers.end(0)
+        if stop:
+            raise StopIteration
+        watchers.begin()
+
+    settings = {"callback": seen} if watchers.active else {}
+    with watchers:
+        watchers.begin()
+        result = scipy.optimize.minimize(
+            packed.evaluate, packed.start, method="L-BFGS-B", jac=True, options=options, **settings
+        )
+    stopped = bool(settings) and not result.success and "StopIteration" in str(result.message)
+    est.n_iter_ = result.nit if stopped else _check_optimize_result("lbfgs", result, est.max_iter)
     est.loss_ = result.fun
-    est.coefs_, est.intercepts_ = packed.given_back(result.x)
+    vector = result.x.astype(packed.dtype) if packed.place is None and fixed(est, "float32") else result.x
+    est._take(packed.unpacked(vector))

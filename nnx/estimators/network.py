@@ -1,29 +1,33 @@
-"""The network, loss and optimizer that scikit-learn's parameters mean, and its training step."""
+"""The network and the loss that an estimator's parameters mean."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..backends import is_array, namespace
-from ..contract import Array, Key, Layer, Loss, Optimizer, Params, Saved, State
-from ..layers import Chain, Dense, Dropout, Identity, ReLU, Sigmoid, Tanh
-from ..losses import BinaryCrossEntropy, Poisson, SoftmaxCrossEntropy, SquaredError
-from ..optimizers import SGD, Adam, AdamW, Momentum, Nesterov
-from ..training.flat import Flat, Named
-from ..training.step import Carry, gather
-from .arrays import is_foreign, mapped, own, to_host
+from ..backends import namespace
+from ..contract import Array, Key, Layer, Loss, Params, Saved
+from ..layers import BatchNorm, Chain, Dense, Dropout, LayerNorm, Sigmoid, activation as named_activation
+from ..losses import Poisson, SquaredError
+from ..optimizers import decays
+from .arrays import is_foreign
 
-ACTIVATIONS: dict[str, Layer] = {"identity": Identity(), "logistic": Sigmoid(), "tanh": Tanh(), "relu": ReLU()}
-LOSSES: dict[str, Loss] = {
-    "softmax": SoftmaxCrossEntropy(),
-    "logistic": BinaryCrossEntropy(),
-    "identity": SquaredError(),
-    "exp": Poisson(),
-}
-
-
+NORMS: dict[str, Layer] = {"layer": LayerNorm(), "batch": BatchNorm()}
 ON_HOST, ON_DEVICE = 512, 65536  # rows predicted at once: on the host, what lies between two layers stays in the cache
+
+
+class Blueprint(NamedTuple):
+    """What the parameters of an estimator say of its network and its loss; equal ones mean the same."""
+
+    widths: tuple[int, ...]  # units of the dense layers
+    between: tuple[str | Layer, ...]  # the activation after each of them but the last
+    norm: str | None
+    dropout: float
+    output: Layer | None  # a layer after the last dense one
+    loss: Loss
+    alpha: float
+    sparse: bool
+    exact: bool  # the gradient is that of the loss reported, also for several outputs
 
 
 class SparseDense(Dense):
@@ -40,13 +44,22 @@ class SparseDense(Dense):
         return None, {"W": saved.T @ dy, "b": namespace(dy).sum(dy, axis=-2)}
 
 
-def network(widths: Sequence[int], activation: str, dropout: float = 0.0, *, sparse: bool = False) -> Chain:
-    """Dense layers with this activation, and dropout, between them, ending in the numbers that the loss takes."""
-    between = Chain(ACTIVATIONS[activation], Dropout(dropout)) if dropout else ACTIVATIONS[activation]
-    layers: list[Layer] = [SparseDense(widths[0]) if sparse else Dense(widths[0])]
-    for width in widths[1:]:
-        layers += [between, Dense(width)]
-    return Chain(*layers)
+def activation(given: str | Layer) -> Layer:
+    """The layer of scikit-learn's or the library's name, or the layer itself."""
+    if not isinstance(given, str):
+        return given
+    return Sigmoid() if given == "logistic" else named_activation(given)
+
+
+def network(plan: Blueprint) -> Chain:
+    """Dense layers at 0, 2, 4, ...; at 1, 3, 5, ... all that comes between two of them; last, an output layer."""
+    layers: list[Layer] = [SparseDense(plan.widths[0]) if plan.sparse else Dense(plan.widths[0])]
+    for given, width in zip(plan.between, plan.widths[1:], strict=True):
+        parts = [NORMS[plan.norm]] if plan.norm else []
+        parts.append(activation(given))
+        parts += [Dropout(plan.dropout)] if plan.dropout else []
+        layers += [parts[0] if len(parts) == 1 else Chain(*parts), Dense(width)]
+    return Chain(*layers) if plan.output is None else Chain(*layers, plan.output)
 
 
 @cache
@@ -55,18 +68,18 @@ def names(count: int) -> tuple[tuple[str, str], ...]:
     return tuple((f"{2 * i}.W", f"{2 * i}.b") for i in range(count))
 
 
-def as_params(coefs: Sequence[Array], intercepts: Sequence[Array]) -> Params:
-    """The parameters by name."""
-    params: Params = {}
+def as_params(coefs: Sequence[Array], intercepts: Sequence[Array], others: Mapping[str, Array]) -> Params:
+    """The parameters by name; others: those of the layers that are not dense."""
+    params = dict(others)
     for (W, b), coef, intercept in zip(names(len(coefs)), coefs, intercepts, strict=True):
         params[W], params[b] = coef, intercept
     return params
 
 
-def as_lists(params: Params, count: int) -> tuple[list[Array], list[Array]]:
-    """coefs_ and intercepts_."""
-    pairs = names(count)
-    return [params[W] for W, _ in pairs], [params[b] for _, b in pairs]
+def as_lists(params: Params, count: int) -> tuple[list[Array], list[Array], Params]:
+    """coefs_, intercepts_, and the parameters of the layers that are not dense."""
+    others, pairs = dict(params), names(count)
+    return [others.pop(W) for W, _ in pairs], [others.pop(b) for _, b in pairs], others
 
 
 @dataclass(frozen=True)
@@ -75,63 +88,79 @@ class Objective:
     number, or over the sum of the rows' weights."""
 
     net: Chain
-    loss: Loss
-    alpha: float
-    outputs: int
+    plan: Blueprint
 
     def evaluate(
         self, params: Params, x: Any, target: Array, weight: Array | None, key: Key | None = None
-    ) -> tuple[Array, Params]:
-        """The loss and its gradient; key: of the random numbers of dropout.
+    ) -> tuple[Array, Params, Saved]:
+        """The loss, its gradient, and what the network's `update` needs; key: of the random numbers of dropout.
 
-        For squared error the loss is the mean over the outputs, the gradient that of their sum, as in scikit-learn.
+        For squared error the loss is the mean over the outputs, the gradient that of their sum, as in scikit-learn,
+        unless the plan is exact.
         """
+        loss, alpha = self.plan.loss, self.plan.alpha
         z, values = self.net.evaluate(params, x, train=True, key=key)
-        value, saved = self.loss.evaluate(z, target, weight)
-        _, grads = self.net.backprop(params, values, self.loss.backprop(saved), need_dx=False)
-        xp = namespace(z)
+        value, saved = loss.evaluate(z, target, weight)
+        dz = loss.backprop(saved)
+        if self.plan.exact and self._is_mean:
+            dz = dz / z.shape[-1]
+        _, grads = self.net.backprop(params, values, dz, need_dx=False)
         value = self.shown(value, target, weight)
-        if self.alpha:
-            share = self.alpha / z.shape[-2] if weight is None else self.alpha / xp.sum(weight)
+        if alpha:
+            xp = namespace(z)
+            share = alpha / z.shape[-2] if weight is None else alpha / xp.sum(weight)
             for name in grads:
-                if name.endswith("W"):
+                if decays(name):
                     W = params[name]
                     grads[name] = grads[name] + share * W
                     value = value + 0.5 * share * xp.sum(W * W)
-        return value, grads
+        return value, grads, values
+
+    @property
+    def _is_mean(self) -> bool:
+        """Whether the loss is reported as a mean over the outputs."""
+        return isinstance(self.plan.loss, SquaredError) and self.plan.widths[-1] > 1
 
     def shown(self, value: Array, target: Array, weight: Array | None) -> Array:
         """The loss as scikit-learn reports it."""
-        if isinstance(self.loss, SquaredError) and self.outputs > 1:
-            value = value / self.outputs
-        return value + deviance(target, weight) if isinstance(self.loss, Poisson) else value
+        if self._is_mean:
+            value = value / self.plan.widths[-1]
+        return value + deviance(target, weight) if isinstance(self.plan.loss, Poisson) else value
 
     def measure(self, params: Params, x: Any, target: Array, weight: Array | None) -> float:
         """The loss of rows that are not trained on, without the squared weights."""
         z, _ = self.net.evaluate(params, x)
-        return float(self.shown(self.loss.evaluate(z, target, weight)[0], target, weight))
+        return float(self.shown(self.plan.loss.evaluate(z, target, weight)[0], target, weight))
 
     def hidden(self, params: Params, x: Any) -> Array:
         """What the last hidden layer gives, (rows, units)."""
-        for i, layer in enumerate(self.net.layers[:-1]):
-            x, _ = layer.evaluate({n.partition(".")[2]: p for n, p in params.items() if n.startswith(f"{i}.")}, x)
+        for i, layer in enumerate(self.net.layers[: 2 * len(self.plan.widths) - 2]):
+            own = f"{i}."
+            x, _ = layer.evaluate({n.removeprefix(own): p for n, p in params.items() if n.startswith(own)}, x)
         return x
+
+    def output(self, params: Params, x: Any) -> Array:
+        """The numbers that the loss takes, (rows, outputs)."""
+        return self.net.evaluate(params, x)[0]
 
     def predict(self, params: Params, x: Any) -> Array:
         """Probabilities, or the values predicted, (rows, outputs)."""
-        rows, size = x.shape[0], ON_DEVICE if is_foreign(x) else ON_HOST
-        starts = range(0, max(rows, 1), size)
-        pieces = [x] if rows <= size else [x[start : min(start + size, rows), :] for start in starts]
-        parts = [self.loss.predict(self.net.evaluate(params, piece)[0]) for piece in pieces]
-        return parts[0] if len(parts) == 1 else namespace(parts[0]).concat(parts, axis=0)
+        return self.plan.loss.predict(self.net.evaluate(params, x)[0])
+
+
+def in_pieces(function: Callable[[Params, Any], Array], params: Params, x: Any) -> Array:
+    """The function of all rows of x, computed on as many at a time as suits the device."""
+    rows, size = x.shape[0], ON_DEVICE if is_foreign(x) else ON_HOST
+    if rows <= size:
+        return function(params, x)
+    parts = [function(params, x[start : min(start + size, rows), :]) for start in range(0, rows, size)]
+    return namespace(parts[0]).concat(parts, axis=0)
 
 
 @cache
-def objective_of(
-    widths: tuple[int, ...], activation: str, output: str, alpha: float, dropout: float, sparse: bool
-) -> Objective:
-    """What scikit-learn's names of activations mean."""
-    return Objective(network(widths, activation, dropout, sparse=sparse), LOSSES[output], alpha, widths[-1])
+def objective_of(plan: Blueprint) -> Objective:
+    """The objective of a blueprint, made once."""
+    return Objective(network(plan), plan)
 
 
 def deviance(target: Array, weight: Array | None) -> Array:
@@ -139,54 +168,3 @@ def deviance(target: Array, weight: Array | None) -> Array:
     xp = namespace(target)
     terms = xp.sum(target * xp.log(xp.where(target > 0, target, 1.0)) - target, axis=-1)
     return xp.mean(terms) if weight is None else xp.sum(weight * terms) / xp.sum(weight)
-
-
-def make_step(objective: Objective, optimizer: Optimizer, layout: Flat | Named) -> Callable[..., Carry]:
-    """One batch: its loss times its rows is added to the total, and the parameters are updated."""
-
-    def step(carry: Carry, x: Any, target: Array, weight: Array | None, rows: Array | None) -> Carry:
-        x = x[rows] if hasattr(x, "tocsr") else gather(x, rows)
-        key = Key(carry.seed, carry.state["step"])
-        value, grads = objective.evaluate(carry.params(layout), x, gather(target, rows), gather(weight, rows), key)
-        vectors, state = optimizer.update(carry.vectors, layout.pack(grads), carry.state)
-        total = carry.total
-        total += value * x.shape[0]
-        return Carry(vectors, carry.running, state, carry.seed, total)
-
-    return step
-
-
-class Solver:
-    """An optimizer of the library with its state, and the learning rate as scikit-learn's estimators show it."""
-
-    def __init__(self, rule: Optimizer, state: State) -> None:
-        self.rule, self.state = rule, state
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"rule": self.rule, "state": mapped(to_host, self.state)}
-
-    def copy(self) -> "Solver":
-        """The same with arrays of its own."""
-        return Solver(self.rule, mapped(lambda x: own(x) if is_array(x) else x, self.state))
-
-    @property
-    def learning_rate(self) -> float:
-        """The rate of the next step."""
-        return float(self.state["rate"])
-
-    @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        rate = self.state["rate"]
-        self.state["rate"] = rate * 0 + value
-
-
-def rule_of(est: Any) -> Optimizer:
-    """The optimizer that the parameters of an estimator mean."""
-    rate = float(est.learning_rate_init)
-    if est.solver == "adam":
-        betas, epsilon = (float(est.beta_1), float(est.beta_2)), float(est.epsilon)
-        if est.weight_decay:
-            return AdamW(rate, None, *betas, epsilon, weight_decay=float(est.weight_decay))
-        return Adam(rate, None, *betas, epsilon)
-    kind = Nesterov if est.nesterovs_momentum else Momentum
-    return kind(rate, momentum=float(est.momentum)) if est.momentum else SGD(rate)

@@ -1,40 +1,60 @@
 """MLPRegressor."""
 
+from numbers import Real
 from typing import Any, ClassVar
 
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from .arrays import is_foreign, together
-from .base import BaseMLP
+from ..contract import Loss
+from ..layers import ACTIVATIONS
+from ..losses import AbsoluteError, Huber, Poisson, Quantile, SquaredError
+from .arrays import is_foreign, to_host
+from .base import LAYER, BaseMLP
 from .convert import Added
+from .fixes import fixed
+from .network import activation
+
+LOSSES: dict[str, Loss] = {
+    "squared_error": SquaredError(),
+    "poisson": Poisson(),
+    "absolute_error": AbsoluteError(),
+    "huber": Huber(),
+}
 
 
 class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
     """Multi-layer perceptron for numbers, with scikit-learn's parameters and numbers.
 
     X (rows, features); y (rows,) or (rows, outputs). loss="poisson" is for counts.
-    See sklearn.neural_network.MLPRegressor for the parameters, attributes and messages, which are the same.
+    See sklearn.neural_network.MLPRegressor for the parameters, attributes and messages, which are the same, and
+    nnx.MLPClassifier for what the parameters may hold more, and the further ones. Here there are, besides:
+    loss: also "absolute_error", "huber", "quantile", or a loss such as nnx.Huber(2.0) or one of your own.
+    quantile: for loss="quantile", a level between 0 and 1, or several in rising order; predict then gives a column for
+    each, and score the mean of the D squared pinball scores.
+    out_activation: a name or a layer after the outputs, such as "sigmoid" for values from 0 to 1.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMLP._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "poisson"})],
+        "loss": [StrOptions({*LOSSES, "quantile"}), LAYER],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like", None],
+        "out_activation": [StrOptions({"logistic", *ACTIVATIONS}), LAYER, None],
     }
 
     def __init__(
         self,
-        loss: str = "squared_error",
+        loss: Any = "squared_error",
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
-        solver: str = "adam",
+        solver: Any = "adam",
         alpha: float = 0.0001,
         batch_size: Any = "auto",
-        learning_rate: str = "constant",
+        learning_rate: Any = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -52,24 +72,25 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
+        quantile: Any = None,
+        out_activation: Any = None,
         dropout: float = 0.0,
-        weight_decay: float = 0.0,
+        norm: str | None = None,
+        weight_decay: float | None = None,
+        frozen: Any = (),
+        scoring: Any = None,
         callbacks: Any = None,
+        fixes: Any = (),
         backend: str | None = None,
         device: str = "",
     ) -> None:
         self._keep(locals())
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None) -> Any:
-        """Train on all rows. sample_weight (rows,). X_val, y_val: rows to validate on, in place of a part of X."""
-        return self._fit(X, y, sample_weight, held=together(X_val, y_val))
-
-    @available_if(lambda est: est._check_solver)  # type: ignore[untyped-decorator]
+    @available_if(lambda est: est._check_solver if not fixed(est, "partial_fit") else est._check_solver())  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Train for one epoch."""
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, kind="partial_fit", epochs=1)
 
     def predict(self, X: Any) -> Any:
         """The values predicted, (rows,) or (rows, outputs)."""
@@ -80,14 +101,37 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         y = self._forward_pass_fast(X, check_input=check_input)
         return y[:, 0] if y.shape[1] == 1 else y
 
-    def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        return self._score_with_function(X, y, sample_weight, r2_score)
+    def _measure(self, y: Any, predicted: Any, sample_weight: Any = None) -> float:
+        """R squared; of quantiles, the mean of their D squared pinball scores."""
+        loss = self._loss()
+        if not isinstance(loss, Quantile):
+            return float(r2_score(y, predicted, sample_weight=sample_weight))
+        columns = predicted.reshape(predicted.shape[0], -1).T
+        pairs = zip(columns, loss.levels, strict=True)
+        scores = [d2_pinball_score(y, column, alpha=q, sample_weight=sample_weight) for column, q in pairs]
+        return float(sum(scores)) / len(scores)
 
-    _measure = staticmethod(r2_score)
+    def _scores_itself(self) -> bool:
+        return isinstance(self._loss(), Quantile)
+
+    def _loss(self) -> Loss:
+        if self.loss == "quantile":
+            several = hasattr(self.quantile, "__iter__")
+            return Quantile(tuple(float(q) for q in self.quantile) if several else (float(self.quantile),))
+        return LOSSES[self.loss] if isinstance(self.loss, str) else self.loss
+
+    def _out_layer(self) -> Any:
+        return None if self.out_activation is None else activation(self.out_activation)
 
     def _out_activation(self) -> str:
-        return "exp" if self.loss == "poisson" else "identity"
+        if self.out_activation is not None:
+            return self.out_activation if isinstance(self.out_activation, str) else type(self.out_activation).__name__
+        return "exp" if isinstance(self._loss(), Poisson) else "identity"
 
-    def _validate_input(self, X: Any, y: Any, incremental: bool | None, reset: bool) -> tuple[Any, Any]:
+    def _validate_input(self, X: Any, y: Any, kind: str, reset: bool) -> tuple[Any, Any]:
+        if (self.loss == "quantile") != (self.quantile is not None):
+            raise ValueError(f"quantile belongs to loss='quantile', got loss={self.loss!r}, quantile={self.quantile!r}")
         X, y = self._validate(X, y, reset, **({} if is_foreign(X) else {"y_numeric": True}))
+        if fixed(self, "counts") and isinstance(self._loss(), Poisson) and float(to_host(y).min()) < 0:
+            raise ValueError("loss='poisson' expects y of at least 0")
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y

@@ -1,66 +1,100 @@
 """Epochs of stochastic descent in scikit-learn's order: split, shuffle, batches, stopping."""
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 
-from ..backends import Plain, namespace
+from ..backends import Plain
 from ..backends.numpy import namespace as host_namespace
 from ..random import seed_words
 from ..training.flat import Flat
-from ..training.step import Carry, gather
-from .arrays import backend_for, is_foreign, own, to_host
-from .network import Solver, as_lists, as_params, make_step, rule_of
+from ..training.step import Carry
+from .arrays import backend_for, is_foreign, own, weights
+from .fixes import fixed
+from .held import Held, split
+from .solver import Solver, make_step, rule_of
+from .watch import Watchers
 
 np = host_namespace()
 SMALLEST = 1e-6  # the rate at which an adaptive one stops
 
 
-def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, *, incremental: bool) -> None:
+class How(NamedTuple):
+    """Which method trains: "fit", "initialize", "partial_fit" or "resume", and for how many epochs."""
+
+    kind: str = "fit"
+    epochs: int = 0
+
+    @property
+    def anew(self) -> bool:
+        """Whether it begins at the first epoch."""
+        return self.kind in ("fit", "initialize")
+
+
+def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, context: Any) -> None:
     """Train the estimator on checked data; y (rows, outputs). given: X and y to validate on, or None."""
-    if est.early_stopping and incremental:
+    if est.early_stopping and how.kind == "partial_fit":
         raise ValueError("partial_fit does not support early_stopping=True")
-    training = Training(est, X.dtype, new=not incremental or not hasattr(est, "_optimizer"))
-    if given is None:
-        X, y, sample_weight, held = _split(est, X, y, sample_weight)
-    else:
-        held = Held(est, given[0], given[1], None)
-    rows = X.shape[0]
-    if est.batch_size == "auto":
-        batch = min(200, rows)
-    else:
-        if est.batch_size > rows:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=4
-            )
-        batch = min(est.batch_size, rows)
-    data = Data(est, X, y, sample_weight, batch)
-    training.begin(data, 1 if incremental else est.max_iter)
-    order = np.arange(rows)
-    try:
-        est.n_iter_ = 0
-        while est.n_iter_ < est.max_iter:
-            if est.shuffle:
-                order = order[_shuffled(rows, est._random_state)]
-            total = training.epoch(data, order)
-            if held is not None:
-                training.give_back()
-            est.n_iter_ += 1
-            est.t_ += rows
-            stop = _ended(est, total / rows, held, incremental)
-            if est.callbacks:
-                training.give_back()
-                called = est.callbacks if isinstance(est.callbacks, (list, tuple)) else [est.callbacks]
-                stop = any([callback(est) is True for callback in called]) or stop
-            if stop:
-                break
-    except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=4)
+    done = _rewound(est, X.shape[0], how)
+    watchers = Watchers(est, context, X, y, sample_weight, how.epochs)
+    seed = int(est._random_state.randint(2**31 - 1)) if _is_random(est) else 0
+    held = None if given is None else Held(est, given[0], given[1], None)
+    if est.early_stopping and held is None:
+        X, y, sample_weight, held = split(est, X, y, sample_weight)
+    data = Data(est, X, y, sample_weight)
+    new = not hasattr(est, "_optimizer") or (how.kind == "fit" and not (est.warm_start and fixed(est, "warm_start")))
+    steps = None if how.kind == "partial_fit" else how.epochs * data.steps
+    training = Training(est, data, how.epochs, seed, rule_of(est, steps), new=new)
+    order = np.arange(data.rows)
+    for _ in range(done if est.shuffle else 0):
+        order = order[_shuffled(data.rows, est._random_state)]
+    est.n_iter_, last = done, done + how.epochs
+    with watchers:
+        try:
+            while est.n_iter_ < last:
+                watchers.begin()
+                if est.shuffle:
+                    order = order[_shuffled(data.rows, est._random_state)]
+                total = training.epoch(data, order)
+                if held is not None or watchers.active:
+                    training.give_back()
+                est.n_iter_ += 1
+                est.t_ += data.rows
+                stop = _ended(est, total / data.rows, held, last, how)
+                if watchers.end(data.rows) or stop:
+                    break
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
     training.give_back()
     if est.early_stopping:
-        est.coefs_, est.intercepts_ = est._best_coefs, est._best_intercepts
+        est._last = est._weights()
+        est.coefs_, est.intercepts_, est.layer_params_ = est._best_coefs, est._best_intercepts, est._best_layer_params
+
+
+def _rewound(est: Any, rows: int, how: How) -> int:
+    """How many epochs have been done. To go on with a fit, the random numbers are drawn again from where it began."""
+    if how.kind != "resume":
+        est._resumable = how.kind == "fit" and (est._random_state.get_state(legacy=False), rows)
+        if hasattr(est, "_last"):
+            del est._last
+        return 0
+    if not getattr(est, "_resumable", False):
+        raise ValueError("resume goes on with a fit: call fit first; after partial_fit, call partial_fit again")
+    state, before = est._resumable
+    if rows != before:
+        raise ValueError(f"resume needs the data of fit, which had {before} rows, got {rows}")
+    est._random_state = np.random.RandomState()
+    est._random_state.set_state(state)
+    if hasattr(est, "_last"):
+        est._take(est._last)
+    return int(est.n_iter_)
+
+
+def _is_random(est: Any) -> bool:
+    """Whether the network may need random numbers in training: for dropout, or for a layer of the user's."""
+    given = est.activation if isinstance(est.activation, (list, tuple)) else [est.activation]
+    return bool(est.dropout) or not all(isinstance(layer, str) for layer in given)
 
 
 def _shuffled(rows: int, random_state: Any) -> Any:
@@ -70,69 +104,38 @@ def _shuffled(rows: int, random_state: Any) -> Any:
     return order
 
 
-def _split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
-    """The data to train on, and that held out for early stopping."""
-    if not est.early_stopping:
-        return X, y, sample_weight, None
-    stratify = to_host(y) if est._is_classifier() and est.n_outputs_ == 1 else None
-    given = [X, y] if sample_weight is None else [X, y, sample_weight]
-    settings = {"random_state": est._random_state, "test_size": est.validation_fraction, "stratify": stratify}
-    if is_foreign(X):
-        rows = train_test_split(np.arange(X.shape[0]), **settings)
-        place = backend_for(X)
-        parts = [gather(a, place.integers(r)) if is_foreign(a) else a[r] for a in given for r in rows]
-    else:
-        parts = train_test_split(*given, **settings)
-    held = (*parts[1::2], None)[:3]
-    if held[0].shape[0] < 2:
-        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
-    X, y, sample_weight = (*parts[::2], None)[:3]
-    return X, y, sample_weight, Held(est, *held)
-
-
-class Held:
-    """Data held out of training: its target as the loss takes it, and as `predict` gives it."""
-
-    def __init__(self, est: Any, X: Any, y: Any, weight: Any) -> None:
-        self.est, self.X, self.y, self.weight = est, X, y, weight
-        self.shares = None if weight is None else weights(weight, X)
-        self.target = est._targets(y, X.dtype)
-        if est._is_classifier():
-            yes = namespace(y).astype(y, X.dtype) if is_foreign(y) else y
-            self.y = est._label_binarizer.inverse_transform(yes[:, 0] if is_foreign(yes) and yes.shape[1] == 1 else yes)
-
-    def loss(self) -> float:
-        """The loss of the data with the weights of now."""
-        est = self.est
-        objective = est._objective(sparse=hasattr(self.X, "tocsr"))
-        return float(objective.measure(as_params(est.coefs_, est.intercepts_), self.X, self.target, self.shares))
-
-
-def _ended(est: Any, loss: float, held: Any, incremental: bool) -> bool:
+def _ended(est: Any, loss: float, held: Any, last: int, how: How) -> bool:
     """What comes at the end of an epoch: curves, the rate, and whether to stop."""
     est.loss_ = loss
     est.loss_curve_.append(loss)
-    if est.verbose:
+    if _prints(est):
         print(f"Iteration {est.n_iter_}, loss = {loss:.8f}")
     _count(est, held)
-    if est.solver == "sgd" and est.learning_rate == "invscaling":
+    if est.learning_rate == "invscaling" and _follows(est):
         est._optimizer.learning_rate = est.learning_rate_init / (est.t_ + 1) ** est.power_t
-    if est._no_improvement_count > est.n_iter_no_change:
+    if est._no_improvement_count > est.n_iter_no_change - fixed(est, "patience"):
         what = "Validation score" if est.early_stopping else "Training loss"
         text = f"{what} did not improve more than tol={est.tol:f} for {est.n_iter_no_change} consecutive epochs."
         if _stops(est, text):
             return True
         est._no_improvement_count = 0
-    if incremental:
-        return True
-    if est.n_iter_ == est.max_iter:
+    if how.kind != "partial_fit" and est.n_iter_ == last:
         warnings.warn(
-            f"Stochastic Optimizer: Maximum iterations ({est.max_iter}) reached and the optimization hasn't converged "
-            "yet.",
+            f"Stochastic Optimizer: Maximum iterations ({last}) reached and the optimization hasn't converged yet.",
             ConvergenceWarning,
             stacklevel=5,
         )
     return False
+
+
+def _prints(est: Any) -> bool:
+    """Whether lines are printed."""
+    return bool(est.verbose) and est.verbose != "bar"
+
+
+def _follows(est: Any) -> bool:
+    """Whether the names of schedules mean something to the solver."""
+    return est.solver == "sgd" or fixed(est, "schedules")
 
 
 def _count(est: Any, held: Any) -> None:
@@ -140,9 +143,9 @@ def _count(est: Any, held: Any) -> None:
     if held is not None:
         est.validation_loss_curve_.append(held.loss())
     if est.early_stopping:
-        score = est._score(held.X, held.y, sample_weight=held.weight)
+        score = held.score()
         est.validation_scores_.append(score)
-        if est.verbose:
+        if _prints(est):
             print(f"Validation score: {score:f}")
         est._no_improvement_count = est._no_improvement_count + 1 if score < est.best_validation_score_ + est.tol else 0
         if score > est.best_validation_score_:
@@ -157,35 +160,38 @@ def _count(est: Any, held: Any) -> None:
 
 def _stops(est: Any, text: str) -> bool:
     """Whether an epoch without improvement too many ends the training, or lowers an adaptive rate."""
-    rate = est._optimizer.learning_rate
-    if est.solver != "sgd" or est.learning_rate != "adaptive":
+    if est.learning_rate != "adaptive" or not _follows(est):
         ending = " Stopping."
-    elif rate <= SMALLEST:
+    elif (rate := est._optimizer.learning_rate) <= SMALLEST:
         ending = " Learning rate too small. Stopping."
     else:
         est._optimizer.learning_rate = rate / 5.0
-        if est.verbose:
+        if _prints(est):
             print(f"{text} Setting learning rate to {rate / 5.0:f}")
         return False
-    if est.verbose:
+    if _prints(est):
         print(text + ending)
     return True
-
-
-def weights(sample_weight: Any, X: Any) -> Any:
-    """The weights of the rows where X is, in its type."""
-    return backend_for(X).floats(sample_weight) if is_foreign(X) else sample_weight.astype(X.dtype, copy=False)
 
 
 class Data:
     """Rows of X and what the loss takes of y, in batches of one size and a smaller last one."""
 
-    def __init__(self, est: Any, X: Any, y: Any, sample_weight: Any, batch: int) -> None:
+    def __init__(self, est: Any, X: Any, y: Any, sample_weight: Any) -> None:
         self.X = X.tocsr() if hasattr(X, "tocsr") else X
+        self.rows = int(X.shape[0])
         self.target = est._targets(y, X.dtype)
         self.place = backend_for(X) if is_foreign(X) else None
-        self.weight = None if sample_weight is None else weights(sample_weight, X)
-        self.batch = batch
+        self.weight = weights(sample_weight, X)
+        if est.batch_size == "auto":
+            self.batch = min(200, self.rows)
+        else:
+            if est.batch_size > self.rows:
+                warnings.warn(
+                    "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=5
+                )
+            self.batch = min(est.batch_size, self.rows)
+        self.steps = -(-self.rows // self.batch)  # in an epoch
 
     def batches(self, order: Any) -> list[Any]:
         """The row numbers of the batches as one or two matrices."""
@@ -197,22 +203,21 @@ class Data:
 class Training:
     """The parameters of an estimator while they are trained."""
 
-    def __init__(self, est: Any, dtype: Any, *, new: bool) -> None:
+    def __init__(self, est: Any, data: Data, epochs: int, seed: int, rule: Any, *, new: bool) -> None:
         self.est, self.backend = est, est._backend()
-        params = as_params(est.coefs_, est.intercepts_)
-        rule = rule_of(est)
-        self.layout = Flat(params, tuple(params), apart=rule.decays)
-        vectors = self.layout.pack(params)
+        sparse = hasattr(data.X, "tocsr")
+        objective = est._objective(sparse=sparse)
+        params = est._weights()
+        still = {f"{2 * i}.{name}" for i in est.frozen for name in ("W", "b")} | set(objective.net.running)
+        moving = {name: p for name, p in params.items() if name not in still}
+        self.layout = Flat(moving, tuple(moving), apart=rule.decays)
+        vectors = self.layout.pack(moving)
         if new:
             est._optimizer = Solver(rule, rule.init(vectors))
-        seed = int(est._random_state.randint(2**31 - 1)) if est.dropout else 0
+        running = {name: own(params[name]) for name in params if name in still}
         zero = self.backend.floats(0.0)
-        self.carry = Carry(vectors, {}, est._optimizer.state, seed_words(seed, self.backend), zero)
-
-    def begin(self, data: Data, epochs: int) -> None:
-        """Get ready for so many epochs."""
-        sparse = hasattr(data.X, "tocsr")
-        step = make_step(self.est._objective(sparse=sparse), self.est._optimizer.rule, self.layout)
+        self.carry = Carry(vectors, running, est._optimizer.state, seed_words(seed, self.backend), zero)
+        step = make_step(objective, est._optimizer.rule, self.layout)
         self.loop = Plain(step) if sparse or epochs == 1 else self.backend.loop(step, "auto", epochs)
 
     def epoch(self, data: Data, order: Any) -> float:
@@ -226,5 +231,4 @@ class Training:
 
     def give_back(self) -> None:
         """The estimator's coefs_ and intercepts_: own arrays with the weights of now."""
-        params = {name: own(p) for name, p in self.carry.params(self.layout).items()}
-        self.est.coefs_, self.est.intercepts_ = as_lists(params, len(self.est.coefs_))
+        self.est._take({name: own(p) for name, p in self.carry.params(self.layout).items()})

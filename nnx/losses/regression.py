@@ -76,8 +76,10 @@ class Huber(Loss):
 class Quantile(Loss):
     """e = max(q d, (q - 1) d) with d = t - z, for each level q at once;  dz = s ((z > t) - q).
 
+    `predict` puts the levels of each row in order, which brings each nearer to the true one where they had crossed.
+
     Shapes: z (..., n, number of levels), target (..., n, 1), weight (..., n).
-    Source: Koenker & Bassett 1978, eq. 3.2.
+    Source: Koenker & Bassett 1978, eq. 3.2; Chernozhukov, Fernandez-Val & Galichon 2010.
     """
 
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)
@@ -86,6 +88,11 @@ class Quantile(Loss):
         object.__setattr__(self, "levels", tuple(float(q) for q in self.levels))
         fine = len(self.levels) > 0 and all(0 < q < 1 for q in self.levels)
         require(fine, f"Quantile: levels must lie between 0 and 1, got {self.levels}")
+        require(list(self.levels) == sorted(self.levels), f"Quantile: levels must rise, got {self.levels}")
+
+    def outputs(self, columns: int) -> int:
+        require(columns == 1, f"Quantile: expected a target of one column, got {columns}")
+        return len(self.levels)
 
     def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
         if z.shape[-1] != len(self.levels) or target.shape[-2:] != (z.shape[-2], 1):
@@ -100,6 +107,9 @@ class Quantile(Loss):
     def backprop(self, saved: Saved) -> Array:
         d, q, s = saved
         return (namespace(d).astype(d < 0.0, d.dtype) - q) * s
+
+    def predict(self, z: Array) -> Array:
+        return namespace(z).sort(z, axis=-1)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,166 @@
+"""What LabelBinarizer is for NumPy: labels of any library's arrays, and of several targets, as the losses take them."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from ..backends import namespace
+from ..contract import Array, Loss, Saved
+from ..errors import ShapeError, require
+from ..losses import SoftmaxCrossEntropy
+from .arrays import beside, is_foreign, is_number, to_host
+
+SOFTMAX = SoftmaxCrossEntropy()
+SEVERAL = "multiclass-multioutput"
+
+
+def unique(y: Array) -> Array:
+    """The values of y (rows,) in rising order."""
+    xp = namespace(y)
+    if is_number(y) and xp.isdtype(y.dtype, "bool"):
+        return xp.astype(xp.sort(xp.unique_values(xp.astype(y, xp.int32))), y.dtype)
+    return xp.sort(xp.unique_values(y))
+
+
+class Labels:
+    """What LabelBinarizer is for NumPy: the classes of y, and y as columns of yes and no."""
+
+    def fit(self, y: Array) -> "Labels":
+        """Find the classes of y: integers or booleans (rows,), or 0 and 1 (rows, labels)."""
+        xp = namespace(y)
+        if y.ndim == 2:
+            self.y_type_ = "multilabel-indicator"
+            self.classes_ = xp.arange(y.shape[1])
+        else:
+            self.classes_ = unique(y)
+            self.y_type_ = "multiclass" if self.classes_.shape[0] > 2 else "binary"
+        return self
+
+    def transform(self, y: Array) -> Array:
+        """Booleans (rows, outputs)."""
+        if self.y_type_ == "multilabel-indicator":
+            return y != 0
+        columns = self.classes_[-1:] if self.y_type_ == "binary" else self.classes_
+        return y[:, None] == columns[None, :]
+
+    def inverse_transform(self, p: Array) -> Array:
+        """The class of each row from probabilities (rows,), (rows, classes), or the labels (rows, labels)."""
+        xp, known = namespace(p), beside(self.classes_, p)
+        if self.y_type_ == "multilabel-indicator":
+            return xp.astype(p > 0.5, known.dtype)
+        p = xp.stack([0.0 * p + 0.5, p], axis=1)[:, : known.shape[0]] if p.ndim == 1 else p
+        likely = xp.argmax(p, axis=1)
+        return xp.take(known, likely, axis=0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"classes_": to_host(self.classes_)}
+
+
+class SeveralLabels:
+    """The classes of each of several targets, y (rows, targets), and y as their numbers."""
+
+    y_type_ = SEVERAL
+
+    def fit(self, y: Array) -> "SeveralLabels":
+        """Find the classes of each column of y."""
+        self.classes_ = [unique(y[:, i]) for i in range(y.shape[1])]
+        return self
+
+    def transform(self, y: Array) -> Array:
+        """The numbers of the classes, (rows, targets) integers. Raises ValueError for a label that fit has not seen."""
+        xp, columns = namespace(y), []
+        targets = y.shape[1] if y.ndim == 2 else 1
+        if targets != len(self.classes_):
+            raise ValueError(f"y has {targets} targets, fit had {len(self.classes_)}")
+        for i, classes in enumerate(self.classes_):
+            same = y[:, i : i + 1] == beside(classes, y)[None, :]
+            if not bool(xp.all(xp.any(same, axis=1))):
+                raise ValueError(f"`y` has classes not in `self.classes_[{i}]`, which is {to_host(classes)}.")
+            columns.append(xp.argmax(xp.astype(same, xp.int8), axis=1))
+        return xp.stack(columns, axis=1)
+
+    def parts(self, p: Array) -> list[Array]:
+        """The columns of each target, of probabilities of all of them (rows, sum of the numbers of classes)."""
+        starts = [0]
+        for classes in self.classes_:
+            starts.append(starts[-1] + int(classes.shape[0]))
+        return [p[:, start:stop] for start, stop in pairwise(starts)]
+
+    def inverse_transform(self, p: Array) -> Array:
+        """The class of each target of each row, (rows, targets), from the probabilities of all of them."""
+        return self._labels([namespace(p).argmax(part, axis=1) for part in self.parts(p)])
+
+    def restored(self, numbers: Array) -> Array:
+        """The labels, (rows, targets), of the numbers that `transform` gave."""
+        return self._labels([numbers[:, i] for i in range(numbers.shape[1])])
+
+    def _labels(self, columns: list[Array]) -> Array:
+        found = []
+        for classes, column in zip(self.classes_, columns, strict=True):
+            known = beside(classes, column) if is_number(classes) else classes
+            found.append(namespace(known).take(known, beside(column, known), axis=0))
+        return namespace(found[0]).stack(found, axis=1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"classes_": [to_host(c) if is_foreign(c) else c for c in self.classes_]}
+
+
+@dataclass(frozen=True)
+class SeveralSoftmax(Loss):
+    """The sum of softmax cross-entropies, one for each of several targets, with so many classes each.
+
+    Shapes: z (n, sum of sizes), target (n, number of sizes) of class numbers, weight (n,).
+    """
+
+    sizes: tuple[int, ...]
+
+    @property
+    def labels(self) -> bool:
+        return True
+
+    def outputs(self, columns: int) -> int:
+        require(columns == len(self.sizes), f"expected a target of {len(self.sizes)} columns, got {columns}")
+        return sum(self.sizes)
+
+    def _parts(self, z: Array) -> list[Array]:
+        if z.shape[-1] != sum(self.sizes):
+            raise ShapeError(f"SeveralSoftmax: expected {sum(self.sizes)} outputs, got {z.shape[-1]}")
+        stops = [sum(self.sizes[: i + 1]) for i in range(len(self.sizes))]
+        return [z[..., stop - size : stop] for stop, size in zip(stops, self.sizes, strict=True)]
+
+    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+        pairs = [SOFTMAX.evaluate(part, target[..., i], weight) for i, part in enumerate(self._parts(z))]
+        value = pairs[0][0]
+        for other, _ in pairs[1:]:
+            value = value + other
+        return value, [saved for _, saved in pairs]
+
+    def backprop(self, saved: Saved) -> Array:
+        parts = [SOFTMAX.backprop(own) for own in saved]
+        return namespace(parts[0]).concat(parts, axis=-1)
+
+    def predict(self, z: Array) -> Array:
+        return namespace(z).concat([SOFTMAX.predict(part) for part in self._parts(z)], axis=-1)
+
+
+def log_softmax(z: Array) -> Array:
+    """The logarithms of softmax, which are finite where its values are 0."""
+    xp = namespace(z)
+    z = z - xp.max(z, axis=1, keepdims=True)
+    return z - xp.log(xp.sum(xp.exp(z), axis=1, keepdims=True))
+
+
+def summing_to_one(p: Array) -> Array:
+    """Probabilities (rows, classes) whose sum, in float64, is at most 1 and at most a rounding of the largest below."""
+    xp = namespace(p)
+    if p.dtype == xp.float64:
+        return p
+    exact = xp.astype(p, xp.float64)
+    exact = exact / xp.sum(exact, axis=1, keepdims=True)
+    near = xp.astype(exact, p.dtype)
+    wide = xp.astype(near, xp.float64)
+    largest = wide == xp.max(wide, axis=1, keepdims=True)
+    largest = largest & (xp.cumulative_sum(xp.astype(largest, xp.int32), axis=1) == 1)  # the first of equals
+    rest = 1.0 - xp.sum(xp.where(largest, xp.zeros_like(wide), wide), axis=1, keepdims=True)
+    below = xp.astype(rest * (1.0 - 2.0**-24), p.dtype)  # rounded to nearest, this is not above the rest
+    return xp.where(largest, below, near)

@@ -1,0 +1,176 @@
+"""What a fitted estimator does with new rows, on whatever library's arrays they come."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from types import MappingProxyType
+from typing import Any
+
+from sklearn import get_config
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..backends import Backend, backend, backend_of, is_array
+from ..backends.numpy import namespace as host_namespace
+from ..contract import Array, Loss, Params
+from ..layers import Dense
+from .arrays import backend_for, checked_rows, is_foreign, mapped, scope_of, to_host
+from .fixes import fixed
+from .network import Blueprint, Objective, activation, as_lists, as_params, in_pieces, objective_of
+
+np = host_namespace()
+FLOATS = (np.float64, np.float32)
+ON_DEVICE = (
+    *("coefs_", "intercepts_", "layer_params_", "classes_"),
+    *("_best_coefs", "_best_intercepts", "_best_layer_params", "_last"),
+)
+
+
+class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+    """A network of weights on some device, and rows that may be elsewhere."""
+
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    layer_params_: Mapping[str, Array] = MappingProxyType({})  # of the layers that are not dense, by name
+
+    # ---- the network
+
+    def _loss(self) -> Loss:
+        """The loss of the library that the parameters mean."""
+        raise NotImplementedError
+
+    def _out_layer(self) -> Any:
+        """The layer after the last dense one, or None."""
+        return None
+
+    def _objective(self, *, sparse: bool, widths: tuple[int, ...] | None = None) -> Objective:
+        widths = widths or tuple(int(p.shape[1]) for p in self.coefs_)
+        several = isinstance(self.activation, (list, tuple))
+        plan = Blueprint(
+            widths,
+            tuple(self.activation) if several else (self.activation,) * (len(widths) - 1),
+            self.norm,
+            float(self.dropout),
+            self._out_layer(),
+            self._loss(),
+            float(self.alpha),
+            sparse,
+            self.fixes != () and fixed(self, "outputs"),
+        )
+        return objective_of(plan)
+
+    def _check_plan(self, hidden: list[int]) -> None:
+        """Raise ValueError where the parameters give no network."""
+        given = self.activation if isinstance(self.activation, (list, tuple)) else [self.activation]
+        if isinstance(self.activation, (list, tuple)) and len(given) != len(hidden):
+            raise ValueError(f"activation has {len(given)} entries for {len(hidden)} hidden layers")
+        for part in (*given, self._out_layer(), self._loss()):
+            layer = activation(part) if isinstance(part, str) else part
+            if layer is not None and (isinstance(layer, type) or not hasattr(layer, "evaluate")):
+                raise ValueError(f"expected a layer or a loss such as nnx.GELU(), got {layer!r}")
+            try:
+                hash(layer)
+            except TypeError:
+                raise ValueError(
+                    f"{type(layer).__name__} cannot be hashed: make its class a frozen dataclass of plain settings"
+                ) from None
+            if isinstance(layer, Dense):
+                raise ValueError("activation: Dense belongs in hidden_layer_sizes")
+
+    def _weights(self) -> Params:
+        """All parameters by name."""
+        return as_params(self.coefs_, self.intercepts_, self.layer_params_)
+
+    def _take(self, params: Params) -> None:
+        """Make these the parameters."""
+        self.coefs_, self.intercepts_, self.layer_params_ = as_lists(params, len(self.coefs_))
+
+    # ---- where it is, and where the rows are
+
+    def _backend(self) -> Backend:
+        """Where the weights are."""
+        return backend_of(self.coefs_[0])
+
+    def _place(self, X: Any) -> Backend:
+        """Where X is computed with: its own library and device, or those of the parameters backend and device."""
+        if self.backend is None:
+            return backend_for(X) if is_foreign(X) else backend_of(np.zeros(1))
+        name = f"{self.backend}:{self.device}" if self.device else self.backend
+        kind = str(getattr(X, "dtype", "float64")).rpartition(".")[2]
+        return backend(name, kind if kind in ("float32", "float64") else "float64")
+
+    # ---- prediction
+
+    def hidden_activations(self, X: Any) -> Any:
+        """What the last hidden layer gives for each row, (rows, units): features for another model."""
+        with self._begin(X, "hidden_activations"):
+            return self._compute(X, "hidden")
+
+    def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Any:
+        """Probabilities, or the values predicted, (rows, outputs)."""
+        return self._compute(X, "predict", check_input)
+
+    def _compute(self, X: Any, what: str, check_input: bool = True) -> Any:
+        """What the objective's method of this name gives for X, beside X."""
+        if check_input:
+            if is_foreign(X):
+                with backend_for(X).scope():
+                    X = checked_rows(self, X, reset=False)
+            else:
+                X = self._checked(X)
+        function: Callable[[Params, Any], Array] = getattr(self._objective(sparse=hasattr(X, "tocsr")), what)
+        params = self._weights()
+        if not is_foreign(X) and not is_foreign(self.coefs_[0]):
+            return in_pieces(function, params, X)
+        chosen, home = self._backend(), backend_for(X) if is_array(X) else None
+        apart = home is not None and (home.name, home.device) != (chosen.name, chosen.device)
+        with chosen.scope():
+            y = in_pieces(function, params, chosen.floats(X) if apart else X)
+        return home.asarray(y) if apart and home is not None else y
+
+    def _checked(self, X: Any) -> Any:
+        """X as scikit-learn checks it; the plainest of arrays without its ceremony, which costs more than one row."""
+        plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in FLOATS and not hasattr(self, "feature_names_in_")
+        if plain and X.shape[0] and X.shape[1] == self.n_features_in_ and np.isfinite(X.sum()):
+            return X
+        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+
+    def _begin(self, X: Any, method: str) -> AbstractContextManager[Any]:
+        """What a prediction needs: a fitted estimator and, where scikit-learn dispatches, X where it was fitted."""
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        if self.backend is None and get_config()["array_api_dispatch"] and is_array(X):
+            home, fitted = backend_for(X), self._backend()
+            if (home.name, home.device) != (fitted.name, fitted.device):
+                raise ValueError(
+                    f"Inputs passed to {type(self).__name__}.{method}() must use the same namespace and the same "
+                    f"device as those passed to fit(): X is on {home}, the weights are on {fitted}. "
+                    "Without array_api_dispatch, or with backend=, X may be on another."
+                )
+        return scope_of(X)
+
+    def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The score of checked data; NaN where the network gives what is not finite."""
+        predicted = to_host(self._predict(X, check_input=False))
+        if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
+            return float("nan")
+        return float(self._measure(to_host(y), predicted, sample_weight=sample_weight))
+
+    # ---- what scikit-learn asks of an estimator
+
+    def __getstate__(self) -> Any:
+        """The state with its arrays on the host, so that a model fitted on a GPU can be read where there is none."""
+        state = dict(super().__getstate__())
+        for name, value in state.items():
+            if name in ON_DEVICE:
+                state[name] = mapped(lambda x: to_host(x) if is_foreign(x) else x, value)
+        return state
+
+    def _is_classifier(self) -> bool:
+        return bool(is_classifier(self))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.array_api_support = True
+        return tags

@@ -1,0 +1,95 @@
+"""The optimizer that an estimator's parameters mean, with its state, and the training step."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..backends import is_array
+from ..contract import Array, Key, Optimizer, State
+from ..optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Momentum, Nesterov
+from ..training.flat import Flat, Named
+from ..training.step import Carry, gather
+from .arrays import mapped, own, to_host
+from .network import Objective
+
+DECAYING = ("adam", "adamw", "lion")
+
+
+class Solver:
+    """An optimizer of the library with its state, and the learning rate as scikit-learn's estimators show it."""
+
+    def __init__(self, rule: Optimizer, state: State) -> None:
+        self.rule, self.state = rule, state
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"rule": self.rule, "state": mapped(to_host, self.state)}
+
+    def copy(self) -> "Solver":
+        """The same with arrays of its own."""
+        return Solver(self.rule, mapped(lambda x: own(x) if is_array(x) else x, self.state))
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next step."""
+        return float(self.rule.current_rate(self.state))
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        rate = self.state["rate"]
+        self.state["rate"] = rate * 0 + value
+
+
+def rule_of(est: Any, steps: int | None) -> Optimizer:
+    """The optimizer that the parameters of an estimator mean, for a training of so many steps if they are known."""
+    rule: Optimizer = _named(est) if isinstance(est.solver, str) else est.solver
+    return rule if steps is None else rule.over(steps)
+
+
+def _named(est: Any) -> Optimizer:
+    """The optimizer of the solver's name, with the settings that scikit-learn has parameters for."""
+    kind: Any = OPTIMIZERS.get(est.solver)
+    schedule = None if isinstance(est.learning_rate, str) else est.learning_rate
+    settings: dict[str, Any] = {"rate": float(est.learning_rate_init), "schedule": schedule}
+    if est.solver == "sgd":
+        kind = SGD if not est.momentum else Nesterov if est.nesterovs_momentum else Momentum
+    if est.solver == "adam" and est.weight_decay:
+        kind = AdamW
+    if issubclass(kind, Adam):
+        settings |= {"beta1": float(est.beta_1), "beta2": float(est.beta_2)}
+    if issubclass(kind, Momentum):
+        settings["momentum"] = float(est.momentum)
+    if hasattr(kind, "epsilon"):
+        settings["epsilon"] = float(est.epsilon)
+    if est.weight_decay is not None and issubclass(kind, (AdamW, Lion)):
+        settings["weight_decay"] = float(est.weight_decay)
+    return kind(**settings)  # type: ignore[no-any-return]
+
+
+def check(est: Any) -> None:
+    """Raise ValueError where a parameter needs another solver."""
+    if isinstance(est.solver, type):
+        raise ValueError(f"solver: expected an optimizer such as nnx.Adam(1e-3), got the class {est.solver.__name__}")
+    if est.weight_decay and est.solver not in DECAYING:
+        raise ValueError(f"weight_decay needs solver='adam', 'adamw' or 'lion', got {est.solver!r}")
+    if not isinstance(est.learning_rate, str) and (est.solver == "lbfgs" or not isinstance(est.solver, str)):
+        raise ValueError(
+            "learning_rate=schedule needs a solver by name, such as 'adam'; an optimizer has schedule= of its own"
+        )
+
+
+def make_step(objective: Objective, optimizer: Optimizer, layout: Flat | Named) -> Callable[..., Carry]:
+    """One batch: its loss times its rows is added to the total, and the parameters are updated."""
+    net = objective.net
+
+    def step(carry: Carry, x: Any, target: Array, weight: Array | None, rows: Array | None) -> Carry:
+        x = x[rows] if hasattr(x, "tocsr") else gather(x, rows)
+        key = Key(carry.seed, carry.state["step"])
+        params = carry.params(layout)
+        value, grads, values = objective.evaluate(params, x, gather(target, rows), gather(weight, rows), key)
+        vectors, state = optimizer.update(carry.vectors, layout.pack(grads), carry.state)
+        params = net.update(params, values)
+        running = {name: params[name] for name in carry.running}
+        total = carry.total
+        total += value * x.shape[0]
+        return Carry(vectors, running, state, carry.seed, total)
+
+    return step

@@ -8,6 +8,7 @@ from sklearn.utils.optimize import _check_optimize_result
 
 from ..backends import namespace
 from ..backends.numpy import namespace as host_namespace
+from ..optimizers import decays
 from .arrays import backend_for, is_foreign, mapped, to_host, weights
 from .fixes import fixed
 from .network import names
@@ -43,7 +44,12 @@ class Packed:
 
     def evaluate(self, packed: Any) -> tuple[float, Any]:
         """The loss and its gradient as a vector."""
-        value, grads, _ = self.objective.evaluate(self.unpacked(packed), self.X, self.target, self.weight)
+        params = self.unpacked(packed)
+        value, grads, _ = self.objective.evaluate(params, self.X, self.target, self.weight)
+        if self.objective.plan.alpha:
+            weights = {name: p for name, p in params.items() if decays(name)}
+            penalty, grads = self.objective.penalty(weights, grads, self.X.shape[0], self.weight)
+            value = value + penalty
         for name in self.still:
             grads[name] = namespace(grads[name]).zeros_like(grads[name])
         return float(value), np.concatenate([to_host(grads[name]).reshape(-1) for name in self.names])

@@ -9,7 +9,6 @@ from ..backends import namespace
 from ..contract import Array, Key, Layer, Loss, Params, Saved
 from ..layers import BatchNorm, Chain, Dense, Dropout, LayerNorm, Sigmoid, activation as named_activation
 from ..losses import Poisson, SquaredError
-from ..optimizers import decays
 from .arrays import is_foreign
 
 NORMS: dict[str, Layer] = {"layer": LayerNorm(), "batch": BatchNorm()}
@@ -84,8 +83,7 @@ def as_lists(params: Params, count: int) -> tuple[list[Array], list[Array], Para
 
 @dataclass(frozen=True)
 class Objective:
-    """scikit-learn's loss of a batch: the mean over its rows, and half alpha times the squared weights over their
-    number, or over the sum of the rows' weights."""
+    """scikit-learn's loss of a batch: the mean over its rows; and the penalty on large weights that comes to it."""
 
     net: Chain
     plan: Blueprint
@@ -98,23 +96,31 @@ class Objective:
         For squared error the loss is the mean over the outputs, the gradient that of their sum, as in scikit-learn,
         unless the plan is exact.
         """
-        loss, alpha = self.plan.loss, self.plan.alpha
+        loss = self.plan.loss
         z, values = self.net.evaluate(params, x, train=True, key=key)
         value, saved = loss.evaluate(z, target, weight)
         dz = loss.backprop(saved)
         if self.plan.exact and self._is_mean:
             dz = dz / z.shape[-1]
         _, grads = self.net.backprop(params, values, dz, need_dx=False)
-        value = self.shown(value, target, weight)
-        if alpha:
-            xp = namespace(z)
-            share = alpha / z.shape[-2] if weight is None else alpha / xp.sum(weight)
-            for name in grads:
-                if decays(name):
-                    W = params[name]
-                    grads[name] = grads[name] + share * W
-                    value = value + 0.5 * share * xp.sum(W * W)
-        return value, grads, values
+        return self.shown(value, target, weight), grads, values
+
+    def penalty(self, weights: Params, grads: Params, rows: int, weight: Array | None) -> tuple[Array | float, Params]:
+        """Half alpha times the squared weights over the number of rows, or over the sum of the rows' weights.
+
+        grads: gradients, to which that of the penalty is added; they may be written on.
+        """
+        share: Any = self.plan.alpha / rows
+        if weight is not None:
+            share = self.plan.alpha / namespace(weight).sum(weight)
+        squares: Any = 0.0
+        for name, W in weights.items():
+            if name in grads:
+                g = grads[name]
+                g += share * W
+                grads[name] = g
+            squares = squares + namespace(W).sum(W * W)
+        return 0.5 * share * squares, grads
 
     @property
     def _is_mean(self) -> bool:

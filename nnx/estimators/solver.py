@@ -5,7 +5,7 @@ from typing import Any
 
 from ..backends import is_array
 from ..contract import Array, Key, Optimizer, State
-from ..optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Momentum, Nesterov
+from ..optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Momentum, Nesterov, decays
 from ..training.flat import Flat, Named
 from ..training.step import Carry, gather
 from .arrays import mapped, own, to_host
@@ -84,8 +84,15 @@ def make_step(objective: Objective, optimizer: Optimizer, layout: Flat | Named) 
         x = x[rows] if hasattr(x, "tocsr") else gather(x, rows)
         key = Key(carry.seed, carry.state["step"])
         params = carry.params(layout)
-        value, grads, values = objective.evaluate(params, x, gather(target, rows), gather(weight, rows), key)
-        vectors, state = optimizer.update(carry.vectors, layout.pack(grads), carry.state)
+        weight = gather(weight, rows)
+        value, grads, values = objective.evaluate(params, x, gather(target, rows), weight, key)
+        grads = layout.pack(grads)
+        if objective.plan.alpha:
+            still = {name: p for name, p in carry.running.items() if decays(name)}
+            weights = {name: p for name, p in carry.vectors.items() if decays(name)}
+            penalty, grads = objective.penalty(weights | still, grads, x.shape[0], weight)
+            value = value + penalty
+        vectors, state = optimizer.update(carry.vectors, grads, carry.state)
         params = net.update(params, values)
         running = {name: params[name] for name in carry.running}
         total = carry.total

@@ -210,7 +210,7 @@ class Training:
         params = est._weights()
         still = {f"{2 * i}.{name}" for i in est.frozen for name in ("W", "b")} | set(objective.net.running)
         moving = {name: p for name, p in params.items() if name not in still}
-        self.layout = Flat(moving, tuple(moving), apart=rule.decays)
+        self.layout = Flat(moving, tuple(moving), apart=bool(rule.decays or est.alpha))
         vectors = self.layout.pack(moving)
         if new:
             est._optimizer = Solver(rule, rule.init(vectors))

@@ -12,6 +12,7 @@ from .record import Refused
 from .schedule import Pass, Shared, by_columns
 
 LITERAL = 16  # loops up to this length are written with their length, and unrolled
+LONG, LANES = 64, 4  # sums from this length on are taken as so many sums side by side
 
 
 class Kernel:
@@ -201,7 +202,16 @@ class Kernel:
             after.setdefault(level, []).append(end)
         else:
             yield start
-        yield f"for j in range({self._size(p.columns)}):"
+        columns = self._size(p.columns)
+        if kind == "add" and p.columns >= LONG:  # sums that do not wait for each other
+            lanes = [f"{name}_{lane}" for lane in range(LANES)]
+            yield from (f"{lane} = {_type(wide)}(0)" for lane in lanes)
+            yield f"for k in range({columns} // {LANES}):"
+            yield from (f"    {x} += {self._formula(p, f'{LANES} * k + {i}', {})}" for i, x in enumerate(lanes))
+            yield f"{name} += {' + '.join(lanes)}"
+            yield f"for j in range({columns} // {LANES} * {LANES}, {columns}):"
+        else:
+            yield f"for j in range({columns}):"
         value = self._formula(p, "j", {})
         if kind == "add":
             yield f"    {name} += {value}"

@@ -1,4 +1,4 @@
-"""The steps of a training on NumPy: recorded on copies, then replayed or compiled."""
+"""The steps of a training on NumPy: recorded, then replayed or compiled."""
 
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -9,7 +9,8 @@ import numpy as np
 from ...errors import BackendError
 from ..arrays import library_name
 from ..base import Plain
-from .program import Program, allocate, most_in_use, program
+from .memory import apart, in_turn, most_in_use
+from .program import Program, program
 from .record import Refused, leaves, mapped, record
 from .replay import steps
 
@@ -24,14 +25,15 @@ Run = Callable[[Any, int, int], None]  # of row numbers in batches, and the batc
 class Native(Plain):
     """Steps that are recorded once for each shape of a batch.
 
-    The first recording is made with copies of what the step may write on, and made twice: a step that is not the same
-    both times, or looks at the values of its arrays, is run plainly, and `how` says why.
+    A recording is made twice: a step that is not the same both times, or looks at the values of its arrays, is run
+    plainly, and `how` says why.
     """
 
     def __init__(self, step: Callable[..., Any], mode: bool | str, epochs: int, *, replay: bool = True) -> None:
         super().__init__(step)
         self.mode, self.epochs, self.replay = mode, epochs, replay
         self.ready: dict[Any, Any] = {}
+        self.carries: dict[Any, Any] = {}  # what recordings for different batches work on together
         self.refused = ""
         if mode is True:
             self.require()
@@ -81,18 +83,17 @@ class _Ready:
     """A step recorded for one shape of a batch, and its memory."""
 
     def __init__(self, loop: Native, carry: Any, batch: Any, expected: int) -> None:
-        step = loop.step
         self.batch = batch  # kept, so that its arrays stay what they are
         by_rows = batch[3] is not None
-        self.carry = mapped(_own, carry)
-        found = recorded(step, self.carry, batch)
-        if not found.same(recorded(step, mapped(_own, carry), batch)):
-            raise Refused("two steps did not do the same operations")
-        self.carry = mapped(_own, carry)
+        found = recorded_twice(loop.step, carry, batch)
+        kind = signature(carry)
+        if kind not in loop.carries:
+            loop.carries[kind] = mapped(_own, carry)
+        self.carry = loop.carries[kind]
         self.slots = arrays_in(self.carry)
         self.fed = [np.empty_like(a) for a in arrays_in(batch[3:] if by_rows else batch)]
-        memory = allocate(found, [*self.slots, *(arrays_in(batch[:3]) if by_rows else []), *self.fed])
-        self.run, self.how = _executor(found, memory, self.fed[-1] if by_rows else None, loop, expected)
+        given = [*self.slots, *(arrays_in(batch[:3]) if by_rows else []), *self.fed]
+        self.run, self.how = _executor(found, given, self.fed[-1] if by_rows else None, loop, expected)
 
     def __call__(self, arrays: Any, start: int, stop: int) -> Any:
         carry, *data, rows = arrays
@@ -110,6 +111,26 @@ class _Ready:
 
 
 _NONE = np.empty((1, 0), dtype=np.int64)
+
+
+def recorded_twice(step: Callable[..., Any], carry: Any, batch: Any) -> Program:
+    """The program of one step, by the shapes of its arrays; computed only where a function needs values for that.
+
+    What is given is not written on. Raises Refused, also if two recordings differ.
+    """
+
+    def once(compute: bool) -> Program:
+        return recorded(step, mapped(_own, carry) if compute else carry, batch, compute=compute)
+
+    try:
+        first, compute = once(False), False
+    except Refused:
+        first, compute = once(True), True
+    if not compute and any(op.kind == "other" for op in first.operations):
+        first, compute = once(True), True
+    if not first.same(once(compute)):
+        raise Refused("two steps did not do the same operations")
+    return first
 
 
 def recorded(step: Callable[..., Any], carry: Any, batch: Any, *, compute: bool = True) -> Program:
@@ -139,7 +160,7 @@ def _zeros(shape: tuple[int, ...], dtype: str) -> Any:
     return np.zeros(shape, dtype.rpartition(".")[2])  # PyTorch's types have a name with a point
 
 
-def _executor(found: Program, memory: Sequence[Any], rows: Any, loop: Native, expected: int) -> tuple[Any, str]:
+def _executor(found: Program, given: Sequence[Any], rows: Any, loop: Native, expected: int) -> tuple[Any, str]:
     """The `Run` of the program, or None if it is to be run plainly, and the words for it."""
     reason = ""
     worth = loop.mode == "always" or is_worth_it(found, expected)
@@ -147,14 +168,14 @@ def _executor(found: Program, memory: Sequence[Any], rows: Any, loop: Native, ex
         from .build import compiled
 
         try:
-            return compiled(found, memory, rows), "recorded and compiled"
+            return compiled(found, apart(found, given), rows), "recorded and compiled"
         except Refused as refusal:
             if loop.mode is True:
                 raise
             reason = f", not compiled: {refusal}"
     if not loop.replay:
         return None, f"step by step{reason}"
-    calls = steps(found, memory)
+    calls = steps(found, in_turn(found, given))
 
     def run(batches: Any, start: int, stop: int) -> None:
         for number in range(start, stop):

@@ -8,8 +8,6 @@ import numpy as np
 
 from .record import Call, Refused, mapped
 
-ALIGNED = 64  # bytes
-
 
 @dataclass(frozen=True)
 class View:
@@ -73,6 +71,12 @@ class Operation:
     def reads(self) -> list[View]:
         return [x for x in _flat(self.inputs) if isinstance(x, View)]
 
+    @property
+    def views(self) -> list[View]:
+        """All views that it looks at."""
+        settings = (x for x in _flat(tuple(self.settings.values())) if isinstance(x, View))
+        return [*self.reads, self.output, *settings]
+
 
 def dtype_of(x: Any) -> Any:
     """The type of a view's or a constant's elements, None for a Python number."""
@@ -134,14 +138,14 @@ class _Memory:
             self.add(array)
 
     def add(self, array: Any) -> int:
-        self.starts.append(_address(array))
+        self.starts.append(address(array))
         self.sizes.append(array.nbytes)
         return len(self.sizes) - 1
 
     def find(self, array: Any) -> int | None:
-        address = _address(array)
+        begin = address(array)
         for i in range(len(self.starts) - 1, -1, -1):
-            if self.starts[i] <= address < self.starts[i] + self.sizes[i]:
+            if self.starts[i] <= begin < self.starts[i] + self.sizes[i]:
                 return i
         return None
 
@@ -149,7 +153,7 @@ class _Memory:
         buffer = self.find(array)
         if buffer is None:
             return None
-        return View(buffer, _address(array) - self.starts[buffer], array.shape, array.strides, array.dtype)
+        return View(buffer, address(array) - self.starts[buffer], array.shape, array.strides, array.dtype)
 
     def output(self, array: Any) -> Any:
         if array.size == 0:
@@ -173,7 +177,8 @@ class _Memory:
         return tree
 
 
-def _address(array: Any) -> int:
+def address(array: Any) -> int:
+    """Where an array begins."""
     return int(array.__array_interface__["data"][0])
 
 
@@ -223,36 +228,8 @@ def _live(operations: list[Operation], given: int) -> list[Operation]:
     for op in reversed(operations):
         if op.output.buffer in needed:
             kept.append(op)
-            needed.update(view.buffer for view in (*op.reads, *_settings_views(op)))
+            needed.update(view.buffer for view in op.views)
     return kept[::-1]
-
-
-def _settings_views(op: Operation) -> list[View]:
-    return [x for x in _flat(tuple(op.settings.values())) if isinstance(x, View)]
-
-
-def most_in_use(program: Program) -> int:
-    """The bytes of the temporary results that are needed at one time when the operations are run one after another."""
-    ends: dict[int, list[int]] = {}
-    for number, op in enumerate(program.operations):
-        for view in (*op.reads, op.output):
-            if view.buffer >= program.leaves:
-                ends.setdefault(view.buffer, [number, number])[1] = number
-    counts = [
-        sum(program.sizes[buffer] for buffer, (first, last) in ends.items() if first <= number <= last)
-        for number in range(len(program.operations))
-    ]
-    return max(counts, default=0)
-
-
-def allocate(program: Program, given: Sequence[Any]) -> list[Any]:
-    """The memory of each buffer: the arrays given, and new ones."""
-    new = []
-    for size in program.sizes[program.leaves :]:
-        block = np.empty(size + ALIGNED, dtype=np.uint8)
-        start = -_address(block) % ALIGNED
-        new.append(block[start : start + size])
-    return [*given, *new]
 
 
 def at(view: Any, memory: Sequence[Any]) -> Any:

@@ -117,6 +117,30 @@ def placed(passes: Iterable[Any], space: Callable[[Any], Any], conflict: Callabl
     return groups
 
 
+def sunk(groups: list[Shared], conflict: Callable[[Any, Any], str]) -> list[Shared]:
+    """The groups with every pass moved on to the one that first needs it, where that runs over the same rows.
+
+    What is multiplied there is then not written in one loop and read again in another.
+    """
+    for here in range(len(groups) - 2, -1, -1):
+        group = groups[here]
+        stay: list[Any] = []
+        for item in reversed(group.passes):
+            target = None
+            if group.space is not None and not any(conflict(item, other) for other in stay):
+                for later in groups[here + 1 :]:
+                    found = [conflict(item, other) for other in later.passes]
+                    if any(found):
+                        target = later if later.space == group.space and "after" not in found else None
+                        break
+            if target is None:
+                stay.insert(0, item)
+            else:
+                target.passes.insert(0, item)
+        group.passes = stay
+    return [group for group in groups if group.passes]
+
+
 def same_row(first: Pass, a: View, second: Pass, b: View) -> bool:
     """Whether what two passes over rows find in these views of one buffer is, row for row, the same piece of it."""
     if first.rows != second.rows or (a is first.op.output and first.over_rows) or second.op.kind in ALONE:
@@ -139,11 +163,11 @@ def same_element(first: Pass, a: View, second: Pass, b: View) -> bool:
 
 def by_rows(passes: list[Pass]) -> list[Shared]:
     """The passes in groups over the same rows."""
-    return placed(
-        passes,
-        lambda p: None if p.op.kind in ALONE else p.rows,
-        lambda a, b: hazard(a, b, same_row),
-    )
+
+    def conflict(a: Pass, b: Pass) -> str:
+        return hazard(a, b, same_row)
+
+    return sunk(placed(passes, lambda p: None if p.op.kind in ALONE else p.rows, conflict), conflict)
 
 
 def by_columns(passes: list[Pass]) -> list[Shared]:

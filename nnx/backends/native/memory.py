@@ -1,0 +1,74 @@
+"""Where the results of a program's operations lie."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .program import Operation, Program, address
+
+ALIGNED = 64  # bytes
+
+
+def lives(program: Program) -> dict[int, tuple[int, int]]:
+    """The first and the last operation that looks at each buffer that is not given."""
+    found: dict[int, tuple[int, int]] = {}
+    for number, op in enumerate(program.operations):
+        for view in op.views:
+            if view.buffer >= program.leaves:
+                found[view.buffer] = (found.get(view.buffer, (number, 0))[0], number)
+    return found
+
+
+def most_in_use(program: Program) -> int:
+    """The bytes of the temporary results that are needed at one time when the operations are run one after another."""
+    found = lives(program)
+    counts = [
+        sum(program.sizes[buffer] for buffer, (first, last) in found.items() if first <= number <= last)
+        for number in range(len(program.operations))
+    ]
+    return max(counts, default=0)
+
+
+def apart(program: Program, given: Sequence[Any]) -> list[Any]:
+    """The memory of each buffer: the arrays given, and new ones."""
+    return [*given, *(_block(size) for size in program.sizes[program.leaves :])]
+
+
+def in_turn(program: Program, given: Sequence[Any]) -> list[Any]:
+    """The same for operations that are run in their order: what is no longer needed gives its place to what comes.
+
+    An element-wise function writes in the place of an argument that nothing else will look at. The place that was left
+    last is taken first, because it is still in the processor's cache.
+    """
+    found, memory = lives(program), [*given, *([None] * (len(program.sizes) - program.leaves))]
+    free: list[Any] = []
+    for number, op in enumerate(program.operations):
+        out = op.output.buffer
+        done = {view.buffer for view in op.views if found.get(view.buffer, (0, -1))[1] == number}
+        if memory[out] is None:
+            size = program.sizes[out]
+            own = next((b for b in done if b != out and program.sizes[b] == size and _can_be(op, b)), None)
+            if own is not None:
+                memory[out] = memory[own]
+                done.discard(own)
+            else:
+                fits = [i for i, block in enumerate(free) if size <= block.size <= 2 * size + ALIGNED]
+                memory[out] = free.pop(fits[-1]) if fits else _block(size)
+        free += [memory[b] for b in done]
+    return memory
+
+
+def _can_be(op: Operation, buffer: int) -> bool:
+    """Whether the operation may write on this buffer, element by element as it reads it."""
+    if op.kind != "ufunc" or op.function.signature is not None or op.settings:
+        return False
+    out = op.output
+    same = [(v.offset, v.shape, v.strides, v.dtype) for v in op.reads if v.buffer == buffer]
+    return all(view == (out.offset, out.shape, out.strides, out.dtype) for view in same)
+
+
+def _block(size: int) -> Any:
+    block = np.empty(size + ALIGNED, dtype=np.uint8)
+    start = -address(block) % ALIGNED
+    return block[start : start + size]

@@ -1,6 +1,8 @@
 """What the estimators add to scikit-learn's, each named for the thread that asked for it, and the quirks both ways."""
 
+import importlib.util
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,6 +173,21 @@ def test_sk_8303_quantiles_hold_their_share_of_new_rows_and_never_cross():
     assert model.score(x[2000:], y[2000:]) == pytest.approx(np.mean(parts), rel=1e-12)
     one = clone(model).set_params(quantile=0.5).fit(x, y)
     assert one.predict(x).shape == (4000,) and one.score(x, y) == metrics.d2_pinball_score(y, one.predict(x))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_the_example_of_prediction_intervals(backend, request, tmp_path, monkeypatch):
+    make(request, backend)
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "examples"))
+    import prediction_intervals as example
+
+    model = example.train(backend)
+    x, _ = example.data(4000, seed=1)
+    quiet = example.noise(x[:, 0]) < 0.25
+    assert all(0.86 < example.inside(model, where) < 0.94 for where in (quiet, ~quiet))
+    if importlib.util.find_spec("matplotlib"):
+        example.draw(model, str(tmp_path / "picture.png"))
+        assert (tmp_path / "picture.png").stat().st_size > 20_000
 
 
 def test_sk_11791_predictions_stay_within_bounds():

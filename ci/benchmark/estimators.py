@@ -1,8 +1,10 @@
 """scikit-learn's estimators and nnx's with the same data, seed and epochs: a whole `fit`, and `predict_proba`.
 
 As in rivals.py, every rival is a function of a case and a function `tick`; a tick is a fit, or a number of predictions.
+These fits are short, so nnx replays their steps; "compiled" is what a fit of some ten thousand steps does by itself.
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,13 +46,17 @@ CASES |= {
 }
 
 
-def estimator(module):
+def estimator(module, threads=None, **environment):
     def run(case, tick):
+        os.environ.update({"NNX_FUSED": "auto"} | environment)  # nnx as it comes
         import importlib
         import warnings
 
+        import threadpoolctl
+
         warnings.simplefilter("ignore")
         kind = importlib.import_module(module).MLPClassifier
+        threadpoolctl.threadpool_limits(threads)  # of what is loaded by now
         X, y = case.data()
         settings = dict(batch_size=case.batch, max_iter=case.epochs, random_state=0, tol=0, n_iter_no_change=10**6)
         model = kind(case.sizes[1:-1], **settings)
@@ -68,4 +74,10 @@ def estimator(module):
     return run
 
 
-RIVALS = {"nnx": estimator("nnx"), "scikit-learn": estimator("sklearn.neural_network")}
+RIVALS = {
+    "nnx": estimator("nnx"),
+    "scikit-learn": estimator("sklearn.neural_network"),
+    "nnx, compiled": estimator("nnx", NNX_COMPILE="always"),
+    "nnx, 1 thread": estimator("nnx", 1),
+    "scikit-learn, 1 thread": estimator("sklearn.neural_network", 1),
+}

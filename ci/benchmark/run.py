@@ -107,13 +107,13 @@ def compare(task, names, rounds):
 
 
 def disagreeing(report):
-    """The rivals whose losses are not those of the first."""
+    """The rivals whose losses are not those of the first, but for what rounding grows to in a long training."""
     first, *others = [(name, r) for name, r in report["rivals"].items() if "losses" in r]
     return [
         name
         for name, r in others
         if any(
-            abs(a - b) > 0.02 * max(abs(a), 0.05 * first[1]["losses"][0])
+            abs(a - b) > 0.04 * max(abs(a), 0.05 * first[1]["losses"][0])
             for a, b in zip(first[1]["losses"], r["losses"], strict=True)
         )
     ]

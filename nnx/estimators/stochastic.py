@@ -119,7 +119,8 @@ def _ended(est: Any, loss: float, held: Any, last: int, how: How) -> bool:
         if _stops(est, text):
             return True
         est._no_improvement_count = 0
-    if how.kind != "partial_fit" and est.n_iter_ == last:
+    scheduled = not isinstance(est.learning_rate, str)  # then this is where it was meant to end
+    if how.kind != "partial_fit" and est.n_iter_ == last and not scheduled:
         warnings.warn(
             f"Stochastic Optimizer: Maximum iterations ({last}) reached and the optimization hasn't converged yet.",
             ConvergenceWarning,

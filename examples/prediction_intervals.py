@@ -27,18 +27,8 @@ def data(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def train(backend: str) -> MLPRegressor:
     """A network with three outputs: the quantiles 0.05, 0.5 and 0.95 of y given x."""
-    model = MLPRegressor(
-        "quantile",
-        (64, 64),
-        "tanh",
-        quantile=(0.05, 0.5, 0.95),
-        learning_rate=Cosine(),
-        learning_rate_init=0.01,
-        max_iter=100,
-        n_iter_no_change=100,
-        random_state=0,
-        backend=backend,
-    )
+    settings = dict(learning_rate=Cosine(), learning_rate_init=0.01, max_iter=100, n_iter_no_change=100, random_state=0)
+    model = MLPRegressor("quantile", (64, 64), "tanh", quantile=(0.05, 0.5, 0.95), backend=backend, **settings)
     return model.fit(*data(4000, seed=0))
 
 

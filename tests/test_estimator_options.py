@@ -373,11 +373,11 @@ def test_sk_19701_weights_without_training_and_to_begin_with(task):
     np.testing.assert_array_equal(some.coefs_[1], ones)
     np.testing.assert_array_equal(some.coefs_[0], start.coefs_[0])
     with pytest.raises(ValueError, match=r"coefs_init has weights of shape \(3,\): expected \(6, 20\)"):
-        clone(model).fit(X, y, coefs_init=[np.ones(3)])
-    with pytest.raises(ValueError, match="no such layer"):
+        clone(model).fit(X, y, coefs_init=[np.ones(3), None, None])
+    with pytest.raises(ValueError, match="coefs_init: expected a list of 3 arrays"):
         clone(model).fit(X, y, coefs_init=[None] * 5 + [ones])
     with pytest.raises(ValueError, match="begins anew"):
-        model.set_params(warm_start=True).fit(X, y).fit(X, y, coefs_init=[None, ones])
+        model.set_params(warm_start=True).fit(X, y).fit(X, y, coefs_init=[None, ones, None])
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs", "adamw"])
@@ -469,7 +469,7 @@ def quirk_warm_start():
     same_bits(whole, fixed)
     assert not np.array_equal(kept.coefs_[0], whole.coefs_[0])
     assert kept.set_params(hidden_layer_sizes=(3,)).fit(X, y).coefs_[0].shape == (6, 20)
-    with pytest.raises(ValueError, match="warm_start: the network has layers"):
+    with pytest.raises(ValueError, match="the network must have layers"):
         fixed.set_params(hidden_layer_sizes=(3,)).fit(X, y)
 
 
@@ -565,6 +565,15 @@ def test_every_fix_has_a_test_and_all_of_them_go_together():
         assert model.set_params(fixes="all").fit(X, y, WEIGHT).score(X, y) > -10
 
 
+class Alone:
+    """A loss that does not inherit nnx.Loss."""
+
+    def evaluate(self, z, target, weight=None):
+        return z, z
+
+    backprop = evaluate
+
+
 WRONG = {
     "activation has 1 entries for 2": dict(activation=["relu"]),
     "did you mean 'gelu'": dict(activation=["gellu", "relu"]),
@@ -579,6 +588,11 @@ WRONG = {
     "weight_decay needs": dict(solver="sgd", weight_decay=0.1),
     "an optimizer has schedule=": dict(solver=nnx.Adam(), learning_rate=nnx.Cosine()),
     "got the class Adam": dict(solver=nnx.Adam),
+    "got the class Cosine": dict(learning_rate=nnx.Cosine),
+    "got 0.0": dict(frozen=[0.0]),
+    "callbacks: expected functions": dict(callbacks=[3]),
+    "batch normalisation needs another solver": dict(activation=nnx.Chain(nnx.BatchNorm(), nnx.ReLU()), solver="lbfgs"),
+    "a loss of one's own inherits nnx.Loss": dict(loss=Alone()),
     "cannot be hashed": dict(activation=nnx.Chain(nnx.Dropout(np.asarray([0.1, 0.2])))),
 }
 
@@ -607,6 +621,158 @@ def test_a_wrong_option_is_one_line_and_changes_nothing(message):
 def test_a_wrong_option_of_the_regressor(settings):
     with pytest.raises(ValueError, match=r"quantile|levels must rise|out_activation"):
         nnx.MLPRegressor(max_iter=2, **settings).fit(X, X[:, 0])
+
+
+# ---- parameters and data that change between calls
+
+
+@pytest.mark.parametrize("loss", [nnx.SoftmaxCrossEntropy(label_smoothing=0.1), nnx.SquaredError(), nnx.Huber()])
+def test_a_loss_that_is_not_for_such_labels_is_refused(loss):
+    for task, wanted in (("binary", "BinaryCrossEntropy"), ("multilabel", "BinaryCrossEntropy")):
+        with pytest.raises(ValueError, match=f"need nnx.{wanted}, got {type(loss).__name__}"):
+            nnx.MLPClassifier(loss=loss).fit(X, TASKS[task][1])
+    with pytest.raises(ValueError, match="need 'log_loss'"):
+        nnx.MLPClassifier(loss=loss).fit(X, LABELS)
+    if not isinstance(loss, nnx.SoftmaxCrossEntropy):
+        with pytest.raises(ValueError, match="need nnx.SoftmaxCrossEntropy"):
+            nnx.MLPClassifier(loss=loss).fit(X, TASKS["multiclass"][1])
+
+
+def test_to_scikit_learn_refuses_what_it_could_not_predict():
+    y = X[:, 0]
+    for settings in (dict(loss="quantile", quantile=(0.1, 0.9)), dict(loss=nnx.BinaryCrossEntropy())):
+        model = nnx.MLPRegressor(max_iter=3, **settings).fit(X, (y > 0) * 1.0)
+        with pytest.raises(ValueError, match="scikit-learn has no such network"):
+            model.to_sklearn()
+    model = nnx.MLPRegressor(nnx.Poisson(), max_iter=3).fit(X, np.abs(y))
+    np.testing.assert_allclose(model.to_sklearn().predict(X), model.predict(X), rtol=1e-12)
+    np.testing.assert_allclose(nnx.MLPRegressor.from_sklearn(model.to_sklearn()).predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
+@pytest.mark.parametrize("way", ["partial_fit", "resume", "warm"])
+@pytest.mark.parametrize("name", ["torch", "jax", "strict"])
+def test_from_one_library_to_another_and_back(name, way, task, request):
+    backend = make(request, name).backend
+    _, model, y = pair(task, max_iter=3, warm_start=way == "warm")
+    with backend.scope():
+        there = backend.floats(X), backend.floats(y) if y.dtype.kind == "f" else backend.integers(y)
+    call = "fit" if way == "warm" else way
+    alone = getattr(clone(model).fit(X, y), call)(X, y)
+    for first, second in (((X, y), there), (there, (X, y))):
+        model = clone(model).fit(*first)
+        getattr(model, call)(*second)
+        for a, b in zip(weights(alone), weights(model, None if second[0] is X else backend), strict=True):
+            np.testing.assert_allclose(b, a, atol=1e-9)
+        assert model.predict(second[0]).shape == y.shape
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_partial_fit_computes_on_another_backend(task, request):
+    make(request, "torch")
+    _, model, y = pair(task)
+    elsewhere = clone(model).set_params(backend="torch").partial_fit(X, y, classes=np.unique(y))
+    expected = model.partial_fit(X, y, classes=np.unique(y)).predict_proba(X)
+    np.testing.assert_allclose(elsewhere.predict_proba(X), expected, atol=1e-9)
+
+
+def test_frames_keep_their_names_on_another_backend(request):
+    pandas = pytest.importorskip("pandas")
+    make(request, "torch")
+    frame = pandas.DataFrame(X, columns=list("abcdef"))
+    _, model, y = pair("binary", max_iter=3, early_stopping=True, own={"backend": "torch", "scoring": "roc_auc"})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=r"X (has|does not have)")
+        model.fit(frame, y).predict(frame)
+    assert list(model.feature_names_in_) == list("abcdef")
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame[list("fedcba")])
+
+
+def test_sparse_rows_are_predicted_with_weights_from_elsewhere(request):
+    from scipy.sparse import csr_array
+
+    make(request, "torch")
+    _, model, y = pair("multiclass", max_iter=3, own={"backend": "torch"})
+    np.testing.assert_allclose(model.fit(X, y).predict_proba(csr_array(X)), model.predict_proba(X), atol=1e-12)
+
+
+def test_a_change_of_what_is_frozen_begins_the_optimizer_anew():
+    _, model, y = pair("multiclass", max_iter=3)
+    model.fit(X, y).set_params(frozen=(0,), alpha=0.0)
+    before = [p.copy() for p in model.coefs_]
+    model.partial_fit(X, y)
+    assert [np.array_equal(a, b) for a, b in zip(before, model.coefs_, strict=True)] == [True, False, False]
+    with pytest.raises(ValueError, match="resume"):
+        model.set_params(frozen=()).fit(X, y).set_params(frozen=(0,)).resume(X, y)
+    with pytest.raises(ValueError, match="resume: solver or frozen"):
+        clone(model).set_params(frozen=()).fit(X, y).set_params(solver="sgd").resume(X, y)
+    with pytest.raises(ValueError, match="the network must have layers"):
+        clone(model).set_params(frozen=()).fit(X, y).set_params(hidden_layer_sizes=(3,)).resume(X, y)
+
+
+def test_a_schedule_goes_on_when_a_fit_is_resumed():
+    _, model, y = pair("regression", max_iter=5, batch_size=23)
+    model.set_params(learning_rate=nnx.Cosine(), learning_rate_init=0.01).fit(X, y)
+    before = model.coefs_[0].copy()
+    model.set_params(callbacks=[lambda est: rates.append(est._optimizer.learning_rate)])
+    rates = []
+    model.resume(X, y)
+    np.testing.assert_allclose(rates, [0.01 * (1 + np.cos(np.pi * k / 10)) / 2 for k in range(6, 11)], atol=1e-12)
+    assert np.abs(model.coefs_[0] - before).max() > 1e-3
+
+
+def test_another_solver_and_another_way_to_stop_between_fits():
+    _, model, y = pair("binary", max_iter=3, solver="lbfgs")
+    model.fit(X, y).set_params(solver="adam").partial_fit(X, y)
+    assert len(model.loss_curve_) == 1
+    model.set_params(warm_start=True, early_stopping=True).fit(X, y)
+    assert len(model.validation_scores_) == 3
+    model.set_params(norm="batch")
+    with pytest.raises(ValueError, match="another network than the one fitted"):
+        model.predict(X)
+
+
+def test_scikit_learns_scoring_monitor_sees_labels():
+    from sklearn.callback import ScoringMonitor
+
+    for y in (TASKS["binary"][1] + 1, NAMES[:, 0]):
+        monitor = ScoringMonitor(scoring="accuracy")
+        model = nnx.MLPClassifier((8,), max_iter=4, random_state=0).set_callbacks(monitor).fit(X, y)
+        seen = [(entry["task_name"], entry["accuracy"]) for entry in monitor.get_logs().data]
+        assert len(seen) == 5 and ("fit", model.score(X, y)) in seen and ("epoch", model.score(X, y)) in seen
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_warm_start_with_early_stopping_is_scikit_learns(seed):
+    settings = dict(early_stopping=True, warm_start=True, n_iter_no_change=2, max_iter=15, random_state=seed)
+    y = TASKS["multiclass"][1]
+    theirs, ours = original.MLPClassifier((9,), **settings), nnx.MLPClassifier((9,), **settings)
+    for _ in range(3):
+        for a, b in zip(weights(theirs.fit(X, y)), weights(ours.fit(X, y)), strict=True):
+            np.testing.assert_allclose(b, a, atol=1e-10)
+
+
+def test_a_score_that_is_no_number_is_an_error_and_a_function_needs_no_weights():
+    _, model, y = pair("binary", early_stopping=True, max_iter=3, own={"scoring": "roc_auc"})
+    one = y == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match="scoring='roc_auc' gives nan"):
+            model.fit(X, y, X_val=X[one], y_val=y[one])
+    model.set_params(scoring=lambda est, X, y: est.score(X, y), class_weight="balanced").fit(X, y)
+    assert len(model.validation_scores_) == model.n_iter_
+
+
+def test_a_callback_may_end_the_training_with_numpys_true():
+    _, model, y = pair("binary", max_iter=9, own={"callbacks": lambda est: np.bool_(est.n_iter_ == 2)})
+    assert model.fit(X, y).n_iter_ == 2
+
+
+def test_quantities_are_no_labels_on_any_library(request):
+    backend = make(request, "torch").backend
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        nnx.MLPClassifier().fit(backend.floats(X), backend.floats(X[:, 0]))
 
 
 @pytest.mark.parametrize(

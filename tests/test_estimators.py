@@ -107,7 +107,7 @@ def test_sparse_rows_stay_sparse(kind, solver, monkeypatch):
 def test_arrays_of_any_library(name, task, settings, dtype, request):
     library = make(request, name)
     backend = nnx.backend(library.backend, dtype)
-    theirs, ours, y = pair(task, max_iter=12, **({"solver": "lbfgs"} if settings == "lbfgs" else SETTINGS[settings]))
+    theirs, ours, y = pair(task, max_iter=30, **({"solver": "lbfgs"} if settings == "lbfgs" else SETTINGS[settings]))
     weight = WEIGHT if settings == "weighted" else None
     with backend.scope():
         x, target = backend.floats(X), backend.integers(y) if y.dtype.kind == "i" else backend.floats(y)
@@ -117,7 +117,7 @@ def test_arrays_of_any_library(name, task, settings, dtype, request):
     if settings == "lbfgs":
         np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=1e-6 if dtype == "float64" else 2e-2, atol=1e-6)
     elif settings != "stopping" or dtype == "float64":
-        same(theirs, ours, 1e-9 if dtype == "float64" else 3e-4, backend)
+        same(theirs, ours, 1e-9 if dtype == "float64" else 1e-5, backend)
     assert type(ours.predict(x)) is type(x)
     assert abs(ours.score(x, target) - theirs.score(X, y)) < 0.02
     copy = pickle.loads(pickle.dumps(ours))

@@ -1,65 +1,28 @@
 """What MLPClassifier and MLPRegressor share: scikit-learn's parameters, attributes and order of events."""
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.base import _fit_context
 from sklearn.callback._callback_support import callback_management_context
-from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names, _check_sample_weight, check_is_fitted, validate_data
 
 from ..backends import Backend, backend, is_array, namespace
 from ..contract import Array
-from ..layers import ACTIVATIONS, Dense
-from ..optimizers import OPTIMIZERS
+from ..layers import Dense
 from ..random import HostDraw
 from . import fixes, lbfgs, solver, stochastic
 from .arrays import as_columns, backend_for, checked, is_finite, is_foreign, mapped, own, to_host, together
 from .fixes import fixed
+from .parameters import CONSTRAINTS
 from .prediction import FLOATS, Prediction, np
-
-LAYER = HasMethods(["evaluate", "backprop"])
 
 
 class BaseMLP(Prediction):
     """The parameters are scikit-learn's; see MLPClassifier."""
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"logistic", *ACTIVATIONS}), list, tuple, LAYER],
-        "solver": [StrOptions({"lbfgs", *OPTIMIZERS}), HasMethods(["init", "update", "over"])],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), HasMethods(["evaluate", "over"])],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose", StrOptions({"bar"})],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "norm": [StrOptions({"layer", "batch"}), None],
-        "weight_decay": [Interval(Real, 0, None, closed="left"), None],
-        "frozen": ["array-like"],
-        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
-        "callbacks": [callable, list, tuple, None],
-        "fixes": [StrOptions({"all"}), list, tuple, set],
-        "backend": [str, None],
-        "device": [str],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
 
     def _keep(self, given: dict[str, Any]) -> None:
         """Every parameter of the constructor as an attribute, unchanged, as scikit-learn wants them."""
@@ -95,6 +58,8 @@ class BaseMLP(Prediction):
         epochs = self.max_iter if max_iter is None else max_iter
         if self.solver == "lbfgs":
             raise ValueError("resume needs another solver than 'lbfgs'; with it, use warm_start=True")
+        if not isinstance(epochs, Integral) or epochs < 1:
+            raise ValueError(f"resume: max_iter must be a number of epochs, got {epochs!r}")
         check_is_fitted(self)
         return self._fit(X, y, sample_weight, held=together(X_val, y_val), kind="resume", epochs=epochs)
 
@@ -129,24 +94,30 @@ class BaseMLP(Prediction):
         sizes = self._hidden_sizes()
         self._check(sizes, held)
         with self._place(X).scope():
+            if self.backend is not None and not is_foreign(X):
+                _check_feature_names(self, X, reset=first)  # before X loses them
             X, y = self._validate_input(self._moved(X), y, how.kind, reset=first)
             if sample_weight is not None:
                 host = to_host(sample_weight) if is_foreign(sample_weight) else sample_weight
                 sample_weight = _check_sample_weight(host, to_host(X[:, :1]) if is_foreign(X) else X)
             sample_weight = self._weighted(y, sample_weight)
             if held is not None:
-                X_val, y_val = self._validate_input(self._moved(held[0]), held[1], "held", reset=False)
+                X_val = self._moved(held[0])
+                if is_foreign(X) and not is_foreign(X_val):
+                    X_val = backend_for(X).as_floats(check_array(X_val, dtype=FLOATS))
+                X_val, y_val = self._validate_input(X_val, held[1], "held", reset=False)
                 held = X_val, as_columns(y_val)
             y = as_columns(y)
             if first:
                 self.out_activation_ = self._out_activation()
             self._check_plan(sizes)
             widths = (*sizes, self._loss().outputs(int(y.shape[1])))
+            if self.solver == "lbfgs" and self._objective(sparse=False, widths=widths).net.running:
+                raise ValueError("batch normalisation needs another solver than 'lbfgs', which has no batches")
             chosen = backend_for(X) if is_foreign(X) else None
-            if not first and fixed(self, "warm_start") and widths != tuple(int(p.shape[1]) for p in self.coefs_):
-                raise ValueError(
-                    f"warm_start: the network has layers {[p.shape[1] for p in self.coefs_]}, not {widths}"
-                )
+            strict = how.kind == "resume" or (how.anew and fixed(self, "warm_start"))
+            if not first and strict and widths != (had := tuple(int(p.shape[1]) for p in self.coefs_)):
+                raise ValueError(f"to go on, the network must have layers {had} as before, not {widths}")
             if how.anew or not (fixed(self, "stream") and hasattr(self, "_random_state")):
                 self._random_state = check_random_state(self.random_state)
             if first:
@@ -169,13 +140,16 @@ class BaseMLP(Prediction):
         """Raise ValueError where parameters do not go together."""
         fixes.check(self)
         solver.check(self)
+        called = self.callbacks if isinstance(self.callbacks, (list, tuple)) else [self.callbacks or print]
+        if not all(callable(function) for function in called):
+            raise ValueError(f"callbacks: expected functions of the estimator, got {self.callbacks!r}")
         batches = self.dropout or held is not None or self.norm == "batch" or self.verbose == "bar"
         if self.solver == "lbfgs" and batches:
             raise ValueError("dropout, norm='batch', X_val and verbose='bar' need another solver than 'lbfgs'")
         if self.scoring is not None and not self.early_stopping:
             raise ValueError(f"scoring={self.scoring!r} needs early_stopping=True")
         for i in self.frozen:
-            if i not in range(len(sizes) + 1):
+            if not isinstance(i, Integral) or isinstance(i, bool) or i not in range(len(sizes) + 1):
                 raise ValueError(f"frozen: expected numbers of layers from 0 to {len(sizes)}, got {i!r}")
         if len(set(self.frozen)) == len(sizes) + 1:
             raise ValueError("frozen: at least one layer must be left to train")
@@ -188,10 +162,10 @@ class BaseMLP(Prediction):
         """X where it is computed with; sparse matrices, lists and frames stay what they are until they are checked."""
         if self.backend is None:
             return X
-        if hasattr(X, "tocsr"):
-            raise ValueError(f"sparse X is computed with on the host: leave backend={self.backend!r} out")
         if self.backend == "numpy":
             return to_host(X)
+        if hasattr(X, "tocsr"):
+            raise ValueError(f"sparse X is computed with on the host: leave backend={self.backend!r} out")
         return self._place(X).as_floats(X if is_foreign(X) else check_array(X, dtype=FLOATS))
 
     def _move_to(self, chosen: Backend) -> None:
@@ -235,22 +209,27 @@ class BaseMLP(Prediction):
                 seed = int(self._random_state.randint(2**31 - 1)) if layer.names else 0
                 drawn, features = layer.init(features, HostDraw(seed))
                 params |= {f"{i}.{name}": p for name, p in drawn.items()}
-        for i, kind in enumerate(("W", "b")):
-            for j, given in enumerate(init[i] or () if init else ()):
-                if given is not None:
-                    params[f"{2 * j}.{kind}"] = _start(params.get(f"{2 * j}.{kind}"), given, ("coefs", "intercepts")[i])
+        for given, kind, word in zip(init or (), ("W", "b"), ("coefs_init", "intercepts_init"), strict=False):
+            if given is not None and (not isinstance(given, (list, tuple)) or len(given) != len(widths)):
+                raise ValueError(f"{word}: expected a list of {len(widths)} arrays, or None for those to be drawn")
+            for j, start in enumerate(given or ()):
+                if start is not None:
+                    params[f"{2 * j}.{kind}"] = _start(params[f"{2 * j}.{kind}"], start, word)
         self.coefs_ = self.intercepts_ = [None] * len(widths)
         params = {name: p.astype(dtype, copy=False) for name, p in params.items()}
         self._take(params if chosen is None else {name: chosen.asarray(p) for name, p in params.items()})
         self._keep_best()
         if self.solver != "lbfgs":
-            watched = bool(self.early_stopping)
-            self.loss_curve_: list[float] = []
-            self.validation_loss_curve_: list[float] = []
-            self._no_improvement_count = 0
-            self.validation_scores_: list[float] | None = [] if watched else None
-            self.best_validation_score_ = -np.inf if watched else None
-            self.best_loss_ = None if watched else np.inf
+            self._begin_curves()
+
+    def _begin_curves(self) -> None:
+        watched = bool(self.early_stopping)
+        self.loss_curve_: list[float] = []
+        self.validation_loss_curve_: list[float] = []
+        self._no_improvement_count = 0
+        self.validation_scores_: list[float] | None = [] if watched else None
+        self.best_validation_score_ = -np.inf if watched else None
+        self.best_loss_ = None if watched else np.inf
 
     def _keep_best(self) -> None:
         self._best_coefs = [own(p) for p in self.coefs_]
@@ -288,7 +267,6 @@ class BaseMLP(Prediction):
 def _start(drawn: Any, given: Any, name: str) -> Any:
     """Weights to begin with in the place of those drawn."""
     given = np.asarray(to_host(given), dtype=np.float64)
-    if drawn is None or given.shape != drawn.shape:
-        expected = "no such layer" if drawn is None else f"expected {drawn.shape}"
-        raise ValueError(f"{name}_init has weights of shape {given.shape}: {expected}")
+    if given.shape != drawn.shape:
+        raise ValueError(f"{name} has weights of shape {given.shape}: expected {drawn.shape}")
     return given

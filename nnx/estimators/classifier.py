@@ -15,12 +15,13 @@ from ..backends import is_array, namespace
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Loss
 from ..layers.activation import softplus
-from ..losses import BinaryCrossEntropy
+from ..losses import LOSSES, BinaryCrossEntropy, SoftmaxCrossEntropy
 from .arrays import as_columns, backend_for, beside, is_foreign, is_number, to_host
-from .base import LAYER, BaseMLP
+from .base import BaseMLP
 from .convert import Added
 from .fixes import fixed
-from .labels import SEVERAL, SOFTMAX, Labels, SeveralLabels, SeveralSoftmax, log_softmax, summing_to_one
+from .labels import SEVERAL, SOFTMAX, Labels, SeveralLabels, SeveralSoftmax, log_softmax, suited, summing_to_one
+from .parameters import CONSTRAINTS, LAYER
 
 np, BINARY = host_namespace(), BinaryCrossEntropy()
 
@@ -56,7 +57,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     _label_binarizer: Any
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseMLP._parameter_constraints,
+        **CONSTRAINTS,
         "loss": [StrOptions({"log_loss"}), LAYER],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
@@ -114,7 +115,9 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         elif not several and _check_partial_fit_first_call(self, classes):
             foreign = is_foreign(y)
             multilabel = y.ndim == 2 if foreign else type_of_target(y).startswith("multilabel")
-            self._label_binarizer = Labels() if foreign else LabelBinarizer()
+            self._label_binarizer = labels_of(y)
+            if isinstance(self._label_binarizer, SeveralLabels):
+                raise ValueError("classes: expected a list of the classes of each target, for y of several")
             self._label_binarizer.fit(y if multilabel else backend_for(y).asarray(classes) if foreign else classes)
         return self._fit(X, y, sample_weight, kind="partial_fit", epochs=1)
 
@@ -134,7 +137,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def predict_log_proba(self, X: Any) -> Any:
         """The logarithm of `predict_proba`."""
         with self._begin(X, "predict_log_proba"):
-            if fixed(self, "log_proba") and isinstance(self.loss, str):
+            if fixed(self, "log_proba") and (isinstance(self.loss, str) or type(self.loss) in LOSSES.values()):
                 return self._log_proba(self._compute(X, "output"))
             p = self.predict_proba(X)
             return [namespace(part).log(part) for part in p] if isinstance(p, list) else namespace(p).log(p)
@@ -143,6 +146,8 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """The logarithms of the probabilities from the network's outputs, finite where a probability is 0."""
         if isinstance(self._label_binarizer, SeveralLabels):
             return [log_softmax(part) for part in self._label_binarizer.parts(z)]
+        if fixed(self, "one_class") and len(self.classes_) == 1:
+            return namespace(z).zeros_like(z)
         if self.n_outputs_ == 1:
             return -namespace(z).concat([softplus(z), softplus(-z)], axis=1)
         return log_softmax(z) if self.out_activation_ == "softmax" else -softplus(-z)
@@ -188,10 +193,21 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _loss(self) -> Loss:
         if not isinstance(self.loss, str):
+            self._check_loss()
             return self.loss  # type: ignore[no-any-return]
         if isinstance(self._label_binarizer, SeveralLabels):
             return SeveralSoftmax(tuple(int(c.shape[0]) for c in self._label_binarizer.classes_))
         return SOFTMAX if self.out_activation_ == "softmax" else BINARY
+
+    def _check_loss(self) -> None:
+        """Raise ValueError for a loss of the library that is not for such labels."""
+        kind = SEVERAL if isinstance(self._label_binarizer, SeveralLabels) else self.out_activation_
+        fitting = {"softmax": SoftmaxCrossEntropy, "logistic": BinaryCrossEntropy}.get(kind)
+        if fitting is None or (type(self.loss) in LOSSES.values() and type(self.loss) is not fitting):
+            wanted = f"nnx.{fitting.__name__}" if fitting else "'log_loss'"
+            raise ValueError(
+                f"loss: labels of the kind {self._label_binarizer.y_type_!r} need {wanted}, got {self.loss}"
+            )
 
     def _targets(self, y: Any, dtype: Any) -> Any:
         if self.out_activation_ == "softmax" and not isinstance(self._label_binarizer, SeveralLabels):
@@ -207,8 +223,11 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
             self._label_binarizer = labels_of(y).fit(y)
             self.classes_ = self._label_binarizer.classes_
         elif is_foreign(y) or isinstance(self._label_binarizer, SeveralLabels):
+            self._label_binarizer = suited(self._label_binarizer, y)
             self._check_known(y)
         else:
+            self._label_binarizer = suited(self._label_binarizer, y)
+            self.classes_ = to_host(self.classes_)
             classes = unique_labels(y)
             if self.warm_start and kind not in ("held", "resume"):  # those may lack a class
                 if set(classes) != set(self.classes_):
@@ -240,6 +259,9 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
 def labels_of(y: Any) -> Any:
     """What turns labels like y into what the losses take."""
     if is_foreign(y):
+        xp = namespace(y)
+        if xp.isdtype(y.dtype, "real floating") and bool(xp.any(y != xp.round(y))):
+            raise ValueError("Unknown label type: continuous. Maybe you are trying to fit a classifier on a quantity?")
         several = y.ndim == 2 and bool(namespace(y).any((y != 0) & (y != 1)))
         return SeveralLabels() if several else Labels()
     return SeveralLabels() if type_of_target(y) == SEVERAL else LabelBinarizer()

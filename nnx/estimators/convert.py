@@ -4,12 +4,15 @@ from copy import deepcopy
 from typing import Any
 
 from sklearn import get_config, neural_network
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
+from sklearn.utils.validation import check_is_fitted
 
+from ..contract import Loss
+from ..losses import BinaryCrossEntropy, Poisson, Quantile, SoftmaxCrossEntropy
 from .arrays import is_foreign, mapped, to_host
-from .labels import Labels
+from .labels import Labels, binarizer
 
+PREDICTED = {"MLPClassifier": (SoftmaxCrossEntropy, BinaryCrossEntropy), "MLPRegressor": (Poisson,)}
 OURS = ("_optimizer", "validation_loss_curve_", "layer_params_", "_best_layer_params", "_last", "_resumable")
 
 
@@ -38,19 +41,24 @@ def to_sklearn(ours: Any) -> Any:
     belongs to the network.
     """
     kind = getattr(neural_network, type(ours).__name__)
+    check_is_fitted(ours)
     plan, theirs = ours._objective(sparse=False).plan, kind()
-    plain = all(_accepts(kind, "activation", given) for given in plan.between) and len(set(plan.between)) <= 1
+    one = isinstance(plan.loss, Quantile) and len(plan.loss.levels) == 1
+    same = one or type(plan.loss).predict is Loss.predict or isinstance(plan.loss, PREDICTED[type(ours).__name__])
+    plain = same and all(_accepts(kind, "activation", given) for given in plan.between) and len(set(plan.between)) <= 1
     if not plain or plan.norm or plan.output is not None or isinstance(ours.__dict__.get("classes_"), list):
         raise ValueError("scikit-learn has no such network: one of its activations, nothing else, and one target")
     for name, value in ours.get_params(deep=False).items():
         if name in theirs.get_params(deep=False) and _accepts(kind, name, value):
             setattr(theirs, name, value)
+    if isinstance(plan.loss, Poisson):
+        theirs.loss = "poisson"
     for name, value in vars(ours).items():
         if name in ours.get_params(deep=False) or name in OURS:
             continue
         value = mapped(lambda x: to_host(x) if is_foreign(x) else x, value)
         if isinstance(value, Labels):
-            value = _binarizer(value)
+            value = binarizer(value)
         setattr(theirs, name, deepcopy(value))
     return theirs
 
@@ -63,14 +71,6 @@ def _accepts(kind: type, name: str, value: Any) -> bool:
     except InvalidParameterError:
         return False
     return True
-
-
-def _binarizer(labels: Labels) -> LabelBinarizer:
-    """scikit-learn's LabelBinarizer for the same classes."""
-    classes = to_host(labels.classes_)
-    if labels.y_type_ == "multilabel-indicator":
-        return LabelBinarizer().fit([[i == j for j in classes] for i in classes])
-    return LabelBinarizer().fit(classes)
 
 
 class Added:

@@ -22,11 +22,12 @@ FIXES = {
 
 def fixed(est: Any, name: str) -> bool:
     """Whether the estimator has this quirk fixed."""
-    return est.fixes == "all" or name in est.fixes
+    chosen = (est.fixes,) if isinstance(est.fixes, str) else est.fixes
+    return name in chosen or "all" in chosen
 
 
 def check(est: Any) -> None:
     """Raise ValueError if `fixes` has an unknown name."""
-    for name in () if est.fixes == "all" else est.fixes:
-        if name not in FIXES:
-            raise ValueError("fixes: " + unknown("quirk", str(name), list(FIXES)))
+    for name in () if isinstance(est.fixes, str) else est.fixes:
+        if str(name) not in (*FIXES, "all"):
+            raise ValueError("fixes: " + unknown("quirk", str(name), [*FIXES, "all"]))

@@ -1,5 +1,6 @@
 """Rows that are not trained on: the split, their loss, and their score."""
 
+import warnings
 from functools import wraps
 from typing import Any
 
@@ -55,9 +56,15 @@ class Held:
             return float(est._score(self.X, self.y, sample_weight=self.weight))
         if est.scoring == "loss":
             return -float(est.validation_loss_curve_[-1])
-        scorer = check_scoring(est, est.scoring)
-        weight = {} if self.weight is None else {"sample_weight": self.weight}
-        return float(scorer(OnHost(est) if is_foreign(self.X) else est, self.X, to_host(self.y), **weight))
+        named = isinstance(est.scoring, str) and self.weight is not None
+        weight = {"sample_weight": self.weight} if named else {}
+        with warnings.catch_warnings():  # X has been checked, and has lost its names
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            scored = OnHost(est) if is_foreign(self.X) else est
+            score = float(check_scoring(est, est.scoring)(scored, self.X, to_host(self.y), **weight))
+        if score != score:
+            raise ValueError(f"scoring={est.scoring!r} gives nan on the rows held out")
+        return score
 
 
 class OnHost:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from sklearn.preprocessing import LabelBinarizer
+
 from ..backends import namespace
 from ..contract import Array, Loss, Saved
 from ..errors import ShapeError, require
 from ..losses import SoftmaxCrossEntropy
-from .arrays import beside, is_foreign, is_number, to_host
+from .arrays import backend_for, beside, is_foreign, is_number, to_host
 
 SOFTMAX = SoftmaxCrossEntropy()
 SEVERAL = "multiclass-multioutput"
@@ -141,6 +143,27 @@ class SeveralSoftmax(Loss):
 
     def predict(self, z: Array) -> Array:
         return namespace(z).concat([SOFTMAX.predict(part) for part in self._parts(z)], axis=-1)
+
+
+def suited(known: Any, y: Array) -> Any:
+    """The same classes for y of another library than before."""
+    if isinstance(known, SeveralLabels) or is_foreign(y) == isinstance(known, Labels):
+        return known
+    if not is_foreign(y):
+        return binarizer(known)
+    if not is_number(known.classes_):
+        raise ValueError(f"y is on {backend_for(y).name}, and the classes are text: {known.classes_}")
+    labels = Labels()
+    labels.y_type_, labels.classes_ = known.y_type_, backend_for(y).asarray(known.classes_)
+    return labels
+
+
+def binarizer(labels: Labels) -> LabelBinarizer:
+    """scikit-learn's LabelBinarizer for the same classes."""
+    classes = to_host(labels.classes_)
+    if labels.y_type_ == "multilabel-indicator":
+        return LabelBinarizer().fit([[i == j for j in classes] for i in classes])
+    return LabelBinarizer().fit(classes)
 
 
 def log_softmax(z: Array) -> Array:

@@ -172,5 +172,5 @@ def objective_of(plan: Blueprint) -> Objective:
 def deviance(target: Array, weight: Array | None) -> Array:
     """What the Poisson loss lacks to be half the deviance: the mean of t log t - t."""
     xp = namespace(target)
-    terms = xp.sum(target * xp.log(xp.where(target > 0, target, 1.0)) - target, axis=-1)
+    terms = xp.sum(target * xp.log(xp.where(target != 0, target, 1.0)) - target, axis=-1)
     return xp.mean(terms) if weight is None else xp.sum(weight * terms) / xp.sum(weight)

@@ -67,7 +67,9 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         for part in (*given, self._out_layer(), self._loss()):
             layer = activation(part) if isinstance(part, str) else part
             if layer is not None and (isinstance(layer, type) or not hasattr(layer, "evaluate")):
-                raise ValueError(f"expected a layer or a loss such as nnx.GELU(), got {layer!r}")
+                raise ValueError(f"expected a layer such as nnx.GELU(), or a loss such as nnx.Huber(), got {layer!r}")
+            if part is self._loss() and not hasattr(part, "outputs"):
+                raise ValueError(f"{type(part).__name__}: a loss of one's own inherits nnx.Loss")
             try:
                 hash(layer)
             except TypeError:
@@ -118,15 +120,23 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
                     X = checked_rows(self, X, reset=False)
             else:
                 X = self._checked(X)
-        function: Callable[[Params, Any], Array] = getattr(self._objective(sparse=hasattr(X, "tocsr")), what)
-        params = self._weights()
-        if not is_foreign(X) and not is_foreign(self.coefs_[0]):
-            return in_pieces(function, params, X)
-        chosen, home = self._backend(), backend_for(X) if is_array(X) else None
-        apart = home is not None and (home.name, home.device) != (chosen.name, chosen.device)
-        with chosen.scope():
-            y = in_pieces(function, params, chosen.floats(X) if apart else X)
-        return home.asarray(y) if apart and home is not None else y
+        sparse, params = hasattr(X, "tocsr"), self._weights()
+        function: Callable[[Params, Any], Array] = getattr(self._objective(sparse=sparse), what)
+        first = self.coefs_[0]
+        if sparse and is_foreign(first):
+            params, first = mapped(to_host, params), None
+        elif any(type(p) is not type(first) for p in params.values()):  # some were set by hand
+            params = {name: self._backend().floats(p) for name, p in params.items()}
+        try:
+            if not is_foreign(X) and not is_foreign(first):
+                return in_pieces(function, params, X)
+            chosen, home = self._backend(), backend_for(X) if is_array(X) else None
+            apart = home is not None and (home.name, home.device) != (chosen.name, chosen.device)
+            with chosen.scope():
+                y = in_pieces(function, params, chosen.floats(X) if apart else X)
+            return home.asarray(y) if apart and home is not None else y
+        except KeyError as missing:
+            raise ValueError(f"the parameters mean another network than the one fitted: it has no {missing}") from None
 
     def _checked(self, X: Any) -> Any:
         """X as scikit-learn checks it; the plainest of arrays without its ceremony, which costs more than one row."""

@@ -13,10 +13,11 @@ from ..contract import Loss
 from ..layers import ACTIVATIONS
 from ..losses import AbsoluteError, Huber, Poisson, Quantile, SquaredError
 from .arrays import is_foreign, to_host
-from .base import LAYER, BaseMLP
+from .base import BaseMLP
 from .convert import Added
 from .fixes import fixed
 from .network import activation
+from .parameters import CONSTRAINTS, LAYER
 
 LOSSES: dict[str, Loss] = {
     "squared_error": SquaredError(),
@@ -39,7 +40,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseMLP._parameter_constraints,
+        **CONSTRAINTS,
         "loss": [StrOptions({*LOSSES, "quantile"}), LAYER],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like", None],
         "out_activation": [StrOptions({"logistic", *ACTIVATIONS}), LAYER, None],
@@ -116,8 +117,10 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def _loss(self) -> Loss:
         if self.loss == "quantile":
-            several = hasattr(self.quantile, "__iter__")
-            return Quantile(tuple(float(q) for q in self.quantile) if several else (float(self.quantile),))
+            try:
+                return Quantile(tuple(self.quantile) if hasattr(self.quantile, "__iter__") else (self.quantile,))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"quantile: expected numbers between 0 and 1, in rising order: {error}") from None
         return LOSSES[self.loss] if isinstance(self.loss, str) else self.loss
 
     def _out_layer(self) -> Any:

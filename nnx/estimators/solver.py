@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backends import is_array
-from ..contract import Array, Key, Optimizer, State
+from ..contract import Array, Key, Optimizer, Params, State
 from ..optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Momentum, Nesterov, decays
 from ..training.flat import Flat, Named
 from ..training.step import Carry, gather
@@ -26,6 +26,20 @@ class Solver:
     def copy(self) -> "Solver":
         """The same with arrays of its own."""
         return Solver(self.rule, mapped(lambda x: own(x) if is_array(x) else x, self.state))
+
+    def fits(self, vectors: Params, rule: Optimizer, kind: str) -> bool:
+        """Whether the state is for these parameters. For "resume", raises ValueError if not, or for another optimizer.
+
+        Where it is not, as after a change of `frozen`, the optimizer begins anew.
+        """
+        slots = [value for value in self.state.values() if isinstance(value, dict)]
+        sizes = {name: tuple(p.shape) for name, p in vectors.items()}
+        fits = all({name: tuple(p.shape) for name, p in slot.items()} == sizes for slot in slots)
+        if kind == "resume" and not (fits and type(rule) is type(self.rule)):
+            raise ValueError(
+                "resume: solver or frozen is not what it was; call fit, with warm_start=True to keep weights"
+            )
+        return fits
 
     @property
     def learning_rate(self) -> float:
@@ -68,6 +82,9 @@ def check(est: Any) -> None:
     """Raise ValueError where a parameter needs another solver."""
     if isinstance(est.solver, type):
         raise ValueError(f"solver: expected an optimizer such as nnx.Adam(1e-3), got the class {est.solver.__name__}")
+    if isinstance(est.learning_rate, type):
+        name = est.learning_rate.__name__
+        raise ValueError(f"learning_rate: expected a schedule such as nnx.Cosine(), got the class {name}")
     if est.weight_decay and est.solver not in DECAYING:
         raise ValueError(f"weight_decay needs solver='adam', 'adamw' or 'lion', got {est.solver!r}")
     if not isinstance(est.learning_rate, str) and (est.solver == "lbfgs" or not isinstance(est.solver, str)):

@@ -36,6 +36,10 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, cont
     """Train the estimator on checked data; y (rows, outputs). given: X and y to validate on, or None."""
     if est.early_stopping and how.kind == "partial_fit":
         raise ValueError("partial_fit does not support early_stopping=True")
+    if not hasattr(est, "loss_curve_") or bool(est.early_stopping) != (
+        getattr(est, "validation_scores_", None) is not None
+    ):
+        est._begin_curves()  # another solver, or way to stop, than before
     done = _rewound(est, X.shape[0], how)
     watchers = Watchers(est, context, X, y, sample_weight, how.epochs)
     seed = int(est._random_state.randint(2**31 - 1)) if _is_random(est) else 0
@@ -45,7 +49,8 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, cont
     data = Data(est, X, y, sample_weight)
     new = not hasattr(est, "_optimizer") or (how.kind == "fit" and not (est.warm_start and fixed(est, "warm_start")))
     steps = None if how.kind == "partial_fit" else how.epochs * data.steps
-    training = Training(est, data, how.epochs, seed, rule_of(est, steps), new=new)
+    training = Training(est, data, how, seed, steps, new=new)
+    best, fresh = getattr(est, "_best_coefs", None), est.t_ == 0
     order = np.arange(data.rows)
     for _ in range(done if est.shuffle else 0):
         order = order[_shuffled(data.rows, est._random_state)]
@@ -69,6 +74,8 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, cont
     training.give_back()
     if est.early_stopping:
         est._last = est._weights()
+        if est._best_coefs is best and how.kind == "fit" and not fresh and not fixed(est, "warm_start"):
+            est._keep_best()  # a warm start that did not improve keeps its last weights, as in scikit-learn
         est.coefs_, est.intercepts_, est.layer_params_ = est._best_coefs, est._best_intercepts, est._best_layer_params
 
 
@@ -204,22 +211,25 @@ class Data:
 class Training:
     """The parameters of an estimator while they are trained."""
 
-    def __init__(self, est: Any, data: Data, epochs: int, seed: int, rule: Any, *, new: bool) -> None:
+    def __init__(self, est: Any, data: Data, how: How, seed: int, steps: int | None, *, new: bool) -> None:
         self.est, self.backend = est, est._backend()
         sparse = hasattr(data.X, "tocsr")
         objective = est._objective(sparse=sparse)
         params = est._weights()
         still = {f"{2 * i}.{name}" for i in est.frozen for name in ("W", "b")} | set(objective.net.running)
         moving = {name: p for name, p in params.items() if name not in still}
-        self.layout = Flat(moving, tuple(moving), apart=bool(rule.decays or est.alpha))
+        self.layout = Flat(moving, tuple(moving), apart=True)
         vectors = self.layout.pack(moving)
-        if new:
+        if new or not est._optimizer.fits(vectors, rule_of(est, None), how.kind):
+            rule = rule_of(est, steps)
             est._optimizer = Solver(rule, rule.init(vectors))
+        elif steps is not None:
+            est._optimizer.rule = rule_of(est, steps + int(est._optimizer.state["step"]))
         running = {name: own(params[name]) for name in params if name in still}
         zero = self.backend.floats(0.0)
         self.carry = Carry(vectors, running, est._optimizer.state, seed_words(seed, self.backend), zero)
         step = make_step(objective, est._optimizer.rule, self.layout)
-        self.loop = Plain(step) if sparse or epochs == 1 else self.backend.loop(step, "auto", epochs)
+        self.loop = Plain(step) if sparse or how.epochs == 1 else self.backend.loop(step, "auto", how.epochs)
 
     def epoch(self, data: Data, order: Any) -> float:
         """Train on the rows in this order; the sum over the batches of loss times rows."""

@@ -19,7 +19,8 @@ class Watchers:
         self.epoch: Any = None
         self.shown = est.verbose == "bar"
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self.data = {"estimator": est, "X": X, "y": y, "metadata": metadata}
+        labels = None if self.context is None else est._labels(y)
+        self.data = {"estimator": est, "X": X, "y": labels, "metadata": metadata}
 
     @property
     def active(self) -> bool:
@@ -60,7 +61,7 @@ class Watchers:
             if est.validation_scores_:
                 figures["validation_score"] = est.validation_scores_[-1]
             self.bar(Report(est.n_iter_ - self.first, self.epochs, figures, {}))
-        stop = any([function(est) is True for function in self.functions])
+        stop = any([str(function(est)) == "True" for function in self.functions])  # also NumPy's True
         if self.context is not None:
             stop = self.epoch.call_on_fit_task_end(**self.data, reconstruction_attributes=self._weights) or stop
             self.epoch = None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 from ..backends import constant, namespace
 from ..contract import Array, Loss, Saved
@@ -85,10 +86,11 @@ class Quantile(Loss):
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "levels", tuple(float(q) for q in self.levels))
+        given: Any = self.levels if hasattr(self.levels, "__iter__") else (self.levels,)
+        object.__setattr__(self, "levels", tuple(float(q) for q in given))
         fine = len(self.levels) > 0 and all(0 < q < 1 for q in self.levels)
         require(fine, f"Quantile: levels must lie between 0 and 1, got {self.levels}")
-        require(list(self.levels) == sorted(self.levels), f"Quantile: levels must rise, got {self.levels}")
+        require(list(self.levels) == sorted(set(self.levels)), f"Quantile: levels must rise, got {self.levels}")
 
     def outputs(self, columns: int) -> int:
         require(columns == 1, f"Quantile: expected a target of one column, got {columns}")

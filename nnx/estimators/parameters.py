@@ -1,0 +1,48 @@
+"""What the parameters that both estimators have may be; scikit-learn checks them when a method trains."""
+
+from math import inf
+from numbers import Integral, Real
+from typing import Any
+
+from sklearn.metrics import get_scorer_names
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+
+from ..layers import ACTIVATIONS
+from ..optimizers import OPTIMIZERS
+from .fixes import FIXES
+
+LAYER = HasMethods(["evaluate", "backprop"])
+CONSTRAINTS: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "activation": [StrOptions({"logistic", *ACTIVATIONS}), list, tuple, LAYER],
+    "solver": [StrOptions({"lbfgs", *OPTIMIZERS}), HasMethods(["init", "update", "over"])],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"}), HasMethods(["evaluate", "over"])],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "power_t": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "verbose": ["verbose", StrOptions({"bar"})],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "beta_1": [Interval(Real, 0, 1, closed="left")],
+    "beta_2": [Interval(Real, 0, 1, closed="left")],
+    "epsilon": [Interval(Real, 0, None, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {inf})],
+    "max_fun": [Interval(Integral, 1, None, closed="left")],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "norm": [StrOptions({"layer", "batch"}), None],
+    "weight_decay": [Interval(Real, 0, None, closed="left"), None],
+    "frozen": ["array-like"],
+    "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
+    "callbacks": [callable, list, tuple, None],
+    "fixes": [StrOptions({"all", *FIXES}), list, tuple, set, frozenset],
+    "backend": [str, None],
+    "device": [str],
+}

@@ -634,7 +634,7 @@ def test_a_loss_that_is_not_for_such_labels_is_refused(loss):
     with pytest.raises(ValueError, match="need 'log_loss'"):
         nnx.MLPClassifier(loss=loss).fit(X, LABELS)
     if not isinstance(loss, nnx.SoftmaxCrossEntropy):
-        with pytest.raises(ValueError, match="need nnx.SoftmaxCrossEntropy"):
+        with pytest.raises(ValueError, match=r"need nnx\.SoftmaxCrossEntropy"):
             nnx.MLPClassifier(loss=loss).fit(X, TASKS["multiclass"][1])
 
 

@@ -616,6 +616,7 @@ def test_a_wrong_option_is_one_line_and_changes_nothing(message):
         dict(loss="quantile", quantile=(0.9, 0.1)),
         dict(loss="quantile", quantile=1.5),
         dict(out_activation="sigmod"),
+        dict(loss="poisson", out_activation="softplus"),
     ],
 )
 def test_a_wrong_option_of_the_regressor(settings):
@@ -665,6 +666,20 @@ def test_from_one_library_to_another_and_back(name, way, task, request):
         for a, b in zip(weights(alone), weights(model, None if second[0] is X else backend), strict=True):
             np.testing.assert_allclose(b, a, atol=1e-9)
         assert model.predict(second[0]).shape == y.shape
+
+
+@pytest.mark.parametrize("labels", [NAMES[:, 0], np.where(X[:, 0] > 0, "yes", "no"), NAMES])
+@pytest.mark.parametrize("name", ["torch", "jax", "strict", "cupy"])
+def test_labels_may_be_text_wherever_x_is(name, labels, request):
+    backend = make(request, name).backend
+    with backend.scope():
+        x = backend.floats(X)
+    settings = dict(max_iter=5, random_state=0, early_stopping=True, class_weight="balanced")
+    expected = nnx.MLPClassifier((9,), **settings).fit(X, labels)
+    found = nnx.MLPClassifier((9,), **settings).fit(x, labels)
+    np.testing.assert_array_equal(found.predict(x), expected.predict(X))
+    assert found.validation_scores_ == expected.validation_scores_
+    assert found.score(x, labels) == expected.score(X, labels)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
@@ -731,6 +746,10 @@ def test_another_solver_and_another_way_to_stop_between_fits():
     model.set_params(norm="batch")
     with pytest.raises(ValueError, match="another network than the one fitted"):
         model.predict(X)
+    with pytest.raises(ValueError, match="activation and norm must be what they were"):
+        model.fit(X, y)
+    with pytest.raises(ValueError, match="activation has 1 entries for 2 hidden layers"):
+        model.set_params(norm=None, activation=["relu"]).predict(X)
 
 
 def test_scikit_learns_scoring_monitor_sees_labels():

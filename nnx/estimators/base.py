@@ -112,8 +112,11 @@ class BaseMLP(Prediction):
                 self.out_activation_ = self._out_activation()
             self._check_plan(sizes)
             widths = (*sizes, self._loss().outputs(int(y.shape[1])))
-            if self.solver == "lbfgs" and self._objective(sparse=False, widths=widths).net.running:
+            net = self._objective(sparse=False, widths=widths).net
+            if self.solver == "lbfgs" and net.running:
                 raise ValueError("batch normalisation needs another solver than 'lbfgs', which has no batches")
+            if not first and len(widths) == len(self.coefs_) and {*net.names, *net.running} != set(self._weights()):
+                raise ValueError("activation and norm must be what they were to go on with a fitted network")
             chosen = backend_for(X) if is_foreign(X) else None
             strict = how.kind == "resume" or (how.anew and fixed(self, "warm_start"))
             if not first and strict and widths != (had := tuple(int(p.shape[1]) for p in self.coefs_)):

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
@@ -16,7 +16,7 @@ from ..backends.numpy import namespace as host_namespace
 from ..contract import Loss
 from ..layers.activation import softplus
 from ..losses import LOSSES, BinaryCrossEntropy, SoftmaxCrossEntropy
-from .arrays import as_columns, backend_for, beside, is_foreign, is_number, to_host
+from .arrays import as_columns, backend_for, beside, checked_rows, is_foreign, is_number, to_host
 from .base import BaseMLP
 from .convert import Added
 from .fixes import fixed
@@ -106,6 +106,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
         """Train for one epoch. classes: all that there will be, in the first call; for several targets, a list."""
+        classes = list(classes) if getattr(classes, "ndim", 1) == 2 else classes
         several = isinstance(classes, (list, tuple)) and all(
             isinstance(c, (list, tuple)) or is_array(c) for c in classes
         )
@@ -170,6 +171,8 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _measure(self, y: Any, predicted: Any, sample_weight: Any = None) -> float:
         """The accuracy; of several targets, the share of rows with all of them right."""
         if isinstance(self._label_binarizer, SeveralLabels):
+            if np.ndim(y) != 2:
+                raise ValueError(f"score: expected y (rows, {predicted.shape[1]} targets), got shape {np.shape(y)}")
             return float(np.average((np.asarray(y) == predicted).all(axis=1), weights=sample_weight))
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
@@ -179,6 +182,8 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _labels(self, y: Any) -> Any:
         if isinstance(self._label_binarizer, SeveralLabels):
             return self._label_binarizer.restored(y)
+        if not isinstance(self._label_binarizer, Labels):
+            return self._label_binarizer.inverse_transform(to_host(y))
         yes = namespace(y).astype(y, namespace(y).float32) if is_foreign(y) else y
         return self._label_binarizer.inverse_transform(yes[:, 0] if is_foreign(y) and y.shape[1] == 1 else yes)
 
@@ -216,7 +221,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _validate_input(self, X: Any, y: Any, kind: str, reset: bool) -> tuple[Any, Any]:
         """X and y (rows, outputs) as yes and no, or as numbers of classes; kind: the method that asks, or "held"."""
-        X, y = self._validate(X, y, reset)
+        X, y = self._checked_pair(X, y, reset)
         if not is_foreign(y) and y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (not self.warm_start and kind in ("fit", "initialize")):
@@ -240,7 +245,17 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
                     f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
                 )
         y = self._label_binarizer.transform(y)
-        return X, y if is_foreign(y) or isinstance(self._label_binarizer, SeveralLabels) else y.astype(bool)
+        y = y if is_foreign(y) or isinstance(self._label_binarizer, SeveralLabels) else y.astype(bool)
+        return X, beside(y, X) if is_foreign(X) else y
+
+    def _checked_pair(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        """X and y as they are to be; labels that are text stay on the host, wherever X is."""
+        given = y if is_foreign(y) or not is_foreign(X) else np.asarray(y)
+        if not is_foreign(X) or is_foreign(y) or is_number(given):
+            return self._validate(X, y, reset)
+        X = checked_rows(self, X, reset)
+        check_consistent_length(np.empty((X.shape[0], 0)), given)
+        return X, given
 
     def _check_known(self, y: Any) -> None:
         """Raise ValueError if labels on another library's device are none of the classes."""

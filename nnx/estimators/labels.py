@@ -21,7 +21,10 @@ def unique(y: Array) -> Array:
     xp = namespace(y)
     if is_number(y) and xp.isdtype(y.dtype, "bool"):
         return xp.astype(xp.sort(xp.unique_values(xp.astype(y, xp.int32))), y.dtype)
-    return xp.sort(xp.unique_values(y))
+    try:
+        return xp.sort(xp.unique_values(y))
+    except TypeError as error:
+        raise ValueError(f"the labels of a target must be of one kind: {error}") from None
 
 
 class Labels:

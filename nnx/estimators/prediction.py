@@ -46,6 +46,8 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     def _objective(self, *, sparse: bool, widths: tuple[int, ...] | None = None) -> Objective:
         widths = widths or tuple(int(p.shape[1]) for p in self.coefs_)
         several = isinstance(self.activation, (list, tuple))
+        if several and len(self.activation) != len(widths) - 1:
+            raise ValueError(f"activation has {len(self.activation)} entries for {len(widths) - 1} hidden layers")
         plan = Blueprint(
             widths,
             tuple(self.activation) if several else (self.activation,) * (len(widths) - 1),

@@ -134,6 +134,8 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
     def _validate_input(self, X: Any, y: Any, kind: str, reset: bool) -> tuple[Any, Any]:
         if (self.loss == "quantile") != (self.quantile is not None):
             raise ValueError(f"quantile belongs to loss='quantile', got loss={self.loss!r}, quantile={self.quantile!r}")
+        if self.out_activation is not None and isinstance(self._loss(), Poisson):
+            raise ValueError("out_activation: loss='poisson' has the exponential function by itself")
         X, y = self._validate(X, y, reset, **({} if is_foreign(X) else {"y_numeric": True}))
         if fixed(self, "counts") and isinstance(self._loss(), Poisson) and float(to_host(y).min()) < 0:
             raise ValueError("loss='poisson' expects y of at least 0")

@@ -2,7 +2,9 @@
 
 import importlib.util
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -666,6 +668,27 @@ def test_from_one_library_to_another_and_back(name, way, task, request):
         for a, b in zip(weights(alone), weights(model, None if second[0] is X else backend), strict=True):
             np.testing.assert_allclose(b, a, atol=1e-9)
         assert model.predict(second[0]).shape == y.shape
+
+
+@dataclass(frozen=True)
+class Counted(Cube):
+    """Counts how often it is evaluated, or traced."""
+
+    calls: ClassVar[int] = 0
+
+    def evaluate(self, params, x, *, train=False, key=None):
+        Counted.calls += 1
+        return super().evaluate(params, x, train=train, key=key)
+
+
+def test_a_second_fit_of_the_same_network_is_not_compiled_again(request):
+    make(request, "jax")
+    _, model, y = pair("regression", max_iter=3, own={"backend": "jax"})
+    counts = []
+    for seed in range(3):
+        clone(model).set_params(activation=Counted(), random_state=seed, learning_rate_init=1e-5).fit(X, y)
+        counts.append(Counted.calls)
+    assert counts[0] > 0 and counts[1:] == counts[:1] * 2
 
 
 @pytest.mark.parametrize("labels", [NAMES[:, 0], np.where(X[:, 0] > 0, "yes", "no"), NAMES])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ..contract import PartKey
@@ -77,21 +77,27 @@ class Compiled(Plain):
     how = "compiled by XLA, many steps in one call"
 
     def __init__(self, step: Callable[..., Any]) -> None:
-        import jax
-
-        def many(carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: Any, stop: Any) -> Any:
-            def body(number: Any, carry: Any) -> Any:
-                return step(carry, x, target, weight, rows[number])
-
-            return jax.lax.fori_loop(start, stop, body, carry)
-
-        super().__init__(jax.jit(step, donate_argnums=0))
-        self.many = jax.jit(many, donate_argnums=0)
+        one, self.many = _jitted(step)
+        super().__init__(one)
 
     def __call__(self, carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: int, stop: int) -> Any:
         if rows is None:
             return self.step(carry, x, target, weight, None)
         return self.many(carry, x, target, weight, rows, start, stop)
+
+
+@lru_cache(maxsize=64)
+def _jitted(step: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The step, and many of them as one loop; the same for the same step, which XLA then compiles once."""
+    import jax
+
+    def many(carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: Any, stop: Any) -> Any:
+        def body(number: Any, carry: Any) -> Any:
+            return step(carry, x, target, weight, rows[number])
+
+        return jax.lax.fori_loop(start, stop, body, carry)
+
+    return jax.jit(step, donate_argnums=0), jax.jit(many, donate_argnums=0)
 
 
 def scope(device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:

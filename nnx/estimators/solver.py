@@ -1,7 +1,8 @@
 """The optimizer that an estimator's parameters mean, with its state, and the training step."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from ..backends import is_array
 from ..contract import Array, Key, Optimizer, Params, State
@@ -91,6 +92,22 @@ def check(est: Any) -> None:
         raise ValueError(
             "learning_rate=schedule needs a solver by name, such as 'adam'; an optimizer has schedule= of its own"
         )
+
+
+@lru_cache(maxsize=64)
+def step_of(
+    objective: Objective, optimizer: Optimizer, shapes: tuple[tuple[str, tuple[int, ...]], ...]
+) -> tuple[Callable[..., Carry], Flat]:
+    """The step and the layout for parameters of these names and shapes: the same ones each time, so that a library
+    that has compiled the step for one fit need not do so for the next."""
+    layout = Flat({name: Shaped(shape) for name, shape in shapes}, tuple(name for name, _ in shapes), apart=True)
+    return make_step(objective, optimizer, layout), layout
+
+
+class Shaped(NamedTuple):
+    """What a layout needs to know of a parameter."""
+
+    shape: tuple[int, ...]
 
 
 def make_step(objective: Objective, optimizer: Optimizer, layout: Flat | Named) -> Callable[..., Carry]:

@@ -13,7 +13,7 @@ from ..training.step import Carry
 from .arrays import backend_for, is_foreign, own, weights
 from .fixes import fixed
 from .held import Held, split
-from .solver import Solver, make_step, rule_of
+from .solver import Solver, rule_of, step_of
 from .watch import Watchers
 
 np = host_namespace()
@@ -72,6 +72,7 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, cont
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)
     training.give_back()
+    training.layout.last = ({}, {})  # it is kept for the next fit, but not this one's weights
     if est.early_stopping:
         est._last = est._weights()
         if est._best_coefs is best and how.kind == "fit" and not fresh and not fixed(est, "warm_start"):
@@ -218,8 +219,8 @@ class Training:
         params = est._weights()
         still = {f"{2 * i}.{name}" for i in est.frozen for name in ("W", "b")} | set(objective.net.running)
         moving = {name: p for name, p in params.items() if name not in still}
-        self.layout = Flat(moving, tuple(moving), apart=True)
-        vectors = self.layout.pack(moving)
+        shapes = tuple((name, tuple(p.shape)) for name, p in moving.items())
+        vectors = Flat(moving, tuple(moving), apart=True).pack(moving)
         if new or not est._optimizer.fits(vectors, rule_of(est, None), how.kind):
             rule = rule_of(est, steps)
             est._optimizer = Solver(rule, rule.init(vectors))
@@ -228,7 +229,7 @@ class Training:
         running = {name: own(params[name]) for name in params if name in still}
         zero = self.backend.floats(0.0)
         self.carry = Carry(vectors, running, est._optimizer.state, seed_words(seed, self.backend), zero)
-        step = make_step(objective, est._optimizer.rule, self.layout)
+        step, self.layout = step_of(objective, est._optimizer.rule, shapes)
         self.loop = Plain(step) if sparse or how.epochs == 1 else self.backend.loop(step, "auto", how.epochs)
 
     def epoch(self, data: Data, order: Any) -> float:

@@ -258,7 +258,11 @@ def test_to_scikit_learn_from_tensors(task):
 
 
 WRONG = {
-    "text": (lambda m, x: m.fit(x, np.where(X[:, 0] > 0, "yes", "no")), "elements of type <U3; beside X of torch"),
+    "text": (
+        lambda m, x: nnx.MLPRegressor().fit(x, np.where(X[:, 0] > 0, "yes", "no")),
+        "elements of type <U3; beside X of torch",
+    ),
+    "text_rows": (lambda m, x: m.fit(x, np.asarray(["yes", "no"])), r"inconsistent numbers of samples: \[230, 2\]"),
     "rows": (lambda m, x: m.fit(x, np.zeros(9, int)), r"inconsistent numbers of samples: \[230, 9\]"),
     "flat": (lambda m, x: m.fit(x[:, 0], TASKS["binary"][1]), "Expected 2D array, got 1D array"),
     "nan": (lambda m, x: m.fit(x * float("nan"), TASKS["binary"][1]), "Input X contains NaN or infinity"),

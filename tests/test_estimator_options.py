@@ -567,6 +567,12 @@ def test_every_fix_has_a_test_and_all_of_them_go_together():
         assert model.set_params(fixes="all").fit(X, y, WEIGHT).score(X, y) > -10
 
 
+class Halved(nnx.SGD):
+    """An optimizer that has no hash."""
+
+    __hash__ = None
+
+
 class Alone:
     """A loss that does not inherit nnx.Loss."""
 
@@ -592,6 +598,7 @@ WRONG = {
     "got the class Adam": dict(solver=nnx.Adam),
     "got the class Cosine": dict(learning_rate=nnx.Cosine),
     "got 0.0": dict(frozen=[0.0]),
+    "Halved cannot be hashed": dict(solver=Halved()),
     "callbacks: expected functions": dict(callbacks=[3]),
     "batch normalisation needs another solver": dict(activation=nnx.Chain(nnx.BatchNorm(), nnx.ReLU()), solver="lbfgs"),
     "a loss of one's own inherits nnx.Loss": dict(loss=Alone()),

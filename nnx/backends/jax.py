@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from ..contract import PartKey
@@ -86,10 +86,12 @@ class Compiled(Plain):
         return self.many(carry, x, target, weight, rows, start, stop)
 
 
-@lru_cache(maxsize=64)
-def _jitted(step: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The step, and many of them as one loop; the same for the same step, which XLA then compiles once."""
+def _jitted(step: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The step, and many of them as one loop. The step keeps both, so that XLA compiles it once; they end with it."""
     import jax
+
+    if hasattr(step, "jitted"):
+        return step.jitted  # type: ignore[no-any-return]
 
     def many(carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: Any, stop: Any) -> Any:
         def body(number: Any, carry: Any) -> Any:
@@ -97,7 +99,10 @@ def _jitted(step: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[...,
 
         return jax.lax.fori_loop(start, stop, body, carry)
 
-    return jax.jit(step, donate_argnums=0), jax.jit(many, donate_argnums=0)
+    both = jax.jit(step, donate_argnums=0), jax.jit(many, donate_argnums=0)
+    if hasattr(step, "__dict__"):
+        step.jitted = both
+    return both
 
 
 def scope(device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:

@@ -198,11 +198,15 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _loss(self) -> Loss:
         if not isinstance(self.loss, str):
-            self._check_loss()
             return self.loss  # type: ignore[no-any-return]
         if isinstance(self._label_binarizer, SeveralLabels):
             return SeveralSoftmax(tuple(int(c.shape[0]) for c in self._label_binarizer.classes_))
         return SOFTMAX if self.out_activation_ == "softmax" else BINARY
+
+    def _check_plan(self, hidden: list[int]) -> None:
+        if not isinstance(self.loss, str):
+            self._check_loss()
+        super()._check_plan(hidden)
 
     def _check_loss(self) -> None:
         """Raise ValueError for a loss of the library that is not for such labels."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from ..backends import namespace
@@ -163,7 +163,7 @@ def in_pieces(function: Callable[[Params, Any], Array], params: Params, x: Any) 
     return namespace(parts[0]).concat(parts, axis=0)
 
 
-@cache
+@lru_cache(maxsize=256)
 def objective_of(plan: Blueprint) -> Objective:
     """The objective of a blueprint, made once."""
     return Objective(network(plan), plan)

@@ -1,5 +1,6 @@
 """What a fitted estimator does with new rows, on whatever library's arrays they come."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from types import MappingProxyType
@@ -35,9 +36,9 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
 
     # ---- the network
 
+    @abstractmethod
     def _loss(self) -> Loss:
         """The loss of the library that the parameters mean."""
-        raise NotImplementedError
 
     def _out_layer(self) -> Any:
         """The layer after the last dense one, or None."""
@@ -66,20 +67,29 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         given = self.activation if isinstance(self.activation, (list, tuple)) else [self.activation]
         if isinstance(self.activation, (list, tuple)) and len(given) != len(hidden):
             raise ValueError(f"activation has {len(given)} entries for {len(hidden)} hidden layers")
-        for part in (*given, self._out_layer(), self._loss()):
+        loss = self._loss()
+        if not hasattr(loss, "outputs"):
+            raise ValueError(f"{type(loss).__name__}: a loss of one's own inherits nnx.Loss")
+        schedule = None if isinstance(self.learning_rate, str) else self.learning_rate
+        for part in (self.solver, schedule):
+            self._check_hash(part)
+        for part in (*given, self._out_layer(), loss):
             layer = activation(part) if isinstance(part, str) else part
             if layer is not None and (isinstance(layer, type) or not hasattr(layer, "evaluate")):
                 raise ValueError(f"expected a layer such as nnx.GELU(), or a loss such as nnx.Huber(), got {layer!r}")
-            if part is self._loss() and not hasattr(part, "outputs"):
-                raise ValueError(f"{type(part).__name__}: a loss of one's own inherits nnx.Loss")
-            try:
-                hash(layer)
-            except TypeError:
-                raise ValueError(
-                    f"{type(layer).__name__} cannot be hashed: make its class a frozen dataclass of plain settings"
-                ) from None
+            self._check_hash(layer)
             if isinstance(layer, Dense):
                 raise ValueError("activation: Dense belongs in hidden_layer_sizes")
+
+    @staticmethod
+    def _check_hash(part: Any) -> None:
+        """Raise ValueError for what cannot be told from another by its settings."""
+        try:
+            hash(part)
+        except TypeError:
+            raise ValueError(
+                f"{type(part).__name__} cannot be hashed: make its class a frozen dataclass of plain settings"
+            ) from None
 
     def _weights(self) -> Params:
         """All parameters by name."""

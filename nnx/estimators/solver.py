@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..backends import is_array
 from ..contract import Array, Key, Optimizer, Params, State
 from ..optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Momentum, Nesterov, decays
-from ..training.flat import Flat, Named
+from ..training.flat import Flat
 from ..training.step import Carry, gather
 from .arrays import mapped, own, to_host
 from .network import Objective
@@ -95,13 +95,9 @@ def check(est: Any) -> None:
 
 
 @lru_cache(maxsize=64)
-def step_of(
-    objective: Objective, optimizer: Optimizer, shapes: tuple[tuple[str, tuple[int, ...]], ...]
-) -> tuple[Callable[..., Carry], Flat]:
-    """The step and the layout for parameters of these names and shapes: the same ones each time, so that a library
-    that has compiled the step for one fit need not do so for the next."""
-    layout = Flat({name: Shaped(shape) for name, shape in shapes}, tuple(name for name, _ in shapes), apart=True)
-    return make_step(objective, optimizer, layout), layout
+def layout_of(shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> Flat:
+    """The layout of parameters of these names and shapes."""
+    return Flat({name: Shaped(shape) for name, shape in shapes}, tuple(name for name, _ in shapes), apart=True)
 
 
 class Shaped(NamedTuple):
@@ -110,8 +106,12 @@ class Shaped(NamedTuple):
     shape: tuple[int, ...]
 
 
-def make_step(objective: Objective, optimizer: Optimizer, layout: Flat | Named) -> Callable[..., Carry]:
-    """One batch: its loss times its rows is added to the total, and the parameters are updated."""
+@lru_cache(maxsize=64)
+def make_step(objective: Objective, optimizer: Optimizer, layout: Flat) -> Callable[..., Carry]:
+    """One batch: its loss times its rows is added to the total, and the parameters are updated.
+
+    The same step each time, so that a library that has compiled it for one fit need not do so for the next.
+    """
     net = objective.net
 
     def step(carry: Carry, x: Any, target: Array, weight: Array | None, rows: Array | None) -> Carry:

@@ -8,12 +8,11 @@ from sklearn.exceptions import ConvergenceWarning
 from ..backends import Plain
 from ..backends.numpy import namespace as host_namespace
 from ..random import seed_words
-from ..training.flat import Flat
 from ..training.step import Carry
 from .arrays import backend_for, is_foreign, own, weights
 from .fixes import fixed
 from .held import Held, split
-from .solver import Solver, rule_of, step_of
+from .solver import Solver, layout_of, make_step, rule_of
 from .watch import Watchers
 
 np = host_namespace()
@@ -220,7 +219,8 @@ class Training:
         still = {f"{2 * i}.{name}" for i in est.frozen for name in ("W", "b")} | set(objective.net.running)
         moving = {name: p for name, p in params.items() if name not in still}
         shapes = tuple((name, tuple(p.shape)) for name, p in moving.items())
-        vectors = Flat(moving, tuple(moving), apart=True).pack(moving)
+        self.layout = layout_of(shapes)
+        vectors = self.layout.pack(moving)
         if new or not est._optimizer.fits(vectors, rule_of(est, None), how.kind):
             rule = rule_of(est, steps)
             est._optimizer = Solver(rule, rule.init(vectors))
@@ -229,7 +229,7 @@ class Training:
         running = {name: own(params[name]) for name in params if name in still}
         zero = self.backend.floats(0.0)
         self.carry = Carry(vectors, running, est._optimizer.state, seed_words(seed, self.backend), zero)
-        step, self.layout = step_of(objective, est._optimizer.rule, shapes)
+        step = make_step(objective, est._optimizer.rule, self.layout)
         self.loop = Plain(step) if sparse or how.epochs == 1 else self.backend.loop(step, "auto", how.epochs)
 
     def epoch(self, data: Data, order: Any) -> float:

@@ -4,8 +4,11 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
 
+from ..backends.numpy import namespace as host_namespace
 from ..training.progress import progress
 from ..training.result import Report
+
+np = host_namespace()
 
 
 class Watchers:
@@ -61,7 +64,8 @@ class Watchers:
             if est.validation_scores_:
                 figures["validation_score"] = est.validation_scores_[-1]
             self.bar(Report(est.n_iter_ - self.first, self.epochs, figures, {}))
-        stop = any([str(function(est)) == "True" for function in self.functions])  # also NumPy's True
+        answers = [function(est) for function in self.functions]
+        stop = any(isinstance(answer, (bool, np.bool)) and bool(answer) for answer in answers)
         if self.context is not None:
             stop = self.epoch.call_on_fit_task_end(**self.data, reconstruction_attributes=self._weights) or stop
             self.epoch = None

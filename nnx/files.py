@@ -17,6 +17,7 @@ from .errors import ModelFileError, NNXError, numbers
 from .layers import LAYERS
 from .losses import LOSSES
 from .network import predict
+from .tables import TableEncoder, Target, from_python
 
 VERSION = 1
 HEADER_LIMIT = 4 * 2**20  # bytes of the JSON header: a network has a few kilobytes
@@ -39,6 +40,8 @@ class Model:
     arrays: dict[str, Any]  # host arrays, such as the means of the input columns
     about: dict[str, Any]  # plain data, such as the names of classes
     backend: Backend
+    encoder: TableEncoder | None = None  # from the columns of a table to x
+    target: Target | None = None  # from the output to class names or values
 
     def output(self, x: Array) -> Array:
         """The network's output z for x (rows, features), which may be on the host."""
@@ -50,6 +53,25 @@ class Model:
         with self.backend.scope():
             return predict(self.net, self.params, self.backend.as_floats(x), loss=self.loss)
 
+    def predict_table(self, table: Any, *, proba: bool = False) -> Any:
+        """Class names or values for the raw rows of a table, as TableEncoder takes them; (rows,) on the host.
+
+        proba: probabilities (rows, classes) instead, for the classes of `target.classes` in their order.
+        Raises: ModelFileError if the file held no encoder; DataError.
+        """
+        if self.encoder is None or self.target is None:
+            raise ModelFileError("the model was saved without an encoder: give predict an array")
+        return self.answer(self.encoder.encode(from_python(table)), proba=proba)
+
+    def answer(self, x: Any, *, proba: bool = False) -> Any:
+        """Class names, values or probabilities for encoded rows x, on the host."""
+        if self.target is None:
+            raise ModelFileError("the model was saved without a target: use predict")
+        output = self.backend.to_numpy(self.predict(x))
+        if proba and not self.target.classes:
+            raise ModelFileError(f"the model predicts values of {self.target.name!r}, which have no probabilities")
+        return output if proba else self.target.decode(output)
+
 
 def save(
     path: str | os.PathLike[str],
@@ -59,9 +81,12 @@ def save(
     loss: Loss | None = None,
     arrays: Mapping[str, Any] | None = None,
     about: Mapping[str, Any] | None = None,
+    encoder: TableEncoder | None = None,
+    target: Target | None = None,
 ) -> None:
     """Write a network and its parameters, of any library, to one file; an older file is replaced whole or not at all.
 
+    encoder, target: how a table becomes x, and the output classes or values: then `Model.predict_table` works.
     Raises: ModelFileError if the file cannot be written, or a layer is none of nnx's own.
     """
     from safetensors import SafetensorError
@@ -73,11 +98,15 @@ def save(
         raise ModelFileError(f"{path}: cannot be written: {loss!r} is not one of nnx's losses")
     header = {"version": VERSION, "net": to_data(net), "loss": None if loss is None else to_data(loss)}
     header["about"] = dict(about or {})
+    header |= {"encoder": encoder and encoder.to_data(), "target": target and target.to_data()}
     tensors = {f"params.{name}": backend_of(p).to_numpy(p) for name, p in params.items()}
     tensors |= {f"arrays.{name}": a for name, a in (arrays or {}).items()}
     tensors = {name: host.put(a, None, None) for name, a in tensors.items()}  # whole and in C order
     try:
-        content = to_bytes(tensors, {"format": "nnx", "nnx": json.dumps(header, allow_nan=False)})
+        text = json.dumps(header, allow_nan=False)
+        if len(text) > HEADER_LIMIT // 2:
+            raise ValueError(f"its description would have {len(text)} bytes, {HEADER_LIMIT // 2} may be written")
+        content = to_bytes(tensors, {"format": "nnx", "nnx": text})
     except (TypeError, ValueError, SafetensorError) as error:
         raise ModelFileError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from None
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
@@ -105,6 +134,8 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy", dtyp
             raise ModelFileError(f"version {header['version']} is not known to this nnx, which reads {VERSION}")
         net, loss = from_data(header["net"], Layer), None if header["loss"] is None else from_data(header["loss"], Loss)
         about = dict(header["about"])
+        table = header.get("encoder") and TableEncoder.from_data(header["encoder"])
+        target = header.get("target") and Target.from_data(header["target"])
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, NNXError) as error:
@@ -118,7 +149,7 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy", dtyp
     widest = max((str(a.dtype) for a in found.values()), default="float32")
     chosen = backends.backend(backend, dtype or widest)
     with chosen.scope():
-        return Model(net, {name: chosen.floats(a) for name, a in found.items()}, loss, arrays, about, chosen)
+        return Model(net, {name: chosen.floats(a) for name, a in found.items()}, loss, arrays, about, chosen, table or None, target or None)
 
 
 def _check_names(text: str, net: Layer, params: Mapping[str, Array]) -> None:

@@ -21,6 +21,7 @@ ORDER = [
     "metrics",
     "optimizers",
     "network",
+    "evaluation tables",
     "training",
     "files plots estimators",
     "cli",

@@ -1,164 +1,97 @@
-"""The run folder: all that a trained model needs, as plain files."""
+"""A run folder opened for use, on any backend."""
 
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ..backends import Backend, numpy as host
-from ..errors import DataError, ModelFileError, NNXError
-from ..files import Model, load, save
-from ..plots import curves
-from ..training import Fit
-from .tables import Table
-
-MODEL, CONFIG, METRICS, PICTURE = "model.safetensors", "config.toml", "metrics.csv", "loss.png"
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """x -> (x - mean) / scale, column by column; a constant column has scale 1."""
-
-    mean: Any
-    scale: Any
-
-    @classmethod
-    def of(cls, x: Any) -> "Scaling":
-        """The scaling that gives these rows mean 0 and variance 1."""
-        scale = x.std(axis=0)
-        return cls(x.mean(axis=0), host.namespace().where(scale > 1e-12 * abs(x).max(axis=0), scale, 1.0))
-
-    def __call__(self, x: Any) -> Any:
-        return (x - self.mean) / self.scale
-
-    def back(self, x: Any) -> Any:
-        """The inverse."""
-        return x * self.scale + self.mean
-
-
-@contextmanager
-def new_folder(out: str | None, name: str) -> Iterator[Path]:
-    """A new folder for a run, made, and removed again if the block fails before anything is in it.
-
-    Raises: DataError if it is there already or cannot be made.
-    """
-    path = Path(out) if out else _unused(Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
-    made = [p for p in (path, *path.parents) if not p.exists()]
-    try:
-        path.mkdir(parents=True)
-    except FileExistsError:
-        raise DataError(f"{path} exists; a run is never overwritten: give another --out") from None
-    except OSError as error:
-        raise DataError(f"{path}: the run folder cannot be made ({error.strerror}): give another --out") from None
-    try:
-        yield path
-    except BaseException:
-        with suppress(OSError):  # something is in it: it stays
-            for folder in made:
-                folder.rmdir()
-        raise
-
-
-def _unused(path: Path) -> Path:
-    """The path, or the first of path-2, path-3, ... that is not there."""
-    others = (path.with_name(f"{path.name}-{i}") for i in count(2))
-    return next(p for p in chain([path], others) if not p.exists())
-
-
-def write(
-    folder: Path,
-    fit: Fit,
-    scaling: Scaling,
-    target_scaling: Scaling | None,
-    about: Mapping[str, Any],
-    config: Mapping[str, Any],
-) -> list[str]:
-    """Fill the folder. Returns remarks for the user: what could not be written and why."""
-    arrays = {"input.mean": scaling.mean, "input.scale": scaling.scale}
-    if target_scaling is not None:
-        arrays |= {"target.mean": target_scaling.mean, "target.scale": target_scaling.scale}
-    save(folder / MODEL, fit.net, fit.params, loss=fit.loss, arrays=arrays, about=about)
-    import tomli_w
-
-    (folder / CONFIG).write_bytes(tomli_w.dumps(dict(config)).encode())
-    with open(folder / METRICS, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(fit.history)
-        writer.writerows(zip(*fit.history.values(), strict=True))
-    try:
-        curves(fit.history, folder / PICTURE)
-    except NNXError as error:
-        return [f"no picture of the curves: {error}"]
-    return []
+from ..errors import DataError, ModelFileError, unknown
+from ..evaluation import Evaluation
+from ..files import Model, load
+from ..tables import Reading, Source, TableEncoder, Target, cells, open_table
+from .folder import BEST
 
 
 class Run:
-    """A run folder opened for use, on any backend."""
+    """A run folder, or the model file in it."""
 
-    def __init__(self, folder: str, backend: Backend) -> None:
-        path = Path(folder)
-        if not (path / MODEL).is_file():
-            hint = f"; give its folder, {path.parent}" if path.name == MODEL else ""
-            raise ModelFileError(f"{folder}: not a run folder: it has no {MODEL} in it{hint}")
-        self.model: Model = load(path / MODEL, backend=backend)
-        about, arrays = self.model.about, self.model.arrays
-        try:
-            self.task, self.classes, self.features = about["task"], about["classes"], list(about["features"])
-            self.target, self.batch = about["target"], 8192
-            self.scaling = Scaling(arrays["input.mean"], arrays["input.scale"])
-            regression = self.task == "regression"
-            self.target_scaling = Scaling(arrays["target.mean"], arrays["target.scale"]) if regression else None
-        except (KeyError, TypeError) as error:
-            raise ModelFileError(f"{path / MODEL}: a model, but not one of `nnx train`: no {error}") from None
+    def __init__(self, path: str, backend: Backend) -> None:
+        file = Path(path) if Path(path).is_file() else Path(path) / BEST
+        if not file.is_file():
+            raise ModelFileError(f"{path}: not a run folder: it has no {BEST} in it")
+        self.model: Model = load(file, backend=backend)
+        if self.model.encoder is None or self.model.target is None:
+            raise ModelFileError(f"{file}: a model, but not one of `nnx train`: it has no table encoder in it")
+        self.encoder: TableEncoder = self.model.encoder
+        self.target: Target = self.model.target
 
-    def output(self, x: Any) -> Any:
-        """The network's output for raw rows, on the host."""
-        return self.model.backend.to_numpy(self.model.output(self.scaling(x)))
+    def open(self, data: str, given: Mapping[str, str]) -> Source:
+        """The table `data`, read as the one the model was trained on, or as it is `given`."""
+        values = dict(self.model.about.get("reading", {})) | {k: v for k, v in given.items() if v}
+        return open_table(data, Reading(**{k: str(v) for k, v in values.items() if k in Reading.__dataclass_fields__}))
 
-    def predict(self, x: Any) -> Any:
-        """Class names or values for raw rows, on the host."""
-        z = self.output(x)
-        if self.target_scaling is None:
-            return host.namespace().asarray(self.classes)[z.argmax(axis=1)]
-        return self.target_scaling.back(z[:, 0])
+    def answers(self, source: Source, keep: Sequence[str], *, proba: bool) -> Iterator[tuple[list[Any], list[Any]]]:
+        """For each block of rows the columns to keep, as text, and the predictions."""
+        for name in keep:
+            if name not in source.columns:
+                raise DataError(f"{source.place}: {unknown('column', name, source.columns)}")
+        first = 0
+        for batch, x in self.encoder.blocks(source, keep):
+            kept = [cells(source, batch, name, "text", first).to_pylist() for name in keep]
+            yield kept, self.model.answer(x, proba=proba).tolist()
+            first += batch.num_rows
 
-    def scores(self, table: Table) -> dict[str, float]:
-        """Loss-free measures of the predictions against the table's target."""
-        y, guess = table.labels, self.predict(table.x)
-        if self.task == "classification":
-            return {"accuracy": float((guess == class_names(y)).mean())}
-        if y.dtype.kind not in "fiub":
-            raise DataError(f"{table.name}: the target {self.target!r} holds text; the model predicts numbers")
-        return regression_scores(guess, y)
-
-
-def class_names(y: Any) -> Any:
-    """Classes as text: 3, 3.0 and "3" are one class."""
-    if y.dtype.kind == "f" and (y == y.round()).all():
-        y = y.astype("int64")
-    return y.astype(str)
-
-
-def regression_scores(guess: Any, y: Any) -> dict[str, float]:
-    """R^2 and mean absolute error."""
-    from ..metrics import mean_absolute_error, r2
-
-    guess, y = guess[:, None], host.put(y, "float64", None)[:, None]
-    return {"r2": float(r2(guess, y)), "mean_absolute_error": float(mean_absolute_error(guess, y))}
+    def evaluate(self, source: Source) -> Evaluation:
+        """How well the model predicts the target of a table. Raises: DataError."""
+        target, parts, first = self.target, [], 0
+        if target.name not in source.columns:
+            raise DataError(f"{source.place}: no target: {unknown('column', target.name, source.columns)}")
+        for batch, x in self.encoder.blocks(source, [target.name]):
+            y = target.encode(cells(source, batch, target.name, target.kind, first))
+            bad = (y < 0) if target.classes else (y != y)
+            if bad.any():
+                row = int(bad.argmax())
+                text = cells(source, batch, target.name, "text", first)[row].as_py()
+                what = "is missing" if text is None else f"is {text[:40]!r}, a class the model does not know"
+                raise DataError(f"{source.where(first + row)}: the target {target.name!r} {what}")
+            parts.append((y, self.model.backend.to_numpy(self.model.predict(x))))
+            first += batch.num_rows
+        if not parts:
+            raise DataError(f"{source.place}: no rows")
+        y, output = (host.namespace().concat(part) for part in zip(*parts, strict=True))
+        return evaluation(target, y, output)
 
 
-def write_predictions(values: Sequence[Any], name: str, file: Any) -> None:
-    """One column of predictions as CSV."""
+def evaluation(target: Target, y: Any, output: Any) -> Evaluation:
+    """The evaluation of a network's predictions for encoded targets, in the target's own units."""
+    if target.classes:
+        return Evaluation.of("classification", y, output, classes=target.classes)
+    return Evaluation.of("regression", target.decode(y[:, None]), target.decode(output))
+
+
+def write_predictions(run: Run, source: Source, keep: Sequence[str], file: TextIO, *, proba: bool) -> None:
+    """The predictions as CSV: the columns kept, then the target, or a column for each class."""
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([name])
-    writer.writerows([[v] for v in values])
+    head = list(run.target.classes) if proba else [run.target.name]
+    begun = False
+    for kept, values in run.answers(source, keep, proba=proba):
+        if not begun:  # nothing is written before the first block was read without a fault
+            writer.writerow([*keep, *head])
+            begun = True
+        rows = values if proba else ([v] for v in values)
+        writer.writerows([*("" if k is None else k for k in own), *row] for *own, row in zip(*kept, rows, strict=True))
+    if not begun:
+        raise DataError(f"{source.place}: no rows")
 
 
 def json_line(values: Mapping[str, Any]) -> str:
-    """One line of JSON."""
-    return json.dumps(values)
+    """One line of JSON; what is not finite is null."""
+    plain = {k: None if isinstance(v, float) and (v != v or abs(v) == float("inf")) else v for k, v in values.items()}
+    return json.dumps(plain)
+
+
+def score_line(scores: Mapping[str, float], prefix: str = "") -> str:
+    """Scores for a person."""
+    return "  ".join(f"{prefix}{name.replace('_', ' ')} {value:.4f}" for name, value in scores.items())

@@ -1,112 +1,106 @@
 """`nnx train`: a table in, a run folder out."""
 
-import re
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
 from typing import Any, TextIO
 
-from .. import __version__
-from ..backends import Backend, backend, numpy as host
-from ..errors import DataError, SettingError, TrainingError, require, unknown
-from ..layers import activation
-from ..losses import SoftmaxCrossEntropy, SquaredError
-from ..network import mlp
-from ..optimizers import OPTIMIZERS
-from ..random import check_seed
-from ..training import EarlyStopping, Fit, Report, fit, split
+from ..backends import Backend, backend
+from ..contract import Params
+from ..errors import NNXError, SettingError, TrainingError
+from ..evaluation import Evaluation, permutation_importance, scores
+from ..files import save
+from ..training import CSVLogger, EarlyStopping, Fit, JSONLinesLogger, Report, fit
 from ..training.interrupt import Interrupt
 from ..training.progress import progress
-from .run import Scaling, class_names, json_line, new_folder, regression_scores, write
-from .tables import TASKS, Table, read
+from . import folder as run_folder
+from .blocks import Blocks
+from .config import Config, plain, seconds
+from .plan import fates
+from .prepare import Prepared, prepare
+from .run import evaluation, json_line, score_line
+from .settle import check, loss_of, network, optimizer_of, settled
+
+LOOKED_AT = 2_000  # test rows that the importance of columns is measured on
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of `nnx train`, as they are written into the run's configuration."""
+class Voice:
+    """What is said to a person while a command runs."""
 
-    data: str
-    target: str | None
-    task: str
-    hidden: tuple[int, ...]
-    activation: str
-    dropout: float
-    optimizer: str
-    rate: float
-    epochs: int
-    batch_size: int
-    validation: float
-    test: float
-    early_stopping: bool
-    patience: int
-    seed: int
-    backend: str
-    device: str
-    dtype: str
-    precision: str
+    def __init__(self, *, json: bool, quiet: bool, verbose: bool = False) -> None:
+        self.json, self.quiet, self.verbose = json, quiet, verbose
+        self.stream: TextIO = sys.stderr if json or quiet else sys.stdout
+
+    def __call__(self, *lines: str) -> None:
+        if not self.quiet:
+            print(*lines, sep="\n", file=self.stream, flush=True)
 
 
-@dataclass
-class Prepared:
-    """Scaled rows in three parts, and how to get back."""
-
-    parts: dict[str, tuple[Any, Any]]  # "train", "validation", "test": x scaled, y as the loss wants it
-    scaling: Scaling
-    target_scaling: Scaling | None
-    classes: list[str]
-    raw_test: Any  # the target of the test rows as it was read
-
-
-def train(options: Options, out: str | None, *, json: bool, quiet: bool) -> int:
+def train(config: Config, out: str | None, say: Voice, *, force: bool = False) -> int:
     """Train, test, and write the run folder. Returns the exit code."""
-    human = sys.stderr if json or quiet else sys.stdout
-
-    def say(*lines: str) -> None:
-        if not quiet:
-            print(*lines, sep="\n", file=human, flush=True)
-
-    _check(options)
-    chosen = open_backend(options.backend, options.device, options.dtype, options.precision)
-    table = read(options.data, options.target, classes=options.task == "classification")
-    task = table.task(options.task)
-    prepared = prepare(table, task, options)
-    rows = {name: len(x) for name, (x, _) in prepared.parts.items()}
-    outputs = len(prepared.classes) or 1
-    with new_folder(out, table.name) as folder:
+    started = monotonic()
+    check(config)
+    place = config.place
+    chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
+    with run_folder.new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path:
         if chosen.why:
             say(chosen.why)
-        say(
-            f"{table.name}: {sum(rows.values())} rows ({', '.join(f'{n} {k}' for k, n in rows.items() if n)}), "
-            f"{len(table.features)} features, {task}" + (f" into {outputs} classes" if prepared.classes else ""),
-            f"network {'-'.join(map(str, (len(table.features), *options.hidden, outputs)))} {options.activation}, "
-            f"{options.optimizer} at {options.rate:g}, backend {chosen}",
-        )
-        if task == "regression" and _few_whole_numbers(table.labels):
-            say(f"note: {table.target!r} has few distinct whole numbers; if they are classes: --task classification")
-        if outputs > max(20, sum(rows.values()) // 4):
-            say(f"note: {table.target!r} has {outputs} classes in {sum(rows.values())} rows; is it a quantity?")
+        prepared = prepare(config, say)
+        config = settled(config, prepared, validated=prepared.validation is not None)
+        say(*summary(config, prepared, chosen), *(f"note: {note}" for note in prepared.notes))
+        if say.verbose:
+            say(*fates(prepared))
         try:
-            result = _fit(options, prepared, outputs, chosen, json=json, quiet=quiet, human=human)
+            with threads(place.threads):
+                result, last = run(config, prepared, chosen, path, say, started)
         except TrainingError as error:
-            if error.fit.best_epoch == 0:
+            if error.fit is None or error.fit.best_epoch == 0:
+                _empty(path)
                 raise
             result = error.fit
+            last = result.params
             print(f"nnx: {error}", file=sys.stderr)
+        except BaseException:
+            _empty(path)
+            raise
         code = {"interrupted": 130, "not finite": 1}.get(result.stopped, 0)
-        about = {"task": task, "classes": prepared.classes, "features": table.features, "target": table.target}
-        config = {"nnx": __version__, "options": {k: v for k, v in asdict(options).items() if v is not None}}
-        config["training"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "backend": str(chosen)}
         with Interrupt():  # what is trained is written whole
-            for remark in write(folder, result, prepared.scaling, prepared.target_scaling, about, config):
+            say(*write(path, config, prepared, result, last))
+            tested = test(prepared, result, config)
+            for remark in describe(path, config, prepared, result, tested, chosen):
                 say(remark)
-            scores = _test_scores(result, prepared)
-    if scores:
-        say("  ".join(f"test {name.replace('_', ' ')} {value:.4f}" for name, value in scores.items()))
-    say(f"saved in {folder}" + (" (interrupted)" if code == 130 else ""))
-    if json:
-        last = {"epochs": len(result.history["epoch"]), "best_epoch": result.best_epoch, "stopped": result.stopped}
-        print(json_line(last | {f"test_{k}": v for k, v in scores.items()} | {"run": str(folder)}), flush=True)
+        path = Path(out) if out else path
+    if tested is not None:
+        say(score_line(tested.scores, "test "))
+    say(f"saved in {path}" + (" (interrupted)" if code == 130 else ""))
+    if say.json:
+        final = {"epochs": len(result.history["epoch"]), "best_epoch": result.best_epoch, "stopped": result.stopped}
+        found = {f"test_{k}": v for k, v in tested.scores.items()} if tested else {}
+        print(json_line(final | found | {"run": str(path)}), flush=True)
     return code
+
+
+def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
+    """What is going to be trained, for a person."""
+    target, (train_rows, validation, test_rows) = prepared.target, prepared.rows
+    parts = {"train": train_rows, "validation": validation, "test": test_rows}
+    into = f" into {len(target.classes)} classes" if target.classes else ""
+    widths = (prepared.encoder.width, *(config.network.hidden or ()), len(target.classes) or 1)
+    lines = [
+        f"{prepared.source.name}: {sum(prepared.rows)} rows ({', '.join(f'{n} {k}' for k, n in parts.items() if n)}), "
+        f"{len(prepared.encoder.columns_)} columns as {prepared.encoder.width} features, {target.task}{into}",
+        f"network {'-'.join(map(str, widths))} {config.network.activation}, {config.optimizer.name} at "
+        f"{config.optimizer.rate:g}, batches of {config.training.batch_size}, backend {chosen}",
+    ]
+    if len(target.classes) > max(20, sum(prepared.rows) // 4):
+        prepared.notes.append(f"{target.name!r} has {len(target.classes)} classes; is it a quantity?")
+    rare = [c for c, n in zip(target.classes, prepared.counts, strict=False) if n < 2]
+    if rare:
+        prepared.notes.append(f"class {rare[0][:30]!r} has fewer than 2 rows to train on")
+    return lines
 
 
 def open_backend(name: str, device: str, dtype: str, precision: str = "") -> Backend:
@@ -116,104 +110,132 @@ def open_backend(name: str, device: str, dtype: str, precision: str = "") -> Bac
     return backend(f"{name}:{device}" if device else name, dtype, precision)
 
 
-def _check(options: Options) -> None:
-    if options.task not in TASKS:
-        raise SettingError(unknown("task", options.task, list(TASKS)))
-    if options.optimizer not in OPTIMIZERS:
-        raise SettingError(unknown("optimizer", options.optimizer, list(OPTIMIZERS)))
-    for name in ("validation", "test"):
-        if not 0 <= getattr(options, name) < 1:
-            raise SettingError(f"--{name} must be at least 0 and below 1, got {getattr(options, name)}")
-    check_seed(options.seed)
-    activation(options.activation)
-    OPTIMIZERS[options.optimizer](rate=options.rate)
-    mlp(options.hidden, 1, dropout=options.dropout)
-    for name in ("epochs", "batch_size", "patience"):
-        require(getattr(options, name) >= 1, f"{name} must be at least 1, got {getattr(options, name)}")
-    if options.early_stopping and not options.validation:
-        raise SettingError("--early-stopping needs validation rows: give --validation 0.1")
+def run(
+    config: Config, prepared: Prepared, chosen: Backend, path: Path, say: Voice, started: float
+) -> tuple[Fit, Params]:
+    """The training. Returns the fit, and the weights of the last epoch."""
+    t, data = config.training, prepared.train
+    epochs, size = t.epochs or 1, t.batch_size or 1
+    classes = bool(prepared.target.classes)
+    end = started + seconds(t.max_time) if t.max_time else None
+    last: list[Params] = []
 
-
-def prepare(table: Table, task: str, options: Options) -> Prepared:
-    """Split the rows (each class in proportion), scale by the training rows, number the classes."""
-    xp, y = host.namespace(), table.labels
-    if task == "classification":
-        classes, labels = xp.unique(class_names(y), return_inverse=True)
-        if all(re.fullmatch("-?[0-9]{1,18}", c) for c in classes):  # 10 after 9, not after 1
-            order = sorted(range(len(classes)), key=lambda i: int(classes[i]))
-            classes, labels = classes[order], xp.argsort(xp.asarray(order))[labels]
-        if len(classes) < 2:
-            raise DataError(f"the target {table.target!r} has one class, {str(classes[0])!r}: nothing to learn")
-    else:
-        if y.dtype.kind not in "fiub":
-            raise DataError(f"the target {table.target!r} holds text: regression needs numbers")
-        classes, labels = xp.asarray([]), None
-        if not xp.isfinite(y).all():
-            raise DataError(f"the target {table.target!r} is not finite in some rows")
-    everything = xp.arange(len(table.x))
-    rest, test = _split(everything, options.test, options.seed, labels, "test")
-    train_rows, validation = _split(rest, options.validation, options.seed, labels, "validation")
-    scaling = Scaling.of(table.x[train_rows])
-    target_scaling = None
-    if labels is None:
-        target_scaling = Scaling.of(host.put(y, "float64", None)[train_rows])
-        labels = target_scaling(y)
-    numbered = {"train": train_rows, "validation": validation, "test": test}
-    parts = {name: (scaling(table.x[rows]), labels[rows]) for name, rows in numbered.items()}
-    return Prepared(parts, scaling, target_scaling, [str(c) for c in classes], y[test])
-
-
-def _split(rows: Any, fraction: float, seed: int, labels: Any, purpose: str) -> tuple[Any, Any]:
-    if fraction == 0:
-        return rows, rows[:0]
-    kept, held = split(len(rows), fraction, seed, None if labels is None else labels[rows], purpose)
-    return rows[kept], rows[held]
-
-
-def _fit(
-    options: Options,
-    prepared: Prepared,
-    outputs: int,
-    chosen: Backend,
-    *,
-    json: bool,
-    quiet: bool,
-    human: TextIO,
-) -> Fit:
-    classes = bool(prepared.classes)
-    held = prepared.parts["validation"]
-
-    def as_json(report: Report) -> None:
-        if json:
+    def watch(report: Report) -> bool:
+        last[:] = [report.params]
+        if say.json:
             print(json_line({"epoch": report.epoch, **report.figures}), flush=True)
+        return end is not None and monotonic() > end
 
-    with progress(options.epochs, not quiet, human) as show:
-        callbacks: Sequence[Any] = [as_json, show]
-        return fit(
-            mlp(options.hidden, outputs, activation=options.activation, dropout=options.dropout),
-            *prepared.parts["train"],
-            loss=SoftmaxCrossEntropy() if classes else SquaredError(),
-            optimizer=OPTIMIZERS[options.optimizer](rate=options.rate),
-            epochs=options.epochs,
-            batch_size=options.batch_size,
-            validation=held if len(held[0]) else None,
-            metrics=["accuracy" if classes else "r2"] if len(held[0]) else [],
-            early_stopping=EarlyStopping(options.patience) if options.early_stopping else None,
+    if isinstance(data, Blocks):
+        data = replace(data, batch_size=size)
+        steps, x, y = data.steps, data, None
+    else:
+        (x, y), steps = data, -(-prepared.rows[0] // size)
+    with progress(epochs, not say.quiet, say.stream) as show:
+        logs = CSVLogger(path / run_folder.METRICS), JSONLinesLogger(path / run_folder.EVENTS)
+        callbacks: Sequence[Any] = [watch, *logs, show]
+        result = fit(
+            network(config, len(prepared.target.classes) or 1),
+            x,
+            y,
+            loss=loss_of(config, prepared),
+            optimizer=optimizer_of(config, epochs * steps),
+            epochs=epochs,
+            batch_size=size,
+            validation=prepared.validation,
+            metrics=["accuracy" if classes else "r2"] if prepared.validation is not None else [],
+            early_stopping=EarlyStopping(t.patience or 1) if t.early_stopping else None,
             callbacks=callbacks,
-            seed=options.seed,
+            seed=t.seed,
             backend=chosen,
         )
+    if result.stopped == "callback":
+        result = replace(result, stopped="time")
+    return result, last[0] if last else result.params
 
 
-def _test_scores(result: Fit, prepared: Prepared) -> dict[str, float]:
-    x, y = prepared.parts["test"]
-    if len(x) == 0:
-        return {}
-    z = result.backend.to_numpy(result.output(x))
-    if prepared.target_scaling is None:
-        return {"accuracy": float((z.argmax(axis=1) == y).mean())}
-    return regression_scores(prepared.target_scaling.back(z[:, 0]), prepared.raw_test)
+def test(prepared: Prepared, result: Fit, config: Config) -> Evaluation | None:
+    """The evaluation on the test rows (or where there are none the validation rows), with the importance of columns."""
+    held, target = prepared.test or prepared.validation, prepared.target
+    if held is None:
+        return None
+    x, y = held
+
+    def predicted(x: Any) -> Any:
+        return result.backend.to_numpy(result.predict(x))
+
+    found = evaluation(target, y, predicted(x))
+    some, measure = slice(LOOKED_AT), "accuracy" if target.classes else "r2"
+    columns = dict(list(prepared.encoder.groups().items())[:200])
+
+    def score(output: Any) -> float:
+        return scores(target.task, y[some], output if target.classes else output[:, 0])[measure]
+
+    return replace(found, importance=permutation_importance(predicted, x[some], columns, score, repeats=3))
 
 
-def _few_whole_numbers(y: Any) -> bool:
-    return bool((y == y.round()).all()) and len(host.namespace().unique(y)) <= 10
+def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Params) -> list[str]:
+    """The models and the configuration."""
+    import tomli_w
+
+    data = config.data
+    reading = {"delimiter": data.delimiter, "encoding": data.encoding, "decimal": data.decimal}
+    parts: dict[str, Any] = {"loss": result.loss, "encoder": prepared.encoder, "target": prepared.target}
+    parts["about"] = {"reading": reading, "best_epoch": result.best_epoch}
+    save(path / run_folder.BEST, result.net, result.params, **parts)
+    save(path / run_folder.LAST, result.net, last, **parts)
+    values = plain(config)
+    values["result"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "execution": result.execution}
+    (path / run_folder.CONFIG).write_bytes(tomli_w.dumps(values).encode())
+    return []
+
+
+def describe(
+    path: Path, config: Config, prepared: Prepared, result: Fit, tested: Evaluation | None, chosen: Backend
+) -> list[str]:
+    """What a person reads: schema, environment, report, card. Returns remarks: what could not be written and why."""
+    schema = run_folder.schema(prepared, config.data.path)
+    run_folder.write_json(path / run_folder.DATA, schema)
+    run_folder.write_json(path / run_folder.ENVIRONMENT, run_folder.environment(chosen))
+    facts = {
+        "data": f"{Path(config.data.path).name}, {sum(prepared.rows)} rows",
+        "predicted": f"{prepared.target.name} ({prepared.target.task})",
+        "network": " - ".join(map(str, (prepared.encoder.width, *(config.network.hidden or ())))),
+        "optimizer": f"{config.optimizer.name} at {config.optimizer.rate:g}",
+        "epochs": f"{len(result.history['epoch'])}, best {result.best_epoch}, ended by {result.stopped}",
+        "backend": f"{chosen}",
+    }
+    card = run_folder.card(path.name, schema, prepared.encoder, tested.scores if tested else {}, facts)
+    (path / run_folder.CARD).write_text(card, encoding="utf-8")
+    try:
+        from ..plots.report import report
+
+        report(
+            path / run_folder.REPORT,
+            title=f"{prepared.source.name}: {prepared.target.name}",
+            facts=facts,
+            history=result.history,
+            evaluation=tested,
+            config_text=(path / run_folder.CONFIG).read_text(),
+            best_epoch=result.best_epoch,
+        )
+    except NNXError as error:
+        return [f"no report.html: {error}"]
+    return []
+
+
+def threads(count: int) -> Any:
+    """A context in which the BLAS uses so many threads; 0 leaves it."""
+    if not count:
+        return nullcontext()
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        raise SettingError("--threads needs threadpoolctl: pip install 'nnx-array[fast]'") from None
+    return threadpool_limits(count)
+
+
+def _empty(path: Path) -> None:
+    """Remove what a run that failed at once has written."""
+    for name in (run_folder.METRICS, run_folder.EVENTS):
+        (path / name).unlink(missing_ok=True)

@@ -1,0 +1,86 @@
+"""Encoded rows in a file, read in blocks: an epoch takes the blocks in random order and shuffles the rows of several."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..backends import numpy as host
+from ..random import permutation
+
+Writer = Callable[[int, Any, Any], None]  # (part, x, y)
+BLOCK = 1 << 18  # bytes of a block
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows in two NPY files, x (rows, width) float32 and y (rows,)."""
+
+    folder: Path
+    name: str
+    rows: int
+    width: int
+    labels: bool  # y holds class numbers
+
+    @property
+    def types(self) -> tuple[str, str]:
+        return "<f4", "<i8" if self.labels else "<f4"
+
+    def read(self, start: int, stop: int) -> tuple[Any, Any]:
+        """The rows from start to stop."""
+        x, y = (self._read(i, start, stop) for i in (0, 1))
+        return x.reshape(-1, self.width), y
+
+    def whole(self) -> tuple[Any, Any]:
+        """All rows."""
+        return self.read(0, self.rows)
+
+    def _read(self, which: int, start: int, stop: int) -> Any:
+        kind, width = self.types[which], (self.width, 1)[which]
+        path = self.folder / f"{self.name}.{'xy'[which]}.npy"
+        size = host.namespace().dtype(kind).itemsize * width
+        with open(path, "rb") as file:
+            head = path.stat().st_size - self.rows * size
+            file.seek(head + start * size)
+            return host.namespace().fromfile(file, dtype=kind, count=(stop - start) * width)
+
+
+@dataclass
+class Blocks:
+    """Batches for `fit`: called once an epoch, it gives all rows in a new order.
+
+    memory: bytes of rows that are shuffled together. The order depends on the seed and the number of the call alone.
+    """
+
+    part: Part
+    seed: int
+    memory: int
+    batch_size: int = 1024
+    calls: int = 0
+
+    def __call__(self) -> Iterator[tuple[Any, Any]]:
+        """Batches (x, y) of batch_size rows; the last may be smaller."""
+        xp, part = host.namespace(), self.part
+        size = max(BLOCK // (4 * part.width), 1)
+        blocks = -(-part.rows // size)
+        order = permutation(self.seed, "blocks", blocks, self.calls)
+        together = max(self.memory // BLOCK, 1)
+        epoch, self.calls = self.calls, self.calls + 1
+        rest: tuple[Any, Any] | None = None
+        for at in range(0, blocks, together):
+            read = [part.read(i * size, min((i + 1) * size, part.rows)) for i in order[at : at + together].tolist()]
+            read += [rest] if rest is not None else []
+            x, y = (xp.concat([r[i] for r in read]) for i in (0, 1))
+            rows = permutation(self.seed, "rows", len(x), epoch * blocks + at)
+            whole = len(rows) // self.batch_size * self.batch_size
+            for start in range(0, whole, self.batch_size):
+                own = rows[start : start + self.batch_size]
+                yield x[own], y[own]
+            rest = x[rows[whole:]], y[rows[whole:]]
+        if rest is not None and len(rest[0]):
+            yield rest
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return -(-self.part.rows // self.batch_size)

@@ -1,0 +1,113 @@
+"""The cache of encoded rows: a folder named after all that they depend on, the hash of the file included."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import __version__
+from ..backends import numpy as host
+from ..errors import DataError
+from .blocks import Part, Writer
+from .config import Config
+
+if TYPE_CHECKING:
+    from .prepare import Prepared
+
+PARTS = ("train", "validation", "test")
+
+
+def home() -> Path:
+    """Where caches are: $NNX_CACHE, or nnx in $XDG_CACHE_HOME, or in ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(os.environ.get("NNX_CACHE") or Path(base) / "nnx")
+
+
+def hash_of(path: str | Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+@dataclass
+class Cache:
+    """Encoded rows in three parts."""
+
+    folder: Path
+    width: int
+    classes: int
+    rows: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, prepared: "Prepared", config: Config) -> "Cache":
+        """The cache of this table, encoder, target and split."""
+        parts = {
+            "nnx": __version__,
+            "file": hash_of(config.data.path),
+            "encoder": prepared.encoder.to_data(),
+            "target": prepared.target.to_data(),
+            "split": [config.data.test, config.data.validation, config.training.seed, prepared.rows],
+        }
+        name = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+        classes = len(prepared.target.classes)
+        return cls(home() / f"{prepared.source.name}-{name}", prepared.encoder.width, classes, prepared.rows)
+
+    @property
+    def there(self) -> bool:
+        """Whether it is filled."""
+        return (self.folder / "counts.json").is_file()
+
+    @property
+    def counts(self) -> list[int]:
+        """How many training rows each class has."""
+        return [int(n) for n in json.loads((self.folder / "counts.json").read_text())]
+
+    @property
+    def bytes(self) -> int:
+        """Its size on disk."""
+        return sum(path.stat().st_size for path in self.folder.iterdir())
+
+    def part(self, role: int) -> Part:
+        """The rows to train on, to validate on or to test on."""
+        return Part(self.folder, PARTS[role], self.rows[role], self.width, self.classes > 0)
+
+    @contextmanager
+    def filling(self) -> Iterator[Writer]:
+        """A function that takes encoded rows; after the block the cache is there, or, had it failed, nothing is.
+
+        Raises: DataError if it cannot be written.
+        """
+        xp, made = host.namespace(), self.folder.with_name(f"{self.folder.name}.tmp-{os.getpid()}")
+        counts = xp.zeros(self.classes, dtype="int64")
+        try:
+            made.mkdir(parents=True)
+            with ExitStack() as stack:
+                files = []
+                for role, name in enumerate(PARTS):
+                    part = Part(made, name, self.rows[role], self.width, self.classes > 0)
+                    pair = []
+                    for which, shape in enumerate(((part.rows, part.width), (part.rows,))):
+                        file = stack.enter_context(open(made / f"{name}.{'xy'[which]}.npy", "wb"))
+                        head = {"descr": part.types[which], "fortran_order": False, "shape": shape}
+                        xp.lib.format.write_array_header_1_0(file, head)
+                        pair.append((file, part.types[which]))
+                    files.append(pair)
+
+                def write(role: int, x: Any, y: Any) -> None:
+                    for (file, kind), values in zip(files[role], (x, y), strict=True):
+                        file.write(xp.ascontiguousarray(values, dtype=kind).data)
+                    if role == 0 and self.classes:
+                        counts.__iadd__(xp.bincount(y, minlength=self.classes))
+
+                yield write
+            (made / "counts.json").write_text(json.dumps(counts.tolist()))
+            os.replace(made, self.folder)
+        except OSError as error:
+            raise DataError(f"the cache {self.folder} cannot be written: {error.strerror}; set NNX_CACHE") from None
+        finally:
+            shutil.rmtree(made, ignore_errors=True)

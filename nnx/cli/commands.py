@@ -1,0 +1,178 @@
+"""The subcommands of `nnx` and their options. What a command does is imported when it runs, so that help is quick."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from .._version import __version__
+from .options import CONFIGURED, chosen_settings, configured, on_backend, reading
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nnx")
+def nnx() -> None:
+    """Neural networks on the arrays you already have."""
+
+
+@nnx.command()
+@click.argument("data", required=False)
+@configured
+@click.option("-c", "--config", "file", help="a TOML file with settings; the config.toml of a run is one")
+@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="any setting: optimizer.rate=0.01")
+@click.option("--out", help="the run folder [default: runs/TIME-NAME]")
+@click.option("--force", is_flag=True, help="replace the run that is in the folder --out")
+@click.option("--dry-run", is_flag=True, help="say what would be done, and what it would take; write nothing")
+@click.option("--json", "as_json", is_flag=True, help="lines of JSON on standard output, all else on standard error")
+@click.option("--quiet", "-q", is_flag=True)
+@click.option("--verbose", "-v", is_flag=True, help="also say what each column becomes")
+def train(
+    data: str | None,
+    file: str | None,
+    assignments: tuple[str, ...],
+    out: str | None,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> int:
+    """Train a network on DATA: a CSV, TSV, Parquet, Arrow, NPY or NPZ file, or a built-in set.
+
+    Built in: penguins, digits, iris, wine, breast_cancer, diabetes. Settings come from the file -c, then --set, then
+    the options below; what is left open is chosen from the size of the table.
+    """
+    from .config import resolve
+
+    config = resolve(file, assignments, {**chosen_settings(flags), "data.path": data})
+    if not config.data.path:
+        raise click.UsageError("Missing argument 'DATA': the table to train on, or data.path in the file -c")
+    from .train import Voice, train as run
+
+    say = Voice(json=as_json, quiet=quiet, verbose=verbose)
+    if dry_run:
+        from .plan import plan
+
+        return plan(config, say)
+    return run(config, out, say, force=force)
+
+
+@nnx.command()
+@click.argument("run")
+@click.argument("data")
+@reading
+@on_backend
+@click.option("--json", "as_json", is_flag=True, help="one line of JSON")
+def evaluate(run: str, data: str, as_json: bool, **given: str) -> None:
+    """How well the model in folder RUN predicts the target of DATA."""
+    from .run import json_line, score_line
+
+    opened = _open(run, given)
+    scores = opened.evaluate(opened.open(data, given)).scores
+    print(json_line(scores) if as_json else score_line(scores))
+
+
+@nnx.command()
+@click.argument("run")
+@click.argument("data")
+@click.option("-o", "--output", help="a CSV file [default: standard output]")
+@click.option("--proba", is_flag=True, help="the probability of each class, a column each")
+@click.option("--keep", default="", help="columns of DATA to write beside the predictions: id,name")
+@reading
+@on_backend
+def predict(run: str, data: str, output: str | None, proba: bool, keep: str, **given: str) -> None:
+    """Predict each row of DATA with the model in folder RUN, as CSV. The target need not be in DATA."""
+    from .run import write_predictions
+
+    opened = _open(run, given)
+    source = opened.open(data, given)
+    columns = [name for name in keep.split(",") if name]
+    if output in (None, "-"):
+        write_predictions(opened, source, columns, sys.stdout, proba=proba)
+        sys.stdout.flush()
+        return
+    if os.path.exists(output) and os.path.exists(data) and os.path.samefile(output, data):
+        raise click.UsageError(f"--output {output} is DATA itself; it would be lost")
+    temporary = f"{output}.tmp-{os.getpid()}"
+    try:
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            write_predictions(opened, source, columns, file, proba=proba)
+        os.replace(temporary, output)
+    except OSError as error:
+        raise click.FileError(output, error.strerror) from None
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+@nnx.command()
+@click.argument("run")
+@click.argument("output")
+@click.option("--opset", default=17, show_default=True, help="13 to 21")
+def export(run: str, output: str, opset: int) -> None:
+    """Write the model in folder RUN, table encoder included, as the ONNX file OUTPUT."""
+    from ..onnx import to_onnx
+
+    to_onnx(_open(run, CONFIGURED).model, output, opset=opset)
+    print(f"written to {output}: opset {opset}; its inputs are the columns of the table")
+
+
+@nnx.command()
+@click.argument("run")
+@click.option("--data", help="a table to show the predictions for: confusion, calibration, errors")
+@click.option("-o", "--output", help="the folder for the pictures [default: RUN/plots]")
+@click.option("--format", "form", default="png", show_default=True, help="png, svg or pdf")
+@reading
+@on_backend
+def plot(run: str, data: str | None, output: str | None, form: str, **given: str) -> None:
+    """Draw the curves of the training in folder RUN, and how well it predicts a table, as pictures."""
+    from .pictures import pictures
+
+    for path in pictures(_open(run, given), run, data, output, form, given):
+        print(path)
+
+
+@nnx.command()
+@click.argument("file")
+@reading
+@click.option("--target", help="the column to predict: then it is told apart")
+def inspect(file: str, target: str | None, **given: str) -> None:
+    """What is in FILE: the columns of a table, or the network and encoder of a model or a run. Nothing is run."""
+    from .inspect import lines
+
+    print(*lines(file, target, given), sep="\n")
+
+
+@nnx.command()
+def info() -> None:
+    """Every backend: version, device, memory, or why it cannot run."""
+    from .info import lines
+
+    print(*lines(), sep="\n")
+
+
+@nnx.command()
+@click.option("--backend", default="all", show_default=True, help="those to measure, by commas")
+@click.option("--json", "as_json", is_flag=True, help="one line of JSON for each measurement")
+def bench(backend: str, as_json: bool) -> None:
+    """How fast training is on this machine: three networks on every backend, in about a minute."""
+    from .bench import HEAD, measured, row, working
+    from .run import json_line
+
+    names = working(backend)
+    if not as_json:
+        print(HEAD, flush=True)
+    for figures in measured(names):
+        print(json_line(figures) if as_json else row(figures), flush=True)
+
+
+def _open(run: str, given: dict[str, str]) -> Any:
+    from .run import Run
+    from .train import open_backend
+
+    return Run(run, open_backend(given["backend"], given["device"], given["dtype"], given["precision"]))
+
+

@@ -1,0 +1,191 @@
+"""The settings of a run: their names, types and defaults; from a TOML file, --set and flags. One line for each mistake."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import SettingError, unknown
+
+
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The table and its parts."""
+
+    path: str = ""
+    target: str | None = None
+    task: str = "auto"  # classification, regression
+    test: float = 0.2  # share of the rows kept for the test at the end
+    validation: float = 0.1  # share of the rest held out each epoch
+    drop: tuple[str, ...] = ()  # columns to leave out
+    kinds: dict[str, str] = {}  # what columns hold, where it is to be said: {zip = "text"}
+    delimiter: str = ""  # of text files; "": a tab for .tsv, else a comma
+    encoding: str = "utf-8"
+    decimal: str = "."
+    memory: str = "1GB"  # a larger table is read in blocks and trained from a cache on disk
+
+
+class Encoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How columns become numbers: see nnx.TableEncoder."""
+
+    scale: str = "robust"
+    max_categories: int = 30
+    min_count: int = 3
+    buckets: int = 128
+
+
+class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The network. What is not given is chosen from the size of the table."""
+
+    hidden: tuple[int, ...] | None = None
+    activation: str = "relu"
+    dropout: float | None = None
+
+
+class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the weights follow their gradients."""
+
+    name: str = "adamw"
+    rate: float | None = None
+    schedule: str = "cosine"  # none, cosine, one_cycle
+    clip: float = 0.0  # the largest norm of a gradient; 0: none
+
+
+class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long, and in what steps."""
+
+    loss: str = "auto"
+    label_smoothing: float = 0.0
+    class_weight: str = "none"  # balanced: each class weighs the same
+    epochs: int | None = None
+    batch_size: int | None = None
+    early_stopping: bool = True
+    patience: int | None = None
+    max_time: str = ""  # 90s, 10m, 1h30m
+    seed: int = 0
+
+
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where it is computed."""
+
+    backend: str = "numpy"
+    device: str = ""
+    dtype: str = "float32"
+    precision: str = ""
+    threads: int = 0  # of the BLAS; 0: as many as it takes by itself
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings of a run."""
+
+    data: Data = Data()
+    encoder: Encoder = Encoder()
+    network: Network = Network()
+    optimizer: Optimizer = Optimizer()
+    training: Training = Training()
+    place: Place = Place()
+
+
+SECTIONS: dict[str, tuple[str, ...]] = {f.name: f.default.__struct_fields__ for f in msgspec.structs.fields(Config)}
+
+
+def resolve(file: str | None, assignments: tuple[str, ...], flags: Mapping[str, Any]) -> Config:
+    """The settings: those of the TOML file, then section.name=value texts, then {"section.name": value} that is not None.
+
+    Raises: SettingError naming the setting.
+    """
+    values = _read(file) if file else {}
+    check(values, file or "")
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingError(f"--set {text}: expected section.name=value, such as optimizer.rate=0.01")
+        _put(values, name.strip(), _value(value.strip()), "--set")
+    for name, value in flags.items():
+        if value is not None:
+            _put(values, name, value, "flag")
+    return convert(values)
+
+
+def convert(values: Mapping[str, Any], place: str = "") -> Config:
+    """The settings of nested plain data. Raises: SettingError naming one that is of the wrong type."""
+    try:
+        return msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        text = re.sub(r" - at `\$\.?([^`]*)`", r" in \1", str(error)).replace("`", "")
+        raise SettingError(f"{place + ': ' if place else ''}{text}") from None
+
+
+def check(values: Mapping[str, Any], place: str = "") -> None:
+    """Raise SettingError for a section or setting that is not known, with the nearest that is."""
+    where = f"{place}: " if place else ""
+    for section, settings in values.items():
+        if section not in SECTIONS:
+            raise SettingError(where + unknown("section", section, list(SECTIONS)))
+        if not isinstance(settings, Mapping):
+            raise SettingError(f"{where}{section} must be a table of settings: [{section}]")
+        for name in settings:
+            if name not in SECTIONS[section]:
+                raise SettingError(where + unknown(f"setting in [{section}]", name, list(SECTIONS[section])))
+
+
+def plain(config: Config) -> dict[str, Any]:
+    """The settings as nested plain data, those that are None left out: what config.toml holds."""
+    sections: dict[str, dict[str, Any]] = msgspec.to_builtins(config)
+    return {name: {k: v for k, v in values.items() if v is not None} for name, values in sections.items()}
+
+
+def _read(file: str) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingError(f"{file}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{file}: not TOML: {str(error)[:120]}") from None
+    return {name: value for name, value in values.items() if name != "result"}  # what a run folder adds
+
+
+def _value(text: str) -> Any:
+    """A value as TOML has it; what is none is text, and 64,32 a list."""
+    for attempt in (text, f"[{text}]" if "," in text else text):
+        try:
+            return tomllib.loads(f"value = {attempt}")["value"]
+        except tomllib.TOMLDecodeError:
+            continue
+    return text
+
+
+def _put(values: dict[str, Any], name: str, value: Any, origin: str) -> None:
+    parts = name.split(".")
+    if len(parts) < 2 or parts[0] not in SECTIONS:
+        near = [f"{s}.{n}" for s, names in SECTIONS.items() for n in names]
+        raise SettingError(f"{origin} {unknown('setting', name, near)}")
+    if parts[1] not in SECTIONS[parts[0]] or len(parts) > 2 + (parts[1] == "kinds"):
+        near = [f"{parts[0]}.{n}" for n in SECTIONS[parts[0]]]
+        raise SettingError(f"{origin} {unknown('setting', name, near)}")
+    at = values
+    for part in parts[:-1]:
+        at = at.setdefault(part, {})
+    if isinstance(value, dict):
+        at.setdefault(parts[-1], {}).update(value)
+    else:
+        at[parts[-1]] = value
+
+
+def seconds(text: str) -> float:
+    """A duration such as 90s, 10m, 1h30m, 45 (seconds), in seconds. Raises: SettingError."""
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip().lower())
+    total = sum(float(n or 0) * unit for n, unit in zip(found.groups(), (3600, 60, 1), strict=True)) if found else 0.0
+    if total <= 0:
+        raise SettingError(f"max_time must be a duration such as 90s, 10m or 1h30m, got {text!r}")
+    return total
+
+
+def amount(text: str) -> int:
+    """An amount of memory such as 400MB or 2GB, in bytes. Raises: SettingError."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", text.strip().lower())
+    if not found or float(found[1]) <= 0:
+        raise SettingError(f"data.memory must be an amount such as 400MB or 2GB, got {text!r}")
+    return int(float(found[1]) * 1024.0 ** " kmgt".index(found[2] or " "))

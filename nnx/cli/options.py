@@ -1,0 +1,124 @@
+"""The options of the commands, each with the setting that it is."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+
+class Words(click.ParamType):
+    """Words parted by commas."""
+
+    name = "a,b"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> tuple[str, ...]:
+        return value if isinstance(value, tuple) else tuple(v.strip() for v in value.split(",") if v.strip())
+
+
+class Widths(click.ParamType):
+    """Widths of layers parted by commas."""
+
+    name = "128,64"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in value.split(",") if part.strip())
+        except ValueError:
+            self.fail(f"expected widths such as 128,64, got {value!r}", parameter, context)
+
+
+class Kind(click.ParamType):
+    """What a column holds: COLUMN=KIND."""
+
+    name = "COLUMN=KIND"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        column, equals, kind = value.rpartition("=")
+        if not equals:
+            self.fail(f"expected COLUMN=KIND such as zip=text, got {value!r}", parameter, context)
+        return column, kind
+
+
+SIZE = "[default: from the size of the table]"
+FLAGS: tuple[tuple[str, str, Any, str], ...] = (  # option, setting, type, help
+    ("--target", "data.target", str, "the column to predict"),
+    ("--task", "data.task", str, "classification, regression or auto [default: auto]"),
+    ("--drop", "data.drop", Words(), "columns to leave out"),
+    ("--kind", "data.kinds", Kind(), "what a column holds: number, text, boolean, date, drop; may be repeated"),
+    ("--hidden", "network.hidden", Widths(), f"widths of the hidden layers {SIZE}"),
+    ("--activation", "network.activation", str, "[default: relu]"),
+    ("--dropout", "network.dropout", float, SIZE),
+    ("--optimizer", "optimizer.name", str, "[default: adamw]"),
+    ("--rate", "optimizer.rate", float, f"learning rate {SIZE}"),
+    ("--schedule", "optimizer.schedule", str, "of the rate: cosine, one_cycle or none [default: cosine]"),
+    ("--loss", "training.loss", str, "squared_error, absolute_error or huber, for a regression"),
+    ("--class-weight", "training.class_weight", str, "balanced: every class weighs the same [default: none]"),
+    ("--epochs", "training.epochs", int, f"at most so many {SIZE}"),
+    ("--batch-size", "training.batch_size", int, SIZE),
+    ("--validation", "data.validation", float, "share of the training rows held out each epoch [default: 0.1]"),
+    ("--test", "data.test", float, "share of all rows kept for the test at the end [default: 0.2]"),
+    ("--patience", "training.patience", int, f"epochs to wait before stopping early {SIZE}"),
+    ("--max-time", "training.max_time", str, "stop after 90s, 10m, 1h30m"),
+    ("--memory", "data.memory", str, "a larger table is read in blocks [default: 1GB]"),
+    ("--threads", "place.threads", int, "of the BLAS [default: all]"),
+    ("--seed", "training.seed", int, "[default: 0]"),
+)
+READING = (
+    ("--delimiter", "data.delimiter", "what parts the columns of a text file [default: a comma; a tab for .tsv]"),
+    ("--encoding", "data.encoding", "of a text file [default: utf-8]"),
+    ("--decimal", "data.decimal", "the decimal sign of a text file [default: .]"),
+)
+PLACES = (
+    ("--backend", "place.backend", "numpy", "numpy, cupy, torch, jax or auto"),
+    ("--device", "place.device", "", "a device of the backend: cuda:1"),
+    ("--dtype", "place.dtype", "float32", "float32 or float64"),
+    ("--precision", "place.precision", "", "tf32 or bf16: what a GPU may round the factors of products to"),
+)
+CONFIGURED = {option[2:]: default for option, _, default, _ in PLACES}  # where a model is opened by default
+
+
+def on_backend(command: Command) -> Command:
+    """The options that say where it is computed."""
+    for option, _, default, text in reversed(PLACES):
+        command = click.option(option, default=default, show_default=bool(default), help=text)(command)
+    return command
+
+
+def reading(command: Command) -> Command:
+    """The options that say how a text file is read; "" is as it was for the training."""
+    for option, _, text in reversed(READING):
+        command = click.option(option, default="", help=text)(command)
+    return command
+
+
+def configured(command: Command) -> Command:
+    """The options of `nnx train` that are settings. None: not given."""
+    for option, _, default, text in reversed(PLACES):
+        shown = f"{text} [default: {default}]" if default else text
+        command = click.option(option, default=None, help=shown)(command)
+    for option, _, text in reversed(READING):
+        command = click.option(option, default=None, help=text)(command)
+    command = click.option(
+        "--early-stopping/--no-early-stopping",
+        default=None,
+        help="stop when the validation loss no longer falls, and keep the best weights [default: stop]",
+    )(command)
+    for option, setting, kind, text in reversed(FLAGS):
+        multiple = setting == "data.kinds"
+        command = click.option(option, type=kind, default=None, help=text, multiple=multiple)(command)
+    return command
+
+
+def chosen_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that the options given are."""
+    homes = {option: setting for option, setting, *_ in (*FLAGS, *READING, *PLACES)}
+    homes["--early-stopping"] = "training.early_stopping"
+    settings = {setting: flags[option[2:].replace("-", "_")] for option, setting in homes.items()}
+    settings["data.kinds"] = dict(flags["kind"]) or None
+    return settings

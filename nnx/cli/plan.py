@@ -1,0 +1,128 @@
+"""`nnx train --dry-run`: what would be done, and what it would take. Nothing is written."""
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from ..backends import Backend
+from ..network import init
+from ..training import fit
+from .config import Config, plain
+from .prepare import Prepared, prepare
+from .settle import check, loss_of, network, optimizer_of, settled
+
+if TYPE_CHECKING:
+    from .train import Voice
+
+ROWS = 4_096  # rows that the estimate is measured on
+
+
+def plan(config: Config, say: "Voice") -> int:
+    """Say schema, shapes, parameters, memory, time and the settings. Returns the exit code."""
+    import tomli_w
+
+    from .run import json_line
+    from .train import open_backend, summary
+
+    check(config)
+    place = config.place
+    chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
+    prepared = prepare(config, say, encode=False)
+    config = settled(config, prepared, validated=prepared.rows[1] > 0)
+    x, y = sample(prepared)
+    outputs = len(prepared.target.classes) or 1
+    params = init(network(config, outputs), prepared.encoder.width)
+    count = sum(int(p.size) for p in params.values())
+    seconds = epoch_seconds(config, prepared, chosen, x, y)
+    need = memory(config, prepared, count)
+    say(*summary(config, prepared, chosen), *(f"note: {note}" for note in prepared.notes), "", *fates(prepared), "")
+    epochs = config.training.epochs or 1
+    say(
+        f"parameters  {count:,}",
+        f"memory      about {need / 2**20:,.0f} MiB for the rows, the weights and one step",
+        f"time        about {seconds:.2g} s an epoch, {length(seconds * epochs)} for {epochs} (fewer if it stops early)",
+        "",
+        tomli_w.dumps(plain(config)).rstrip(),
+    )
+    if say.json:
+        found = {"rows": sum(prepared.rows), "features": prepared.encoder.width, "parameters": count}
+        print(json_line(found | {"memory_bytes": need, "seconds_per_epoch": seconds, "epochs": epochs}), flush=True)
+    return 0
+
+
+def fates(prepared: Prepared) -> list[str]:
+    """What each column holds and becomes, one line each."""
+    encoder = prepared.encoder
+    ways = {c.name: c for c in encoder.columns_}
+    width = max((min(len(name), 40) for name in prepared.kinds), default=0)
+    lines = []
+    for name, kind in prepared.kinds.items():
+        way = ways.get(name)
+        fate = f"left out: {encoder.dropped_.get(name, 'as asked')}" if way is None else describe(way)
+        lines.append(f"{name[:40]:<{width}}  {kind:<8} {fate}")
+    return lines
+
+
+def describe(way: Any) -> str:
+    """How a column is encoded, for a person."""
+    wide = len(way.names)
+    gaps = ", with gaps" if getattr(getattr(way, "number", way), "gaps", False) else ""
+    detail = {
+        "number": lambda: f"centre {way.center:.4g}, scale {way.scale:.4g}",
+        "category": lambda: "one of " + ", ".join(way.values)[:60],
+        "hashed": lambda: f"hashed into {way.buckets}",
+        "boolean": lambda: "1 or -1",
+        "date": lambda: "time and " + ", ".join(way.periods),
+    }[way.kind]()
+    return f"{wide} feature{'s' * (wide != 1)}: {detail}{gaps}"
+
+
+def sample(prepared: Prepared) -> tuple[Any, Any]:
+    """Some encoded rows and their targets."""
+    encoder, target, source = prepared.encoder, prepared.target, prepared.source
+    from ..tables import cells
+
+    batch, x = next(iter(encoder.blocks(source, [target.name])))
+    y = target.encode(cells(source, batch.slice(0, ROWS), target.name, target.kind, 0))
+    return x[:ROWS], y if target.classes else y.astype("float32")
+
+
+def epoch_seconds(config: Config, prepared: Prepared, chosen: Backend, x: Any, y: Any) -> float:
+    """Seconds of an epoch, from one over some of the rows: the second of two, the first one prepares."""
+    size = min(config.training.batch_size or 1, len(x))
+    times: list[float] = []
+    began = perf_counter()
+
+    def watch(report: Any) -> None:
+        nonlocal began
+        times.append(perf_counter() - began)
+        began = perf_counter()
+
+    outputs = len(prepared.target.classes) or 1
+    fit(
+        network(config, outputs),
+        x,
+        y,
+        loss=loss_of(config, prepared),
+        optimizer=optimizer_of(config, 2 * -(-len(x) // size)),
+        epochs=2,
+        batch_size=size,
+        callbacks=[watch],
+        backend=chosen,
+    )
+    return times[-1] * prepared.rows[0] / len(x)
+
+
+def memory(config: Config, prepared: Prepared, count: int) -> int:
+    """Bytes: rows held in memory, weights with gradients, moments and the best ones, and the values of one batch."""
+    item = 8 if config.place.dtype == "float64" else 4
+    width = prepared.encoder.width
+    rows = sum(prepared.rows) * (width + 2) * 4
+    values = (config.training.batch_size or 1) * (width + 6 * sum(config.network.hidden or ()))
+    return int(rows * 2 + (count * 6 + values) * item)
+
+
+def length(seconds: float) -> str:
+    """A duration for a person."""
+    if seconds < 90:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

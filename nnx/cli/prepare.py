@@ -1,0 +1,190 @@
+"""From a table to what is trained on: kinds of columns, target, parts, encoder, and the encoded rows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..backends import numpy as host
+from ..errors import DataError, require
+from ..random import words
+from ..tables import Memory, Reading, Source, TableEncoder, Target, cells, check_target, open_table
+from ..tables.cells import arrow
+from ..tables.target import look, make_target, task_of
+from ..training import split
+from .blocks import Blocks, Writer
+from .cache import Cache
+from .config import Config, amount
+from .leaks import leaks
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+COPIES = 3  # of the encoded rows there are for a while
+HELD = 100_000  # rows of a table in blocks that are held out at most, for validation and for the test
+
+
+@dataclass
+class Prepared:
+    """A table ready to train on."""
+
+    source: Source
+    kinds: dict[str, str]
+    encoder: TableEncoder
+    target: Target
+    rows: tuple[int, int, int]  # to train on, to validate on, to test on
+    notes: list[str]
+    train: Any = None  # (x, y) on the host, or Blocks
+    validation: tuple[Any, Any] | None = None
+    test: tuple[Any, Any] | None = None
+    counts: list[int] = field(default_factory=list)  # rows of each class that are trained on
+
+
+def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) -> Prepared:
+    """Read the table, find what its columns hold, part its rows, learn the encoder, and encode.
+
+    The encoder and the scale of the target see training rows only. encode: False stops before the rows are encoded.
+    Raises: DataError, SettingError.
+    """
+    data = config.data
+    source = open_table(data.path, Reading(data.delimiter, data.encoding, data.decimal))
+    name = check_target(source, data.target)
+    limit = amount(data.memory)
+    in_blocks = source.size > limit
+    dropped = {column: "drop" for column in data.drop}
+    require(name not in dropped, f"the target {name!r} is dropped")
+    if in_blocks:
+        say(f"{source.name} is larger than data.memory = {data.memory}: it is read in blocks")
+    scan = source.scan({**dropped, **data.kinds})
+    seen = look(source, name, scan.kinds[name])
+    task, note = task_of(seen, data.task, source.place)
+    notes = [*scan.notes, note] if note else list(scan.notes)
+    kinds = {column: kind for column, kind in scan.kinds.items() if column != name}
+    if not any(kind != "drop" for kind in kinds.values()):
+        raise DataError(f"{source.place}: no column besides the target {name!r}")
+    if not in_blocks:
+        source = _loaded(source, {**kinds, name: "text"})
+    target = make_target(seen, task, source.place)
+    labels = None if in_blocks or not target.classes else _labels(source, target)
+    roles = _roles(config, scan.rows, labels, in_blocks)
+    if not target.classes:
+        target = make_target(look(source, name, "number", roles == TRAIN), task, source.place)
+    counts = tuple(int((roles == role).sum()) for role in (TRAIN, VALIDATION, TEST))
+    encoder = TableEncoder(**_settings(config), kinds={**dropped, **data.kinds}, seed=config.training.seed)
+    encoder.learn(source, kinds, roles == TRAIN)
+    notes += [f"{reason}; it is left out" for reason in encoder.dropped_.values()]
+    notes += leaks(source, encoder, target, roles == TRAIN)
+    prepared = Prepared(source, kinds, encoder, target, (counts[0], counts[1], counts[2]), notes)
+    if encode:
+        too_large = scan.rows * encoder.width * 4 * COPIES > limit
+        _encode(prepared, roles, config, in_blocks or too_large, say)
+    return prepared
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    e = config.encoder
+    return {"scale": e.scale, "max_categories": e.max_categories, "min_count": e.min_count, "buckets": e.buckets}
+
+
+def _loaded(source: Source, kinds: Mapping[str, str]) -> Source:
+    """The source in memory, its cells read as their kinds once and for all; messages still name lines of the file."""
+    if isinstance(source, Memory):
+        return source
+    pa, first, parts = arrow(), 0, []
+    wanted = {name: kind for name, kind in kinds.items() if kind != "drop"}
+    for batch in source.batches(list(wanted)):
+        columns = [cells(source, batch, name, kind, first) for name, kind in wanted.items()]
+        typed = zip(columns, wanted.values(), strict=True)
+        parts.append(pa.RecordBatch.from_arrays([_typed(c, kind) for c, kind in typed], list(wanted)))
+        first += batch.num_rows
+    return Loaded(pa.Table.from_batches(parts), source.name, source.place, source.target, source)
+
+
+def _typed(column: Any, kind: str) -> Any:
+    """Cells as an Arrow array: numbers with NaN as missing; dates stay seconds."""
+    return column if kind == "text" else arrow().array(column, from_pandas=True)
+
+
+@dataclass
+class Loaded(Memory):
+    """A file that was read whole."""
+
+    origin: Any = None
+
+    def where(self, row: int) -> str:
+        """The place in the file."""
+        return str(self.origin.where(row))
+
+
+def _labels(source: Source, target: Target) -> Any:
+    """The class number of each row."""
+    parts = [target.encode(cells(source, b, target.name, "text", 0)) for b in source.batches([target.name])]
+    return host.namespace().concat(parts)
+
+
+def _roles(config: Config, rows: int, labels: Any, in_blocks: bool) -> Any:
+    """Of each row whether it is trained on, validated on or tested on: uint8 (rows,)."""
+    data, seed, xp = config.data, config.training.seed, host.namespace()
+    roles = xp.zeros(rows, dtype="uint8")
+    if in_blocks:
+        share = min(data.test, HELD / rows)
+        limits = share, share + min(data.validation * (1 - data.test), HELD / rows)
+        for start in range(0, rows, 1 << 20):
+            stop = min(start + (1 << 20), rows)
+            u = host.uniform(words(seed, "roles", stop - start, start >> 20))
+            roles[start:stop] = xp.where(u < limits[0], TEST, xp.where(u < limits[1], VALIDATION, TRAIN))
+        return roles
+    rest = xp.arange(rows)
+    for role, share, purpose in ((TEST, data.test, "test"), (VALIDATION, data.validation, "validation")):
+        if share:
+            kept, held = split(len(rest), share, seed, None if labels is None else labels[rest], purpose)
+            roles[rest[held]] = role
+            rest = rest[kept]
+    return roles
+
+
+def _encode(prepared: Prepared, roles: Any, config: Config, in_blocks: bool, say: Callable[[str], None]) -> None:
+    """Encode the rows into arrays, or the training rows into a cache on disk."""
+    source, encoder, target, xp = prepared.source, prepared.encoder, prepared.target, host.namespace()
+    if in_blocks:
+        cache = Cache.of(prepared, config)
+        if cache.there:
+            say(f"encoded rows taken from the cache {cache.folder}")
+        else:
+            with cache.filling() as write:
+                _pass(prepared, roles, write)
+            say(f"encoded rows in the cache {cache.folder}: {cache.bytes / 2**20:,.0f} MiB")
+        prepared.train = Blocks(cache.part(TRAIN), config.training.seed, amount(config.data.memory) // 16)
+        prepared.validation, prepared.test = (_some(cache.part(role).whole()) for role in (VALIDATION, TEST))
+        prepared.counts = cache.counts
+        return
+    x = encoder.encode(source)
+    y = xp.concat([_target(source, target, batch, first) for batch, first in _numbered(source, target.name)])
+    prepared.train, *held = ((x[roles == role], y[roles == role]) for role in (TRAIN, VALIDATION, TEST))
+    prepared.validation, prepared.test = map(_some, held)
+    if target.classes:
+        prepared.counts = [int(n) for n in xp.bincount(prepared.train[1], minlength=len(target.classes))]
+
+
+def _pass(prepared: Prepared, roles: Any, write: Writer) -> None:
+    """Write every row, encoded, to the part of its role."""
+    source, target, first = prepared.source, prepared.target, 0
+    for batch, x in prepared.encoder.blocks(source, [target.name]):
+        y = _target(source, target, batch, first)
+        own = roles[first : first + len(y)]
+        for role in (TRAIN, VALIDATION, TEST):
+            write(role, x[own == role], y[own == role])
+        first += len(y)
+
+
+def _numbered(source: Source, name: str) -> Any:
+    first = 0
+    for batch in source.batches([name]):
+        yield batch, first
+        first += batch.num_rows
+
+
+def _target(source: Source, target: Target, batch: Any, first: int) -> Any:
+    y = target.encode(cells(source, batch, target.name, target.kind, first))
+    return y if target.classes else y.astype("float32")
+
+
+def _some(part: tuple[Any, Any]) -> tuple[Any, Any] | None:
+    return part if len(part[0]) else None

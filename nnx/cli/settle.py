@@ -1,0 +1,106 @@
+"""The settings of a training checked, completed for a table, and made into a network, a loss and an optimizer."""
+
+from typing import Any
+
+import msgspec
+
+from ..contract import Loss, Optimizer
+from ..errors import SettingError, require, unknown
+from ..layers import activation
+from ..losses import LOSSES, SoftmaxCrossEntropy
+from ..network import mlp
+from ..optimizers import OPTIMIZERS, ClipNorm
+from ..random import check_seed
+from ..schedules import Cosine, OneCycle
+from ..tables import TASKS
+from .config import Config, amount, seconds
+from .prepare import Prepared
+from .size import recipe
+
+SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCycle}
+REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
+
+
+def check(config: Config) -> None:
+    """Raise SettingError for a setting that is out of its range, before anything is read."""
+    data, training, optimizer = config.data, config.training, config.optimizer
+    for kind, value, known in (
+        ("task", data.task, TASKS),
+        ("optimizer", optimizer.name, OPTIMIZERS),
+        ("schedule", optimizer.schedule, SCHEDULES),
+        ("loss", training.loss, ("auto", *REGRESSION, "softmax_cross_entropy")),
+        ("class_weight", training.class_weight, ("none", "balanced")),
+    ):
+        if value not in known:
+            raise SettingError(unknown(kind, value, list(known)))
+    for name in ("validation", "test"):
+        share = getattr(data, name)
+        require(0 <= share < 1, f"--{name} must be at least 0 and below 1, got {share}")
+    check_seed(training.seed)
+    activation(config.network.activation)
+    if optimizer.rate is not None:
+        OPTIMIZERS[optimizer.name](rate=optimizer.rate)
+    mlp(config.network.hidden or (1,), 1, dropout=config.network.dropout or 0.0)
+    for name in ("epochs", "batch_size", "patience"):
+        value = getattr(training, name)
+        require(value is None or value >= 1, f"{name} must be at least 1, got {value}")
+    require(0 <= training.label_smoothing < 1, f"label_smoothing must be in 0 to 1, got {training.label_smoothing}")
+    require(optimizer.clip >= 0, f"optimizer.clip must not be negative, got {optimizer.clip}")
+    require(config.place.threads >= 0, f"--threads must not be negative, got {config.place.threads}")
+    amount(data.memory)
+    if training.max_time:
+        seconds(training.max_time)
+    if len(data.delimiter) > 1:
+        raise SettingError(f"--delimiter must be one character, got {data.delimiter!r} (a tab: $'\\t', or name it .tsv)")
+    require(data.decimal in (".", ","), f"--decimal must be . or , and not {data.decimal!r}")
+
+
+def settled(config: Config, prepared: Prepared, *, validated: bool) -> Config:
+    """The settings with what was left to the size of the table, and to its target, filled in."""
+    task = prepared.target.task
+    chosen = recipe(prepared.rows[0], task)
+    network, optimizer, training = config.network, config.optimizer, config.training
+    filled: dict[str, Any] = {}
+    loss = training.loss
+    if loss == "auto":
+        loss = "softmax_cross_entropy" if prepared.target.classes else "squared_error"
+    if (loss == "softmax_cross_entropy") != bool(prepared.target.classes):
+        raise SettingError(f"loss {loss!r} does not fit a {task}; leave it out, or see --task")
+    stopping = training.early_stopping and validated
+    for part, names in ((network, ("hidden", "dropout")), (training, ("epochs", "batch_size", "patience"))):
+        filled |= {name: getattr(chosen, name) for name in names if getattr(part, name) is None}
+    replace_ = msgspec.structs.replace
+    data = replace_(config.data, task=task, target=prepared.target.name)
+    own = {k: filled[k] for k in ("hidden", "dropout") if k in filled}
+    network = replace_(network, **own)
+    own = {k: filled[k] for k in ("epochs", "batch_size", "patience") if k in filled}
+    training = replace_(training, loss=loss, early_stopping=stopping, **own)
+    optimizer = replace_(optimizer, rate=chosen.rate if optimizer.rate is None else optimizer.rate)
+    return replace_(config, data=data, network=network, optimizer=optimizer, training=training)
+
+
+def network(config: Config, outputs: int) -> Any:
+    """The network of the settings."""
+    n = config.network
+    return mlp(n.hidden or (), outputs, activation=n.activation, dropout=n.dropout or 0.0)
+
+
+def loss_of(config: Config, prepared: Prepared) -> Loss:
+    """The loss of the settings."""
+    t = config.training
+    if not prepared.target.classes:
+        return LOSSES[t.loss]()
+    if t.class_weight == "none":
+        return SoftmaxCrossEntropy(label_smoothing=t.label_smoothing)
+    n, k = sum(prepared.counts), len(prepared.counts)
+    weights = tuple(n / (k * max(count, 1)) for count in prepared.counts)
+    return SoftmaxCrossEntropy(label_smoothing=t.label_smoothing, class_weight=weights)
+
+
+def optimizer_of(config: Config, steps: int) -> Optimizer:
+    """The optimizer of the settings, its schedule over so many steps."""
+    o = config.optimizer
+    schedule = SCHEDULES[o.schedule]
+    rule: Optimizer = OPTIMIZERS[o.name](rate=o.rate, schedule=None if schedule is None else schedule())
+    rule = rule.over(steps)
+    return ClipNorm(rule, norm=o.clip) if o.clip else rule

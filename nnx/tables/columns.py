@@ -1,0 +1,169 @@
+"""How one column of a table becomes columns of numbers. Each class is one way, a frozen dataclass of plain data."""
+
+from dataclasses import dataclass
+from math import pi
+from typing import Any, ClassVar
+
+from ..backends import numpy as host
+from .cells import arrow, compute
+from .murmur import murmur3
+
+DAY = 86_400.0
+YEAR = 365.2425 * DAY  # the mean Gregorian year
+LIMIT = 1e6  # scaled numbers beyond it are cut off there
+
+
+@dataclass(frozen=True)
+class Number:
+    """(v - center) / scale; with smooth, z / sqrt(1 + (z/3)^2), which lies between -3 and 3.
+
+    fill: what stands for a missing v. gaps: whether a further column says that v is missing.
+    Source: the robust scale and smooth clip of RealMLP (Holzmueller, Grinsztajn & Steinwart 2024, section 3).
+    """
+
+    kind: ClassVar[str] = "number"
+    name: str
+    center: float
+    scale: float
+    fill: float
+    smooth: bool
+    gaps: bool
+
+    @property
+    def names(self) -> list[str]:
+        return [self.name, *([f"{self.name} (missing)"] if self.gaps else [])]
+
+    def encode(self, v: Any) -> list[Any]:
+        """Columns of numbers from float64 v (n,), NaN where missing."""
+        xp = host.namespace()
+        missing = xp.isnan(v)
+        z = (xp.where(missing, self.fill, v) - self.center) / self.scale
+        z = xp.minimum(xp.maximum(z, -LIMIT), LIMIT)
+        if self.smooth:
+            z = z / xp.sqrt(1 + (z / 3) ** 2)
+        return [z, missing] if self.gaps else [z]
+
+
+@dataclass(frozen=True)
+class Category:
+    """One column of 0 and 1 for each value; values seldom seen, and those never seen, share the column "rare".
+
+    Without a column "rare" a value never seen is 0 everywhere, and so is a missing one without "missing".
+    """
+
+    kind: ClassVar[str] = "category"
+    name: str
+    values: tuple[str, ...]
+    rare: bool
+    gaps: bool
+
+    @property
+    def names(self) -> list[str]:
+        others = [word for word, there in (("rare", self.rare), ("missing", self.gaps)) if there]
+        return [f"{self.name}={v}" for v in self.values] + [f"{self.name} ({word})" for word in others]
+
+    def encode(self, v: Any) -> list[Any]:
+        """Columns of 0 and 1 from Arrow text v."""
+        pa, pc = arrow(), compute()
+        code = pc.fill_null(pc.index_in(v, value_set=pa.array(self.values, pa.string())), -1)
+        code = host.put(_whole(code).to_numpy(zero_copy_only=False), None, None)
+        columns = [code == i for i in range(len(self.values))]
+        missing = _whole(pc.is_null(v)).to_numpy(zero_copy_only=False)
+        columns += [(code == -1) & ~missing] if self.rare else []
+        return columns + ([missing] if self.gaps else [])
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """Columns of 0 and 1, two of them 1 for each text: those of MurmurHash3(text, seed) and (text, seed + 1) mod buckets.
+
+    Texts that share one seldom share both. 0 everywhere for a missing one.
+    Source: hashing twice as in Serra & Karatzoglou 2017, "Getting deep recommenders fit", with k = 2.
+    """
+
+    kind: ClassVar[str] = "hashed"
+    name: str
+    buckets: int
+    seed: int
+    gaps: bool
+
+    @property
+    def names(self) -> list[str]:
+        gap = [f"{self.name} (missing)"] if self.gaps else []
+        return [f"{self.name}#{i}" for i in range(self.buckets)] + gap
+
+    def encode(self, v: Any) -> list[Any]:
+        """Columns of 0 and 1 from Arrow text v."""
+        xp, pc = host.namespace(), compute()
+        coded = _whole(pc.dictionary_encode(v))
+        texts = coded.dictionary.to_pylist() or [""]
+        missing = _whole(pc.is_null(v)).to_numpy(zero_copy_only=False)
+        code = pc.fill_null(coded.indices, 0).to_numpy(zero_copy_only=False)
+        pair = [xp.where(missing, -1, (murmur3(texts, s) % self.buckets).astype("int64")[code]) for s in self.seeds]
+        return [(pair[0] == i) | (pair[1] == i) for i in range(self.buckets)] + ([missing] if self.gaps else [])
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """The seeds of the two hashes, 32 bits each."""
+        return self.seed % 2**32, (self.seed + 1) % 2**32
+
+
+@dataclass(frozen=True)
+class Truth:
+    """1 for true, -1 for false, 0 for missing."""
+
+    kind: ClassVar[str] = "boolean"
+    name: str
+    gaps: bool
+
+    @property
+    def names(self) -> list[str]:
+        return [self.name, *([f"{self.name} (missing)"] if self.gaps else [])]
+
+    def encode(self, v: Any) -> list[Any]:
+        """Columns of numbers from v (n,): 1.0, 0.0 or NaN."""
+        xp = host.namespace()
+        missing = xp.isnan(v)
+        return [xp.where(missing, 0.0, 2 * v - 1), *([missing] if self.gaps else [])]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A date t in seconds: as a number, and as sine and cosine of its place in the year, the week and, by `clock`, the day.
+
+    The place in the year is t mod 365.2425 days. All are 0 for a missing date.
+    """
+
+    kind: ClassVar[str] = "date"
+    name: str
+    number: Number  # of t
+    clock: bool
+
+    @property
+    def periods(self) -> dict[str, float]:
+        """The periods in seconds."""
+        return {"year": YEAR, "week": 7 * DAY} | ({"day": DAY} if self.clock else {})
+
+    @property
+    def names(self) -> list[str]:
+        return self.number.names + [f"{self.name} {wave} of {p}" for p in self.periods for wave in ("sin", "cos")]
+
+    def encode(self, v: Any) -> list[Any]:
+        """Columns of numbers from v (n,), seconds since 1970, NaN where missing."""
+        xp = host.namespace()
+        columns, there = self.number.encode(v), ~xp.isnan(v)
+        t = xp.where(there, v, 0.0)
+        for period in self.periods.values():
+            angle = (t / period - xp.floor(t / period)) * (2 * pi)
+            columns += [xp.sin(angle) * there, xp.cos(angle) * there]
+        return columns
+
+
+Column = Number | Category | Hashed | Truth | Moment
+COLUMNS: dict[str, type[Any]] = {c.kind: c for c in (Number, Category, Hashed, Truth, Moment)}
+CELLS = {"number": "number", "category": "text", "hashed": "text", "boolean": "boolean", "date": "date"}
+
+
+def _whole(column: Any) -> Any:
+    """One array of a column in chunks."""
+    return column.combine_chunks() if hasattr(column, "combine_chunks") else column

@@ -1,0 +1,211 @@
+"""TableEncoder: columns of numbers, text, booleans and dates become one matrix of numbers."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from ..backends import numpy as host
+from ..errors import DataError, ModelFileError, SettingError, require, unknown
+from .cells import KINDS, arrow
+from .choose import Ways, choose, counter
+from .columns import CELLS, COLUMNS, Column, Moment, Number
+from .source import Memory, Source, cells, from_python
+from .transformer import Transformer
+
+SCALES = ("robust", "standard")
+
+
+class TableEncoder(Transformer):
+    """Columns of numbers, text, booleans and dates as one float matrix; a transformer as scikit-learn has them.
+
+    Numbers are scaled (scale="robust": median, quartiles and a smooth clip; "standard": mean and deviation), a missing
+    one is the median, and a further column says that it was missing. Text has a column for each value; values seen in
+    fewer than min_count rows share one, which values never seen join. Text of more than max_categories values is
+    hashed into `buckets` columns. Booleans are 1 and -1. Dates are a number, and sine and cosine of their place in year,
+    week and day. Left out, with a warning: constant, empty and id-like columns.
+
+    kinds: {"zip": "text"} says what a column holds: number, text, boolean, date, or drop.
+    Shapes: fit and transform take (rows, columns): arrays, pandas, polars, pyarrow, a dictionary of columns.
+    transform gives float32 (rows, width) on the host, or what dtype says.
+    Raises: DataError for cells that are not of their column's kind, and for columns that are not there.
+
+    After fit: columns_ (how each column is encoded), dropped_ (why others were left out), feature_names_in_.
+    """
+
+    def __init__(
+        self,
+        *,
+        scale: str = "robust",
+        max_categories: int = 30,
+        min_count: int = 3,
+        buckets: int = 128,
+        kinds: Mapping[str, str] | None = None,
+        dtype: str = "float32",
+        seed: int = 0,
+    ) -> None:
+        self.scale, self.max_categories, self.min_count = scale, max_categories, min_count
+        self.buckets, self.kinds, self.dtype, self.seed = buckets, kinds, dtype, seed
+
+    def fit(self, X: Any, y: Any = None) -> "TableEncoder":
+        """Learn how to encode the columns of X."""
+        source = self.source(X)
+        kinds = source.scan(self.kinds or {}).kinds
+        self.learn(source, {name: kinds[name] for name in source.columns})
+        self.named_ = not _is_array(X)
+        for note in self.dropped_.values():
+            warnings.warn(f"TableEncoder: {note}; it is left out", UserWarning, stacklevel=2)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """The matrix (rows, width) of the table X. Columns may come in another order, and others may be there."""
+        self.check_fitted()
+        return self.encode(self.source(X))
+
+    def learn(self, source: Source, kinds: Mapping[str, str], rows: Any = None) -> None:
+        """Fit to a source; rows: of each row whether to learn from it."""
+        self._check()
+        chosen = {name: kind for name, kind in kinds.items() if kind != "drop"}
+        seen = {name: counter(i, kind) for i, (name, kind) in enumerate(chosen.items())}
+        first = 0
+        for batch in source.batches(list(chosen)):
+            keep = None if rows is None else rows[first : first + batch.num_rows]
+            for name, kind in chosen.items():
+                seen[name].see(taken(cells(source, batch, name, kind, first), keep))
+            first += batch.num_rows
+        if first == 0:
+            raise DataError(f"{source.place}: no rows")
+        ways = Ways(self.scale, self.max_categories, self.min_count, self.buckets, self.seed)
+        columns: list[Column] = []
+        self.dropped_ = {name: "" for name, kind in kinds.items() if kind == "drop"}
+        for name, kind in chosen.items():
+            column, note = choose(name, kind.partition(":")[0], seen[name], ways, name in (self.kinds or {}))
+            if column is None:
+                self.dropped_[name] = note
+            else:
+                columns.append(column)
+        self.dropped_ = {name: note for name, note in self.dropped_.items() if note}
+        self.columns_ = columns
+        self.kinds_ = {c.name: chosen[c.name] for c in columns}
+        self.feature_names_in_ = host.put(list(kinds), "object", None)
+        self.n_features_in_ = len(kinds)
+        self.named_ = True
+        if not columns:
+            raise DataError(f"{source.place}: no column to learn from: {'; '.join(self.dropped_.values()) or 'none'}"[:190])
+
+    def encode(self, source: Source) -> Any:
+        """The matrix (rows, width) of a source."""
+        parts = [x for _, x in self.blocks(source)]
+        xp = host.namespace()
+        return xp.concat(parts, axis=0) if parts else xp.zeros((0, self.width), dtype=self.dtype)
+
+    def blocks(self, source: Source, others: Sequence[str] = ()) -> Iterator[tuple[Any, Any]]:
+        """Batches of a source, each with its encoded matrix; `others`: columns that the batches are to have as well."""
+        names = [c.name for c in self.columns_]
+        for name in names:
+            if name not in source.columns:
+                raise DataError(f"{source.place}: {unknown('column', name, source.columns)}: the model needs it")
+        first = 0
+        for batch in source.batches([*names, *(name for name in others if name not in names)]):
+            yield batch, self.encode_batch(source, batch, first)
+            first += batch.num_rows
+
+    def encode_batch(self, source: Source, batch: Any, first: int) -> Any:
+        """The matrix of one batch, whose first row has this number."""
+        x = host.namespace().empty((batch.num_rows, self.width), dtype=self.dtype)
+        at = 0
+        for column in self.columns_:
+            for values in column.encode(cells(source, batch, column.name, self.kinds_[column.name], first)):
+                x[:, at] = values
+                at += 1
+        return x
+
+    @property
+    def width(self) -> int:
+        """The number of columns that transform gives."""
+        return sum(len(c.names) for c in self.columns_)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """The names of the columns that transform gives."""
+        self.check_fitted()
+        return host.put([name for c in self.columns_ for name in c.names], "object", None)
+
+    def groups(self) -> dict[str, list[int]]:
+        """For each column of the table the numbers of the columns it became."""
+        groups, at = {}, 0
+        for c in self.columns_:
+            groups[c.name] = list(range(at, at + len(c.names)))
+            at += len(c.names)
+        return groups
+
+    def to_data(self) -> dict[str, Any]:
+        """The fitted encoder as plain data: what a model file holds of it."""
+        self.check_fitted()
+        columns = [{"kind": c.kind, "cells": self.kinds_[c.name], **asdict(c)} for c in self.columns_]
+        settings = {k: dict(v) if isinstance(v, Mapping) else v for k, v in self.get_params().items()}
+        return {"settings": settings, "columns": columns, "names": list(self.feature_names_in_), "named": self.named_}
+
+    @classmethod
+    def from_data(cls, data: Any) -> "TableEncoder":
+        """The encoder that `to_data` wrote. Raises: ModelFileError."""
+        try:
+            encoder = cls(**data["settings"])
+            encoder._check()
+            encoder.columns_ = [_column(dict(c)) for c in data["columns"]]
+            encoder.kinds_ = {c["name"]: _cell_kind(c) for c in data["columns"]}
+            encoder.feature_names_in_ = host.put([str(n) for n in data["names"]], "object", None)
+            encoder.n_features_in_, encoder.dropped_ = len(data["names"]), {}
+            encoder.named_ = bool(data["named"])
+        except (KeyError, TypeError, AttributeError, SettingError) as error:
+            raise ModelFileError(f"the table encoder in it cannot be read: {str(error)[:80]}") from None
+        return encoder
+
+    def source(self, X: Any) -> Memory:
+        """X as a source; the columns of an array take the names that fit saw."""
+        source = from_python(X)
+        if _is_array(X) and hasattr(self, "columns_"):
+            if len(source.columns) != self.n_features_in_:
+                raise DataError(
+                    f"X has {len(source.columns)} features, but TableEncoder is expecting {self.n_features_in_} "
+                    "features as input"
+                )
+            source.table = source.table.rename_columns([str(name) for name in self.feature_names_in_])
+        return source
+
+    def _check(self) -> None:
+        require(self.scale in SCALES, f"TableEncoder: {unknown('scale', str(self.scale), list(SCALES))}")
+        require(self.dtype in ("float32", "float64"), f"TableEncoder: dtype {self.dtype!r} is not float32 or float64")
+        for name in ("max_categories", "min_count", "buckets"):
+            value = getattr(self, name)
+            fine = isinstance(value, int) and value >= 1
+            require(fine, f"TableEncoder: {name} must be an integer of at least 1, got {value!r}")
+
+
+def taken(column: Any, keep: Any) -> Any:
+    """The cells of a column for which `keep` holds; all where it is None."""
+    if keep is None:
+        return column
+    return column.filter(arrow().array(keep)) if hasattr(column, "filter") else column[keep]
+
+
+def _is_array(X: Any) -> bool:
+    return not isinstance(X, Mapping) and not hasattr(X, "__arrow_c_stream__") and not hasattr(X, "columns")
+
+
+def _column(data: dict[str, Any]) -> Column:
+    kind = COLUMNS[data.pop("kind")]
+    data.pop("cells")
+    if kind is Moment:
+        data["number"] = Number(**data["number"])
+    wanted = {f.name for f in fields(kind)}
+    if set(data) != wanted:
+        raise KeyError(f"a column with {sorted(set(data) ^ wanted)[0]!r}")
+    column: Column = kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in data.items()})
+    return column
+
+
+def _cell_kind(data: Mapping[str, Any]) -> str:
+    kind = str(data["cells"])
+    if kind.partition(":")[0] not in KINDS or CELLS[data["kind"]] != kind.partition(":")[0]:
+        raise KeyError(f"a column of {kind!r}")
+    return kind

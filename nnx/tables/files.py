@@ -1,0 +1,188 @@
+"""Opening a table by its name: a built-in set, text, Parquet, Arrow, NPY or NPZ. Every fault is one line."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module, resources
+from pathlib import Path
+from typing import Any
+
+from ..backends import numpy as host
+from ..errors import DataError, unknown
+from .cells import arrow
+from .source import BLOCK, Memory, Scan, Source, check_columns, table_of_array, typed_kinds
+from .text import Reading, TextFile
+
+SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes")  # scikit-learn's
+BUILT_IN = ("penguins", *SETS)
+
+
+def open_table(data: str, reading: Reading | None = None) -> Source:
+    """The table that `data` names: a file by its suffix, or a built-in set. Raises: DataError."""
+    path, reading = Path(data), reading or Reading()
+    if data in BUILT_IN and not path.is_file():
+        return _built_in(data)
+    if not path.exists():
+        raise DataError(f"{data}: no such file, and not one of the built-in sets ({', '.join(BUILT_IN)})")
+    if not path.is_file():
+        raise DataError(f"{data}: a folder, not a file with a table")
+    suffixes = [s.lower() for s in path.suffixes]
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix in (".gz", ".bz2", ".zst") and len(suffixes) > 1:
+        suffix = suffixes[-2]
+    openers: dict[str, Callable[[Path, Reading], Source]] = {
+        **dict.fromkeys((".csv", ".tsv", ".txt"), TextFile),
+        **dict.fromkeys((".parquet", ".pq"), lambda path, _: Parquet(path)),
+        **dict.fromkeys((".arrow", ".feather", ".ipc"), lambda path, _: _arrow_file(path)),
+        ".npz": lambda path, _: _npz(path),
+        ".npy": lambda path, _: _npy(path),
+    }
+    if suffix not in openers:
+        hint = "export the sheet as CSV" if suffix.startswith(".xls") else f"expected {', '.join(openers)}"
+        raise DataError(f"{data}: files {suffix or 'without a suffix'} cannot be read; {hint}")
+    if path.stat().st_size == 0:
+        raise DataError(f"{data}: the file is empty")
+    return openers[suffix](path, reading)
+
+
+class Parquet:
+    """A Parquet file, read by row groups."""
+
+    target = None
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.place, self.name = path, str(path), path.stem
+        with naming(self.place, "Parquet"):
+            file = self._open()
+            self.schema, self.rows = file.schema_arrow, file.metadata.num_rows
+            groups = (file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+            self.size = sum(groups) * 2
+        self.columns = [str(name) for name in self.schema.names]
+        check_columns(self.place, self.columns)
+
+    def _open(self) -> Any:
+        arrow()
+        from pyarrow.parquet import ParquetFile
+
+        return ParquetFile(self.path)
+
+    def scan(self, kinds: Mapping[str, str]) -> Scan:
+        """The kinds that the file's schema says."""
+        if self.rows == 0:
+            raise DataError(f"{self.place}: no rows")
+        return Scan(typed_kinds(self.schema, kinds), self.rows)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """The rows in blocks."""
+        with naming(self.place, "Parquet"), self._open() as file:
+            yield from file.iter_batches(BLOCK, columns=list(columns))
+
+    def where(self, row: int) -> str:
+        """The row, counted from 1."""
+        return f"{self.place}, row {row + 1}"
+
+
+class naming:
+    """Turn pyarrow's errors into a DataError that names the file."""
+
+    def __init__(self, place: str, kind: str) -> None:
+        self.place, self.kind = place, kind
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        pa = arrow()
+        if isinstance(error, (pa.ArrowException, OSError)) and not isinstance(error, DataError):
+            text = " ".join(str(error).split())[:100]
+            raise DataError(f"{self.place}: cannot be read as {self.kind}: {text}") from None
+
+
+def _arrow_file(path: Path) -> Memory:
+    with naming(str(path), "Arrow"):
+        from pyarrow import feather
+
+        table = feather.read_table(path, memory_map=True)
+    return _in_memory(table, path)
+
+
+def _in_memory(table: Any, path: Path, target: str | None = None) -> Memory:
+    check_columns(str(path), table.column_names)
+    if table.num_rows == 0:
+        raise DataError(f"{path}: no rows")
+    return Memory(table, path.stem, str(path), target)
+
+
+def _npy(path: Path) -> Memory:
+    return _in_memory(table_of_array(_array(path, _load(path), "the array", axes=2)), path)
+
+
+def _npz(path: Path) -> Memory:
+    arrays = _load(path)
+    if not hasattr(arrays, "files"):
+        raise DataError(f"{path}: an NPY file; name it .npy")
+    with arrays:
+        if "x" not in arrays.files:
+            found = ", ".join(arrays.files) or "none"
+            raise DataError(f"{path}: expected arrays 'x' and 'y', found {found[:80]}")
+        x = _array(path, _member(path, arrays, "x"), "x", axes=2)
+        y = _array(path, _member(path, arrays, "y"), "y", axes=1) if "y" in arrays.files else None
+    table = table_of_array(x)
+    if y is None:
+        return _in_memory(table, path)
+    if y.shape != x.shape[:1]:
+        raise DataError(f"{path}: y must have shape ({x.shape[0]},), got {y.shape}")
+    column = arrow().array(y.tolist() if y.dtype.kind in "US" else y)
+    return _in_memory(table.append_column("y", column), path, "y")
+
+
+def _load(path: Path) -> Any:
+    try:
+        return host.namespace().load(path, allow_pickle=False)
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read as {path.suffix[1:].upper()}: {_line(error)}") from None
+
+
+def _member(path: Path, arrays: Any, name: str) -> Any:
+    try:
+        return arrays[name]
+    except Exception as error:
+        raise DataError(f"{path}: {name} cannot be read: {_line(error)}") from None
+
+
+def _array(path: Path, x: Any, name: str, *, axes: int) -> Any:
+    if getattr(x, "ndim", 0) != axes:
+        shape = "(rows, columns)" if axes == 2 else "(rows,)"
+        raise DataError(f"{path}: {name} must have shape {shape}, got {getattr(x, 'shape', '()')}")
+    if x.dtype.kind not in ("fiub" if axes == 2 else "fiubUS"):
+        raise DataError(f"{path}: {name} must hold numbers{' or text' * (axes == 1)}, got {x.dtype}")
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+
+
+def _line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:100]
+
+
+def _built_in(name: str) -> Source:
+    if name == "penguins":
+        return TextFile(Path(str(resources.files("nnx.tables").joinpath("penguins.csv"))), Reading())
+    try:
+        datasets = import_module("sklearn.datasets")
+    except ImportError:
+        raise DataError(f"the built-in set {name!r} needs scikit-learn: pip install 'nnx-array[sklearn]'") from None
+    bunch = getattr(datasets, f"load_{name}")()
+    pa = arrow()
+    columns = {str(f): pa.array(bunch.data[:, i]) for i, f in enumerate(bunch.feature_names)}
+    labels = getattr(bunch, "target_names", None) if name not in ("digits", "diabetes") else None
+    y = bunch.target if labels is None else [str(labels[i]) for i in bunch.target]
+    if name == "digits":
+        y = [str(i) for i in y]
+    return Memory(pa.table(columns | {"target": pa.array(y)}), name, name, "target")
+
+
+def check_target(source: Source, target: str | None) -> str:
+    """The column to predict: the one asked for, or the source's own. Raises: DataError."""
+    if target is None:
+        if source.target is None:
+            raise DataError(f"{source.place}: say which column to predict: --target {source.columns[-1]}")
+        return source.target
+    if target not in source.columns:
+        raise DataError(f"{source.place}: {unknown('column', target, source.columns)}")
+    return target

@@ -1,0 +1,172 @@
+"""Where rows come from: a table in memory or a file read in blocks. Every block is an Arrow record batch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Protocol
+
+from ..backends import backend_of, is_array, is_host
+from ..errors import DataError, unknown
+from .cells import BadCell, arrow, as_kind, check_kind, kind_of
+from .infer import mixed
+
+BLOCK = 65_536  # rows in a block of a table in memory
+
+
+@dataclass
+class Scan:
+    """What one look at all rows tells: the kind of each column, the number of rows, and notes for the user."""
+
+    kinds: dict[str, str]
+    rows: int
+    notes: list[str] = field(default_factory=list)
+
+
+class Source(Protocol):
+    """Rows that can be read again and again."""
+
+    name: str  # for a run folder
+    place: str  # for a message
+    columns: list[str]
+    target: str | None  # the column to predict, where the source says so itself
+
+    @property
+    def size(self) -> int:
+        """Bytes that it would take in memory, about."""
+        ...
+
+    def scan(self, kinds: Mapping[str, str]) -> Scan:
+        """The kinds of the columns; those given are not looked for. Raises: DataError."""
+        ...
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Arrow record batches with these columns. Raises: DataError."""
+        ...
+
+    def where(self, row: int) -> str:
+        """The place of a row, counted from 0, for a message: "data.csv, line 7"."""
+        ...
+
+
+@dataclass
+class Memory:
+    """A table in memory."""
+
+    table: Any  # pyarrow.Table
+    name: str = "table"
+    place: str = "table"
+    target: str | None = None
+    first: int = 1  # the number that messages give to the first row
+
+    @property
+    def columns(self) -> list[str]:
+        return [str(name) for name in self.table.column_names]
+
+    @property
+    def size(self) -> int:
+        return int(self.table.nbytes)
+
+    def scan(self, kinds: Mapping[str, str]) -> Scan:
+        """The kinds that the types of the columns say."""
+        return Scan(typed_kinds(self.table.schema, kinds), self.table.num_rows)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """The rows in blocks."""
+        yield from self.table.select(list(columns)).to_batches(max_chunksize=BLOCK)
+
+    def where(self, row: int) -> str:
+        """The place of a row."""
+        return f"{self.place}, row {row + self.first}"
+
+
+def typed_kinds(schema: Any, kinds: Mapping[str, str]) -> dict[str, str]:
+    """The kind of each column of an Arrow schema, unless it is given."""
+    check_kinds(schema.names, kinds)
+    return {f.name: kinds.get(f.name) or kind_of(f.name, f.type) for f in schema}
+
+
+def check_kinds(columns: Sequence[str], kinds: Mapping[str, str]) -> None:
+    """Raise DataError for a kind that is none, or of a column that is not there."""
+    for name, kind in kinds.items():
+        if name not in columns:
+            raise DataError(unknown("column", name, list(columns)) + " (in the kinds given)")
+        check_kind(name, kind)
+
+
+def check_columns(place: str, columns: Sequence[str]) -> None:
+    """Raise DataError if two columns have one name."""
+    seen: set[str] = set()
+    for name in columns:
+        if name in seen:
+            raise DataError(f"{place}: two columns are named {name!r}; rename one")
+        seen.add(name)
+
+
+def cells(source: Source, batch: Any, name: str, kind: str, first: int) -> Any:
+    """One column of a batch as its kind's cells; `first` is the number of the batch's first row.
+
+    Raises: DataError naming the place of a cell that is not of the kind.
+    """
+    try:
+        return as_kind(batch.column(name), kind)
+    except BadCell as bad:
+        place = source.where(first + bad.row)
+        if kind == "number" and bad.text.strip().lower().lstrip("+-") in ("inf", "infinity"):
+            raise DataError(f"{place}: column {name!r} is not finite: {bad.text}") from None
+        if kind == "number":
+            raise mixed(name, bad, place) from None
+        raise DataError(f"{place}: column {name!r} holds {kind.partition(':')[0]}s, but {bad.text[:40]!r} here") from None
+
+
+def from_python(x: Any) -> Memory:
+    """A table of Python: arrays of any library, pandas, polars, pyarrow, a dictionary of columns, or lists of rows.
+
+    Raises: DataError.
+    """
+    pa = arrow()
+    try:
+        table = _to_arrow(pa, x)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
+        raise DataError(f"the table cannot be read: {str(error).splitlines()[0][:150]}") from None
+    check_columns("the table", table.column_names)
+    return Memory(table, first=0)
+
+
+def _to_arrow(pa: Any, x: Any) -> Any:
+    if isinstance(x, pa.Table):
+        return x
+    if isinstance(x, pa.RecordBatch):
+        return pa.Table.from_batches([x])
+    if type(x).__module__.partition(".")[0] == "pandas":
+        return pa.Table.from_pandas(x.rename(columns=str), preserve_index=False)
+    if hasattr(x, "__arrow_c_stream__"):
+        return pa.table(x)
+    if isinstance(x, Mapping):
+        return pa.table({str(name): _column(pa, values) for name, values in x.items()})
+    if isinstance(x, (list, tuple)):
+        widths = {len(row) if isinstance(row, (list, tuple)) else -1 for row in islice(x, 1_000_000)}
+        if len(widths) > 1 or -1 in widths:
+            raise DataError("the table must have rows of one length, or be a dictionary of columns")
+        return pa.table({f"x{i}": pa.array(column) for i, column in enumerate(zip(*x, strict=True))})
+    if not is_array(x):
+        raise DataError(f"expected a table or an array (rows, columns), got {type(x).__name__}")
+    return table_of_array(x)
+
+
+def _column(pa: Any, values: Any) -> Any:
+    return pa.array(_host(values) if is_array(values) else values, from_pandas=True)
+
+
+def _host(x: Any) -> Any:
+    return x if is_host(x) else backend_of(x, "float32").to_numpy(x)
+
+
+def table_of_array(x: Any) -> Any:
+    """An array (rows, columns) as an Arrow table with columns x0, x1, ..."""
+    pa, x = arrow(), _host(x)
+    if x.ndim != 2:
+        raise DataError(f"expected an array (rows, columns), got shape {tuple(x.shape)}")
+    if x.dtype.kind not in "fiubUSO":
+        raise DataError(f"expected numbers or text, got an array of {x.dtype}")
+    names = [f"x{i}" for i in range(x.shape[1])]
+    return pa.table([pa.array(x[:, i].tolist() if x.dtype.kind in "USO" else x[:, i]) for i in range(x.shape[1])], names)

@@ -1,0 +1,115 @@
+"""What one pass over the rows tells of a column. Memory is bounded, however many rows there are."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..backends import numpy as host
+from ..random import words
+from .cells import compute
+
+SAMPLE = 1 << 17  # numbers kept of a column; quantiles are exact up to here, beyond it those of a random sample
+DISTINCT = 20_000  # values counted of a column of text; where there are more, it is only known that there are
+
+
+@dataclass
+class Numbers:
+    """Count, mean, spread and a sample of a column of numbers (also of booleans and dates)."""
+
+    place: int  # the number of the column: its own random words
+    rows: int = 0
+    filled: int = 0
+    mean: float = 0.0
+    squares: float = 0.0  # sum of squared distances from the mean
+    low: float = float("inf")
+    high: float = float("-inf")
+    counting: bool = True  # the rows are numbered: each value is the one before it plus 1
+    last: float | None = None
+    sample: Any = None
+    ranks: Any = None  # a random number of each value in the sample; the lowest SAMPLE are kept
+    clock: bool = False  # of dates: some are not at midnight
+
+    def see(self, v: Any) -> None:
+        """Take in the next values, float64 (n,), NaN where missing. Source: Chan, Golub & LeVeque 1983, eq. 2.1."""
+        xp, first = host.namespace(), self.rows
+        there = ~xp.isnan(v)
+        self.rows += len(v)
+        ranks = host.uniform(words(self.place, "sample", len(v), first))[there]
+        v = v[there]
+        if len(v) == 0:
+            self.counting = False
+            return
+        with host.scope(None, "float64", ""):
+            mean = float(v.mean())
+            n, both = len(v), self.filled + len(v)
+            delta = mean - self.mean
+            self.squares += float(((v - mean) ** 2).sum()) + delta**2 * self.filled * n / both
+            self.mean += delta * n / both
+        self.filled = both
+        self.low, self.high = min(self.low, float(v.min())), max(self.high, float(v.max()))
+        steps = v if self.last is None else xp.concat([xp.asarray([self.last]), v])
+        self.counting = self.counting and len(v) == len(there) and bool((steps[1:] - steps[:-1] == 1).all())
+        self.last = float(v[-1])
+        self.clock = self.clock or bool((v % 86_400 != 0).any())
+        self.sample = v if self.sample is None else xp.concat([self.sample, v])
+        self.ranks = ranks if self.ranks is None else xp.concat([self.ranks, ranks])
+        if len(self.sample) > 2 * SAMPLE:
+            self._thin()
+
+    def _thin(self) -> None:
+        if len(self.sample) > SAMPLE:
+            lowest = host.namespace().argpartition(self.ranks, SAMPLE)[:SAMPLE]
+            self.sample, self.ranks = self.sample[lowest], self.ranks[lowest]
+
+    def quantiles(self, *q: float) -> list[float]:
+        """Quantiles of the values, linear between neighbours."""
+        self._thin()
+        return [float(v) for v in host.namespace().quantile(self.sample, q)]
+
+    @property
+    def gaps(self) -> int:
+        return self.rows - self.filled
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation (over n)."""
+        return float((self.squares / max(self.filled, 1)) ** 0.5)
+
+    @property
+    def constant(self) -> bool:
+        """Whether all values are one, to rounding."""
+        return self.filled == 0 or self.high - self.low <= 1e-12 * max(abs(self.low), abs(self.high))
+
+
+@dataclass
+class Texts:
+    """How often each text of a column was seen."""
+
+    rows: int = 0
+    filled: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    many: bool = False  # more than DISTINCT: then not all of them are in `counts`
+
+    def see(self, v: Any) -> None:
+        """Take in the next texts, an Arrow array, null where missing."""
+        self.rows += len(v)
+        self.filled += len(v) - v.null_count
+        for pair in compute().value_counts(v.drop_null()):
+            text, n = pair["values"].as_py(), pair["counts"].as_py()
+            if text in self.counts or len(self.counts) < DISTINCT:
+                self.counts[text] += n
+            else:
+                self.many = True
+
+    @property
+    def gaps(self) -> int:
+        return self.rows - self.filled
+
+    @property
+    def constant(self) -> bool:
+        return len(self.counts) <= 1
+
+    @property
+    def alike(self) -> float:
+        """The share of cells that repeat an earlier one: 0 if all differ. Where there are too many to count, of those."""
+        return 1 - len(self.counts) / max(sum(self.counts.values()), 1)

@@ -22,6 +22,7 @@ ORDER = [
     "optimizers",
     "network",
     "training",
+    "evaluation",
     "files plots estimators",
     "cli",
     "__init__ __main__",

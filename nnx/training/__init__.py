@@ -3,6 +3,7 @@
 from .callbacks import CSVLogger, JSONLinesLogger, TensorBoardLogger
 from .data import split
 from .loop import fit
+from .rate_range import RateRange, rate_range
 from .result import EarlyStopping, Fit, Report
 
 __all__ = [
@@ -10,8 +11,10 @@ __all__ = [
     "EarlyStopping",
     "Fit",
     "JSONLinesLogger",
+    "RateRange",
     "Report",
     "TensorBoardLogger",
     "fit",
+    "rate_range",
     "split",
 ]

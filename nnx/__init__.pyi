@@ -91,4 +91,11 @@ from .schedules import (
     PeriodicCosine as PeriodicCosine,
     StepDecay as StepDecay,
 )
-from .training import EarlyStopping as EarlyStopping, Fit as Fit, fit as fit
+from .training import (
+    CSVLogger as CSVLogger,
+    EarlyStopping as EarlyStopping,
+    Fit as Fit,
+    JSONLinesLogger as JSONLinesLogger,
+    TensorBoardLogger as TensorBoardLogger,
+    fit as fit,
+)

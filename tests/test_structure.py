@@ -23,6 +23,7 @@ ORDER = [
     "network",
     "evaluation tables",
     "training",
+    "evaluation",
     "files plots estimators",
     "cli",
     "__init__ __main__",

@@ -1,7 +1,20 @@
 """Training: the one step, the loop over epochs, the data in batches, what watches it."""
 
+from .callbacks import CSVLogger, JSONLinesLogger, TensorBoardLogger
 from .data import split
 from .loop import fit
+from .rate_range import RateRange, rate_range
 from .result import EarlyStopping, Fit, Report
 
-__all__ = ["EarlyStopping", "Fit", "Report", "fit", "split"]
+__all__ = [
+    "CSVLogger",
+    "EarlyStopping",
+    "Fit",
+    "JSONLinesLogger",
+    "RateRange",
+    "Report",
+    "TensorBoardLogger",
+    "fit",
+    "rate_range",
+    "split",
+]

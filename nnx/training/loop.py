@@ -59,8 +59,8 @@ def fit(
     Ctrl-C ends the training after the current batch and returns the result so far.
     """
     epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
-    the_loss: Loss = _named("loss", loss, LOSSES)
-    the_optimizer: Optimizer = _named("optimizer", optimizer, OPTIMIZERS)
+    the_loss: Loss = named("loss", loss, LOSSES)
+    the_optimizer: Optimizer = named("optimizer", optimizer, OPTIMIZERS)
     _kind("net", net, "evaluate", "a layer such as nnx.Chain(nnx.Dense(10))")
     _kind("loss", the_loss, "evaluate", "a loss such as nnx.SquaredError(), or its name")
     _kind("optimizer", the_optimizer, "over", "an optimizer such as nnx.Adam(), or its name")
@@ -112,7 +112,8 @@ def _check_monitor(rule: EarlyStopping | None, validated: bool, metrics: Mapping
         raise SettingError(f"EarlyStopping: say whether {rule.monitor} is better='smaller' or better='larger'")
 
 
-def _named(kind: str, value: Any, table: Mapping[str, Any]) -> Any:
+def named(kind: str, value: Any, table: Mapping[str, Any]) -> Any:
+    """The value, or what the table has under this name, with its usual settings."""
     if not isinstance(value, str):
         return value
     if value not in table:

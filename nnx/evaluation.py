@@ -1,0 +1,154 @@
+"""What a trained model is worth on rows it has not seen: the usual scores, and what each column contributes.
+
+Everything here is on the host and in float64. The letters: n = rows, k = classes or outputs.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+from .backends import numpy as host
+from .errors import DataError, unknown
+from .metrics import mean_absolute_error, mean_squared_error, r2
+from .random import permutation
+
+TASKS = ("classification", "regression")
+UNITS = 2.0**-52  # probabilities are held this far from 0 and 1 in the log loss, as in scikit-learn
+
+
+@dataclass(frozen=True)
+class Importance:
+    """By how much a score falls when the values of a column are shuffled: mean and deviation over the repeats."""
+
+    names: tuple[str, ...]
+    mean: Any  # (columns,)
+    std: Any  # (columns,)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions for rows held out, what they should have been, and the scores of that.
+
+    Shapes: target (n,), class numbers from 0 or values; predicted (n, k) probabilities, or (n,) values.
+    """
+
+    task: str  # "classification" or "regression"
+    classes: tuple[str, ...]  # () in a regression
+    target: Any
+    predicted: Any
+    scores: Mapping[str, float]
+    importance: Importance | None = None
+
+    @classmethod
+    def of(
+        cls,
+        task: str,
+        target: Any,
+        predicted: Any,
+        *,
+        classes: Sequence[str] = (),
+        importance: Importance | None = None,
+    ) -> "Evaluation":
+        """The evaluation of these predictions, its scores computed."""
+        target, predicted = host.get(target), host.get(predicted)
+        return cls(task, tuple(map(str, classes)), target, predicted, scores(task, target, predicted), importance)
+
+
+def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
+    """How good predictions are, in the numbers that are usual for the task.
+
+    Classification: accuracy, balanced accuracy (the mean recall of the classes that occur), log loss, macro F1 (the
+        mean F1 of the classes that occur or are predicted), and for two classes the area under the ROC curve (not a
+        number where one of them does not occur). Regression: R^2, mean absolute and root mean squared error.
+    Shapes: target (n,) class numbers or values, or (n, k) values; predicted (n, k) probabilities, or values.
+    Raises: DataError.
+    """
+    xp, target, predicted = host.namespace(), host.get(target), host.put(predicted, "float64", None)
+    if len(target) != len(predicted) or not len(target):
+        raise DataError(f"scores: {len(predicted)} predictions for {len(target)} rows")
+    if task == "regression":
+        y, t = predicted.reshape(len(target), -1), host.put(target, "float64", None).reshape(len(target), -1)
+        error = mean_squared_error(y, t)
+        return {
+            "r2": float(r2(y, t)),
+            "mean_absolute_error": float(mean_absolute_error(y, t)),
+            "root_mean_squared_error": float(xp.sqrt(error)),
+        }
+    if task != "classification":
+        raise DataError(unknown("task", task, list(TASKS)))
+    p = probabilities(predicted)
+    guess, k = p.argmax(axis=1), p.shape[1]
+    if target.dtype.kind not in "iub" or target.min() < 0 or target.max() >= k:
+        raise DataError(f"scores: expected class numbers from 0 to {k - 1}, got {target.dtype} up to {target.max()}")
+    table = confusion(target, guess, k)
+    right, rows, columns = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
+    occur, named = rows > 0, rows + columns > 0
+    likelihood = p[xp.arange(len(p)), target.astype("int64")]
+    found = {
+        "accuracy": float(right.sum() / len(p)),
+        "balanced_accuracy": float((right[occur] / rows[occur]).mean()),
+        "log_loss": float(-xp.log(xp.minimum(xp.maximum(likelihood, UNITS), 1 - UNITS)).mean()),
+        "macro_f1": float((2 * right[named] / (rows + columns)[named]).mean()),
+    }
+    return found | ({"roc_auc": roc_auc(target == 1, p[:, 1])} if k == 2 else {})
+
+
+def probabilities(predicted: Any) -> Any:
+    """Probabilities (n, k): one column p, or none, becomes the two columns 1 - p and p."""
+    predicted = host.get(predicted)
+    if predicted.ndim == 2 and predicted.shape[1] > 1:
+        return predicted
+    p = predicted.reshape(-1, 1)
+    return host.namespace().concat((1.0 - p, p), axis=1)
+
+
+def confusion(target: Any, guess: Any, k: int) -> Any:
+    """(k, k): how many rows of the class of the row were taken for the class of the column."""
+    pairs = host.get(target).astype("int64") * k + host.get(guess)
+    return host.namespace().bincount(pairs, minlength=k * k).reshape(k, k)
+
+
+def roc_auc(positive: Any, score: Any) -> float:
+    """The share of pairs of a positive and a negative row in which the positive has the larger score; a tie is half.
+
+    By ranks: (sum of the positives' ranks - p (p + 1) / 2) / (p q). Source: Mann & Whitney 1947.
+    """
+    p, q = int(positive.sum()), int((~positive).sum())
+    if not p or not q:
+        return nan
+    _, place, count = host.namespace().unique(score, return_inverse=True, return_counts=True)
+    rank = count.cumsum() - (count - 1) / 2  # the mean rank, from 1, of the rows with this score
+    return float((rank[place][positive].sum() - p * (p + 1) / 2) / (p * q))
+
+
+def permutation_importance(
+    predict: Callable[[Any], Any],
+    x: Any,
+    columns: Mapping[str, Sequence[int]],
+    score: Callable[[Any], float],
+    *,
+    seed: int = 0,
+    repeats: int = 5,
+) -> Importance:
+    """By how much the score falls when one column of x is shuffled, the rest left as it is.
+
+    predict: what the model predicts for rows of x; score: how good that is, larger is better.
+    columns: names, each with the numbers of its columns in x: those of one name (a category's, one for each value) are
+        shuffled together. Columns that say the same hide each other: both look unimportant.
+    Shapes: x (n, columns), a host array; it is not changed.
+    Source: Breiman 2001, "Random forests", section 10; Fisher, Rudin & Dominici 2019, eq. 1, as a difference.
+    """
+    xp, shuffled = host.namespace(), host.put(x, None, None)
+    whole, falls = float(score(predict(shuffled))), []
+    for name, group in columns.items():
+        numbers = list(group)
+        kept, row = shuffled[:, numbers], []
+        for repeat in range(repeats):
+            order = permutation(seed, f"importance {name}", len(shuffled), repeat)
+            shuffled[:, numbers] = kept[order]
+            row.append(whole - float(score(predict(shuffled))))
+        shuffled[:, numbers] = kept
+        falls.append(row)
+    table = xp.asarray(falls).reshape(len(columns), repeats)
+    return Importance(tuple(columns), table.mean(axis=1), table.std(axis=1))

@@ -1,0 +1,48 @@
+"""The course of a training: its losses, and its metrics beside them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .style import GREY, colour, drawn, finish, logarithmic, panels, plain
+
+HIDDEN = ("epoch", "rate", "samples_per_second", "seconds")
+LOSSES = {"loss": "training", "validation_loss": "validation"}
+
+
+@drawn
+def curves(
+    history: Mapping[str, Sequence[float]],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    best_epoch: int | None = None,
+) -> Any:
+    """The loss curves of a fit's history, and its metrics beside them.
+
+    best_epoch: the epoch whose weights were kept, marked by a line.
+    Raises: NNXError if matplotlib is not installed.
+    """
+    losses = {name: text for name, text in LOSSES.items() if name in history}
+    others = [name for name in history if name not in (*HIDDEN, *losses)]
+    metrics = {name: name.removeprefix("validation_").replace("_", " ") for name in others}
+    shown = [names for names in (losses, metrics) if names] or [losses]
+    figure, ((*all_axes,),) = panels(1, len(shown), size=(4.8 * len(shown), 3.4))
+    for axes, names in zip(all_axes, shown, strict=True):
+        _panel(axes, history, names, names is losses)
+        if best_epoch:
+            axes.axvline(best_epoch, color=GREY, linewidth=1, linestyle=":", label=f"kept: epoch {best_epoch}")
+        if len(axes.lines) > 1:
+            axes.legend()
+    return finish(figure, path)
+
+
+def _panel(axes: Any, history: Mapping[str, Sequence[float]], names: Mapping[str, str], losses: bool) -> None:
+    epochs = history["epoch"]
+    label = "loss" if losses else f"validation {next(iter(names.values()))}" if len(names) == 1 else "validation"
+    for i, (name, text) in enumerate(names.items(), 0 if losses else 2):  # other colours: they show other things
+        dots = {"marker": "o"} if len(epochs) < 3 else {}
+        axes.plot(epochs, history[name], label=plain(text), color=colour(i), linestyle="--" if i % 2 else "-", **dots)
+    if losses:
+        logarithmic(axes.yaxis, [v for name in names for v in history[name]])
+    axes.set(xlabel="epoch", ylabel=label)
+    axes.xaxis.get_major_locator().set_params(integer=True)

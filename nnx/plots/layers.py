@@ -1,0 +1,117 @@
+"""What is in the layers of a network: its weights, their gradients and what comes out of each layer."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..backends import backend_of, numpy as host
+from ..contract import Layer, Loss, Params
+from ..layers import Chain
+from ..losses import LOSSES
+from ..random import key
+from ..training.check import as_rows, as_target, check_lengths
+from ..training.data import move_target
+from ..training.loop import named
+from .style import COLOURS, GREY, drawn, finish, panels, plain
+
+MOST = 12  # layers that are drawn
+
+
+@dataclass
+class LayerValues:
+    """The values of one layer as host arrays: parameters and gradients by name, and its output for the rows given."""
+
+    name: str
+    output: Any
+    weights: dict[str, Any] = field(default_factory=dict)
+    gradients: dict[str, Any] = field(default_factory=dict)
+
+
+def layer_values(net: Layer, params: Params, x: Any, y: Any, loss: Loss | str, *, seed: int = 0) -> list[LayerValues]:
+    """One evaluate and one backprop, as in a training step, looked at layer by layer; params are not changed.
+
+    A network that is no Chain is one layer. Shapes: x (rows, features), y as for `nnx.fit`.
+    Raises: DataError, ShapeError.
+    """
+    backend, the_loss = backend_of(next(iter(params.values()))), named("loss", loss, LOSSES)
+    with backend.scope():
+        x, y = as_rows(x), as_target(y, the_loss)
+        check_lengths(x, y, None)
+        z, target = backend.as_floats(x), move_target(backend, y, the_loss)
+        parts: Sequence[Layer] = net.layers if isinstance(net, Chain) else [net]
+        prefixes = [f"{i}." for i in range(len(parts))] if isinstance(net, Chain) else [""]
+        the_key = key(seed, 0, backend=backend)
+        out, values = [], []
+        for i, (part, prefix) in enumerate(zip(parts, prefixes, strict=True)):
+            own = {name: params[prefix + name] for name in (*part.names, *part.running)}
+            part_key = the_key.fold(i) if isinstance(net, Chain) else the_key
+            z, saved = part.evaluate(own, z, train=True, key=part_key)
+            values.append(saved)
+            weights = {name: backend.to_numpy(p) for name, p in own.items() if name in part.names}
+            label = f"{i} {type(part).__name__}" if isinstance(net, Chain) else type(part).__name__
+            out.append(LayerValues(label, backend.to_numpy(z), weights))
+        _, saved = the_loss.evaluate(z, target)
+        dz = the_loss.backprop(saved)
+        _, grads = net.backprop(params, values if isinstance(net, Chain) else values[0], dz, need_dx=False)
+        for layer, prefix in zip(out, prefixes, strict=True):
+            layer.gradients = {n: backend.to_numpy(grads[prefix + n]) for n in layer.weights if prefix + n in grads}
+    return out
+
+
+@drawn
+def histograms(
+    net: Layer,
+    params: Params,
+    x: Any,
+    y: Any,
+    loss: Loss | str,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    seed: int = 0,
+) -> Any:
+    """Histograms of weights, gradients and outputs, a row for each layer, from one real evaluate and backprop.
+
+    Gradients that shrink from row to row vanish on their way down; outputs that are all at one end are saturated, or
+    dead. Each histogram has a height of its own, and a large share of zeros is written beside it. At most 12 layers
+    are drawn, the first and the last.
+    Raises: DataError, ShapeError; NNXError if matplotlib is not installed.
+    """
+    layers = layer_values(net, params, x, y, loss, seed=seed)
+    shown = layers if len(layers) <= MOST else [*layers[: MOST // 2], *layers[-MOST // 2 :]]
+    figure, axes = panels(len(shown), 3, size=(8.6, 0.5 + 0.95 * len(shown)))
+    for row, layer in zip(axes, shown, strict=True):
+        _histogram(row[0], layer.weights)
+        _histogram(row[1], layer.gradients)
+        _histogram(row[2], {"": layer.output})
+        row[0].set_ylabel(plain(layer.name, 14), rotation=0, ha="right", va="center")
+    for column, title in zip(axes[0], ("weights", "gradients", "outputs"), strict=True):
+        column.set_title(title)
+    if len(shown) < len(layers):
+        figure.suptitle(f"the first and last {MOST // 2} of {len(layers)} layers", fontsize=10)
+    return finish(figure, path)
+
+
+def _histogram(axes: Any, values: Mapping[str, Any]) -> None:
+    axes.set_yticks([])
+    axes.tick_params(labelsize=8)
+    axes.spines["left"].set_visible(False)
+    if not values:
+        axes.set_xticks([])
+        axes.spines["bottom"].set_visible(False)
+        return
+    axes.set_ylim(0, 1.3)
+    axes.xaxis.get_major_locator().set_params(nbins=5)
+    notes = []
+    ends = [(float(v.min()), float(v.max())) for v in values.values()]
+    both = (min(low for low, _ in ends), max(high for _, high in ends))
+    for i, (name, value) in enumerate(values.items()):
+        counts, edges = host.namespace().histogram(value.reshape(-1), bins=40, range=both)
+        axes.stairs(counts / counts.max(), edges, fill=True, color=COLOURS[i], alpha=0.7, label=name)
+        zeros = float((value == 0).mean())
+        if zeros > 0.1:
+            notes.append(f"{100 * zeros:.0f} % zeros")
+    if len(values) > 1:
+        axes.legend(fontsize=7, loc="upper right", handlelength=0.8)
+    if notes:
+        axes.text(0.98, 0.9, notes[0], transform=axes.transAxes, ha="right", va="top", fontsize=7, color=GREY)

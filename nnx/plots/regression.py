@@ -1,0 +1,59 @@
+"""How far predicted values are from the true ones."""
+
+import os
+from typing import Any
+
+from ..backends import numpy as host
+from ..random import permutation
+from .style import COLOURS, GREY, drawn, finish, panels
+
+POINTS = 2000  # that are drawn; of more rows these many are chosen by chance
+
+
+@drawn
+def predicted_against_true(target: Any, predicted: Any, path: str | os.PathLike[str] | None = None) -> Any:
+    """A point for each row, the prediction over the true value; on the line they are equal.
+
+    Shapes: target, predicted (n,), or any that hold as many numbers.
+    Raises: NNXError if matplotlib is not installed.
+    """
+    t, y, note = _points(target, predicted)
+    figure, ((axes,),) = panels(size=(4.4, 4.2))
+    both = (min(t.min(), y.min()), max(t.max(), y.max()))
+    axes.plot(both, both, color=GREY, linewidth=1, linestyle=":", label="equal")
+    _scatter(axes, t, y)
+    axes.set(xlabel="true", ylabel="predicted", aspect="equal", title=note)
+    axes.legend(loc="upper left")
+    return finish(figure, path)
+
+
+@drawn
+def residuals(target: Any, predicted: Any, path: str | os.PathLike[str] | None = None) -> Any:
+    """What is left over, true - predicted, over the prediction, and how it is spread.
+
+    Shapes: target, predicted (n,), or any that hold as many numbers.
+    Raises: NNXError if matplotlib is not installed.
+    """
+    t, y, note = _points(target, predicted)
+    figure, ((left, right),) = panels(1, 2, size=(5.4, 3.8), width_ratios=(3, 1), sharey=True)
+    left.axhline(0, color=GREY, linewidth=1, linestyle=":")
+    _scatter(left, y, t - y)
+    left.set(xlabel="predicted", ylabel="true \u2212 predicted", title=note)
+    everything = (host.get(target).reshape(-1) - host.get(predicted).reshape(-1)).astype("float64")
+    right.hist(everything, bins=30, orientation="horizontal", color=COLOURS[0], alpha=0.6)
+    right.axhline(0, color=GREY, linewidth=1, linestyle=":")
+    right.set(xlabel="rows")
+    return finish(figure, path)
+
+
+def _points(target: Any, predicted: Any) -> tuple[Any, Any, str]:
+    """The points to draw, and what to say if they are not all."""
+    t, y = (host.get(a).reshape(-1).astype("float64") for a in (target, predicted))
+    if len(t) <= POINTS:
+        return t, y, ""
+    chosen = permutation(0, "points", len(t))[:POINTS]
+    return t[chosen], y[chosen], f"{POINTS:,} of {len(t):,} rows, chosen by chance"
+
+
+def _scatter(axes: Any, x: Any, y: Any) -> None:
+    axes.plot(x, y, "o", color=COLOURS[0], alpha=0.8 if len(x) < 300 else 0.4, markersize=4, markeredgewidth=0)

@@ -1,0 +1,82 @@
+"""Whether probabilities mean what they say."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+from ..backends import numpy as host
+from ..evaluation import probabilities as as_probabilities
+from .style import COLOURS, GREY, drawn, finish, logarithmic, panels, plain
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """What was said and what happened, in bins of equal width that hold at least one row.
+
+    error: the expected calibration error, sum over the bins of (rows / n) |happened - said|.
+    """
+
+    said: Any  # (bins,) mean probability
+    happened: Any  # (bins,) share of the rows in which it was so
+    rows: Any  # (bins,)
+    error: float
+
+
+def reliability(target: Any, probabilities: Any, bins: int = 10) -> Reliability:
+    """Two classes: the probability of class 1. More: that of the most probable class, and whether it was right.
+
+    Shapes: target (n,) class numbers; probabilities (n,), (n, 1) or (n, k).
+    Source: Guo et al. 2017, "On calibration of modern neural networks", eqs. 2, 3.
+    """
+    xp, target, p = host.namespace(), host.get(target), as_probabilities(probabilities)
+    said, happened = (p[:, 1], target == 1) if p.shape[1] == 2 else (p.max(axis=1), p.argmax(axis=1) == target)
+    said = xp.astype(said, xp.float64)
+    place = xp.searchsorted(xp.linspace(0, 1, bins + 1)[1:-1], said)
+    rows = xp.bincount(place, minlength=bins)
+    full = rows > 0
+    rows = rows[full]
+    said = xp.bincount(place, said, minlength=bins)[full] / rows
+    happened = xp.bincount(place, xp.astype(happened, xp.float64), minlength=bins)[full] / rows
+    return Reliability(said, happened, rows, float((rows * abs(happened - said)).sum() / rows.sum()))
+
+
+@drawn
+def calibration(
+    target: Any,
+    probabilities: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    bins: int = 10,
+    classes: Sequence[str] = ("class 0", "class 1"),
+) -> Any:
+    """The reliability diagram: the share of rows in which it was so, over the probability that was said.
+
+    The bars hold 95 % of what chance would give (Wilson 1927); below are the rows in each bin. See `reliability`.
+    Raises: NNXError if matplotlib is not installed.
+    """
+    found = reliability(target, probabilities, bins)
+    two = as_probabilities(probabilities).shape[1] == 2
+    figure, axes = panels(2, 1, size=(4.4, 4.6), height_ratios=(4, 1), sharex=True)
+    (upper,), (lower,) = axes
+    upper.plot((0, 1), (0, 1), color=GREY, linewidth=1, linestyle=":", label="as it should be")
+    bars = [wilson(float(h), int(n)) for h, n in zip(found.happened, found.rows, strict=True)]
+    upper.vlines(found.said, *zip(*bars, strict=True), color=COLOURS[0], alpha=0.45, linewidth=3)
+    upper.plot(found.said, found.happened, "o-", color=COLOURS[0], label="as it is")
+    upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="share that was so" if two else "share that was right")
+    upper.set_title(f"expected calibration error {found.error:.3f}", fontsize=10)
+    upper.legend()
+    lower.bar(found.said, found.rows, width=0.6 / bins, color=COLOURS[0], alpha=0.6)
+    what = f"probability of {plain(classes[1])}" if two else "probability of the predicted class"
+    lower.set(xlabel=what, ylabel="rows")
+    if found.rows.max() > 50 * found.rows.min():
+        logarithmic(lower.yaxis, (1, int(found.rows.max()) + 1), decades=True)
+        lower.set_ylim(bottom=0.7)
+    return finish(figure, path)
+
+
+def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+    """The interval for a share seen in n rows: (s + z^2/2n -+ z sqrt(s(1-s)/n + z^2/4n^2)) / (1 + z^2/n)."""
+    middle, half = share + z * z / (2 * n), z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)

@@ -1,0 +1,122 @@
+"""What a training came to, on one page that can be sent to somebody."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .._version import __version__
+from ..evaluation import Evaluation
+from .columns import importance
+from .confusion import confusion_matrix
+from .history import HIDDEN, LOSSES, curves
+from .inline import inline_svg
+from .page import beside, folded, page, pairs, section, wide
+from .regression import predicted_against_true, residuals
+from .reliability import calibration
+
+NAMES = {"r2": "R²", "roc_auc": "ROC AUC", "macro_f1": "macro F1"}
+
+
+def report(
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    facts: Mapping[str, object],
+    history: Mapping[str, Sequence[float]],
+    evaluation: Evaluation | None,
+    config_text: str,
+    best_epoch: int | None = None,
+) -> None:
+    """Write one HTML page: scores, facts, curves, pictures of the predictions, importance, the configuration.
+
+    Everything is in the file; nothing is fetched and no script runs. Whatever text is given is shown as it is.
+
+    facts: what is to be said about the run, in order; history: of the fit; config_text: the resolved configuration.
+    evaluation: of rows held out; None leaves out what needs them. best_epoch: whose weights were kept.
+    Raises: NNXError if matplotlib is not installed, OSError if the file cannot be written.
+    """
+    parts = []
+    if evaluation is not None:
+        parts.append(pairs("scores", {score_name(k): _short(k, v) for k, v in evaluation.scores.items()}))
+    parts.append(pairs("facts", facts))
+    if history.get("epoch"):
+        parts.append(beside(*_training(history, best_epoch)))
+    if evaluation is not None:
+        tell = _classification if evaluation.task == "classification" else _regression
+        parts += [*tell(evaluation), _importance(evaluation)]
+    if config_text:
+        parts.append(folded("Configuration", config_text))
+    parts.append(f"<footer>nnx {__version__}</footer>")
+    Path(path).write_text(page(title, "\n".join(part for part in parts if part)), encoding="utf-8")
+
+
+def score_name(name: str) -> str:
+    """The name of a score, for a person."""
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def _short(name: str, value: float) -> str:
+    """Shares with as many decimals, errors with as many digits as a person reads."""
+    return "n/a" if value != value else f"{value:.4g}" if name.endswith("error") else f"{value:.4f}"
+
+
+def _training(history: Mapping[str, Sequence[float]], best_epoch: int | None) -> list[str]:
+    kept = f" The dotted line is the epoch whose weights were kept, {best_epoch}." if best_epoch else ""
+    losses = {name: history[name] for name in ("epoch", *LOSSES) if name in history}
+    rest = {name: history[name] for name in history if name not in LOSSES}
+    sections = [section("Loss", f"After each epoch.{kept}", _curves(losses, "loss", best_epoch))]
+    if set(rest) - set(HIDDEN):
+        text = "On the rows that are held out in training."
+        sections.append(section("Validation", text, _curves(rest, "validation", best_epoch)))
+    return sections
+
+
+def _curves(history: Mapping[str, Sequence[float]], name: str, best_epoch: int | None) -> str:
+    return inline_svg(curves(history, best_epoch=best_epoch), name, f"{name} by epoch")
+
+
+def _classification(e: Evaluation) -> list[str]:
+    matrix = inline_svg(confusion_matrix(e.target, e.predicted, e.classes), "confusion", "confusion matrix")
+    means = calibration(e.target, e.predicted, classes=e.classes)
+    large = len(e.classes) > 12
+    confused = section(
+        "Confusion",
+        f"{len(e.target):,} test rows: a row is a true class, a column what was predicted. Blue is right, orange is "
+        "wrong, and the stronger, the larger the share of the class.",
+        wide(matrix) if large else matrix,
+    )
+    calibrated = section(
+        "Calibration",
+        "On the dotted line a probability means what it says; below it the model is too sure. Thick lines: what "
+        "chance allows, 95 %.",
+        inline_svg(means, "calibration", "reliability diagram"),
+    )
+    return [confused, calibrated] if large else [beside(confused, calibrated)]
+
+
+def _regression(e: Evaluation) -> list[str]:
+    against, rest = predicted_against_true(e.target, e.predicted), residuals(e.target, e.predicted)
+    sections = [
+        section(
+            "Predicted against true",
+            f"{len(e.target):,} test rows; on the dotted line a prediction is exact.",
+            inline_svg(against, "against", "predicted against true values"),
+        ),
+        section(
+            "Residuals",
+            "What the prediction leaves over. A shape other than a level band says that something is left to learn.",
+            inline_svg(rest, "residuals", "residuals over predictions"),
+        ),
+    ]
+    return [beside(*sections)]
+
+
+def _importance(e: Evaluation) -> str:
+    found = e.importance
+    if found is None or not found.names:
+        return ""
+    score = score_name(next(iter(e.scores)))
+    picture: Any = importance(found.names, found.mean, found.std, score=score)
+    text = f"How much the {score} of the test rows falls when one column is shuffled. Columns that say the same hide "
+    return section("Importance", text + "each other.", inline_svg(picture, "importance", "permutation importance"))

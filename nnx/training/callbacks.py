@@ -1,0 +1,145 @@
+"""Callbacks that keep a record of a training as it goes: CSV, JSON lines, TensorBoard.
+
+Each is one of the `callbacks` of `nnx.fit`, is called with a Report after each epoch, and writes its row at once, so
+that a run that is killed leaves whole rows. Files are open only while a row is written: there is nothing to close.
+"""
+
+import csv
+import json
+import os
+from collections.abc import Mapping
+from io import StringIO
+from math import isfinite
+from pathlib import Path
+from time import time
+from types import TracebackType
+from typing import Any
+from uuid import uuid4
+
+from ..errors import DataError, NNXError
+from .result import Report
+
+
+def _begin(path: str | os.PathLike[str], append: bool) -> Path:
+    """The file, emptied or made; the last row of a file that is continued is ended if it was not."""
+    file = Path(path)
+    try:
+        if not append or not file.exists():
+            file.write_text("", encoding="utf-8")
+        elif (text := file.read_text(encoding="utf-8")) and not text.endswith("\n"):
+            _write(file, "\n")
+    except OSError as error:
+        raise DataError(f"{file}: cannot be written ({error.strerror})") from None
+    return file
+
+
+def _write(file: Path, text: str) -> None:
+    with file.open("a", encoding="utf-8", newline="") as stream:
+        stream.write(text)  # one write of whole rows
+
+
+class CSVLogger:
+    """A row of a CSV file for each epoch: the number of the epoch, and every figure of its report.
+
+    The file is overwritten when the logger is made; with append=True rows follow those that are there. A figure that
+    appears later gets a column of its own: the file is then written anew, beside the old one, and takes its place.
+    What an epoch does not have is left empty; what is not finite is written nan, inf or -inf.
+
+    Raises: DataError if the file cannot be written, or is continued and has no column "epoch".
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
+        self.path = _begin(path, append)
+        self.names: list[str] = next(iter(self._rows()), [])
+        if self.names and "epoch" not in self.names:
+            raise DataError(f"{self.path}: expected a column 'epoch', got {self.names[:5]}")
+
+    def __call__(self, report: Report) -> None:
+        row = {"epoch": report.epoch, **report.figures}
+        new = [name for name in row if name not in self.names]
+        if new:
+            self._widen(new)
+        _write(self.path, _csv([[row.get(name, "") for name in self.names]]))
+
+    def _rows(self) -> list[list[str]]:
+        with self.path.open(encoding="utf-8", newline="") as stream:
+            return [row for row in csv.reader(stream) if row]
+
+    def _widen(self, new: list[str]) -> None:
+        rows = self._rows()[1:]
+        self.names = [*self.names, *new]
+        aside = self.path.with_name(f".{self.path.name}.new")
+        aside.write_text("", encoding="utf-8")
+        _write(aside, _csv([self.names, *([*row, *[""] * (len(self.names) - len(row))] for row in rows)]))
+        os.replace(aside, self.path)
+
+
+def _csv(rows: list[list[Any]]) -> str:
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+class JSONLinesLogger:
+    """A line of JSON for each epoch: {"epoch": 1, "loss": 0.5, ...}, with null for what is not finite.
+
+    The file is overwritten when the logger is made; with append=True lines follow those that are there.
+    Raises: DataError if the file cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
+        self.path = _begin(path, append)
+
+    def __call__(self, report: Report) -> None:
+        figures = {name: value if isfinite(value) else None for name, value in report.figures.items()}
+        _write(self.path, json.dumps({"epoch": report.epoch, **figures}, allow_nan=False) + "\n")
+
+
+class TensorBoardLogger:
+    """The figures of each epoch as scalars for TensorBoard, written to a folder by tensorboardX.
+
+    A figure and the same on validation rows share a chart: "loss/training", "loss/validation". Every logger begins a
+    file of its own in the folder, and TensorBoard shows them together. Each epoch is in the file when the callback
+    returns; leaving a `with` block, or `close()`, closes it.
+    Raises: NNXError if tensorboardX is not installed, DataError if the folder cannot be made.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        try:
+            from tensorboardX.event_file_writer import EventsWriter
+        except ImportError:
+            raise NNXError("TensorBoardLogger needs tensorboardX: pip install 'nnx-array[track]'") from None
+        try:  # not by SummaryWriter: a thread of its own writes the last epochs when it likes, or not at all
+            os.makedirs(folder, exist_ok=True)
+            self.writer: Any = EventsWriter(os.path.join(folder, "events"), f".{uuid4().hex}")
+        except OSError as error:
+            raise DataError(f"{os.fspath(folder)}: cannot be written ({error.strerror})") from None
+
+    def __call__(self, report: Report) -> None:
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.summary_pb2 import Summary
+
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in tags(report.figures).items()]
+        self.writer.write_event(Event(wall_time=time(), step=report.epoch, summary=Summary(value=values)))
+        self.writer.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.writer.close()
+
+    def __enter__(self) -> "TensorBoardLogger":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def tags(figures: Mapping[str, float]) -> dict[str, float]:
+    """The figures by their names in TensorBoard, where what is before the slash is a chart's group."""
+    validated = {name.removeprefix("validation_") for name in figures if name.startswith("validation_")}
+    found = {}
+    for name, value in figures.items():
+        plain = name.removeprefix("validation_")
+        part = "validation" if name.startswith("validation_") else "training"
+        found[f"{plain}/{part}" if plain in validated | {"loss"} else f"progress/{plain}"] = value
+    return found

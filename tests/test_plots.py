@@ -1,0 +1,387 @@
+"""Pictures hold the data they are given; the report is one page that holds everything and trusts nothing."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import nnx
+from nnx.evaluation import Evaluation, Importance
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+from nnx import plots
+from nnx.training import rate_range
+
+RNG = np.random.default_rng(0)
+HISTORY = {
+    "epoch": [1, 2, 3, 4],
+    "loss": [2.0, 1.0, 0.5, 0.3],
+    "validation_loss": [2.1, 1.2, 0.8, 0.9],
+    "validation_accuracy": [0.2, 0.5, 0.8, 0.7],
+    "rate": [0.1] * 4,
+    "seconds": [0.1] * 4,
+    "samples_per_second": [9.0] * 4,
+}
+TARGET = RNG.integers(0, 3, 80)
+P = np.eye(3)[TARGET] * 0.7 + 0.1
+P[::7] = [0.2, 0.5, 0.3]
+HOSTILE = "<script>alert(1)</script>"
+
+
+def texts(figure):
+    from matplotlib.text import Text
+
+    return [t.get_text() for t in figure.findobj(Text) if t.get_text()]
+
+
+# ---- figures
+
+
+def test_the_curves_are_the_history():
+    losses, metrics = plots.curves(HISTORY, best_epoch=3).axes
+    assert [list(line.get_ydata()) for line in losses.lines[:2]] == [HISTORY["loss"], HISTORY["validation_loss"]]
+    assert list(metrics.lines[0].get_ydata()) == HISTORY["validation_accuracy"]
+    assert list(losses.lines[2].get_xdata()) == [3, 3]
+
+
+@pytest.mark.parametrize("ending, head", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_a_picture_is_written_where_there_is_a_path(tmp_path, ending, head):
+    plots.curves({"epoch": [1], "loss": [0.0]}, tmp_path / f"a.{ending}")
+    assert (tmp_path / f"a.{ending}").read_bytes().startswith(head)
+
+
+def test_a_figure_shows_itself_in_a_notebook_without_pyplot():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from nnx import plots; f = plots.residuals([1., 2.], [1., 3.]); data, size = f._repr_png_(); "
+        "assert data[:4] == b'\\x89PNG' and size['width'] == 540; assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_drawing_leaves_matplotlibs_settings_alone():
+    from matplotlib import rcParams
+
+    before = dict(rcParams)
+    plots.curves(HISTORY)
+    assert dict(rcParams) == before
+
+
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    with pytest.raises(nnx.NNXError, match=r"pip install 'nnx-array\[plot\]'"):
+        plots.curves(HISTORY)
+
+
+def test_the_confusion_matrix_counts_the_rows():
+    figure = plots.confusion_matrix(TARGET, P, ["a", "b", "c"])
+    counts = {(int(t.get_position()[1]), int(t.get_position()[0])): int(t.get_text()) for t in figure.axes[0].texts}
+    guess = P.argmax(axis=1)
+    expected = {(i, j): int(((i == TARGET) & (guess == j)).sum()) for i in range(3) for j in range(3)}
+    assert counts == {pair: n for pair, n in expected.items() if n}
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a", "b", "c"]
+
+
+def test_of_many_classes_the_most_confused_are_drawn_and_the_picture_says_so():
+    k = 50
+    target = np.repeat(np.arange(k), 3)
+    guess = target.copy()
+    guess[target == 40] = 7
+    figure = plots.confusion_matrix(target, guess, [f"c{i}" for i in range(k)])
+    shown = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert len(shown) == 30 and {"c7", "c40"} <= set(shown)
+    assert "the 30 most confused of 50 classes" in texts(figure)
+
+
+def test_the_reliability_diagram_is_scikit_learns():
+    calibration = pytest.importorskip("sklearn.calibration", reason="scikit-learn is not installed")
+    p = RNG.uniform(size=500)
+    target = (RNG.uniform(size=500) < p**2).astype(int)
+    found = plots.reliability(target, p)
+    happened, said = calibration.calibration_curve(target, p, n_bins=10)
+    np.testing.assert_allclose(found.happened, happened, rtol=1e-12)
+    np.testing.assert_allclose(found.said, said, rtol=1e-12)
+    assert found.rows.sum() == 500
+    line = plots.calibration(target, p).axes[0].lines[1]
+    np.testing.assert_array_equal(line.get_ydata(), found.happened)
+
+
+def test_the_calibration_error_by_hand():
+    found = plots.reliability([0, 1, 1, 2], [[0.9, 0.1, 0.0]] * 2 + [[0.2, 0.6, 0.2]] * 2)  # right, wrong, right, wrong
+    np.testing.assert_allclose(found.said, [0.6, 0.9])
+    np.testing.assert_allclose(found.happened, [0.5, 0.5])
+    assert found.error == pytest.approx(0.5 * 0.1 + 0.5 * 0.4)
+
+
+def test_a_regression_is_drawn_point_by_point():
+    t, y = RNG.normal(size=50), RNG.normal(size=50)
+    points = plots.predicted_against_true(t, y).axes[0].lines[1]
+    np.testing.assert_array_equal(points.get_xydata(), np.stack([t, y], axis=1))
+    left, right = plots.residuals(t, y[:, None]).axes
+    np.testing.assert_allclose(left.lines[1].get_xydata(), np.stack([y, t - y], axis=1))
+    assert sum(bar.get_width() for bar in right.patches) == 50
+
+
+def test_of_many_rows_some_are_drawn_and_the_picture_says_so():
+    t = RNG.normal(size=5000)
+    figure = plots.predicted_against_true(t, t)
+    assert len(figure.axes[0].lines[1].get_xdata()) == 2000
+    assert "2,000 of 5,000 rows, chosen by chance" in texts(figure)
+
+
+def test_importance_is_sorted_and_says_how_many_columns_there_are():
+    mean = RNG.permutation(30) / 30
+    figure = plots.importance([f"c{i}" for i in range(30)], mean, np.full(30, 0.01), score="R²")
+    widths = [bar.get_width() for bar in figure.axes[0].patches]
+    assert widths == sorted(mean, reverse=True)[:20]
+    assert figure.axes[0].get_yticklabels()[0].get_text() == f"c{mean.argmax()}"
+    assert {"the first 20 of 30 columns", "fall of the R² when shuffled"} <= set(texts(figure))
+
+
+X2 = RNG.normal(size=(60, 2))
+Y2 = (X2[:, 0] > 0).astype(int)
+
+
+def fitted():
+    return nnx.fit(
+        nnx.mlp((8,), 2), X2, Y2, loss="softmax_cross_entropy", epochs=40, batch_size=16, optimizer=nnx.Adam(0.02)
+    )
+
+
+def estimator():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    words = np.where(Y2 == 1, "yes", "no")
+    model = nnx.MLPClassifier((8,), solver="lbfgs", max_iter=50, random_state=0)
+    return model.fit(X2, words), words
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda x: (x[:, 0] > 0).astype(int),
+        lambda x: 1 / (1 + np.exp(-9 * x[:, 0])),
+        lambda x: 1 / (1 + np.exp(-9 * x[:, :1])),
+        fitted(),
+    ],
+    ids=["classes", "probability", "one column", "fit"],
+)
+def test_the_boundary_is_where_the_model_changes_its_mind(model):
+    axes = plots.decision_boundary(model, X2, Y2).axes[0]
+    (contours,) = [c for c in axes.collections if hasattr(c, "levels")]
+    line = np.concatenate([path.vertices for path in contours.get_paths()])
+    assert abs(line[:, 0]).mean() < 0.35
+    drawn = np.concatenate([c.get_offsets() for c in axes.collections if not hasattr(c, "levels")])
+    assert sorted(map(tuple, drawn)) == sorted(map(tuple, X2))
+
+
+def test_the_boundary_of_an_estimator_names_its_classes():
+    model, words = estimator()
+    assert {"no", "yes"} <= set(texts(plots.decision_boundary(model, X2, words)))
+    assert {"A", "B"} <= set(texts(plots.decision_boundary(model, X2, words, classes=["A", "B"])))
+
+
+def test_what_has_no_boundary_is_one_line():
+    with pytest.raises(nnx.ShapeError, match=r"expected x \(rows, 2\)"):
+        plots.decision_boundary(fitted(), np.ones((4, 3)), np.ones(4))
+    with pytest.raises(nnx.DataError, match="expected a Fit, an estimator or a function, got int"):
+        plots.decision_boundary(3, X2, Y2)
+    with pytest.raises(nnx.DataError, match="do not fit the 2 classes"):
+        plots.decision_boundary(fitted(), X2, Y2 + 5)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
+def test_the_values_of_the_layers_are_those_of_a_training_step(backend):
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    net = nnx.Chain(nnx.Dense(5), nnx.BatchNorm(), nnx.ReLU(), nnx.Dropout(0.2), nnx.Dense(2))
+    params = nnx.init(net, 2, seed=0, backend=backend)
+    host = nnx.backend(backend).to_numpy
+    before = {name: host(p).copy() for name, p in params.items()}
+    layers = plots.layer_values(net, params, X2, Y2, "softmax_cross_entropy", seed=3)
+    on_host = nnx.init(net, 2, seed=0)
+    z, values = net.evaluate(on_host, X2.astype("float32"), train=True, key=nnx.key(3, 0))
+    loss = nnx.SoftmaxCrossEntropy()
+    _, grads = net.backprop(on_host, values, loss.backprop(loss.evaluate(z, Y2)[1]))
+    np.testing.assert_allclose(layers[-1].output, z, rtol=1e-4, atol=1e-6)
+    found = {f"{i}.{name}": g for i, layer in enumerate(layers) for name, g in layer.gradients.items()}
+    assert set(found) == set(grads) == {f"{i}.{n}" for i, layer in enumerate(layers) for n in layer.weights}
+    for name, g in grads.items():
+        np.testing.assert_allclose(found[name], g, rtol=1e-3, atol=1e-6)
+        np.testing.assert_array_equal(before[name], host(params[name]))
+    assert [layer.name for layer in layers][2:4] == ["2 ReLU", "3 Dropout"]
+
+
+def test_histograms_have_a_row_for_each_layer_and_say_what_is_dead():
+    net = nnx.mlp((6, 6), 2)
+    figure = plots.histograms(net, nnx.init(net, 2, seed=0), X2, Y2, nnx.SoftmaxCrossEntropy())
+    assert len(figure.axes) == 3 * 5
+    assert any(re.fullmatch(r"\d+ % zeros", text) for text in texts(figure))
+    deep = nnx.mlp((4,) * 10, 2)
+    figure = plots.histograms(deep, nnx.init(deep, 2), X2, Y2, "softmax_cross_entropy")
+    assert len(figure.axes) == 3 * 12 and "the first and last 6 of 21 layers" in texts(figure)
+
+
+# ---- the range test
+
+
+def test_the_range_test_suggests_a_rate_that_trains_and_is_below_the_ruin():
+    x = RNG.normal(size=(300, 4)).astype("float32")
+    y = (x[:, 0] * x[:, 1] > 0).astype(int)
+    found = rate_range(nnx.mlp((32,), 2), x, y, loss="softmax_cross_entropy", optimizer=nnx.Adam())
+    assert 1e-4 < found.suggestion < found.lowest < 10
+    ratios = found.rates[1:] / found.rates[:-1]
+    np.testing.assert_allclose(ratios, ratios[0])
+    fit = nnx.fit(nnx.mlp((32,), 2), x, y, loss="softmax_cross_entropy", optimizer=nnx.Adam(found.suggestion), epochs=9)
+    assert fit.history["loss"][-1] < 0.5 * fit.history["loss"][0]
+
+
+def test_the_range_test_is_plain_gradient_descent_at_growing_rates():
+    x, y = RNG.normal(size=(20, 3)), RNG.normal(size=20)
+    schedule = nnx.Cosine(warmup=5)  # does not matter
+    settings = {"smallest": 1e-3, "largest": 0.1, "steps": 10, "backend": "numpy"}
+    optimizer = nnx.ClipNorm(nnx.SGD(9.0, schedule), norm=1e9)
+    found = rate_range(nnx.mlp((), 1), x, y, loss="squared_error", optimizer=optimizer, **settings)
+    net, loss, losses = nnx.mlp((), 1), nnx.SquaredError(), []
+    params = nnx.init(net, 3, seed=0)
+    for rate in found.rates:  # all 20 rows in each batch, so that their order does not matter
+        z, values = net.evaluate(params, x.astype("float32"))
+        value, saved = loss.evaluate(z, y[:, None].astype("float32"))
+        losses.append(value)
+        params = {n: params[n] - rate * g for n, g in net.backprop(params, values, loss.backprop(saved))[1].items()}
+    np.testing.assert_allclose(found.losses, losses, rtol=1e-5)
+
+
+def test_a_rate_that_is_too_large_ends_the_range_test_early():
+    x, y = RNG.normal(size=(50, 3)), RNG.normal(size=50)
+    found = rate_range(nnx.mlp((8,), 1), x, y, loss="squared_error", optimizer="sgd", largest=1e6)
+    assert len(found.losses) < 150 and np.all(np.isfinite(found.losses)) and found.lowest < 10
+
+
+def test_the_rate_finder_draws_the_numbers_of_the_range_test():
+    settings = {"loss": "softmax_cross_entropy", "steps": 40, "backend": "numpy"}
+    found = rate_range(nnx.mlp((8,), 2), X2, Y2, **settings)
+    axes = plots.rate_finder(nnx.mlp((8,), 2), X2, Y2, **settings).axes[0]
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), np.stack([found.rates, found.losses], axis=1))
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), found.smoothed)
+
+
+# ---- the report
+
+
+class Page(HTMLParser):
+    """The tags that are open, the attributes and texts, of a page; an error for a tag that is not closed in order."""
+
+    VOID = ("meta", "link", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.data = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.data.append(data)
+
+
+def write(tmp_path, evaluation, **other):
+    given = {"title": "a run", "facts": {"rows": 80}, "history": HISTORY, "config_text": "epochs = 4"} | other
+    plots.report(tmp_path / "report.html", evaluation=evaluation, **given)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    return text, Page(text)
+
+
+def classified(classes=("a", "b", "c")):
+    importance = Importance(("width", "height"), np.array([0.3, 0.1]), np.array([0.02, 0.01]))
+    return Evaluation.of("classification", TARGET, P, classes=classes, importance=importance)
+
+
+def test_the_report_of_a_classification_holds_every_part(tmp_path):
+    e = classified()
+    _, page = write(tmp_path, e, best_epoch=3)
+    parts = [
+        "a run",
+        "rows",
+        "80",
+        "Loss",
+        "Validation",
+        "Confusion",
+        "Calibration",
+        "Importance",
+        "width",
+        "epochs = 4",
+    ]
+    assert set(parts) <= set(page.data)
+    assert {f"{e.scores['accuracy']:.4f}", f"{e.scores['log_loss']:.4f}"} <= set(page.data)
+    assert page.tags.count("svg") == 5 and "details" in page.tags
+
+
+def test_the_report_of_a_regression_holds_every_part(tmp_path):
+    e = Evaluation.of("regression", np.arange(9.0), np.arange(9.0) + 0.5)
+    _, page = write(tmp_path, e)
+    assert {"R²", "Predicted against true", "Residuals", "0.5"} <= set(page.data)
+    assert "Confusion" not in page.data and "Importance" not in page.data and page.tags.count("svg") == 4
+
+
+def test_the_report_of_a_run_without_test_rows_has_what_there_is(tmp_path):
+    _, page = write(tmp_path, None, history={"epoch": [1], "loss": [0.5]}, config_text="")
+    assert page.tags.count("svg") == 1 and "details" not in page.tags
+    write(tmp_path, None, history={})
+
+
+def test_the_report_fetches_nothing_and_runs_nothing(tmp_path):
+    text, page = write(tmp_path, classified())
+    assert not {"script", "img", "iframe", "object", "embed", "base", "form"} & set(page.tags)
+    for name, value in page.attributes:
+        assert not name.startswith("on")
+        if name in ("href", "src", "xlink:href", "action"):
+            assert value.startswith(("#", "data:,")), value
+    assert not re.search(r"https?://|@import|url\((?!#)", text)
+
+
+def test_the_ids_of_a_report_are_all_different_and_its_references_point_at_them(tmp_path):
+    text, page = write(tmp_path, classified())
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r"url\(#([^)]*)\)", text)) | set(re.findall(r'href="#([^"]*)"', text)) <= set(ids)
+
+
+def test_hostile_names_are_shown_and_do_nothing(tmp_path):
+    names = (HOSTILE, 'b" onload="alert(1)', "$\\frac{1}{0}$ <!--")
+    e = classified(names)
+    e = Evaluation.of(
+        "classification", TARGET, P, classes=names, importance=Importance((HOSTILE,), np.ones(1), np.ones(1))
+    )
+    facts, config = {HOSTILE: "</dl>" + HOSTILE}, f"</pre>{HOSTILE}"
+    text, page = write(tmp_path, e, title=HOSTILE, facts=facts, config_text=config)
+    assert "script" not in page.tags and not any(name.startswith("on") for name, _ in page.attributes)
+    assert "<script" not in text and "<!--" not in text
+    assert page.data.count(HOSTILE) >= 4 and "</dl>" + HOSTILE in page.data and config in page.data
+    assert "$\\frac{1}{0}$ <!--" in page.data  # no formula, and no error of its parser
+
+
+def test_names_in_any_script_and_of_any_length_are_fine(tmp_path):
+    _, page = write(tmp_path, classified(("漢字", "🦆" * 40, "x" * 500)))
+    assert "漢字" in page.data and "x" * 17 + "…" in page.data
+
+
+def test_the_report_follows_the_readers_light_or_dark(tmp_path):
+    text, _ = write(tmp_path, classified())
+    assert "prefers-color-scheme: dark" in text and "@media print" in text
+    pictures = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
+    assert not re.search(r"(fill|stroke): #", pictures)  # every colour is one of the page's

@@ -23,6 +23,7 @@ ORDER = [
     "network",
     "training",
     "files plots estimators",
+    "onnx",
     "cli",
     "__init__ __main__",
 ]

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from tables import LAYERS, LOSSES, generator
 
 import nnx
-from nnx.onnx import graph as graphs, layers as exporters
+from nnx.onnx import graph as graphs, layers as exporters, register_sklearn
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -239,6 +239,63 @@ class MyLoss(nnx.SquaredError):
 
     def predict(self, z):
         return 2 * z
+
+
+@pytest.fixture
+def skl2onnx():
+    """skl2onnx, told of nnx's estimators."""
+    module = pytest.importorskip("skl2onnx", reason="skl2onnx is not installed")
+    register_sklearn()
+    return module
+
+
+def pipeline(est):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), est)
+
+
+@SHORT
+@pytest.mark.parametrize("opset", [13, 17, None])
+@pytest.mark.parametrize("task", ["binary", "numbers", "text", "several labels", "one class"])
+def test_a_pipeline_that_ends_in_a_classifier_is_exported_by_skl2onnx(skl2onnx, task, opset):
+    model, x = pipeline(classifier(activation="silu", norm="layer")).fit(X, LABELS[task]), X.astype(np.float32)
+    made = skl2onnx.to_onnx(model, x[:1], options={"zipmap": False}, target_opset=opset)
+    found = run(made, x, "X")
+    close(found["probabilities"], model.predict_proba(x), relative=0)
+    np.testing.assert_array_equal(found["label"], model.predict(x))
+
+
+@SHORT
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("options", [{}, {"loss": "quantile", "quantile": (0.1, 0.5, 0.9)}])
+def test_a_pipeline_that_ends_in_a_regressor_is_exported_by_skl2onnx(skl2onnx, options, dtype):
+    model, x = pipeline(regressor(activation="elu", **options)).fit(X, X[:, 0] ** 2), X.astype(dtype)
+    found = run(skl2onnx.to_onnx(model, x[:1]), x, "X")["variable"]
+    assert found.dtype == dtype
+    close(found.reshape(model.predict(x).shape), model.predict(x))
+
+
+@SHORT
+def test_skl2onnx_gives_a_dictionary_for_each_row_where_it_is_not_told_otherwise(skl2onnx):
+    model = pipeline(classifier()).fit(X, LABELS["text"])
+    x = X.astype(np.float32)
+    rows = run(skl2onnx.to_onnx(model, x[:1]), x, "X")["output_probability"]
+    close([[row[name] for name in model.classes_] for row in rows], model.predict_proba(x), relative=0)
+
+
+@SHORT
+def test_several_targets_have_no_place_in_a_pipeline(skl2onnx):
+    model = pipeline(classifier()).fit(X, LABELS["several targets"])
+    with pytest.raises(nnx.SettingError, match="several targets"):
+        skl2onnx.to_onnx(model, X[:1].astype(np.float32), options={"zipmap": False})
+
+
+def test_without_skl2onnx_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(nnx.BackendError, match="pip install skl2onnx"):
+        register_sklearn()
 
 
 DENSE = nnx.Dense(3)

@@ -12,6 +12,7 @@ from ..training import Fit
 from .graph import Graph
 from .heads import head
 from .layers import network
+from .sklearn import register_sklearn
 from .widths import features_of, float_type, outputs
 
 
@@ -115,8 +116,12 @@ def _unsuited(model: Any) -> str:
     hint = ""
     if kind == "sklearn":
         own = type(model).__name__ in ("MLPClassifier", "MLPRegressor")
-        hint = "; " + (f"nnx.{type(model).__name__}.from_sklearn makes it one" if own else "it is no network of nnx")
+        hint = "; " + (
+            f"nnx.{type(model).__name__}.from_sklearn makes it one"
+            if own
+            else "nnx.onnx.register_sklearn() lets skl2onnx export a pipeline"
+        )
     return f"to_onnx: expected a Fit, a Model, one of nnx's estimators or a network, got {type(model).__name__}{hint}"
 
 
-__all__ = ["Graph", "head", "network", "to_onnx"]
+__all__ = ["Graph", "head", "network", "register_sklearn", "to_onnx"]

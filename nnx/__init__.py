@@ -25,6 +25,7 @@ _HOMES = {
     "training": "CSVLogger EarlyStopping Fit JSONLinesLogger TensorBoardLogger fit",
     "files": "load save",
     "estimators": "MLPClassifier MLPRegressor",
+    "onnx": "to_onnx",
     "metrics": "accuracy mean_absolute_error mean_squared_error r2",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

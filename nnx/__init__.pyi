@@ -70,6 +70,7 @@ from .metrics import (
     r2 as r2,
 )
 from .network import init as init, mlp as mlp, predict as predict
+from .onnx import to_onnx as to_onnx
 from .optimizers import (
     SGD as SGD,
     Adagrad as Adagrad,

@@ -109,6 +109,12 @@ def save(
         content = to_bytes(tensors, {"format": "nnx", "nnx": text})
     except (TypeError, ValueError, SafetensorError) as error:
         raise ModelFileError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from None
+    write_whole(path, content)
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file; an older one is replaced whole or not at all. Raises: ModelFileError."""
+    path = Path(path)
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     try:
         with open(temporary, "wb") as file:

@@ -25,6 +25,7 @@ ORDER = [
     "training",
     "evaluation",
     "files plots estimators",
+    "onnx",
     "cli",
     "__init__ __main__",
 ]

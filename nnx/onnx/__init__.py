@@ -1,0 +1,127 @@
+"""Models in ONNX, the format that other runtimes read. The package onnx is imported when a model is made."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..backends import backend_of
+from ..contract import Array, Loss, Params
+from ..errors import SettingError, require
+from ..files import Model, write_whole
+from ..training import Fit
+from .graph import Graph
+from .heads import head
+from .layers import network
+from .sklearn import register_sklearn
+from .widths import features_of, float_type, outputs
+
+
+def to_onnx(
+    model: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    params: Mapping[str, Array] | None = None,
+    loss: Loss | None = None,
+    classes: Sequence[Any] | None = None,
+    opset: int = 17,
+    dtype: str = "float32",
+) -> Any:
+    """An onnx.ModelProto that predicts as the model does; written to path where one is given, whole or not at all.
+
+    model: an nnx.Fit, what nnx.load gives, a fitted nnx.MLPClassifier or MLPRegressor, or a network with `params=` and
+        `loss=`. Parameters may be on any backend. A run of `nnx train` scales its columns before the network sees
+        them; that is no part of a Model.
+    classes: the names of the labels, whole numbers or text, where the model does not know them itself.
+    opset: 13 to 21.
+    dtype: the type of the input and the outputs; the arithmetic is in the model's own type, so that a float64 model
+        differs from nnx by the rounding of its input and output to float32, or not at all with dtype="float64".
+
+    The input is "x" (rows, features). The outputs: "label" (rows,) and "probabilities" (rows, classes) of softmax
+    cross-entropy; both (rows, outputs) of binary cross-entropy; "prediction" (rows, outputs) of other losses. Those of
+    an estimator have the shapes of its `predict` and `predict_proba`, and labels are int64 or text; several targets
+    have "probabilities_0", "probabilities_1" and so on.
+
+    Raises: SettingError for layers and losses of one's own, populations, and weights above 1.5 GB;
+    ModelFileError if the file cannot be written; BackendError if onnx is not installed.
+
+    >>> net = nnx.mlp((8,), 3)
+    >>> made = nnx.to_onnx(net, params=nnx.init(net, 4), loss=nnx.SoftmaxCrossEntropy())
+    >>> [output.name for output in made.graph.output]
+    ['label', 'probabilities']
+    """
+    require(dtype in ("float32", "float64"), f"to_onnx: dtype must be float32 or float64, got {dtype!r}")
+    if isinstance(model, (Fit, Model)):
+        _refuse("its parameters and its loss", params=params, loss=loss)
+        made = _network(model.net, model.params, model.loss, classes, opset, dtype)
+    elif _is_estimator(model):
+        _refuse("its parameters, loss and classes", params=params, loss=loss, classes=classes)
+        made = _estimator(model, opset, dtype)
+    elif hasattr(model, "evaluate") and hasattr(model, "backprop") and not isinstance(model, type):
+        require(params is not None, "to_onnx: a network needs its parameters: to_onnx(net, params=..., loss=...)")
+        made = _network(model, params or {}, loss, classes, opset, dtype)
+    else:
+        raise SettingError(_unsuited(model))
+    if path is not None:
+        write_whole(path, made.SerializeToString())
+    return made
+
+
+def _network(
+    net: Any, params: Mapping[str, Array], loss: Loss | None, classes: Sequence[Any] | None, opset: int, dtype: str
+) -> Any:
+    held = to_host(params)
+    graph = Graph(opset=opset, dtype=float_type(held))
+    features = features_of(net, held)
+    z = network(graph, net, held, _input(graph, features, dtype), features)
+    head(graph, loss, z, outputs(net, held, features), classes=classes, dtype=dtype)
+    return graph.model(f"{net!r}, {loss!r}")
+
+
+def _estimator(est: Any, opset: int, dtype: str) -> Any:
+    from .estimators import head, host_params
+
+    graph = Graph(opset=opset, dtype=float_type(host_params(est)))
+    head(graph, est, _input(graph, est.n_features_in_, dtype), dtype)
+    return graph.model(repr(est._objective(sparse=False).net))
+
+
+def _input(graph: Graph, features: int | None, dtype: str) -> str:
+    """Declare the input; its name, in the float type of the arithmetic."""
+    x = graph.input("x", dtype, ["rows", "features" if features is None else features])
+    return x if dtype == graph.dtype else graph.cast(x, graph.dtype)
+
+
+def to_host(params: Mapping[str, Array]) -> Params:
+    """The parameters, of any library, on the host."""
+    return {name: backend_of(p).to_numpy(p) for name, p in params.items()}
+
+
+def _is_estimator(model: Any) -> bool:
+    if not hasattr(model, "get_params"):
+        return False
+    from .estimators import is_estimator
+
+    return is_estimator(model)
+
+
+def _refuse(what: str, **given: Any) -> None:
+    """Raise SettingError for arguments that are for a network alone."""
+    strange = [name for name, value in given.items() if value is not None]
+    require(not strange, f"to_onnx: the model has {what}: leave {strange[0] if strange else ''}= out")
+
+
+def _unsuited(model: Any) -> str:
+    """The error for what cannot be exported."""
+    kind = type(model).__module__.partition(".")[0]
+    hint = ""
+    if kind == "sklearn":
+        own = type(model).__name__ in ("MLPClassifier", "MLPRegressor")
+        hint = "; " + (
+            f"nnx.{type(model).__name__}.from_sklearn makes it one"
+            if own
+            else "nnx.onnx.register_sklearn() lets skl2onnx export a pipeline"
+        )
+    return f"to_onnx: expected a Fit, a Model, one of nnx's estimators or a network, got {type(model).__name__}{hint}"
+
+
+__all__ = ["Graph", "head", "network", "register_sklearn", "to_onnx"]

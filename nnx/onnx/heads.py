@@ -1,0 +1,103 @@
+"""What follows a network's output z: what its loss means by it, and the outputs of the model."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..contract import Loss
+from ..errors import SettingError, require
+from ..losses import BinaryCrossEntropy, Poisson, Quantile, SoftmaxCrossEntropy
+from .graph import Graph, Nodes, as_host, xp
+
+
+def predict(graph: Nodes, loss: Loss | None, z: str) -> str:
+    """Add `loss.predict` of z (rows, outputs), and give its name. Raises: SettingError for an own loss with its own."""
+    form = _same if loss is None else PREDICT.get(type(loss).predict)
+    if form is None:
+        raise SettingError(f"to_onnx: {type(loss).__name__} is not one of nnx's losses, and its predict no ONNX form")
+    return form(graph, loss, z)
+
+
+def _same(graph: Nodes, loss: Any, z: str) -> str:
+    return z
+
+
+def _softmax(graph: Nodes, loss: Any, z: str) -> str:
+    return graph.node("Softmax", z, axis=-1)
+
+
+def _sigmoid(graph: Nodes, loss: Any, z: str) -> str:
+    return graph.node("Sigmoid", z)
+
+
+def _exp(graph: Nodes, loss: Any, z: str) -> str:
+    return graph.node("Exp", z)
+
+
+def _sorted(graph: Nodes, loss: Any, z: str) -> str:
+    return graph.nodes("TopK", z, [len(loss.levels)], outputs=2, axis=-1, largest=0, sorted=1)[0]
+
+
+PREDICT: dict[Callable[..., Any], Callable[[Nodes, Any, str], str]] = {
+    Loss.predict: _same,
+    SoftmaxCrossEntropy.predict: _softmax,
+    BinaryCrossEntropy.predict: _sigmoid,
+    Poisson.predict: _exp,
+    Quantile.predict: _sorted,
+}
+
+
+def most_likely(graph: Nodes, p: str, classes: Any = None, *, keepdims: bool = False) -> str:
+    """Add the label with the largest p (rows, classes) of each row: its name or, without classes, its number.
+
+    Shapes: (rows,), or (rows, 1) with keepdims.
+    """
+    number = graph.node("ArgMax", p, axis=1, keepdims=int(keepdims))
+    return number if classes is None else graph.node("Gather", class_names(classes), number, axis=0)
+
+
+def likely(graph: Nodes, p: str) -> str:
+    """Add 1 where p > 1/2, else 0, as int64; (rows, outputs)."""
+    return graph.cast(graph.node("Greater", p, 0.5), "int64")
+
+
+def class_names(classes: Sequence[Any]) -> Any:
+    """Classes as a constant holds them, int64 or text. Raises: SettingError for what is neither."""
+    names = xp.asarray(classes)
+    if names.dtype.kind == "f":
+        broken = names[names != xp.round(names)].tolist()
+        require(not broken, f"to_onnx: classes must be whole numbers or text, got {broken[:1]}")
+        names = names.astype("int64")
+    return as_host(names, "float64")
+
+
+def label_type(classes: Any) -> str:
+    """The type of labels of these classes, one of those of a Graph."""
+    return "int64" if classes is None or class_names(classes).dtype.kind == "i" else "str"
+
+
+def head(
+    graph: Graph,
+    loss: Loss | None,
+    z: str,
+    width: int | None,
+    *,
+    classes: Sequence[Any] | None = None,
+    dtype: str = "float32",
+) -> None:
+    """Add what a loss means by z (rows, width), and declare the outputs.
+
+    Softmax cross-entropy: "label" (rows,) and "probabilities" (rows, width). Binary cross-entropy: both (rows, width),
+    "label" being 1 where the probability is above 1/2. Others: "prediction" (rows, width).
+    classes: the names of the labels. dtype: the float type of the outputs.
+    """
+    p, shape = predict(graph, loss, z), ["rows", "outputs" if width is None else width]
+    choice = isinstance(loss, SoftmaxCrossEntropy)
+    require(classes is None or choice, "to_onnx: classes are for SoftmaxCrossEntropy, which chooses one of several")
+    if choice:
+        many = width if classes is None else len(classes)
+        require(width in (None, many), f"to_onnx: {many} classes for {width} outputs")
+        graph.output("label", most_likely(graph, p, classes), label_type(classes), ["rows"])
+    elif isinstance(loss, BinaryCrossEntropy):
+        graph.output("label", likely(graph, p), "int64", shape)
+    name = "probabilities" if choice or isinstance(loss, BinaryCrossEntropy) else "prediction"
+    graph.output(name, p, dtype, shape, cast=True)

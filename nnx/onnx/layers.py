@@ -1,0 +1,203 @@
+"""What each layer is in ONNX, in prediction: the closed table that `network` goes by.
+
+The formulas are the layers' own, in operators that every opset from 13 on has, and that runtimes have for doubles too.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import pi, sqrt
+from typing import Any
+
+from ..contract import Layer
+from ..errors import SettingError
+from ..layers import (
+    ELU,
+    GELU,
+    SELU,
+    BatchNorm,
+    Chain,
+    Concat,
+    Dense,
+    Dropout,
+    GELUTanh,
+    Identity,
+    LayerNorm,
+    LeakyReLU,
+    Mish,
+    ReLU,
+    Residual,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
+from ..layers.activation import _ALPHA, _SCALE
+from .graph import Nodes, xp
+from .widths import outputs
+
+
+@dataclass(frozen=True)
+class Place:
+    """A layer's place in a network: the graph that takes its nodes, and its own among the host parameters."""
+
+    graph: Nodes
+    params: Mapping[str, Any]
+    path: str = ""
+
+    def at(self, i: int) -> "Place":
+        """The place of a container's i-th part."""
+        return Place(self.graph, self.params, f"{self.path}{i}.")
+
+    def array(self, name: str) -> Any:
+        """A parameter of the layer as a host array."""
+        return self.params[self.path + name]
+
+    def constant(self, name: str, array: Any = None) -> str:
+        """A parameter of the layer, or what is given in its stead, as a constant of the graph."""
+        return self.graph.constant(self.array(name) if array is None else array, self.path + name)
+
+    def node(self, op: str, *inputs: Any, **attributes: Any) -> str:
+        """Add a node and give its output's name."""
+        return self.graph.node(op, *inputs, **attributes)
+
+
+def network(graph: Nodes, net: Layer, params: Mapping[str, Any], x: str, features: int | None) -> str:
+    """Add a network to a graph, and give the name of its output z.
+
+    Shapes: x (rows, features) of graph.dtype, z (rows, outputs). params: on the host. features: None if unknown.
+    Raises: ShapeError if the network is not for so many features; SettingError for a layer of one's own.
+    """
+    outputs(net, params, features)
+    return _add(net, Place(graph, params), x)
+
+
+def _add(layer: Layer, here: Place, x: str) -> str:
+    """Add a layer and give its output's name."""
+    if type(layer) not in LAYERS:
+        raise SettingError(f"to_onnx: {type(layer).__name__} is not one of nnx's layers, and has no ONNX form")
+    return LAYERS[type(layer)](layer, here, x)
+
+
+def _same(layer: Any, here: Place, x: str) -> str:
+    return x
+
+
+def _dense(layer: Any, here: Place, x: str) -> str:
+    return here.node("Gemm", x, here.constant("W"), here.constant("b"))
+
+
+def _sigmoid(layer: Any, here: Place, x: str) -> str:
+    return here.node("Sigmoid", x)
+
+
+def _tanh(layer: Any, here: Place, x: str) -> str:
+    return here.node("Tanh", x)
+
+
+def _relu(layer: Any, here: Place, x: str) -> str:
+    return here.node("Relu", x)
+
+
+def _leaky_relu(layer: Any, here: Place, x: str) -> str:
+    below = here.node("Mul", here.node("Min", x, 0.0), layer.negative)
+    return here.node("Add", here.node("Relu", x), below)
+
+
+def _expm1(here: Place, x: str) -> str:
+    """exp(min(x, 0)) - 1."""
+    return here.node("Sub", here.node("Exp", here.node("Min", x, 0.0)), 1.0)
+
+
+def _elu(layer: Any, here: Place, x: str) -> str:
+    below = here.node("Mul", _expm1(here, x), layer.alpha)
+    return here.node("Add", here.node("Relu", x), below)
+
+
+def _selu(layer: Any, here: Place, x: str) -> str:
+    below = here.node("Mul", _expm1(here, x), _SCALE * _ALPHA)
+    return here.node("Add", here.node("Mul", here.node("Relu", x), _SCALE), below)
+
+
+def _gelu(layer: Any, here: Place, x: str) -> str:
+    F = here.node("Add", here.node("Mul", _erf(here, here.node("Mul", x, sqrt(0.5))), 0.5), 0.5)
+    return here.node("Mul", x, F)
+
+
+def _erf(here: Place, x: str) -> str:
+    """erf(x), in float32 also for doubles: onnxruntime has no other."""
+    if here.graph.dtype == "float32":
+        return here.node("Erf", x)
+    return here.graph.cast(here.node("Erf", here.graph.cast(x, "float32")), here.graph.dtype)
+
+
+def _gelu_tanh(layer: Any, here: Place, x: str) -> str:
+    cube = here.node("Mul", here.node("Mul", x, x), x)
+    inner = here.node("Add", x, here.node("Mul", cube, 0.044715))
+    t = here.node("Tanh", here.node("Mul", inner, sqrt(2 / pi)))
+    return here.node("Mul", here.node("Mul", x, 0.5), here.node("Add", t, 1.0))
+
+
+def _silu(layer: Any, here: Place, x: str) -> str:
+    return here.node("Mul", x, here.node("Sigmoid", x))
+
+
+def _softplus(layer: Any, here: Place, x: str) -> str:
+    e = here.node("Exp", here.node("Neg", here.node("Abs", x)))
+    return here.node("Add", here.node("Relu", x), here.node("Log", here.node("Add", e, 1.0)))
+
+
+def _mish(layer: Any, here: Place, x: str) -> str:
+    return here.node("Mul", x, here.node("Tanh", _softplus(layer, here, x)))
+
+
+def _layer_norm(layer: Any, here: Place, x: str) -> str:
+    gain, shift = here.constant("gain"), here.constant("shift")
+    if here.graph.opset >= 17:
+        return here.node("LayerNormalization", x, gain, shift, axis=-1, epsilon=layer.epsilon)
+    h = here.node("Sub", x, here.node("ReduceMean", x, axes=[-1], keepdims=1))
+    variance = here.node("ReduceMean", here.node("Mul", h, h), axes=[-1], keepdims=1)
+    h = here.node("Div", h, here.node("Sqrt", here.node("Add", variance, layer.epsilon)))
+    return here.node("Add", here.node("Mul", h, gain), shift)
+
+
+def _batch_norm(layer: Any, here: Place, x: str) -> str:
+    factor = here.array("gain") / xp.sqrt(here.array("variance") + layer.epsilon)
+    h = here.node("Sub", x, here.constant("mean"))
+    return here.node("Add", here.node("Mul", h, here.constant("gain", factor)), here.constant("shift"))
+
+
+def _chain(layer: Any, here: Place, x: str) -> str:
+    for i, part in enumerate(layer.layers):
+        x = _add(part, here.at(i), x)
+    return x
+
+
+def _residual(layer: Any, here: Place, x: str) -> str:
+    return here.node("Add", x, _add(layer.layer, here, x))
+
+
+def _concat(layer: Any, here: Place, x: str) -> str:
+    return here.node("Concat", *(_add(part, here.at(i), x) for i, part in enumerate(layer.layers)), axis=-1)
+
+
+LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
+    Identity: _same,
+    Dropout: _same,
+    Dense: _dense,
+    Sigmoid: _sigmoid,
+    Tanh: _tanh,
+    ReLU: _relu,
+    LeakyReLU: _leaky_relu,
+    ELU: _elu,
+    SELU: _selu,
+    GELU: _gelu,
+    GELUTanh: _gelu_tanh,
+    SiLU: _silu,
+    Mish: _mish,
+    Softplus: _softplus,
+    LayerNorm: _layer_norm,
+    BatchNorm: _batch_norm,
+    Chain: _chain,
+    Residual: _residual,
+    Concat: _concat,
+}

@@ -1,0 +1,63 @@
+"""What the parameters of a network say of its input and output: how many columns, of what type."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..contract import Layer
+from ..errors import require
+from ..layers import LAYERS, BatchNorm, Chain, Concat, Dense, LayerNorm, Residual
+from .graph import xp
+
+
+def outputs(net: Layer, params: Mapping[str, Any], features: int | None) -> int | None:
+    """How many outputs a network has for so many features: what it says of one row.
+
+    Raises: ShapeError, SettingError if the parameters are those of a population, or do not fit the network.
+    """
+    if features is None:
+        return None
+    z, _ = net.evaluate(params, xp.zeros((1, features), dtype=float_type(params)))
+    require(
+        z.ndim == 2,
+        f"to_onnx: the parameters are those of a population {tuple(z.shape[:-2])}: give those of one member, p[i]",
+    )
+    return int(z.shape[-1])
+
+
+def float_type(params: Mapping[str, Any]) -> str:
+    """The type that a network with these host parameters computes in. Raises SettingError for other than floats."""
+    found = {str(p.dtype) for p in params.values()}
+    require(found <= {"float32", "float64"}, f"to_onnx: parameters must be float32 or float64, got {sorted(found)}")
+    return max(found, default="float32")
+
+
+def features_of(net: Layer, params: Mapping[str, Any]) -> int | None:
+    """How many features a network expects, by its first parameters; None if there are none.
+
+    Raises: SettingError if the parameters are not those of the network.
+    """
+    wanted = {*net.names, *net.running}
+    require(wanted == set(params), f"to_onnx: parameters do not fit the network: {sorted(wanted ^ set(params))}")
+    return _features(net, params, "")[0]
+
+
+def _features(net: Layer, params: Mapping[str, Any], path: str) -> tuple[int | None, int | None]:
+    """The features expected, or None; and if None, how many outputs come for each feature (None: unknown)."""
+    if isinstance(net, Dense):
+        return int(params[path + "W"].shape[-2]), None
+    if isinstance(net, (LayerNorm, BatchNorm)):
+        return int(params[path + "gain"].shape[-1]), None
+    if isinstance(net, Residual):
+        return _features(net.layer, params, path)
+    if not isinstance(net, (Chain, Concat)):
+        return None, (1 if type(net) in LAYERS.values() else None)
+    chain = isinstance(net, Chain)
+    many = 1 if chain else 0
+    for i, part in enumerate(net.layers):
+        known, factor = _features(part, params, f"{path}{i}.")
+        if known is not None:
+            return (known // many if chain else known), None
+        if factor is None:
+            return None, None
+        many = many * factor if chain else many + factor
+    return None, many

@@ -68,7 +68,7 @@ def main() -> int:
         command += ["--memory", "256MB", "--out", f"{folder}/run", "--json"]
         environment = os.environ | {"NNX_CACHE": f"{folder}/cache"}
         for attempt in ("first", "second, from the cache"):
-            done = subprocess.run(command + ["--force"], env=environment, stdout=subprocess.PIPE, text=True, check=True)
+            done = subprocess.run([*command, "--force"], env=environment, stdout=subprocess.PIPE, text=True, check=True)
             last = json.loads(done.stdout.splitlines()[-1])
             peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
             print(f"{attempt}: R^2 {last['test_r2']:.4f}, at most {peak:.0f} MB of memory so far", flush=True)

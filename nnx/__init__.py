@@ -22,6 +22,7 @@ _HOMES = {
     "losses": "AbsoluteError BinaryCrossEntropy Huber Poisson Quantile SoftmaxCrossEntropy SquaredError",
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",
     "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",
+    "tables": "TableEncoder",
     "training": "CSVLogger EarlyStopping Fit JSONLinesLogger TensorBoardLogger fit",
     "files": "load save",
     "estimators": "MLPClassifier MLPRegressor",

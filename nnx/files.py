@@ -155,7 +155,16 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy", dtyp
     widest = max((str(a.dtype) for a in found.values()), default="float32")
     chosen = backends.backend(backend, dtype or widest)
     with chosen.scope():
-        return Model(net, {name: chosen.floats(a) for name, a in found.items()}, loss, arrays, about, chosen, table or None, target or None)
+        return Model(
+            net,
+            {name: chosen.floats(a) for name, a in found.items()},
+            loss,
+            arrays,
+            about,
+            chosen,
+            table or None,
+            target or None,
+        )
 
 
 def _check_names(text: str, net: Layer, params: Mapping[str, Array]) -> None:

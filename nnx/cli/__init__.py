@@ -3,7 +3,6 @@
 import os
 import sys
 
-
 from ..errors import BackendError, ModelFileError, NNXError, OutOfMemoryError, TrainingError
 
 EXIT_CODES: tuple[tuple[type[NNXError], int], ...] = (

@@ -1,4 +1,4 @@
-"""Encoded rows in a file, read in blocks: an epoch takes the blocks in random order and shuffles the rows of several."""
+"""Encoded rows in a file, read in blocks: an epoch takes them in random order and shuffles the rows of several."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -174,5 +173,3 @@ def _open(run: str, given: dict[str, str]) -> Any:
     from .train import open_backend
 
     return Run(run, open_backend(given["backend"], given["device"], given["dtype"], given["precision"]))
-
-

@@ -1,4 +1,4 @@
-"""The settings of a run: their names, types and defaults; from a TOML file, --set and flags. One line for each mistake."""
+"""The settings of a run: names, types and defaults; from a TOML file, --set and flags. A mistake is one line."""
 
 import re
 import tomllib
@@ -92,7 +92,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {f.name: f.default.__struct_fields__ for 
 
 
 def resolve(file: str | None, assignments: tuple[str, ...], flags: Mapping[str, Any]) -> Config:
-    """The settings: those of the TOML file, then section.name=value texts, then {"section.name": value} that is not None.
+    """The settings: of the TOML file, then of section.name=value texts, then flags {"section.name": value} not None.
 
     Raises: SettingError naming the setting.
     """

@@ -123,7 +123,10 @@ def card(
         "",
         "## Scores on rows held out",
         "",
-        *(_table(("score", "value"), [(k.replace("_", " "), f"{v:.4f}") for k, v in scores.items()]) or ["No test rows."]),
+        *(
+            _table(("score", "value"), [(k.replace("_", " "), f"{v:.4f}") for k, v in scores.items()])
+            or ["No test rows."]
+        ),
         "",
         "## Columns",
         "",

@@ -45,7 +45,7 @@ def _copies(xp: Any, v: Any, y: Any, classes: bool, text: bool) -> bool:
         with host.scope(None, "float64", ""):
             a, b = v - v.mean(), y - y.mean()
             both = float((a * a).sum() * (b * b).sum()) ** 0.5
-            return both > 0 and abs(float((a * b).sum())) > SAME * both
+            return bool(both > 0 and abs(float((a * b).sum())) > SAME * both)
     values, place = xp.unique(v, return_inverse=True)
     groups = xp.unique(y)
-    return 1 < len(groups) == len(values) == len(set(zip(place.tolist(), y.tolist(), strict=True)))
+    return bool(1 < len(groups) == len(values) == len(set(zip(place.tolist(), y.tolist(), strict=True))))

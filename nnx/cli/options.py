@@ -8,7 +8,7 @@ import click
 Command = Callable[..., Any]
 
 
-class Words(click.ParamType):
+class Words(click.ParamType[tuple[str, ...]]):
     """Words parted by commas."""
 
     name = "a,b"
@@ -17,7 +17,7 @@ class Words(click.ParamType):
         return value if isinstance(value, tuple) else tuple(v.strip() for v in value.split(",") if v.strip())
 
 
-class Widths(click.ParamType):
+class Widths(click.ParamType[tuple[int, ...]]):
     """Widths of layers parted by commas."""
 
     name = "128,64"
@@ -31,7 +31,7 @@ class Widths(click.ParamType):
             self.fail(f"expected widths such as 128,64, got {value!r}", parameter, context)
 
 
-class Kind(click.ParamType):
+class Kind(click.ParamType[tuple[str, str]]):
     """What a column holds: COLUMN=KIND."""
 
     name = "COLUMN=KIND"

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..backends import Backend
 from ..network import init
+from ..tables import cells
+from ..tables.columns import Category, Column, Hashed, Moment, Number
 from ..training import fit
 from .config import Config, plain
 from .prepare import Prepared, prepare
@@ -39,7 +41,7 @@ def plan(config: Config, say: "Voice") -> int:
     say(
         f"parameters  {count:,}",
         f"memory      about {need / 2**20:,.0f} MiB for the rows, the weights and one step",
-        f"time        about {seconds:.2g} s an epoch, {length(seconds * epochs)} for {epochs} (fewer if it stops early)",
+        f"time        about {seconds:.2g} s an epoch, {length(seconds * epochs)} for {epochs}; less if it stops early",
         "",
         tomli_w.dumps(plain(config)).rstrip(),
     )
@@ -62,25 +64,25 @@ def fates(prepared: Prepared) -> list[str]:
     return lines
 
 
-def describe(way: Any) -> str:
+def describe(way: Column) -> str:
     """How a column is encoded, for a person."""
     wide = len(way.names)
     gaps = ", with gaps" if getattr(getattr(way, "number", way), "gaps", False) else ""
-    detail = {
-        "number": lambda: f"centre {way.center:.4g}, scale {way.scale:.4g}",
-        "category": lambda: "one of " + ", ".join(way.values)[:60],
-        "hashed": lambda: f"hashed into {way.buckets}",
-        "boolean": lambda: "1 or -1",
-        "date": lambda: "time and " + ", ".join(way.periods),
-    }[way.kind]()
+    detail = "1 or -1"
+    if isinstance(way, Number):
+        detail = f"centre {way.center:.4g}, scale {way.scale:.4g}"
+    elif isinstance(way, Category):
+        detail = "one of " + ", ".join(way.values)[:60]
+    elif isinstance(way, Hashed):
+        detail = f"hashed into {way.buckets}"
+    elif isinstance(way, Moment):
+        detail = "time and " + ", ".join(way.periods)
     return f"{wide} feature{'s' * (wide != 1)}: {detail}{gaps}"
 
 
 def sample(prepared: Prepared) -> tuple[Any, Any]:
     """Some encoded rows and their targets."""
     encoder, target, source = prepared.encoder, prepared.target, prepared.source
-    from ..tables import cells
-
     batch, x = next(iter(encoder.blocks(source, [target.name])))
     y = target.encode(cells(source, batch.slice(0, ROWS), target.name, target.kind, 0))
     return x[:ROWS], y if target.classes else y.astype("float32")

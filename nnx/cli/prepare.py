@@ -94,7 +94,7 @@ def _loaded(source: Source, kinds: Mapping[str, str]) -> Source:
         typed = zip(columns, wanted.values(), strict=True)
         parts.append(pa.RecordBatch.from_arrays([_typed(c, kind) for c, kind in typed], list(wanted)))
         first += batch.num_rows
-    return Loaded(pa.Table.from_batches(parts), source.name, source.place, source.target, source)
+    return Loaded(pa.Table.from_batches(parts), source.name, source.place, source.target, origin=source)
 
 
 def _typed(column: Any, kind: str) -> Any:

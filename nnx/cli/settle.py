@@ -1,8 +1,9 @@
 """The settings of a training checked, completed for a table, and made into a network, a loss and an optimizer."""
 
+from dataclasses import fields
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from ..contract import Loss, Optimizer
 from ..errors import SettingError, require, unknown
@@ -15,7 +16,7 @@ from ..schedules import Cosine, OneCycle
 from ..tables import TASKS
 from .config import Config, amount, seconds
 from .prepare import Prepared
-from .size import recipe
+from .size import Recipe, recipe
 
 SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCycle}
 REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
@@ -51,7 +52,9 @@ def check(config: Config) -> None:
     if training.max_time:
         seconds(training.max_time)
     if len(data.delimiter) > 1:
-        raise SettingError(f"--delimiter must be one character, got {data.delimiter!r} (a tab: $'\\t', or name it .tsv)")
+        raise SettingError(
+            f"--delimiter must be one character, got {data.delimiter!r} (a tab: $'\\t', or name it .tsv)"
+        )
     require(data.decimal in (".", ","), f"--decimal must be . or , and not {data.decimal!r}")
 
 
@@ -60,23 +63,25 @@ def settled(config: Config, prepared: Prepared, *, validated: bool) -> Config:
     task = prepared.target.task
     chosen = recipe(prepared.rows[0], task)
     network, optimizer, training = config.network, config.optimizer, config.training
-    filled: dict[str, Any] = {}
     loss = training.loss
     if loss == "auto":
         loss = "softmax_cross_entropy" if prepared.target.classes else "squared_error"
     if (loss == "softmax_cross_entropy") != bool(prepared.target.classes):
         raise SettingError(f"loss {loss!r} does not fit a {task}; leave it out, or see --task")
     stopping = training.early_stopping and validated
-    for part, names in ((network, ("hidden", "dropout")), (training, ("epochs", "batch_size", "patience"))):
-        filled |= {name: getattr(chosen, name) for name in names if getattr(part, name) is None}
-    replace_ = msgspec.structs.replace
-    data = replace_(config.data, task=task, target=prepared.target.name)
-    own = {k: filled[k] for k in ("hidden", "dropout") if k in filled}
-    network = replace_(network, **own)
-    own = {k: filled[k] for k in ("epochs", "batch_size", "patience") if k in filled}
-    training = replace_(training, loss=loss, early_stopping=stopping, **own)
-    optimizer = replace_(optimizer, rate=chosen.rate if optimizer.rate is None else optimizer.rate)
-    return replace_(config, data=data, network=network, optimizer=optimizer, training=training)
+    return replace(
+        config,
+        data=replace(config.data, task=task, target=prepared.target.name),
+        network=_filled(network, chosen),
+        optimizer=_filled(optimizer, chosen),
+        training=replace(_filled(training, chosen), loss=loss, early_stopping=stopping),
+    )
+
+
+def _filled(section: Any, chosen: Recipe) -> Any:
+    """A section with the settings that are None taken from the recipe."""
+    own = {f.name: getattr(chosen, f.name) for f in fields(chosen) if f.name in section.__struct_fields__}
+    return replace(section, **{name: value for name, value in own.items() if getattr(section, name) is None})
 
 
 def network(config: Config, outputs: int) -> Any:

@@ -117,7 +117,7 @@ def as_truths(column: Any) -> Any:
     pa, pc = arrow(), compute()
     if is_text(column.type):
         lower = pc.utf8_lower(pc.utf8_trim_whitespace(as_text(column)))
-        true, false = (pc.is_in(lower, value_set=pa.array(words)) for words in (TRUE + ("1",), FALSE + ("0",)))
+        true, false = (pc.is_in(lower, value_set=pa.array(words)) for words in ((*TRUE, "1"), (*FALSE, "0")))
         raise_first(lower, pc.invert(pc.or_(true, false)))
         return to_floats(pc.if_else(pc.is_valid(lower), pc.cast(true, pa.float64()), pa.scalar(None, pa.float64())))
     if pa.types.is_boolean(column.type):

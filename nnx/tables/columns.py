@@ -75,7 +75,7 @@ class Category:
 
 @dataclass(frozen=True)
 class Hashed:
-    """Columns of 0 and 1, two of them 1 for each text: those of MurmurHash3(text, seed) and (text, seed + 1) mod buckets.
+    """Columns of 0 and 1; a text has a 1 in two of them: MurmurHash3(text, seed) and (text, seed + 1) mod buckets.
 
     Texts that share one seldom share both. 0 everywhere for a missing one.
     Source: hashing twice as in Serra & Karatzoglou 2017, "Getting deep recommenders fit", with k = 2.
@@ -129,7 +129,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Moment:
-    """A date t in seconds: as a number, and as sine and cosine of its place in the year, the week and, by `clock`, the day.
+    """A date t in seconds: a number, and sine and cosine of its place in the year, the week and, by `clock`, the day.
 
     The place in the year is t mod 365.2425 days. All are 0 for a missing date.
     """

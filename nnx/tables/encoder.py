@@ -22,8 +22,8 @@ class TableEncoder(Transformer):
     Numbers are scaled (scale="robust": median, quartiles and a smooth clip; "standard": mean and deviation), a missing
     one is the median, and a further column says that it was missing. Text has a column for each value; values seen in
     fewer than min_count rows share one, which values never seen join. Text of more than max_categories values is
-    hashed into `buckets` columns. Booleans are 1 and -1. Dates are a number, and sine and cosine of their place in year,
-    week and day. Left out, with a warning: constant, empty and id-like columns.
+    hashed into `buckets` columns. Booleans are 1 and -1. Dates are a number, and sine and cosine of their place in
+    year, week and day. Left out, with a warning: constant, empty and id-like columns.
 
     kinds: {"zip": "text"} says what a column holds: number, text, boolean, date, or drop.
     Shapes: fit and transform take (rows, columns): arrays, pandas, polars, pyarrow, a dictionary of columns.
@@ -91,7 +91,8 @@ class TableEncoder(Transformer):
         self.n_features_in_ = len(kinds)
         self.named_ = True
         if not columns:
-            raise DataError(f"{source.place}: no column to learn from: {'; '.join(self.dropped_.values()) or 'none'}"[:190])
+            reasons = "; ".join(self.dropped_.values()) or "there is none"
+            raise DataError(f"{source.place}: n_samples={first}: no column to learn from: {reasons}"[:190])
 
     def encode(self, source: Source) -> Any:
         """The matrix (rows, width) of a source."""
@@ -104,7 +105,7 @@ class TableEncoder(Transformer):
         names = [c.name for c in self.columns_]
         for name in names:
             if name not in source.columns:
-                raise DataError(f"{source.place}: {unknown('column', name, source.columns)}: the model needs it")
+                raise DataError(f"{source.place}: the model needs it: {unknown('column', name, source.columns)}")
         first = 0
         for batch in source.batches([*names, *(name for name in others if name not in names)]):
             yield batch, self.encode_batch(source, batch, first)

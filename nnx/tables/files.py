@@ -46,7 +46,7 @@ def open_table(data: str, reading: Reading | None = None) -> Source:
 class Parquet:
     """A Parquet file, read by row groups."""
 
-    target = None
+    target: str | None = None
 
     def __init__(self, path: Path) -> None:
         self.path, self.place, self.name = path, str(path), path.stem

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from ..backends import backend_of, is_array, is_host
+from ..backends.numpy import get as host_array
 from ..errors import DataError, unknown
 from .cells import BadCell, arrow, as_kind, check_kind, kind_of
 from .infer import mixed
@@ -25,10 +26,25 @@ class Scan:
 class Source(Protocol):
     """Rows that can be read again and again."""
 
-    name: str  # for a run folder
-    place: str  # for a message
-    columns: list[str]
-    target: str | None  # the column to predict, where the source says so itself
+    @property
+    def name(self) -> str:
+        """Its name in a run folder."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """Its name in a message."""
+        ...
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of its columns."""
+        ...
+
+    @property
+    def target(self) -> str | None:
+        """The column to predict, where the source says so itself."""
+        ...
 
     @property
     def size(self) -> int:
@@ -115,7 +131,9 @@ def cells(source: Source, batch: Any, name: str, kind: str, first: int) -> Any:
             raise DataError(f"{place}: column {name!r} is not finite: {bad.text}") from None
         if kind == "number":
             raise mixed(name, bad, place) from None
-        raise DataError(f"{place}: column {name!r} holds {kind.partition(':')[0]}s, but {bad.text[:40]!r} here") from None
+        raise DataError(
+            f"{place}: column {name!r} holds {kind.partition(':')[0]}s, but {bad.text[:40]!r} here"
+        ) from None
 
 
 def from_python(x: Any) -> Memory:
@@ -133,6 +151,8 @@ def from_python(x: Any) -> Memory:
 
 
 def _to_arrow(pa: Any, x: Any) -> Any:
+    if type(x).__module__.startswith("scipy.sparse"):
+        raise DataError("sparse matrices are not supported: give X.toarray()")
     if isinstance(x, pa.Table):
         return x
     if isinstance(x, pa.RecordBatch):
@@ -148,6 +168,8 @@ def _to_arrow(pa: Any, x: Any) -> Any:
         if len(widths) > 1 or -1 in widths:
             raise DataError("the table must have rows of one length, or be a dictionary of columns")
         return pa.table({f"x{i}": pa.array(column) for i, column in enumerate(zip(*x, strict=True))})
+    if not is_array(x) and hasattr(x, "__array__"):
+        x = host_array(x)
     if not is_array(x):
         raise DataError(f"expected a table or an array (rows, columns), got {type(x).__name__}")
     return table_of_array(x)
@@ -165,8 +187,16 @@ def table_of_array(x: Any) -> Any:
     """An array (rows, columns) as an Arrow table with columns x0, x1, ..."""
     pa, x = arrow(), _host(x)
     if x.ndim != 2:
-        raise DataError(f"expected an array (rows, columns), got shape {tuple(x.shape)}")
+        raise DataError(f"expected an array (rows, columns), got shape {tuple(x.shape)}. Reshape your data")
+    if x.dtype.kind == "c":
+        raise DataError("Complex data not supported: give real and imaginary parts as columns")
+    if 0 in x.shape:
+        raise DataError(
+            f"the table is empty: {x.shape[1]} feature(s) (shape={x.shape}) while a minimum of 1 is required."
+        )
     if x.dtype.kind not in "fiubUSO":
         raise DataError(f"expected numbers or text, got an array of {x.dtype}")
     names = [f"x{i}" for i in range(x.shape[1])]
-    return pa.table([pa.array(x[:, i].tolist() if x.dtype.kind in "USO" else x[:, i]) for i in range(x.shape[1])], names)
+    return pa.table(
+        [pa.array(x[:, i].tolist() if x.dtype.kind in "USO" else x[:, i]) for i in range(x.shape[1])], names
+    )

@@ -111,5 +111,5 @@ class Texts:
 
     @property
     def alike(self) -> float:
-        """The share of cells that repeat an earlier one: 0 if all differ. Where there are too many to count, of those."""
+        """The share of cells that repeat an earlier one: 0 if all differ. Where too many, of those counted."""
         return 1 - len(self.counts) / max(sum(self.counts.values()), 1)

@@ -7,7 +7,6 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError, ModelFileError
-
 from .source import Source, cells
 from .statistics import Numbers, Texts
 
@@ -17,7 +16,7 @@ FEW = 10  # so many distinct whole numbers, or fewer, are taken for classes
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted. classes: their spelling, in order; or none, and a number y is (y - mean) / scale to the network."""
+    """What is predicted. classes: their spelling, in order; or none: then the network sees (y - mean) / scale."""
 
     name: str
     classes: tuple[str, ...] = ()
@@ -29,7 +28,7 @@ class Target:
         return "classification" if self.classes else "regression"
 
     def encode(self, cells: Any) -> Any:
-        """Class numbers (-1: none of them) or standardised float64, (n,) on the host, from cells read as `kind` says."""
+        """Class numbers (-1: none of them) or standardised float64, (n,) on the host; cells are read as `kind` says."""
         if not self.classes:
             return (cells - self.mean) / self.scale
         numbers = {_plain(c): i for i, c in enumerate(self.classes)}
@@ -135,5 +134,3 @@ def in_order(classes: Sequence[str]) -> tuple[str, ...]:
 
 def _plain(text: str) -> str:
     return re.sub(r"^(-?\d+)\.0*$", r"\1", text)
-
-

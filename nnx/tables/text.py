@@ -28,7 +28,7 @@ class Reading:
 class TextFile:
     """A CSV or TSV file with a header, perhaps compressed (.csv.gz)."""
 
-    target = None
+    target: str | None = None
 
     def __init__(self, path: Path, reading: Reading) -> None:
         self.path, self.place, self.name = path, str(path), path.name.partition(".")[0]

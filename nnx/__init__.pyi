@@ -92,6 +92,7 @@ from .schedules import (
     PeriodicCosine as PeriodicCosine,
     StepDecay as StepDecay,
 )
+from .tables import TableEncoder as TableEncoder
 from .training import (
     CSVLogger as CSVLogger,
     EarlyStopping as EarlyStopping,

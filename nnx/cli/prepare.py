@@ -65,9 +65,10 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) 
     labels = None if in_blocks or not target.classes else _labels(source, target)
     roles = _roles(config, scan.rows, labels, in_blocks)
     if not target.classes:
-        target = make_target(look(source, name, "number", roles == TRAIN), task, source.place)
+        where = f"in all {int((roles == TRAIN).sum())} rows to train on"
+        target = make_target(look(source, name, "number", roles == TRAIN), task, source.place, where)
     counts = tuple(int((roles == role).sum()) for role in (TRAIN, VALIDATION, TEST))
-    encoder = TableEncoder(**_settings(config), kinds={**dropped, **data.kinds}, seed=config.training.seed)
+    encoder = TableEncoder(**encoder_settings(config), kinds={**dropped, **data.kinds}, seed=config.training.seed)
     encoder.learn(source, kinds, roles == TRAIN)
     notes += [f"{reason}; it is left out" for reason in encoder.dropped_.values()]
     notes += leaks(source, encoder, target, roles == TRAIN)
@@ -78,7 +79,8 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) 
     return prepared
 
 
-def _settings(config: Config) -> dict[str, Any]:
+def encoder_settings(config: Config) -> dict[str, Any]:
+    """The settings of the encoder as nnx.TableEncoder takes them."""
     e = config.encoder
     return {"scale": e.scale, "max_categories": e.max_categories, "min_count": e.min_count, "buckets": e.buckets}
 

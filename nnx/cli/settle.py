@@ -13,13 +13,14 @@ from ..network import mlp
 from ..optimizers import OPTIMIZERS, ClipNorm
 from ..random import check_seed
 from ..schedules import Cosine, OneCycle
-from ..tables import TASKS
+from ..tables import TASKS, TableEncoder
 from .config import Config, amount, seconds
-from .prepare import Prepared
+from .prepare import Prepared, encoder_settings
 from .size import Recipe, recipe
 
 SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCycle}
 REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
+LOSSES_OF = {"regression": ("auto", *REGRESSION), "classification": ("auto", "softmax_cross_entropy")}
 
 
 def check(config: Config) -> None:
@@ -34,6 +35,9 @@ def check(config: Config) -> None:
     ):
         if value not in known:
             raise SettingError(unknown(kind, value, list(known)))
+    if data.task in LOSSES_OF and training.loss not in LOSSES_OF[data.task]:
+        raise SettingError(f"loss {training.loss!r} does not fit a {data.task}; leave it out, or see --task")
+    TableEncoder(**encoder_settings(config)).check()
     for name in ("validation", "test"):
         share = getattr(data, name)
         require(0 <= share < 1, f"--{name} must be at least 0 and below 1, got {share}")
@@ -66,7 +70,7 @@ def settled(config: Config, prepared: Prepared, *, validated: bool) -> Config:
     loss = training.loss
     if loss == "auto":
         loss = "softmax_cross_entropy" if prepared.target.classes else "squared_error"
-    if (loss == "softmax_cross_entropy") != bool(prepared.target.classes):
+    if loss not in LOSSES_OF[task]:
         raise SettingError(f"loss {loss!r} does not fit a {task}; leave it out, or see --task")
     stopping = training.early_stopping and validated
     return replace(

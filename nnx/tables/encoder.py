@@ -64,7 +64,7 @@ class TableEncoder(Transformer):
 
     def learn(self, source: Source, kinds: Mapping[str, str], rows: Any = None) -> None:
         """Fit to a source; rows: of each row whether to learn from it."""
-        self._check()
+        self.check()
         chosen = {name: kind for name, kind in kinds.items() if kind != "drop"}
         seen = {name: counter(i, kind) for i, (name, kind) in enumerate(chosen.items())}
         first = 0
@@ -151,7 +151,7 @@ class TableEncoder(Transformer):
         """The encoder that `to_data` wrote. Raises: ModelFileError."""
         try:
             encoder = cls(**data["settings"])
-            encoder._check()
+            encoder.check()
             encoder.columns_ = [_column(dict(c)) for c in data["columns"]]
             encoder.kinds_ = {c["name"]: _cell_kind(c) for c in data["columns"]}
             encoder.feature_names_in_ = host.put([str(n) for n in data["names"]], "object", None)
@@ -173,7 +173,8 @@ class TableEncoder(Transformer):
             source.table = source.table.rename_columns([str(name) for name in self.feature_names_in_])
         return source
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise SettingError for a setting that is out of its range."""
         require(self.scale in SCALES, f"TableEncoder: {unknown('scale', str(self.scale), list(SCALES))}")
         require(self.dtype in ("float32", "float64"), f"TableEncoder: dtype {self.dtype!r} is not float32 or float64")
         for name in ("max_categories", "min_count", "buckets"):

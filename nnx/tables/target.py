@@ -11,7 +11,7 @@ from .source import Source, cells
 from .statistics import Numbers, Texts
 
 TASKS = ("auto", "classification", "regression")
-FEW = 10  # so many distinct whole numbers, or fewer, are taken for classes
+FEW = 10  # so many distinct whole numbers, or fewer, in three times as many rows are taken for classes
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def task_of(seen: Seen, asked: str, place: str) -> tuple[str, str]:
     if seen.kind != "number":
         return "classification", ""
     distinct = len(seen.texts.counts)
-    if seen.whole and distinct <= FEW and not seen.texts.many and seen.numbers.high - seen.numbers.low < FEW:
+    if seen.whole and distinct <= min(FEW, seen.texts.rows // 3):
         return "classification", (
             f"target {seen.name!r} has {distinct} distinct whole numbers, taken for classes; "
             "if they are a quantity: --task regression"
@@ -110,11 +110,11 @@ def task_of(seen: Seen, asked: str, place: str) -> tuple[str, str]:
     return "regression", ""
 
 
-def make_target(seen: Seen, task: str, place: str) -> Target:
-    """The target of a task. Raises: DataError if there is nothing to learn."""
+def make_target(seen: Seen, task: str, place: str, rows: str = "in every row") -> Target:
+    """The target of a task. Raises: DataError if there is nothing to learn; rows says which were looked at."""
     if task == "regression":
         if seen.numbers.constant:
-            raise DataError(f"{place}: the target {seen.name!r} is {seen.numbers.low:g} in every row: nothing to learn")
+            raise DataError(f"{place}: the target {seen.name!r} is {seen.numbers.low:g} {rows}: nothing to learn")
         return Target(seen.name, (), seen.numbers.mean, seen.numbers.deviation)
     classes = in_order(list(seen.texts.counts))
     if seen.texts.many:

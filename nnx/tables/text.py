@@ -1,8 +1,10 @@
 """Tables in text: CSV, TSV. Cells are read as text; what each column holds is found from all of them."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +84,11 @@ class TextFile:
     def where(self, row: int) -> str:
         """The line in the file, found by reading it again."""
         try:
-            for number, (line, _) in enumerate(self._lines()):
-                if number == row + 1:
-                    return f"{self.place}, line {line}"
-        except (OSError, UnicodeDecodeError, csv.Error):
+            with closing(self._lines()) as lines:
+                for number, (line, _) in enumerate(lines):
+                    if number == row + 1:
+                        return f"{self.place}, line {line}"
+        except (OSError, UnicodeError, csv.Error):
             pass
         return f"{self.place}, row {row + 1}"
 
@@ -115,10 +118,11 @@ class TextFile:
 
     def _header(self) -> list[str]:
         try:
-            _, names = next(iter(self._lines()))
+            with closing(self._lines()) as lines:
+                _, names = next(lines)
         except StopIteration:
             raise DataError(f"{self.place}: the file is empty") from None
-        except UnicodeDecodeError:
+        except UnicodeError:
             raise DataError(f"{self.place}: the header is not {self.encoding} text; {self._other_encoding}") from None
         except LookupError:
             raise DataError(f"{self.place}: no such encoding: {self.encoding!r}") from None
@@ -126,6 +130,8 @@ class TextFile:
             raise DataError(f"{self.place}: cannot be read: {error.strerror or error}") from None
         except csv.Error as error:
             raise DataError(f"{self.place}: the header cannot be read: {error}") from None
+        if any("\udc80" <= c <= "\udcff" for c in "".join(names)):
+            raise DataError(f"{self.place}: the header is not {self.encoding} text; {self._other_encoding}")
         other = [mark for mark in SEPARATORS if mark != self.delimiter and mark in names[0]] if len(names) == 1 else []
         if other:
             mark = "\\t" if other[0] == "\t" else other[0]
@@ -145,16 +151,13 @@ class TextFile:
     def _other_encoding(self) -> str:
         return "save the file as UTF-8, or say --encoding latin-1"
 
-    def _lines(self) -> Iterator[tuple[int, list[str]]]:
+    def _lines(self) -> Generator[tuple[int, list[str]], None, None]:
         """The rows that are not blank, each with the number of the line it ends on; slow, for messages."""
         encoding = "utf-8-sig" if self.encoding.lower().replace("-", "") == "utf8" else self.encoding
-        if self.plain:
-            file: Any = open(self.path, newline="", encoding=encoding)  # noqa: SIM115
-        else:
-            file = _expanded(self.path, encoding)
+        raw: Any = open(self.path, "rb") if self.plain else arrow().input_stream(str(self.path))  # noqa: SIM115
         limit = csv.field_size_limit(1 << 26)
         try:
-            with file:
+            with raw, TextIOWrapper(raw, encoding, errors="surrogateescape", newline="") as file:
                 reader = csv.reader(file, delimiter=self.delimiter)
                 for row in reader:
                     if row:
@@ -169,14 +172,26 @@ class TextFile:
         if "straddling" in text:
             return DataError(f"{self.place}: a cell is longer than {BLOCK >> 20} MiB; is a quote left open?")
         try:
-            for line, row in self._lines():
-                if len(row) != len(self.columns):
-                    n = len(row)
-                    cells = f"{n} cell{'s' * (n != 1)}, the header has {len(self.columns)}"
-                    return DataError(f"{self.place}, line {line}: {cells}; mend or remove the line")
-        except (OSError, UnicodeDecodeError, csv.Error):
+            with closing(self._lines()) as lines:
+                fault = self._uneven(lines)
+            if fault is not None:
+                return fault
+        except (OSError, UnicodeError, csv.Error):
             pass
         return DataError(f"{self.place}: {text.splitlines()[0][:120]}")
+
+    def _uneven(self, lines: Iterator[tuple[int, list[str]]]) -> DataError | None:
+        """The error for the first row that has not as many cells as the header."""
+        last, expected = 0, len(self.columns)
+        for line, row in lines:
+            n = len(row)
+            if n != expected:
+                quote = n < expected and line > last + 1  # the row spans lines
+                cells = f"{n} cell{'s' * (n != 1)}, the header has {expected}"
+                hint = "is a quote left open?" if quote else "mend or remove it"
+                return DataError(f"{self.place}, line {last + 1 if quote else line}: {cells}; {hint}")
+            last = line
+        return None
 
     def _bad_line(self) -> str:
         if self.plain:
@@ -218,9 +233,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _expanded(path: Path, encoding: str) -> Any:
-    import io
-
-    return io.TextIOWrapper(arrow().input_stream(str(path)), encoding=encoding, newline="")

@@ -412,6 +412,6 @@ def test_the_code_of_the_documentation_runs(tmp_path, monkeypatch):
 
 def test_the_report_follows_the_readers_light_or_dark(tmp_path):
     text, _ = write(tmp_path, classified())
-    assert "prefers-color-scheme: dark" in text and "@media print" in text
+    assert "screen and (prefers-color-scheme: dark)" in text and "@media print" in text
     pictures = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
     assert not re.search(r"(fill|stroke): #", pictures)  # every colour is one of the page's

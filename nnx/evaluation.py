@@ -50,9 +50,12 @@ class Evaluation:
         classes: Sequence[str] = (),
         importance: Importance | None = None,
     ) -> "Evaluation":
-        """The evaluation of these predictions, its scores computed."""
+        """The evaluation of these predictions, its scores computed. Raises DataError if they do not fit each other."""
         target, predicted = host.get(target), host.get(predicted)
-        return cls(task, tuple(map(str, classes)), target, predicted, scores(task, target, predicted), importance)
+        found = scores(task, target, predicted)
+        if task == "classification" and len(classes) != probabilities(predicted).shape[1]:
+            raise DataError(f"Evaluation: {len(classes)} names for {probabilities(predicted).shape[1]} classes")
+        return cls(task, tuple(map(str, classes)), target, predicted, found, importance)
 
 
 def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:

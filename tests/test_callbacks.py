@@ -1,6 +1,7 @@
-"""What callbacks write while a network trains."""
+"""What callbacks write, and what a person sees, while a network trains."""
 
 import csv
+import io
 import json
 import math
 
@@ -146,3 +147,73 @@ def test_two_loggers_in_one_folder_do_not_disturb_each_other(tmp_path):
         with nnx.TensorBoardLogger(tmp_path) as callback:
             callback(report(1, loss=0.5))
     assert len(list(tmp_path.iterdir())) == 2
+
+
+# ---- the live table
+
+
+def shown(width, epochs=20, done=12):
+    rich = pytest.importorskip("rich.console", reason="rich is not installed")
+    from nnx.training.progress import picture
+
+    rows = [
+        {"epoch": i, "loss": 1 / i, "validation_loss": 1 + (i - 5) ** 2, "validation_accuracy": 0.5, "rate": 1e-3,
+         "samples_per_second": 12345.0, "seconds": 1.0}
+        for i in range(1, done + 1)
+    ]  # fmt: skip
+    console = rich.Console(file=io.StringIO(), width=width)
+    console.print(picture(rows, epochs, 60.0 * done, width))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_the_live_table_shows_the_last_ten_epochs_and_the_time_left():
+    lines = shown(100)
+    assert lines[0].split("  ")[0] == "epoch" and "val. accuracy" in lines[0] and "samples/s" in lines[0]
+    assert [line.split()[0] for line in lines[1:11]] == [str(i) for i in range(3, 13)]
+    assert lines[11].endswith("12/20  8:00 left  best val. loss: epoch 5")
+    assert len({len(line) for line in lines[:11]}) == 1  # the columns end where their heads end
+    assert shown(100, epochs=12)[-1].endswith("12/12  12:00 in all  best val. loss: epoch 5")
+
+
+@pytest.mark.parametrize("width", [100, 60, 40, 24])
+def test_on_a_narrow_terminal_what_matters_least_is_left_out(width):
+    lines = shown(width)
+    assert all(len(line) <= width for line in lines) and len(lines) == 12
+    assert "loss" in lines[0] and "12/20" in lines[-1]
+    assert ("samples/s" in lines[0]) == (width >= 60)
+
+
+@pytest.mark.parametrize("variable, value", [("TERM", "dumb"), ("CI", "1")])
+def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(monkeypatch, variable, value):
+    from nnx.training.progress import progress
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv(variable, value)
+    stream = Terminal()
+    with progress(3, True, stream) as show:
+        show(report(1, loss=0.5, rate=0.1, samples_per_second=10.0))
+    assert stream.getvalue() == "epoch 1/3  loss 0.5  rate 0.1  10 samples/s\n"
+
+
+# ---- examples
+
+
+def test_the_examples_of_trackers_send_every_figure_of_every_epoch(monkeypatch):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    import sys
+    from types import SimpleNamespace
+
+    from test_examples import example
+
+    sent = []
+    run = SimpleNamespace(log=lambda figures, step: sent.append((step, figures["loss"])))
+    wandb = example("track_with_wandb")
+    fit = wandb.train(2, wandb.wandb_callback(run))
+    stand_in = SimpleNamespace(log_metrics=run.log, log_params=lambda settings: None)
+    monkeypatch.setitem(sys.modules, "mlflow", stand_in)
+    example("track_with_mlflow").train(2)
+    assert sent == [(i + 1, loss) for i, loss in enumerate(fit.history["loss"])] * 2

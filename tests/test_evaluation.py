@@ -102,6 +102,8 @@ def test_an_evaluation_holds_its_scores():
     target, p = predictions(20, 3, 0)
     e = Evaluation.of("classification", target, p, classes=["a", "b", "c"])
     assert e.scores == scores("classification", target, p) and e.classes == ("a", "b", "c") and e.importance is None
+    with pytest.raises(nnx.DataError, match="2 names for 3 classes"):
+        Evaluation.of("classification", target, p, classes=["a", "b"])
 
 
 def test_permutation_importance_agrees_with_scikit_learns():

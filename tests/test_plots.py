@@ -85,6 +85,16 @@ def test_the_confusion_matrix_counts_the_rows():
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a", "b", "c"]
 
 
+def test_one_column_of_probabilities_is_that_of_the_second_class():
+    target, p = np.array([0, 0, 1, 1, 1]), np.array([0.1, 0.9, 0.8, 0.7, 0.2])
+    for given in (p, p[:, None], np.stack([1 - p, p], axis=1), (p > 0.5).astype(int)):
+        figure = plots.confusion_matrix(target, given, ["no", "yes"])
+        assert [t.get_text() for t in figure.axes[0].texts] == ["1", "1", "1", "2"]
+        assert plots.calibration(target, p).axes[0].get_title(loc="left").endswith("error 0.460")
+    with pytest.raises(nnx.DataError, match="2 names of classes"):
+        plots.confusion_matrix(target + 1, target, ["no", "yes"])
+
+
 def test_of_many_classes_the_most_confused_are_drawn_and_the_picture_says_so():
     k = 50
     target = np.repeat(np.arange(k), 3)
@@ -380,8 +390,28 @@ def test_names_in_any_script_and_of_any_length_are_fine(tmp_path):
     assert "漢字" in page.data and "x" * 17 + "…" in page.data
 
 
+def test_the_smallest_and_dullest_runs_have_a_report(tmp_path):
+    write(tmp_path, Evaluation.of("regression", [3.0], [3.0]))
+    write(tmp_path, Evaluation.of("regression", np.full(5, 2.0), np.full(5, 1.0)))
+    write(tmp_path, Evaluation.of("classification", [1], [[0.0, 1.0]], classes=["a", "b"]))
+    nothing = Importance(("a", "b"), np.zeros(2), np.zeros(2))
+    write(tmp_path, Evaluation.of("classification", [0, 0], [0.5, 0.5], classes=["a", "b"], importance=nothing))
+
+
+def test_the_code_of_the_documentation_runs(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parent.parent / "docs" / "plots.md").read_text()
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, {"nnx": nnx})
+    assert "setosa" in Page((tmp_path / "report.html").read_text()).data
+    assert all(f"`{name}" in text or f", `{name}`" in text for name in plots.__all__)
+
+
 def test_the_report_follows_the_readers_light_or_dark(tmp_path):
     text, _ = write(tmp_path, classified())
-    assert "prefers-color-scheme: dark" in text and "@media print" in text
+    assert "screen and (prefers-color-scheme: dark)" in text and "@media print" in text
     pictures = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
     assert not re.search(r"(fill|stroke): #", pictures)  # every colour is one of the page's

@@ -32,6 +32,7 @@ def importance(
     axes.axvline(0, color=GREY, linewidth=1)
     axes.set_yticks(range(len(order)), [plain(names[i], 28) for i in order])
     axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
     axes.grid(axis="y", visible=False)
     axes.set(ylim=(len(order) - 0.4, -0.6), xlabel=f"fall of the {plain(score)} when shuffled")
     if len(order) < len(names):

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backends import numpy as host
-from ..evaluation import confusion
+from ..errors import DataError
+from ..evaluation import confusion, probabilities
 from .style import COLOURS, GREY, INK, PAPER, columns, drawn, finish, panels, plain
 
 MOST = 30  # classes that can be drawn and still be read
@@ -19,11 +20,14 @@ def confusion_matrix(
     """How many rows of each class were taken for each class; the colour is the share of the class's rows.
 
     With more than 30 classes the most confused ones are drawn, those with the most wrong rows, and the title says so.
-    Shapes: target (n,) class numbers; predicted (n,) class numbers, or (n, k) probabilities.
-    Raises: NNXError if matplotlib is not installed.
+    Shapes: target (n,) class numbers; predicted (n,) class numbers, or probabilities (n, k), (n, 1) or (n,).
+    Raises: DataError if there are more classes than names; NNXError if matplotlib is not installed.
     """
-    predicted, k = host.get(predicted), len(classes)
-    table = confusion(target, predicted.argmax(axis=1) if predicted.ndim == 2 else predicted, k)
+    target, guess, k = host.get(target), host.get(predicted), len(classes)
+    guess = probabilities(guess).argmax(axis=1) if guess.ndim == 2 or guess.dtype.kind == "f" else guess
+    if not len(target) or max(int(target.max()), int(guess.max())) >= k:
+        raise DataError(f"confusion_matrix: {k} names of classes for {len(target)} rows with other classes, or none")
+    table = confusion(target, guess, k)
     shown = most_confused(table, MOST)
     part, m = table[shown][:, shown], len(shown)
     share = part / host.namespace().maximum(table.sum(axis=1)[shown], 1)[:, None]

@@ -7,8 +7,9 @@ STYLE = """
 :root { color-scheme: light dark; --ink: #1f2328; --paper: #ffffff; --grid: #d5d9de; --grey: #6b7178; --card: #f5f7f9;
   --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #cc79a7; --c4: #e69f00; --c5: #56b4e9; --c6: #8c6d31;
   --c7: #5b4fa2; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e7eb; --paper: #15181c; --grid: #333941; --grey: #98a0aa;
-  --card: #1e2328; --c0: #56b4e9; --c1: #ff9a4d; --c2: #2fcf9f; --c3: #e6a5c8; --c4: #f2c14e; --c5: #9ad4f5;
+@media screen and (prefers-color-scheme: dark) { :root {
+  --ink: #e4e7eb; --paper: #15181c; --grid: #333941; --grey: #98a0aa; --card: #1e2328;
+  --c0: #56b4e9; --c1: #ff9a4d; --c2: #2fcf9f; --c3: #e6a5c8; --c4: #f2c14e; --c5: #9ad4f5;
   --c6: #c9a968; --c7: #a79df0; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 62rem; background: var(--paper); color: var(--ink);
@@ -37,7 +38,7 @@ footer { color: var(--grey); font-size: .8rem; border-top: 1px solid var(--grid)
 @media (max-width: 30rem) { .facts { grid-template-columns: 1fr; } .facts dd { margin: 0 0 .4rem; } }
 @media print { body { max-width: none; padding: 0; font-size: 12px; }
   .scores div, pre { border: 1px solid var(--grid); }
-  pre { white-space: pre-wrap; } }
+  .pair { grid-template-columns: 1fr 1fr; break-inside: avoid; } pre { white-space: pre-wrap; } }
 """
 
 

@@ -1,9 +1,14 @@
-"""What a person sees while a network trains: a live line on a terminal, plain lines elsewhere."""
+"""What a person sees while a network trains: a live table on a terminal, plain lines elsewhere.
+
+Elsewhere is a file, a pipe, continuous integration (CI is set), or a terminal that cannot move its cursor (TERM=dumb).
+NO_COLOR is respected.
+"""
 
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from time import monotonic
 from typing import Any, TextIO
 
@@ -18,7 +23,9 @@ def progress(epochs: int, show: bool, stream: TextIO | None = None) -> Iterator[
     stream = stream or sys.stdout
     if not show:
         yield lambda report: None
-    elif stream.isatty() and "CI" not in os.environ and _has_rich():
+    elif (
+        stream.isatty() and "CI" not in os.environ and os.environ.get("TERM") not in ("dumb", "unknown") and _has_rich()
+    ):
         with _live(epochs, stream) as callback:
             yield callback
     else:
@@ -48,33 +55,69 @@ def _lines(stream: TextIO) -> Callable[[Report], None]:
 
 @contextmanager
 def _live(epochs: int, stream: TextIO) -> Iterator[Callable[[Report], None]]:
-    """A table whose last rows are the last epochs, and a bar with the time left under it."""
-    from rich.console import Console, Group
+    """A table whose last rows are the last epochs, and under it a bar with the time left and the best epoch so far."""
+    from rich.console import Console
     from rich.live import Live
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
 
     rows: list[dict[str, float]] = []
     started = monotonic()
-
-    def picture(report: Report) -> Any:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        names = [name for name in report.figures if name != "seconds"]
-        for name in ("epoch", *names):
-            table.add_column(
-                name.replace("validation_", "val. ").replace("samples_per_second", "samples/s"), justify="right"
-            )
-        for row in rows[-10:]:
-            cells = [f"{row[n]:,.0f}" if n == "samples_per_second" else f"{row[n]:.4g}" for n in names]
-            table.add_row(f"{row['epoch']:.0f}", *cells)
-        left = (monotonic() - started) / report.epoch * (epochs - report.epoch)
-        note = f"  epoch {report.epoch}/{epochs}, {left // 60:.0f}:{left % 60:02.0f} left"
-        return Group(table, ProgressBar(total=epochs, completed=report.epoch, width=60), note)
-
     with Live(console=Console(file=stream), refresh_per_second=8) as live:
 
         def show(report: Report) -> None:
             rows.append({"epoch": report.epoch, **report.figures})
-            live.update(picture(report))
+            live.update(picture(rows, epochs, monotonic() - started, live.console.width))
 
         yield show
+
+
+def picture(rows: list[dict[str, float]], epochs: int, seconds: float, width: int) -> Any:
+    """What is on the terminal after the epochs in `rows`, of `epochs`, took so many seconds. It needs rich."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    names = columns_that_fit([name for name in rows[-1] if name not in ("epoch", "seconds")], width)
+    best = min(rows, key=lambda row: row.get("validation_loss", inf))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("epoch", *names):
+        table.add_column(_head(name), justify="right", min_width=max(len(_head(name)), 5), no_wrap=True)
+    for row in rows[-10:]:
+        style = "bold" if row is best and "validation_loss" in row else ""
+        table.add_row(f"{row['epoch']:.0f}", *(_cell(name, row[name]) for name in names), style=style)
+    done = int(rows[-1]["epoch"])
+    left = seconds / done * (epochs - done)
+    text = f"{done}/{epochs}  " + (f"{_clock(left)} left" if done < epochs else f"{_clock(seconds)} in all")
+    note = f"  best val. loss: epoch {best['epoch']:.0f}" if "validation_loss" in best else ""
+    text += note if len(text) + len(note) + 8 <= width else ""
+    line = Table.grid(padding=(0, 2, 0, 0))
+    bar = ProgressBar(total=epochs, completed=done, width=max(min(36, width - len(text) - 4), 4), complete_style="cyan")
+    line.add_row(bar, Text(text))
+    return Group(table, line)
+
+
+def columns_that_fit(names: list[str], width: int) -> list[str]:
+    """The figures there is room for; those that matter least are left out first."""
+    for least in ("samples_per_second", "rate", *reversed(names)):
+        if 5 + sum(2 + max(len(_head(name)), 5) for name in names) <= width:
+            break
+        names = [name for name in names if name != least]
+    return names
+
+
+def _head(name: str) -> str:
+    return name.replace("validation_", "val. ").replace("samples_per_second", "samples/s").replace("_", " ")
+
+
+def _cell(name: str, value: float) -> str:
+    if name == "samples_per_second":
+        return f"{value:,.0f}"
+    if name == "rate":
+        return f"{value:.3g}"
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    hours = f"{whole // 3600}:" if whole >= 3600 else ""
+    return f"{hours}{whole // 60 % 60:0{2 if hours else 1}}:{whole % 60:02}"

@@ -8,11 +8,13 @@ from ..backends import backend_of
 from ..contract import Array, Loss, Params
 from ..errors import SettingError, require
 from ..files import Model, write_whole
+from ..tables import TableEncoder, Target
 from ..training import Fit
 from .graph import Graph
 from .heads import head
 from .layers import network
 from .sklearn import register_sklearn
+from .tables import answer, encode, feeds, inputs
 from .widths import features_of, float_type, outputs
 
 
@@ -29,8 +31,7 @@ def to_onnx(
     """An onnx.ModelProto that predicts as the model does; written to path where one is given, whole or not at all.
 
     model: an nnx.Fit, what nnx.load gives, a fitted nnx.MLPClassifier or MLPRegressor, or a network with `params=` and
-        `loss=`. Parameters may be on any backend. A run of `nnx train` scales its columns before the network sees
-        them; that is no part of a Model.
+        `loss=`. Parameters may be on any backend.
     classes: the names of the labels, whole numbers or text, where the model does not know them itself.
     opset: 13 to 21.
     dtype: the type of the input and the outputs; the arithmetic is in the model's own type, so that a float64 model
@@ -40,6 +41,11 @@ def to_onnx(
     cross-entropy; both (rows, outputs) of binary cross-entropy; "prediction" (rows, outputs) of other losses. Those of
     an estimator have the shapes of its `predict` and `predict_proba`, and labels are int64 or text; several targets
     have "probabilities_0", "probabilities_1" and so on.
+
+    A model with an encoder, as `nnx train` saves it, has an input (rows, 1) for each column of the table that it uses,
+    of the column's name: double for numbers, booleans (1, 0) and dates (seconds since 1970 UTC), NaN where missing;
+    text, "" where missing. `nnx.onnx.feeds` makes them. With a target, "label" is as the class is spelled, and
+    "prediction" (rows,), always double, is in the target's own units.
 
     Raises: SettingError for layers and losses of one's own, populations, and weights above 1.5 GB;
     ModelFileError if the file cannot be written; BackendError if onnx is not installed.
@@ -52,7 +58,8 @@ def to_onnx(
     require(dtype in ("float32", "float64"), f"to_onnx: dtype must be float32 or float64, got {dtype!r}")
     if isinstance(model, (Fit, Model)):
         _refuse("its parameters and its loss", params=params, loss=loss)
-        made = _network(model.net, model.params, model.loss, classes, opset, dtype)
+        table = (model.encoder, model.target) if isinstance(model, Model) else (None, None)
+        made = _network(model.net, model.params, model.loss, classes, opset, dtype, *table)
     elif _is_estimator(model):
         _refuse("its parameters, loss and classes", params=params, loss=loss, classes=classes)
         made = _estimator(model, opset, dtype)
@@ -67,13 +74,31 @@ def to_onnx(
 
 
 def _network(
-    net: Any, params: Mapping[str, Array], loss: Loss | None, classes: Sequence[Any] | None, opset: int, dtype: str
+    net: Any,
+    params: Mapping[str, Array],
+    loss: Loss | None,
+    classes: Sequence[Any] | None,
+    opset: int,
+    dtype: str,
+    encoder: TableEncoder | None = None,
+    target: Target | None = None,
 ) -> Any:
     held = to_host(params)
     graph = Graph(opset=opset, dtype=float_type(held))
     features = features_of(net, held)
-    z = network(graph, net, held, _input(graph, features, dtype), features)
-    head(graph, loss, z, outputs(net, held, features), classes=classes, dtype=dtype)
+    if encoder is None:
+        x = _input(graph, features, dtype)
+    else:
+        fits = features in (None, encoder.width)
+        require(fits, f"to_onnx: the encoder gives {encoder.width} columns, the network expects {features}")
+        features = encoder.width
+        x = _as(graph, encode(graph, encoder, inputs(graph, encoder)), encoder.dtype)
+    z, width = network(graph, net, held, x, features), outputs(net, held, features)
+    if target is None:
+        head(graph, loss, z, width, classes=classes, dtype=dtype)
+    else:
+        _refuse("a target with its classes", classes=classes)
+        answer(graph, target, loss, z, width, dtype)
     return graph.model(f"{net!r}, {loss!r}")
 
 
@@ -87,7 +112,11 @@ def _estimator(est: Any, opset: int, dtype: str) -> Any:
 
 def _input(graph: Graph, features: int | None, dtype: str) -> str:
     """Declare the input; its name, in the float type of the arithmetic."""
-    x = graph.input("x", dtype, ["rows", "features" if features is None else features])
+    return _as(graph, graph.input("x", dtype, ["rows", "features" if features is None else features]), dtype)
+
+
+def _as(graph: Graph, x: str, dtype: str) -> str:
+    """x, which is of dtype, in the float type of the arithmetic."""
     return x if dtype == graph.dtype else graph.cast(x, graph.dtype)
 
 
@@ -124,4 +153,4 @@ def _unsuited(model: Any) -> str:
     return f"to_onnx: expected a Fit, a Model, one of nnx's estimators or a network, got {type(model).__name__}{hint}"
 
 
-__all__ = ["Graph", "head", "network", "register_sklearn", "to_onnx"]
+__all__ = ["Graph", "encode", "feeds", "head", "inputs", "network", "register_sklearn", "to_onnx"]

@@ -9,7 +9,8 @@ from ..errors import BackendError, SettingError, require
 xp = host.namespace()
 TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "int64": "INT64", "bool": "BOOL", "str": "STRING"}
 IR = {13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10}  # the oldest file version that holds an opset
-LEARNING = "ai.onnx.ml"  # the operators beside ONNX's own, such as LabelEncoder; version 2 goes with every opset
+LEARNING, MICROSOFT = "ai.onnx.ml", "com.microsoft"  # operators beside ONNX's own: LabelEncoder; MurmurHash3
+VERSIONS = {LEARNING: 2, MICROSOFT: 1}  # these go with every opset
 LIMIT = 1_500_000_000  # bytes of weights: a protobuf message ends at 2 GiB
 
 
@@ -83,15 +84,24 @@ class Graph(Nodes):
         self._parts["constants"].append(tensor(name, array))
 
     def add(self, op: str, inputs: list[str], outputs: list[str], attributes: dict[str, Any]) -> None:
-        if attributes.get("domain") == LEARNING:
-            self._versions[LEARNING] = 2
+        domain = attributes.get("domain", "")
+        self._versions.setdefault(domain, VERSIONS.get(domain, 1))
         self._parts["nodes"].append(library().helper.make_node(op, inputs, outputs, name=outputs[0], **attributes))
 
-    def input(self, name: str, dtype: str, shape: list[Any]) -> str:
-        """Declare an input of this name. shape: numbers, or words for what differs from call to call."""
+    def free(self, name: str) -> str:
+        """The name for an output: with a "_" at its end for as long as something has it, such as an input."""
+        while name in self._names:
+            name += "_"
+        return name
+
+    def input(self, name: str, dtype: str, shape: list[Any], about: str = "") -> str:
+        """Declare an input of this name. shape: numbers, or words for what differs from call to call.
+
+        about: a line for a person, which the file holds beside it.
+        """
         require(name not in self._names, f"to_onnx: two inputs or outputs are called {name!r}: rename one")
         self._names.add(name)
-        self._parts["inputs"].append(value(name, dtype, shape))
+        self._parts["inputs"].append(value(name, dtype, shape, about))
         return name
 
     def output(self, name: str, source: str, dtype: str, shape: list[Any], *, cast: bool = False) -> None:
@@ -161,6 +171,6 @@ def tensor_type(dtype: str) -> int:
     return int(getattr(library().TensorProto, TYPES[dtype]))
 
 
-def value(name: str, dtype: str, shape: list[Any]) -> Any:
+def value(name: str, dtype: str, shape: list[Any], about: str = "") -> Any:
     """onnx's ValueInfoProto: the name, type and shape of an input or output."""
-    return library().helper.make_tensor_value_info(name, tensor_type(dtype), shape)
+    return library().helper.make_tensor_value_info(name, tensor_type(dtype), shape, about)

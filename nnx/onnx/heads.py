@@ -88,6 +88,7 @@ def head(
 
     Softmax cross-entropy: "label" (rows,) and "probabilities" (rows, width). Binary cross-entropy: both (rows, width),
     "label" being 1 where the probability is above 1/2. Others: "prediction" (rows, width).
+    A name that an input has gets a "_" at its end.
     classes: the names of the labels. dtype: the float type of the outputs.
     """
     p, shape = predict(graph, loss, z), ["rows", "outputs" if width is None else width]
@@ -96,8 +97,8 @@ def head(
     if choice:
         many = width if classes is None else len(classes)
         require(width in (None, many), f"to_onnx: {many} classes for {width} outputs")
-        graph.output("label", most_likely(graph, p, classes), label_type(classes), ["rows"])
+        graph.output(graph.free("label"), most_likely(graph, p, classes), label_type(classes), ["rows"])
     elif isinstance(loss, BinaryCrossEntropy):
-        graph.output("label", likely(graph, p), "int64", shape)
+        graph.output(graph.free("label"), likely(graph, p), "int64", shape)
     name = "probabilities" if choice or isinstance(loss, BinaryCrossEntropy) else "prediction"
-    graph.output(name, p, dtype, shape, cast=True)
+    graph.output(graph.free(name), p, dtype, shape, cast=True)

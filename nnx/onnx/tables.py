@@ -1,0 +1,198 @@
+"""Before the network, a TableEncoder: each column of a table an input. After it, what its Target says the output is."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf, pi
+from typing import Any
+
+from ..backends import numpy as host
+from ..contract import Loss
+from ..errors import DataError, SettingError, require, unknown
+from ..tables import Reading, Source, TableEncoder, Target, cells, open_table
+from ..tables.cells import MISSING, compute
+from ..tables.columns import CELLS, LIMIT, Category, Column, Hashed, Moment, Number, Truth
+from .graph import LEARNING, MICROSOFT, Graph, Nodes, xp
+from .heads import most_likely, predict
+
+MEANING = {
+    "number": "a number; NaN is missing",
+    "boolean": "1 is true, 0 false, NaN missing",
+    "date": "seconds since 1970-01-01 UTC; NaN is missing",
+    "text": "text; empty is missing, and so is " + " ".join(MISSING[1:]),
+}
+
+Block = tuple[str, list[int]]  # a value (rows, n), and the n places that its columns have in the encoder's matrix
+
+
+def inputs(graph: Graph, encoder: TableEncoder) -> dict[str, str]:
+    """Declare an input (rows, 1) for each column that the encoder uses, under the column's name: double, or text.
+
+    Raises: SettingError for a column without a name.
+    """
+    for column in encoder.columns_:
+        kind = CELLS[column.kind]
+        require(column.name != "", "to_onnx: a column has the name '', which no input can have: rename it, train again")
+        graph.input(column.name, "str" if kind == "text" else "float64", ["rows", 1], MEANING[kind])
+    return {column.name: column.name for column in encoder.columns_}
+
+
+def encode(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> str:
+    """Add what `encoder.transform` makes of the columns given, and name it: (rows, width) in the encoder's float type.
+
+    The arithmetic is in doubles, and done once for all columns of a kind; at the end they are put into their order.
+    """
+    parts, places = [], []
+    for block, own in _blocks(graph, encoder, given):
+        parts.append(graph.cast(block, encoder.dtype))
+        places += own
+    x = graph.node("Concat", *parts, axis=1)
+    return x if places == sorted(places) else graph.node("Gather", x, xp.argsort(xp.asarray(places)), axis=1)
+
+
+def answer(graph: Graph, target: Target, loss: Loss | None, z: str, width: int | None, dtype: str) -> None:
+    """Add what `Model.answer` makes of z (rows, width), and declare the outputs.
+
+    Classes: "label" (rows,), as they are spelled, and "probabilities" (rows, classes) in dtype. Values: "prediction"
+    (rows,), doubles in the target's own units. A name that an input has gets a "_" at its end.
+    """
+    p = predict(graph, loss, z)
+    if target.classes:
+        many = len(target.classes)
+        require(width in (None, many), f"to_onnx: the target has {many} classes, the network {width} outputs")
+        graph.output(graph.free("label"), most_likely(graph, p, target.classes), "str", ["rows"])
+        graph.output(graph.free("probabilities"), p, dtype, ["rows", many], cast=True)
+        return
+    y = graph.cast(graph.node("Gather", p, 0, axis=1), "float64")
+    y = graph.node("Add", graph.node("Mul", y, _double(graph, target.scale)), _double(graph, target.mean))
+    graph.output(graph.free("prediction"), y, "float64", ["rows"])
+
+
+def feeds(model: Any, table: Any) -> dict[str, Any]:
+    """What onnxruntime's `session.run` takes for the raw rows of a table: {column: host array (rows, 1)}.
+
+    model: what nnx.load gives, or a fitted TableEncoder. table: a path, or a table in memory as TableEncoder takes it.
+    Numbers, booleans and dates are float64 (NaN is missing), text is objects ("" is missing).
+    Raises: DataError for a missing column, and for cells that are not of their column's kind.
+
+    >>> encoder = nnx.TableEncoder().fit({"age": [20, 30, 40], "town": ["Oslo", "Rome", "Rome"]})
+    >>> nnx.onnx.feeds(encoder, {"age": [25, None], "town": ["Bonn", "Rome"]})["age"].tolist()
+    [[25.0], [nan]]
+    """
+    encoder = getattr(model, "encoder", model)
+    if not isinstance(encoder, TableEncoder):
+        raise SettingError(f"feeds: expected a model saved with its encoder, or an encoder, got {type(model).__name__}")
+    encoder.check_fitted()
+    source = _source(model, encoder, table)
+    kinds = encoder.kinds_
+    for name in kinds:
+        if name not in source.columns:
+            raise DataError(f"{source.place}: the model needs it: {unknown('column', name, source.columns)}")
+    parts = {name: [host.put([], "object" if kind == "text" else "float64", None)] for name, kind in kinds.items()}
+    first = 0
+    for batch in source.batches(list(kinds)):
+        for name, kind in kinds.items():
+            values = cells(source, batch, name, kind, first)
+            if kind == "text":
+                values = host.put(compute().fill_null(values, "").to_pylist(), "object", None)
+            parts[name].append(values)
+        first += batch.num_rows
+    return {name: xp.concat(part)[:, None] for name, part in parts.items()}
+
+
+def _source(model: Any, encoder: TableEncoder, table: Any) -> Source:
+    if not isinstance(table, (str, os.PathLike)):
+        return table if hasattr(table, "batches") else encoder.source(table)
+    reading = getattr(model, "about", {}).get("reading", {})  # as the table that the model was trained on
+    return open_table(str(table), Reading(**{k: str(v) for k, v in reading.items() if k in Reading.__annotations__}))
+
+
+def _blocks(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> Iterator[Block]:
+    """What the columns become, in blocks of one formula each."""
+    at = {name: own[0] for name, own in encoder.groups().items()}
+    columns = encoder.columns_
+    moments = [c for c in columns if isinstance(c, Moment)]
+    numbers = [c for c in columns if isinstance(c, Number)] + [c.number for c in moments]
+    truths = [c for c in columns if isinstance(c, Truth)]
+    counted: list[Number | Truth] = [*numbers, *truths]
+    gapped = [c for c in counted if c.gaps]
+    if numbers:
+        yield _numbers(graph, numbers, _together(graph, given, numbers)), [at[c.name] for c in numbers]
+    if truths:
+        yield _truths(graph, _together(graph, given, truths)), [at[c.name] for c in truths]
+    if gapped:
+        yield graph.node("IsNaN", _together(graph, given, gapped)), [at[c.name] + 1 for c in gapped]
+    if moments:
+        waves = [(c, p) for c in moments for p in c.periods.values()]
+        first = [at[c.name] + len(c.number.names) + 2 * i for c in moments for i in range(len(c.periods))]
+        sine, cosine = _waves(graph, [p for _, p in waves], _together(graph, given, [c for c, _ in waves]))
+        yield sine, first
+        yield cosine, [i + 1 for i in first]
+    for c in columns:
+        if isinstance(c, Category):
+            yield _category(graph, c, given[c.name]), [at[c.name] + i for i in range(len(c.names))]
+        elif isinstance(c, Hashed):
+            yield _hashed(graph, c, given[c.name]), [at[c.name] + i for i in range(len(c.names))]
+
+
+def _numbers(graph: Nodes, columns: list[Number], v: str) -> str:
+    """Number.encode of v (rows, columns), but for the columns that say what was missing."""
+    v = graph.node("Where", graph.node("IsNaN", v), _double(graph, [c.fill for c in columns]), v)
+    z = graph.node("Sub", v, _double(graph, [c.center for c in columns]))
+    z = graph.node("Div", z, _double(graph, [c.scale for c in columns]))
+    z = graph.node("Clip", z, _double(graph, -LIMIT), _double(graph, LIMIT))
+    if not any(c.smooth for c in columns):
+        return z
+    u = graph.node("Div", z, _double(graph, [3.0 if c.smooth else inf for c in columns]))  # z / inf: z stays as it is
+    return graph.node("Div", z, graph.node("Sqrt", graph.node("Add", graph.node("Mul", u, u), _double(graph, 1.0))))
+
+
+def _truths(graph: Nodes, v: str) -> str:
+    """Truth.encode of v (rows, columns), likewise."""
+    sign = graph.node("Sub", graph.node("Mul", v, _double(graph, 2.0)), _double(graph, 1.0))
+    return graph.node("Where", graph.node("IsNaN", v), _double(graph, 0.0), sign)
+
+
+def _waves(graph: Nodes, periods: list[float], v: str) -> tuple[str, str]:
+    """Sine and cosine of the place of v (rows, periods) in each period; 0 where v is missing."""
+    missing, zero = graph.node("IsNaN", v), _double(graph, 0.0)
+    turns = graph.node("Div", graph.node("Where", missing, zero, v), _double(graph, periods))
+    angle = graph.node("Mul", graph.node("Sub", turns, graph.node("Floor", turns)), _double(graph, 2 * pi))
+    sine, cosine = (graph.node("Where", missing, zero, graph.node(op, angle)) for op in ("Sin", "Cos"))
+    return sine, cosine
+
+
+def _category(graph: Nodes, column: Category, v: str) -> str:
+    """Category.encode of v (rows, 1): true where it is the column's value."""
+    many = len(column.values)
+    codes = dict.fromkeys(MISSING, many + column.rare if column.gaps else -1)
+    codes |= {text: i for i, text in enumerate(column.values)}
+    code = _coded(graph, v, codes, many if column.rare else -1)
+    return graph.node("Equal", code, xp.arange(len(column.names)))
+
+
+def _hashed(graph: Nodes, column: Hashed, v: str) -> str:
+    """Hashed.encode of v (rows, 1)."""
+    missing = graph.cast(_coded(graph, v, dict.fromkeys(MISSING, 1), 0), "bool")
+    ones = []
+    for seed in column.seeds:
+        hashed = graph.node("MurmurHash3", v, domain=MICROSOFT, seed=seed, positive=1)
+        bucket = graph.node("Mod", graph.cast(hashed, "int64"), column.buckets)
+        ones.append(graph.node("Equal", graph.node("Where", missing, -1, bucket), xp.arange(column.buckets)))
+    either = graph.node("Or", *ones)
+    return graph.node("Concat", either, missing, axis=1) if column.gaps else either
+
+
+def _coded(graph: Nodes, v: str, codes: Mapping[str, int], other: int) -> str:
+    """The whole number that stands for each text, or `other`."""
+    keys, values = list(codes), list(codes.values())
+    return graph.node("LabelEncoder", v, domain=LEARNING, keys_strings=keys, values_int64s=values, default_int64=other)
+
+
+def _together(graph: Nodes, given: Mapping[str, str], columns: Sequence[Column]) -> str:
+    """Columns (rows, 1) side by side."""
+    return graph.node("Concat", *(given[c.name] for c in columns), axis=1)
+
+
+def _double(graph: Nodes, values: Any) -> str:
+    """A constant of doubles."""
+    return graph.constant(xp.asarray(values, dtype="float64"), dtype="float64")

@@ -17,7 +17,7 @@ from .errors import ModelFileError, NNXError, numbers
 from .layers import LAYERS
 from .losses import LOSSES
 from .network import predict
-from .tables import TableEncoder, Target, from_python
+from .tables import TableEncoder, Target
 
 VERSION = 1
 HEADER_LIMIT = 4 * 2**20  # bytes of the JSON header: a network has a few kilobytes
@@ -61,7 +61,7 @@ class Model:
         """
         if self.encoder is None or self.target is None:
             raise ModelFileError("the model was saved without an encoder: give predict an array")
-        return self.answer(self.encoder.encode(from_python(table)), proba=proba)
+        return self.answer(self.encoder.transform(table), proba=proba)
 
     def answer(self, x: Any, *, proba: bool = False) -> Any:
         """Class names, values or probabilities for encoded rows x, on the host."""

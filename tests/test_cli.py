@@ -251,9 +251,9 @@ def test_predict_needs_the_columns_of_the_model(nnx, folder):
     assert nnx("train", data, "--target", "y", "--out", "run", *QUICK)[0] == 0
     other = write_csv(folder / "b.csv", ["widht", "b"], [[1, 2]])
     code, _, err = nnx("predict", "run", other)
-    assert code == 2 and "the model needs it: unknown column 'width': did you mean 'widht'?" in err
+    assert code == 2 and "no column 'width', which the model needs; did you mean 'widht'?" in err
     code, _, err = nnx("predict", "run", "iris")
-    assert code == 2 and "iris: the model needs it: unknown column 'width'" in err
+    assert code == 2 and "iris: no column 'width', which the model needs" in err
     code, _, err = nnx("evaluate", "run", write_csv(folder / "c.csv", ["width", "b"], [[1, 2]]))
     assert code == 2 and "unknown column 'y'" in err
     code, _, err = nnx("predict", "run", data, "-o", "no/such/folder.csv")

@@ -264,7 +264,7 @@ def test_what_cannot_be_done_is_one_line(tmp_path):
         nnx.to_onnx(loaded, classes=CLASSES)
     with pytest.raises(SettingError, match="opset must be from 13 to 21, got 12"):
         nnx.to_onnx(loaded, opset=12)
-    with pytest.raises(DataError, match="the model needs it: unknown column 'a'"):
+    with pytest.raises(DataError, match="no column 'a', which the model needs"):
         feeds(loaded, {"b": [1.0]})
     with pytest.raises(DataError, match="column 'a' holds numbers but 'x' here"):
         feeds(loaded, {"a": ["1", "x"]})

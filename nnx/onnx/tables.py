@@ -7,10 +7,11 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..contract import Loss
-from ..errors import DataError, SettingError, require, unknown
+from ..errors import SettingError, require
 from ..tables import Reading, Source, TableEncoder, Target, cells, open_table
 from ..tables.cells import MISSING, compute
 from ..tables.columns import CELLS, LIMIT, Category, Column, Hashed, Moment, Number, Truth
+from ..tables.source import need_columns
 from .graph import LEARNING, MICROSOFT, Graph, Nodes, xp
 from .heads import most_likely, predict
 
@@ -84,9 +85,7 @@ def feeds(model: Any, table: Any) -> dict[str, Any]:
     encoder.check_fitted()
     source = _source(model, encoder, table)
     kinds = encoder.kinds_
-    for name in kinds:
-        if name not in source.columns:
-            raise DataError(f"{source.place}: the model needs it: {unknown('column', name, source.columns)}")
+    need_columns(source, kinds)
     parts = {name: [host.put([], "object" if kind == "text" else "float64", None)] for name, kind in kinds.items()}
     first = 0
     for batch in source.batches(list(kinds)):

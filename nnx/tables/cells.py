@@ -88,6 +88,8 @@ def as_text(column: Any) -> Any:
         column = pc.cast(column, pa.string())
         gaps = pc.is_in(column, value_set=pa.array(MISSING))
         return pc.if_else(gaps, pa.scalar(None, pa.string()), column) if pc.any(gaps).as_py() else column
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     return pc.cast(column, pa.string())
 
 

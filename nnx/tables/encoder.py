@@ -10,7 +10,7 @@ from ..errors import DataError, ModelFileError, SettingError, require, unknown
 from .cells import KINDS, arrow
 from .choose import Ways, choose, counter
 from .columns import CELLS, COLUMNS, Column, Moment, Number
-from .source import Memory, Source, cells, from_python
+from .source import Memory, Source, cells, from_python, need_columns
 from .transformer import Transformer
 
 SCALES = ("robust", "standard")
@@ -103,9 +103,7 @@ class TableEncoder(Transformer):
     def blocks(self, source: Source, others: Sequence[str] = ()) -> Iterator[tuple[Any, Any]]:
         """Batches of a source, each with its encoded matrix; `others`: columns that the batches are to have as well."""
         names = [c.name for c in self.columns_]
-        for name in names:
-            if name not in source.columns:
-                raise DataError(f"{source.place}: the model needs it: {unknown('column', name, source.columns)}")
+        need_columns(source, names)
         first = 0
         for batch in source.batches([*names, *(name for name in others if name not in names)]):
             yield batch, self.encode_batch(source, batch, first)

@@ -162,7 +162,9 @@ def _line(error: Exception) -> str:
 
 def _built_in(name: str) -> Source:
     if name == "penguins":
-        return TextFile(Path(str(resources.files("nnx.tables").joinpath("penguins.csv"))), Reading())
+        penguins = TextFile(Path(str(resources.files("nnx.tables").joinpath("penguins.csv"))), Reading())
+        penguins.place, penguins.target = name, "species"
+        return penguins
     try:
         datasets = import_module("sklearn.datasets")
     except ImportError:

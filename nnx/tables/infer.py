@@ -32,7 +32,7 @@ class Guess:
                 self.bad = (self.rows + first[0], first[1])
             self.numbers += count
         if filled and self.numbers == 0:
-            lower = pc.utf8_lower(pc.utf8_trim_whitespace(column))
+            lower = pc.utf8_lower(pc.utf8_trim_whitespace(column.drop_null()))
             self.words = self.words and bool(pc.all(pc.is_in(lower, value_set=arrow().array(TRUE + FALSE))).as_py())
             self.formats = tuple(form for form in self.formats if _fits(column, form))
         else:

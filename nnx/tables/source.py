@@ -1,7 +1,8 @@
 """Where rows come from: a table in memory or a file read in blocks. Every block is an Arrow record batch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Protocol
 
@@ -116,6 +117,15 @@ def check_columns(place: str, columns: Sequence[str]) -> None:
         if name in seen:
             raise DataError(f"{place}: two columns are named {name!r}; rename one")
         seen.add(name)
+
+
+def need_columns(source: Source, names: Iterable[str]) -> None:
+    """Raise DataError for a column that a model needs and the source has not."""
+    for name in names:
+        if name not in source.columns:
+            near = get_close_matches(name, source.columns, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(source.columns)}"
+            raise DataError(f"{source.place}: no column {name!r}, which the model needs; {hint}"[:190])
 
 
 def cells(source: Source, batch: Any, name: str, kind: str, first: int) -> Any:

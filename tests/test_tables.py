@@ -1,0 +1,376 @@
+"""Tables: what columns hold, how they become numbers, and that the encoder keeps scikit-learn's contract."""
+
+import gzip
+import json
+import pickle
+import warnings
+from datetime import UTC, date, datetime
+
+import array_api_strict
+import numpy as np
+import pytest
+
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+from hypothesis import given, settings, strategies as st  # noqa: E402
+from pyarrow import feather, parquet  # noqa: E402
+from sklearn.base import clone  # noqa: E402
+from sklearn.exceptions import ConvergenceWarning  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.utils import murmurhash3_32  # noqa: E402
+from sklearn.utils.estimator_checks import estimator_checks_generator  # noqa: E402
+
+import nnx  # noqa: E402
+from nnx import TableEncoder  # noqa: E402
+from nnx.errors import DataError, ModelFileError, SettingError  # noqa: E402
+from nnx.tables import Reading, Target, open_table  # noqa: E402
+from nnx.tables.columns import YEAR  # noqa: E402
+from nnx.tables.murmur import murmur3  # noqa: E402
+from nnx.tables.statistics import SAMPLE, Numbers  # noqa: E402
+
+
+def scan(folder, text, name="x.csv", kinds=None, **reading):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return open_table(str(path), Reading(**reading)).scan(kinds or {})
+
+
+def column(values, kind=None, **settings):
+    """The one column of a table encoded: its encoder and the matrix."""
+    encoder = TableEncoder(kinds={"c": kind} if kind else None, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return encoder, encoder.fit_transform({"c": values})
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["1", "2.5", "-3e2", ".5", "+7"], "number"),
+        (["1", "", "NA", "3"], "number"),
+        ([" 1", "2 ", "3"], "number"),
+        (["", "", ""], "number"),
+        (["a", "b", "1"], "text"),
+        (["true", "False", ""], "boolean"),
+        (["yes", "no", "yes"], "boolean"),
+        (["0", "1", "1"], "number"),
+        (["2020-01-01", "2021-12-31", ""], "date"),
+        (["2020-01-01T10:00:00Z", "2020-01-01T12:00:00+02:00"], "date"),
+        (["2020/01/01", "2020/12/31"], "date:%Y/%m/%d"),
+        (["31.12.2020", "01.02.2021"], "date:%d.%m.%Y"),
+        (["12/31/2020", "01/02/2021"], "date:%m/%d/%Y"),
+        (["31/12/2020", "01/02/2021"], "date:%d/%m/%Y"),
+        (["2020-02-30", "2020-01-01"], "text"),
+        (["1,5", "2,5"], "text"),
+        (["0x10", "1_000"], "text"),
+    ],
+)
+def test_what_a_column_holds_is_found_from_all_its_cells(tmp_path, cells, kind):
+    text = "c;d\n" + "".join(f"{c};0\n" for c in cells)
+    assert scan(tmp_path, text, delimiter=";").kinds["c"] == kind
+
+
+def test_one_late_cell_changes_the_kind_of_a_column(tmp_path):
+    text = "a,b\n" + "".join(f"{i},{i}\n" for i in range(400_000))
+    assert scan(tmp_path, text).kinds == {"a": "number", "b": "number"}
+    late = text + "x,1\n"
+    with pytest.raises(DataError, match=r"line 400002: column 'a' holds numbers but 'x' here"):
+        scan(tmp_path, late)
+    assert scan(tmp_path, late, kinds={"a": "text"}).kinds["a"] == "text"
+
+
+def test_month_and_day_that_cannot_be_told_apart_are_noted(tmp_path):
+    found = scan(tmp_path, "c,d\n01/02/2020,1\n03/04/2020,2\n")
+    assert found.kinds["c"] == "date:%m/%d/%Y" and "--kind c=date:%d/%m/%Y" in found.notes[0]
+
+
+def test_decimal_commas_and_other_encodings(tmp_path):
+    text = "größe;y\n1,5;a\n-2,25;b\n,5;c\n"
+    found = scan(tmp_path, text.encode("latin-1"), delimiter=";", decimal=",", encoding="latin-1")
+    assert found.kinds == {"größe": "number", "y": "text"}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "csv.gz", "parquet", "feather", "npy"])
+def test_every_format_gives_the_same_numbers(tmp_path, suffix):
+    x = np.random.default_rng(0).normal(size=(30, 2)).round(6)
+    table, path = pa.table({"x0": x[:, 0], "x1": x[:, 1]}), tmp_path / f"t.{suffix}"
+    mark = "\t" if suffix == "tsv" else ","
+    text = f"x0{mark}x1\n" + "".join(f"{a}{mark}{b}\n" for a, b in x.tolist())
+    {
+        "csv": lambda: path.write_text(text),
+        "tsv": lambda: path.write_text(text),
+        "csv.gz": lambda: path.write_bytes(gzip.compress(text.encode())),
+        "parquet": lambda: parquet.write_table(table, path),
+        "feather": lambda: feather.write_feather(table, path),
+        "npy": lambda: np.save(path, x),
+    }[suffix]()
+    source = open_table(str(path))
+    encoder = TableEncoder()
+    encoder.learn(source, source.scan({}).kinds)
+    assert np.array_equal(encoder.encode(source), TableEncoder().fit_transform(x))
+
+
+def test_robust_scale_is_the_formula_of_realmlp():
+    v = np.random.default_rng(0).normal(size=101) * 7 + 3
+    q25, q50, q75 = np.quantile(v, [0.25, 0.5, 0.75])
+    z = (v - q50) / (q75 - q25)
+    assert column(v)[1][:, 0] == pytest.approx(z / np.sqrt(1 + (z / 3) ** 2), abs=1e-6)
+
+
+def test_where_the_quartiles_are_one_half_the_range_is_the_scale():
+    v = np.asarray([0.0] * 90 + [4.0, -4.0])
+    z = column(v)[1][:, 0]
+    assert z[:90].tolist() == [0.0] * 90 and z[90:] == pytest.approx([1 / np.sqrt(1 + 1 / 9), -1 / np.sqrt(1 + 1 / 9)])
+
+
+def test_standard_scale_has_mean_0_and_deviation_1():
+    x = column(np.random.default_rng(0).normal(size=1000) * 9 - 4, scale="standard", dtype="float64")[1]
+    assert x.mean() == pytest.approx(0, abs=1e-12) and x.std() == pytest.approx(1, abs=1e-12)
+
+
+def test_a_missing_number_is_the_median_and_says_so():
+    encoder, x = column([1.0, None, 3.0, float("nan"), 9.0])
+    assert x.tolist()[1] == [0.0, 1.0] == x.tolist()[3] and x[2].tolist() == [0.0, 0.0]
+    assert list(encoder.get_feature_names_out()) == ["c", "c (missing)"]
+
+
+def test_text_has_a_column_for_each_value_with_rare_missing_and_unknown():
+    values = ["u"] * 5 + ["v"] * 4 + ["w"] * 2 + [None, "NA"]
+    encoder, x = column(values)
+    assert list(encoder.get_feature_names_out()) == ["c=u", "c=v", "c (rare)", "c (missing)"]
+    assert x[[0, 5, 9, 11, 12]].tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1]]
+    assert encoder.transform({"c": ["new"]}).tolist() == [[0, 0, 1, 0]]
+    encoder, _ = column(["u"] * 5 + ["v"] * 5)
+    assert encoder.transform({"c": ["new", None]}).tolist() == [[0, 0], [0, 0]]
+
+
+def test_many_values_are_hashed_the_same_everywhere():
+    values = [f"town {i % 50}" for i in range(500)]
+    encoder, x = column(values, buckets=16, seed=3)
+    expected = np.zeros((500, 16))
+    for i, text in enumerate(values):
+        for seed in (3, 4):
+            expected[i, murmurhash3_32(text, seed=seed, positive=True) % 16] = 1
+    assert np.array_equal(x, expected)
+    assert encoder.transform({"c": [None]}).sum() == 0
+
+
+@given(st.lists(st.text(max_size=40), max_size=8), st.integers(0, 2**32 - 1))
+@settings(max_examples=100, deadline=None)
+def test_murmur3_is_that_of_scikit_learn(texts, seed):
+    texts = [t.encode(errors="replace").decode() for t in texts]
+    assert murmur3(texts, seed).tolist() == [murmurhash3_32(t, seed=seed, positive=True) for t in texts]
+
+
+def test_murmur3_of_published_vectors():
+    """Source: the vectors of SMHasher as collected in the article MurmurHash of Wikipedia."""
+    assert [hex(v) for v in murmur3(["", "test", "Hello, world!"], 0)] == ["0x0", "0xba6bd213", "0xc0363e43"]
+    assert [hex(v) for v in murmur3(["", "test"], 0x9747B28C)] == ["0xebb6c228", "0x704b81dc"]
+    long = "x" * 100_000
+    assert murmur3([long, "a"], 1)[0] == murmurhash3_32(long, seed=1, positive=True)
+
+
+def test_booleans_are_1_and_minus_1():
+    assert column([True, False, None])[1].tolist() == [[1, 0], [-1, 0], [0, 1]]
+    assert column(["yes", "no"], "boolean")[1].tolist() == [[1], [-1]]
+
+
+def test_dates_are_a_number_and_their_place_in_year_and_week():
+    days = [date(2021, 1, 4), date(2021, 1, 11), date(2022, 1, 4), date(2021, 7, 5)]
+    encoder, x = column(days, dtype="float64")
+    names = list(encoder.get_feature_names_out())
+    assert names == ["c", "c sin of year", "c cos of year", "c sin of week", "c cos of week"]
+    year, week = x[:, 1:3], x[:, 3:5]
+    assert np.allclose(week[0], week[1]) and np.allclose(week[0], week[3])  # Mondays
+    assert np.abs(year[0] - year[2]).max() < 0.01 and np.abs(year[0] + year[3]).max() < 0.05
+    seconds = datetime(2021, 1, 4, tzinfo=UTC).timestamp()
+    assert year[0] == pytest.approx([np.sin(2 * np.pi * seconds / YEAR), np.cos(2 * np.pi * seconds / YEAR)], abs=1e-9)
+    clock = column([datetime(2021, 1, 1, 6), datetime(2021, 1, 2, 18), None])[0]
+    assert list(clock.get_feature_names_out())[-2:] == ["c sin of day", "c cos of day"]
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ([1.0] * 30, "is constant"),
+        (["u"] * 30, "is constant"),
+        ([None] * 30, "is empty"),
+        (list(range(30)), "numbers the rows"),
+        ([f"id {i}" for i in range(30)], "looks like an id"),
+    ],
+)
+def test_columns_that_tell_nothing_are_left_out_with_a_warning(values, why):
+    table = {"c": pa.array(values), "d": np.random.default_rng(0).normal(size=30)}
+    with pytest.warns(UserWarning, match=f"column 'c' {why}.*left out"):
+        encoder = TableEncoder().fit(table)
+    assert list(encoder.dropped_) == ["c"] and encoder.transform(table).shape == (30, 1)
+
+
+def test_a_kind_that_is_given_is_kept():
+    encoder, x = column(list(range(30)), "number")
+    assert x.shape == (30, 1)
+    encoder = TableEncoder(kinds={"c": "drop"}).fit({"c": [1, 2], "d": [2.0, 1.0]})
+    assert list(encoder.get_feature_names_out()) == ["d"] and encoder.dropped_ == {}
+
+
+def mixed():
+    rng = np.random.default_rng(0)
+    return {
+        "number": [None if i == 3 else float(v) for i, v in enumerate(rng.normal(size=60))],
+        "whole": rng.integers(0, 9, 60),
+        "text": [("u", "v", None)[i] for i in rng.integers(0, 3, 60)],
+        "many": [f"t{i}" for i in rng.integers(0, 40, 60)],
+        "truth": rng.random(60) > 0.5,
+        "day": [date(2020, 1, 1 + int(i)) for i in rng.integers(0, 30, 60)],
+    }
+
+
+def test_every_kind_of_table_of_python_gives_the_same_matrix():
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    table = mixed()
+    x = TableEncoder().fit_transform(table)
+    frame = pd.DataFrame(table)
+    frame["text"] = frame["text"].astype("category")
+    encoder = TableEncoder().fit(frame)
+    for other in (table, frame, pa.table(table), frame.set_index("whole", drop=False)):
+        assert np.array_equal(encoder.transform(other), x)
+    with_more = {"extra": range(60), **dict(reversed(table.items()))}
+    assert np.array_equal(encoder.transform(with_more), x)
+
+
+def test_polars_frames_are_tables():
+    pl = pytest.importorskip("polars", reason="polars is not installed")
+    table = mixed()
+    assert np.array_equal(TableEncoder().fit_transform(pl.DataFrame(table)), TableEncoder().fit_transform(table))
+
+
+def test_arrays_of_other_libraries_are_tables():
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    encoder = TableEncoder().fit(array_api_strict.asarray(x))
+    assert np.array_equal(encoder.transform(x), TableEncoder().fit_transform(x))
+    with pytest.raises(DataError, match="X has 2 features, but TableEncoder is expecting 3 features"):
+        encoder.transform(x[:, :2])
+
+
+def test_the_state_is_plain_data():
+    table = mixed()
+    encoder = TableEncoder(max_categories=5, seed=2**63).fit(table)
+    again = TableEncoder.from_data(json.loads(json.dumps(encoder.to_data())))
+    assert (
+        np.array_equal(again.transform(table), encoder.transform(table)) and again.get_params() == encoder.get_params()
+    )
+    assert np.array_equal(pickle.loads(pickle.dumps(encoder)).transform(table), encoder.transform(table))
+
+
+@pytest.mark.parametrize("spoil", ["kind", "cells", "extra", "settings", "columns"])
+def test_a_spoiled_state_is_refused(spoil):
+    data = json.loads(json.dumps(TableEncoder().fit(mixed()).to_data()))
+    if spoil in ("kind", "cells"):
+        data["columns"][0][spoil] = "os.system"
+    elif spoil == "extra":
+        data["columns"][0]["more"] = 1
+    elif spoil == "settings":
+        data["settings"]["scale"] = "huge"
+    else:
+        del data["columns"]
+    with pytest.raises(ModelFileError, match="the table encoder in it cannot be read"):
+        TableEncoder.from_data(data)
+
+
+def test_a_model_file_keeps_encoder_and_target(tmp_path):
+    table = mixed()
+    encoder = TableEncoder().fit(table)
+    x, target = encoder.transform(table), Target("color", ("red", "green"))
+    y = np.arange(60) % 2
+    fit = nnx.fit(nnx.mlp((8,), 2), x, y, loss="softmax_cross_entropy", epochs=2)
+    nnx.save(tmp_path / "m.safetensors", fit.net, fit.params, loss=fit.loss, encoder=encoder, target=target)
+    model = nnx.load(tmp_path / "m.safetensors")
+    assert np.array_equal(model.predict_table(table, proba=True), fit.predict(x))
+    assert set(model.predict_table(table)) <= {"red", "green"}
+    nnx.save(tmp_path / "n.safetensors", fit.net, fit.params)
+    with pytest.raises(ModelFileError, match="saved without an encoder"):
+        nnx.load(tmp_path / "n.safetensors").predict_table(table)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"scale": "max"}, "unknown scale 'max'"),
+        ({"dtype": "int8"}, "dtype 'int8' is not float32 or float64"),
+        ({"buckets": 0}, "buckets must be an integer of at least 1"),
+        ({"kinds": {"c": "txt"}}, "unknown kind 'txt': did you mean 'text'?"),
+        ({"kinds": {"e": "text"}}, "unknown column 'e'"),
+    ],
+)
+def test_settings_out_of_range_are_refused(bad, message):
+    with pytest.raises((SettingError, DataError), match=message.replace("?", r"\?")):
+        TableEncoder(**bad).fit({"c": [1.0, 2.0]})
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"c": [1.0, "u"]}, "the table cannot be read"),
+        ({"c": [[1], [2]]}, "column 'c' holds list"),
+        (np.ones(3), r"got shape \(3,\)"),
+        ([[1, 2], [3]], "rows of one length"),
+        (3, "expected a table or an array"),
+        ({"c": [1.0, float("inf")]}, "table, row 1: column 'c' is not finite"),
+    ],
+)
+def test_what_is_no_table_is_refused(table, message):
+    with pytest.raises(DataError, match=message):
+        TableEncoder().fit(table)
+
+
+def scikit_learns_checks():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Estimator TableEncoder does not inherit")  # it needs no scikit-learn
+        return list(estimator_checks_generator(TableEncoder()))
+
+
+@pytest.mark.parametrize(("estimator", "check"), scikit_learns_checks())
+def test_scikit_learns_checks(estimator, check):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="TableEncoder: column")  # checks fit on constant columns
+        warnings.filterwarnings("ignore", category=pytest.PytestWarning)
+        check(estimator)
+
+
+def test_it_is_a_step_of_a_pipeline():
+    table = mixed()
+    y = (np.asarray(table["whole"]) > 4).astype(int)
+    pipeline = make_pipeline(TableEncoder(), nnx.MLPClassifier((16,), max_iter=400, random_state=0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        assert clone(pipeline).fit(table, y).score(table, y) > 0.9
+
+
+def test_statistics_of_blocks_are_those_of_the_whole():
+    v = np.random.default_rng(0).normal(size=1000) * 3 + 1e6
+    v[::7] = np.nan
+    seen = Numbers(0)
+    for part in np.array_split(v, 13):
+        seen.see(part)
+    there = v[~np.isnan(v)]
+    assert (seen.rows, seen.gaps) == (1000, 143)
+    assert seen.mean == pytest.approx(there.mean(), rel=1e-14) and seen.deviation == pytest.approx(
+        there.std(), rel=1e-9
+    )
+    assert seen.quantiles(0.25, 0.5) == pytest.approx(np.quantile(there, [0.25, 0.5]), rel=1e-15)
+
+
+def test_quantiles_of_many_rows_come_from_a_sample():
+    seen, rng = Numbers(0), np.random.default_rng(0)
+    for _ in range(12):
+        seen.see(rng.uniform(size=50_000))
+    assert len(seen.sample) <= 2 * SAMPLE
+    assert seen.quantiles(0.25, 0.5, 0.75) == pytest.approx([0.25, 0.5, 0.75], abs=0.01)
+
+
+def test_classes_are_kept_as_they_are_spelled():
+    target = Target("t", ("1", "2", "10"))
+    assert target.encode(pa.array(["10", "1.0", "2", "3", None])).tolist() == [2, 0, 1, -1, -1]
+    assert target.decode(np.asarray([[0.1, 0.2, 0.7]])).tolist() == ["10"]
+    values = Target("t", (), 100.0, 20.0)
+    assert values.decode(values.encode(np.asarray([90.0]))[:, None]) == pytest.approx([90.0])

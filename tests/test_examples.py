@@ -137,9 +137,8 @@ def test_the_readmes_code_runs(tmp_path, monkeypatch, capsys):
 
 def test_the_readmes_commands_exist():
     pytest.importorskip("click", reason="click is not installed")
-    from nnx.cli import _commands
+    from nnx.cli.commands import nnx as group
 
-    group = _commands()
     block = next(b for b in README.split("```") if "nnx evaluate" in b)
     for line in block.strip().splitlines():
         _, command, *rest = line.split()

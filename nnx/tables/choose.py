@@ -6,7 +6,7 @@ from .cells import arrow
 from .columns import Category, Column, Hashed, Moment, Number, Truth
 from .statistics import Numbers, Texts
 
-ALIKE = 0.05  # text of which fewer cells than this share repeat an earlier one is taken for an id
+ALIKE = 0.5  # text of which fewer cells than this share repeat an earlier one is taken for an id
 FEW = 20  # rows below which nothing is taken for an id
 
 
@@ -62,7 +62,8 @@ def _text(name: str, seen: Texts, ways: Ways, asked: bool) -> tuple[Column | Non
         only = next(iter(seen.counts))
         return None, f"column {name!r} is constant: {only[:30]!r} in every row" + (", or missing" if gaps else "")
     if seen.alike < ALIKE and seen.filled >= FEW and not asked:
-        return None, f"column {name!r} looks like an id: nearly every text is another"
+        count = f"more than {len(seen.counts):,}" if seen.many else f"{len(seen.counts):,}"
+        return None, f"column {name!r} looks like an id: {count} different texts in {seen.filled:,} cells"
     if seen.many or len(seen.counts) > ways.max_categories:
         return Hashed(name, ways.buckets, ways.seed, gaps), ""
     common = [(text, n) for text, n in seen.counts.items() if n >= ways.min_count]

@@ -45,7 +45,7 @@ def table(rows=200, seed=0):
     town = rng.choice(
         ["Oslo", "Rome", "São Paulo", "東京", "rare one", "rare two"], rows, p=[0.3, 0.3, 0.2, 0.18, 0.01, 0.01]
     )
-    names = [f"käufer {i} {'é' * (i % 7)}" for i in rng.integers(60, size=rows)]
+    names = [f"käufer {i} {'é' * (i % 7)}" for i in rng.integers(min(60, rows // 3 + 1), size=rows)]
     return {
         "size (m²)": rng.normal(50, 20, rows).tolist(),
         "price": gaps(rng.lognormal(10, 3, rows).tolist()),

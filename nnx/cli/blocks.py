@@ -53,6 +53,7 @@ class Blocks:
     """
 
     part: Part
+    spread: Callable[[Any], Any]  # from rows as they are kept to those of the network
     seed: int
     memory: int
     batch_size: int = 1024
@@ -75,10 +76,10 @@ class Blocks:
             whole = len(rows) // self.batch_size * self.batch_size
             for start in range(0, whole, self.batch_size):
                 own = rows[start : start + self.batch_size]
-                yield x[own], y[own]
+                yield self.spread(x[own]), y[own]
             rest = x[rows[whole:]], y[rows[whole:]]
         if rest is not None and len(rest[0]):
-            yield rest
+            yield self.spread(rest[0]), rest[1]
 
     @property
     def steps(self) -> int:

@@ -55,7 +55,7 @@ class Cache:
         }
         name = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
         classes = len(prepared.target.classes)
-        return cls(home() / f"{prepared.source.name}-{name}", prepared.encoder.width, classes, prepared.rows)
+        return cls(home() / f"{prepared.source.name}-{name}", prepared.encoder.compact_width, classes, prepared.rows)
 
     @property
     def there(self) -> bool:

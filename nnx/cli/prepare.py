@@ -153,8 +153,10 @@ def _encode(prepared: Prepared, roles: Any, config: Config, in_blocks: bool, say
             with cache.filling() as write:
                 _pass(prepared, roles, write)
             say(f"encoded rows in the cache {cache.folder}: {cache.bytes / 2**20:,.0f} MiB")
-        prepared.train = Blocks(cache.part(TRAIN), config.training.seed, amount(config.data.memory) // 16)
-        prepared.validation, prepared.test = (_some(cache.part(role).whole()) for role in (VALIDATION, TEST))
+        memory = amount(config.data.memory) // 16
+        prepared.train = Blocks(cache.part(TRAIN), encoder.spread, config.training.seed, memory)
+        wholes = (cache.part(role).whole() for role in (VALIDATION, TEST))
+        prepared.validation, prepared.test = (_some((encoder.spread(x), y)) for x, y in wholes)
         prepared.counts = cache.counts
         return
     x = encoder.encode(source)
@@ -168,7 +170,7 @@ def _encode(prepared: Prepared, roles: Any, config: Config, in_blocks: bool, say
 def _pass(prepared: Prepared, roles: Any, write: Writer) -> None:
     """Write every row, encoded, to the part of its role."""
     source, target, first = prepared.source, prepared.target, 0
-    for batch, x in prepared.encoder.blocks(source, [target.name]):
+    for batch, x in prepared.encoder.blocks(source, [target.name], compact=True):
         y = _target(source, target, batch, first)
         own = roles[first : first + len(y)]
         for role in (TRAIN, VALIDATION, TEST):

@@ -1,4 +1,7 @@
-"""How one column of a table becomes columns of numbers. Each class is one way, a frozen dataclass of plain data."""
+"""How one column of a table becomes columns of numbers. Each class is one way, a frozen dataclass of plain data.
+
+`compact` makes few numbers of each cell, for a cache to keep; `spread` makes of these the columns of a network.
+"""
 
 from dataclasses import dataclass
 from math import pi
@@ -13,8 +16,23 @@ YEAR = 365.2425 * DAY  # the mean Gregorian year
 LIMIT = 1e6  # scaled numbers beyond it are cut off there
 
 
+class Way:
+    """What most ways share: the compact columns are the columns."""
+
+    names: Any
+
+    def spread(self, columns: Any, out: Any) -> None:
+        """Write the columns of the compact form (n, compact) into out (n, names), which is zero."""
+        out[:] = columns
+
+    @property
+    def compact_width(self) -> int:
+        """How many numbers the compact form has."""
+        return len(self.names)
+
+
 @dataclass(frozen=True)
-class Number:
+class Number(Way):
     """(v - center) / scale; with smooth, z / sqrt(1 + (z/3)^2), which lies between -3 and 3.
 
     fill: what stands for a missing v. gaps: whether a further column says that v is missing.
@@ -33,7 +51,7 @@ class Number:
     def names(self) -> list[str]:
         return [self.name, *([f"{self.name} (missing)"] if self.gaps else [])]
 
-    def encode(self, v: Any) -> list[Any]:
+    def compact(self, v: Any) -> list[Any]:
         """Columns of numbers from float64 v (n,), NaN where missing."""
         xp = host.namespace()
         missing = xp.isnan(v)
@@ -45,7 +63,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Category:
+class Category(Way):
     """One column of 0 and 1 for each value; values seldom seen, and those never seen, share the column "rare".
 
     Without a column "rare" a value never seen is 0 everywhere, and so is a missing one without "missing".
@@ -62,19 +80,27 @@ class Category:
         others = [word for word, there in (("rare", self.rare), ("missing", self.gaps)) if there]
         return [f"{self.name}={v}" for v in self.values] + [f"{self.name} ({word})" for word in others]
 
-    def encode(self, v: Any) -> list[Any]:
-        """Columns of 0 and 1 from Arrow text v."""
+    def compact(self, v: Any) -> list[Any]:
+        """The number of the column that is 1, or -1 for none, from Arrow text v (n,)."""
         pa, pc = arrow(), compute()
-        code = pc.fill_null(pc.index_in(v, value_set=pa.array(self.values, pa.string())), -1)
-        code = host.put(_whole(code).to_numpy(zero_copy_only=False), None, None)
-        columns = [code == i for i in range(len(self.values))]
+        k = len(self.values)
+        code = pc.fill_null(pc.index_in(v, value_set=pa.array(self.values, pa.string())), k if self.rare else -1)
+        code = _whole(code).to_numpy(zero_copy_only=False)
         missing = _whole(pc.is_null(v)).to_numpy(zero_copy_only=False)
-        columns += [(code == -1) & ~missing] if self.rare else []
-        return columns + ([missing] if self.gaps else [])
+        return [host.namespace().where(missing, k + self.rare if self.gaps else -1, code)]
+
+    def spread(self, columns: Any, out: Any) -> None:
+        """Write 1 where the code says."""
+        _mark(out, columns[:, 0])
+
+    @property
+    def compact_width(self) -> int:
+        """One code."""
+        return 1
 
 
 @dataclass(frozen=True)
-class Hashed:
+class Hashed(Way):
     """Columns of 0 and 1; a text has a 1 in two of them: MurmurHash3(text, seed) and (text, seed + 1) mod buckets.
 
     Texts that share one seldom share both. 0 everywhere for a missing one.
@@ -92,15 +118,25 @@ class Hashed:
         gap = [f"{self.name} (missing)"] if self.gaps else []
         return [f"{self.name}#{i}" for i in range(self.buckets)] + gap
 
-    def encode(self, v: Any) -> list[Any]:
-        """Columns of 0 and 1 from Arrow text v."""
+    def compact(self, v: Any) -> list[Any]:
+        """The numbers of the two columns that are 1, from Arrow text v (n,); if missing that of "missing" or -1."""
         xp, pc = host.namespace(), compute()
         coded = _whole(pc.dictionary_encode(v))
         texts = coded.dictionary.to_pylist() or [""]
         missing = _whole(pc.is_null(v)).to_numpy(zero_copy_only=False)
         code = pc.fill_null(coded.indices, 0).to_numpy(zero_copy_only=False)
-        pair = [xp.where(missing, -1, (murmur3(texts, s) % self.buckets).astype("int64")[code]) for s in self.seeds]
-        return [(pair[0] == i) | (pair[1] == i) for i in range(self.buckets)] + ([missing] if self.gaps else [])
+        gap = self.buckets if self.gaps else -1
+        return [xp.where(missing, gap, (murmur3(texts, s) % self.buckets).astype("int64")[code]) for s in self.seeds]
+
+    def spread(self, columns: Any, out: Any) -> None:
+        """Write 1 where the codes say."""
+        for i in range(2):
+            _mark(out, columns[:, i])
+
+    @property
+    def compact_width(self) -> int:
+        """Two codes."""
+        return 2
 
     @property
     def seeds(self) -> tuple[int, int]:
@@ -109,7 +145,7 @@ class Hashed:
 
 
 @dataclass(frozen=True)
-class Truth:
+class Truth(Way):
     """1 for true, -1 for false, 0 for missing."""
 
     kind: ClassVar[str] = "boolean"
@@ -120,7 +156,7 @@ class Truth:
     def names(self) -> list[str]:
         return [self.name, *([f"{self.name} (missing)"] if self.gaps else [])]
 
-    def encode(self, v: Any) -> list[Any]:
+    def compact(self, v: Any) -> list[Any]:
         """Columns of numbers from v (n,): 1.0, 0.0 or NaN."""
         xp = host.namespace()
         missing = xp.isnan(v)
@@ -128,7 +164,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Moment:
+class Moment(Way):
     """A date t in seconds: a number, and sine and cosine of its place in the year, the week and, by `clock`, the day.
 
     The place in the year is t mod 365.2425 days. All are 0 for a missing date.
@@ -148,10 +184,10 @@ class Moment:
     def names(self) -> list[str]:
         return self.number.names + [f"{self.name} {wave} of {p}" for p in self.periods for wave in ("sin", "cos")]
 
-    def encode(self, v: Any) -> list[Any]:
+    def compact(self, v: Any) -> list[Any]:
         """Columns of numbers from v (n,), seconds since 1970, NaN where missing."""
         xp = host.namespace()
-        columns, there = self.number.encode(v), ~xp.isnan(v)
+        columns, there = self.number.compact(v), ~xp.isnan(v)
         t = xp.where(there, v, 0.0)
         for period in self.periods.values():
             angle = (t / period - xp.floor(t / period)) * (2 * pi)
@@ -162,6 +198,13 @@ class Moment:
 Column = Number | Category | Hashed | Truth | Moment
 COLUMNS: dict[str, type[Any]] = {c.kind: c for c in (Number, Category, Hashed, Truth, Moment)}
 CELLS = {"number": "number", "category": "text", "hashed": "text", "boolean": "boolean", "date": "date"}
+
+
+def _mark(out: Any, code: Any) -> None:
+    """out[i, code[i]] = 1 where the code is not negative."""
+    code = code.astype("int64")
+    rows = (code >= 0).nonzero()[0]
+    out[rows, code[rows]] = 1
 
 
 def _whole(column: Any) -> Any:

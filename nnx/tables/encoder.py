@@ -100,24 +100,40 @@ class TableEncoder(Transformer):
         xp = host.namespace()
         return xp.concat(parts, axis=0) if parts else xp.zeros((0, self.width), dtype=self.dtype)
 
-    def blocks(self, source: Source, others: Sequence[str] = ()) -> Iterator[tuple[Any, Any]]:
+    def blocks(self, source: Source, others: Sequence[str] = (), *, compact: bool = False) -> Iterator[tuple[Any, Any]]:
         """Batches of a source, each with its encoded matrix; `others`: columns that the batches are to have as well."""
         names = [c.name for c in self.columns_]
         need_columns(source, names)
         first = 0
         for batch in source.batches([*names, *(name for name in others if name not in names)]):
-            yield batch, self.encode_batch(source, batch, first)
+            x = self.compact(source, batch, first)
+            yield batch, x if compact else self.spread(x)
             first += batch.num_rows
 
-    def encode_batch(self, source: Source, batch: Any, first: int) -> Any:
-        """The matrix of one batch, whose first row has this number."""
-        x = host.namespace().empty((batch.num_rows, self.width), dtype=self.dtype)
+    def compact(self, source: Source, batch: Any, first: int) -> Any:
+        """What a cache keeps of one batch, whose first row has this number: (rows, compact_width)."""
+        x = host.namespace().empty((batch.num_rows, self.compact_width), dtype=self.dtype)
         at = 0
         for column in self.columns_:
-            for values in column.encode(cells(source, batch, column.name, self.kinds_[column.name], first)):
+            for values in column.compact(cells(source, batch, column.name, self.kinds_[column.name], first)):
                 x[:, at] = values
                 at += 1
         return x
+
+    def spread(self, compact: Any) -> Any:
+        """The matrix (rows, width) of what `compact` gave."""
+        x = host.namespace().zeros((len(compact), self.width), dtype=self.dtype)
+        at = start = 0
+        for column in self.columns_:
+            stop, end = start + column.compact_width, at + len(column.names)
+            column.spread(compact[:, start:stop], x[:, at:end])
+            start, at = stop, end
+        return x
+
+    @property
+    def compact_width(self) -> int:
+        """How many numbers a cache keeps of a row."""
+        return sum(c.compact_width for c in self.columns_)
 
     @property
     def width(self) -> int:

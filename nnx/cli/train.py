@@ -88,12 +88,11 @@ def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
     target, (train_rows, validation, test_rows) = prepared.target, prepared.rows
     parts = {"train": train_rows, "validation": validation, "test": test_rows}
     into = f" into {len(target.classes)} classes" if target.classes else ""
-    widths = (prepared.encoder.width, *(config.network.hidden or ()), len(target.classes) or 1)
     lines = [
         f"{prepared.source.name}: {sum(prepared.rows)} rows ({', '.join(f'{n} {k}' for k, n in parts.items() if n)}), "
         f"{len(prepared.encoder.columns_)} columns as {prepared.encoder.width} features, {target.task}{into}",
-        f"network {'-'.join(map(str, widths))} {config.network.activation}, {config.optimizer.name} at "
-        f"{config.optimizer.rate:g}, batches of {config.training.batch_size}, backend {chosen}",
+        f"network {'-'.join(map(str, widths(config, prepared)))} {config.network.activation}, {config.optimizer.name} "
+        f"at {config.optimizer.rate:g}, batches of {config.training.batch_size}, backend {chosen}",
     ]
     if len(target.classes) > max(20, sum(prepared.rows) // 4):
         prepared.notes.append(f"{target.name!r} has {len(target.classes)} classes; is it a quantity?")
@@ -101,6 +100,11 @@ def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
     if rare:
         prepared.notes.append(f"class {rare[0][:30]!r} has fewer than 2 rows to train on")
     return lines
+
+
+def widths(config: Config, prepared: Prepared) -> tuple[int, ...]:
+    """The widths of the network, inputs and outputs included."""
+    return prepared.encoder.width, *(config.network.hidden or ()), len(prepared.target.classes) or 1
 
 
 def open_backend(name: str, device: str, dtype: str, precision: str = "") -> Backend:
@@ -200,7 +204,7 @@ def describe(
     facts = {
         "data": f"{Path(config.data.path).name}, {sum(prepared.rows)} rows",
         "predicted": f"{prepared.target.name} ({prepared.target.task})",
-        "network": " - ".join(map(str, (prepared.encoder.width, *(config.network.hidden or ())))),
+        "network": " - ".join(map(str, widths(config, prepared))),
         "optimizer": f"{config.optimizer.name} at {config.optimizer.rate:g}",
         "epochs": f"{len(result.history['epoch'])}, best {result.best_epoch}, ended by {result.stopped}",
         "backend": f"{chosen}",

@@ -1,0 +1,267 @@
+"""The command on real tables: every kind of column, settings from a file, blocks and cache, report, export."""
+
+import csv
+import json
+import os
+import tomllib
+
+import numpy as np
+import pytest
+
+pytest.importorskip("click", reason="click is not installed")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+
+import nnx as library
+from nnx import cli
+from nnx.cli.blocks import Blocks, Part
+from nnx.cli.config import Config, amount, plain, resolve, seconds
+from nnx.errors import SettingError
+
+QUICK = ["--epochs", "3", "--hidden", "8"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NNX_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def nnx(capsys):
+    """Run the command in this process: its exit code, output and errors."""
+
+    def run(*args):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main([str(a) for a in args])
+        out, err = capsys.readouterr()
+        return stopped.value.code, out, err
+
+    return run
+
+
+def houses(path, rows=1500):
+    """Prices that depend on size, town, street (of many), garden, season of the sale and whether rooms are known."""
+    rng = np.random.default_rng(0)
+    size, rooms = rng.gamma(9, 12, rows).round(1), rng.integers(1, 8, rows)
+    town, street = rng.choice(["Oslo", "Rome", "Lima"], rows, p=[0.5, 0.3, 0.2]), rng.integers(0, 45, rows)
+    garden, day = rng.random(rows) < 0.4, rng.integers(0, 1000, rows)
+    gap = rng.random(rows) < 0.1
+    price = 2.0 * size + 40 * (town == "Oslo") + 60 * garden + 8 * np.where(gap, 2, rooms) + (street % 5) * 6
+    price = price + 25 * np.sin(2 * np.pi * day / 365.2425) + rng.normal(size=rows)
+    dates = (np.datetime64("2019-01-01") + day).astype(str)
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "size", "rooms", "town", "street", "garden", "sold", "price"])
+        for i in range(rows):
+            known = "" if gap[i] else rooms[i]
+            yes = "yes" if garden[i] else "no"
+            writer.writerow([f"h{i}", size[i], known, town[i], f"{street[i]} St", yes, dates[i], round(price[i], 2)])
+    return path
+
+
+def read(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_penguins_are_told_apart_from_the_raw_file(nnx, folder):
+    code, out, _ = nnx("train", "penguins", "--json", "--out", "run")
+    assert code == 0 and json.loads(out.splitlines()[-1])["test_accuracy"] >= 0.97
+    path = os.path.join(os.path.dirname(library.__file__), "tables", "penguins.csv")
+    assert nnx("predict", "run", path, "-o", "out.csv")[0] == 0
+    right = [a["species"] == b["species"] for a, b in zip(read("out.csv"), read(path), strict=True)]
+    assert np.mean(right) >= 0.97
+
+
+def test_a_regression_on_text_dates_and_gaps(nnx, folder):
+    data = houses(folder / "houses.csv")
+    code, out, err = nnx("train", data, "--target", "price", "--out", "run", "--epochs", 25, "--json", "-v")
+    assert code == 0 and json.loads(out.splitlines()[-1])["test_r2"] > 0.97, err
+    assert "column 'id' looks like an id" in err and "street" in err and "hashed into 128" in err
+    schema = json.loads((folder / "run/data.json").read_text())
+    assert {c["name"]: c["holds"] for c in schema["columns"]} == {
+        "id": "text", "size": "number", "rooms": "number", "town": "text", "street": "text", "garden": "boolean",
+        "sold": "date",
+    }  # fmt: skip
+    assert len(schema["sha256"]) == 64 and sum(schema["rows"].values()) == 1500
+    code, out, _ = nnx("predict", "run", data, "--keep", "id,town", "-o", "-")
+    lines = out.splitlines()
+    assert lines[0] == "id,town,price" and lines[1].startswith("h0,") and len(lines) == 1501
+    own = np.asarray([float(row["price"]) for row in csv.DictReader(lines)])
+    table = {k: [row[k] for row in read(data)] for k in ("size", "rooms", "town", "street", "garden", "sold")}
+    model = library.load("run/best.safetensors")
+    assert model.predict_table(table) == pytest.approx(own, rel=1e-6)  # text cells are read by the encoder's kinds
+
+
+def test_probabilities_are_a_column_each(nnx):
+    assert nnx("train", "iris", "--out", "run", *QUICK)[0] == 0
+    code, out, _ = nnx("predict", "run", "iris", "--proba")
+    rows = list(csv.DictReader(out.splitlines()))
+    assert code == 0 and list(rows[0]) == ["setosa", "versicolor", "virginica"]
+    assert [sum(map(float, row.values())) for row in rows] == pytest.approx([1.0] * 150, abs=1e-6)
+    assert nnx("train", "diabetes", "--out", "r2", *QUICK)[0] == 0
+    code, _, err = nnx("predict", "r2", "diabetes", "--proba")
+    assert code == 3 and "have no probabilities" in err
+
+
+def test_the_configuration_of_a_run_does_it_again(nnx, folder):
+    assert nnx("train", "penguins", "--out", "a", "--seed", 3, "--set", "encoder.scale=standard", *QUICK)[0] == 0
+    assert nnx("train", "-c", "a/config.toml", "--out", "b")[0] == 0
+    a, b = (tomllib.loads((folder / name / "config.toml").read_text()) for name in "ab")
+    assert a == b and a["encoder"]["scale"] == "standard" and a["training"]["batch_size"] > 0
+    losses = [[row["loss"] for row in read(f"{name}/metrics.csv")] for name in "ab"]
+    assert losses[0] == losses[1]
+
+
+def test_options_come_after_set_and_set_after_the_file(folder):
+    (folder / "c.toml").write_text('[training]\nepochs = 3\nseed = 4\n[data]\nkinds = { zip = "text" }\n')
+    texts = ("training.seed=5", "network.hidden=64,32", "data.drop=['a']", "data.kinds.day=date:%d.%m.%Y")
+    found = resolve("c.toml", texts, {"training.seed": 6, "data.target": None, "data.kinds": {"b": "drop"}})
+    assert (found.training.epochs, found.training.seed, found.network.hidden) == (3, 6, (64, 32))
+    assert found.data.drop == ("a",) and found.data.kinds == {"zip": "text", "day": "date:%d.%m.%Y", "b": "drop"}
+    assert plain(resolve(None, (), {})) == plain(Config())
+
+
+@pytest.mark.parametrize(("text", "value"), [("90s", 90), ("10m", 600), ("1h30m", 5400), ("45", 45), ("1.5s", 1.5)])
+def test_durations(text, value):
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize(("text", "value"), [("400MB", 400 * 2**20), ("1.5 GiB", 1.5 * 2**30), ("2g", 2**31), ("9", 9)])
+def test_amounts_of_memory(text, value):
+    assert amount(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "0", "-3s", "1x"])
+def test_what_is_no_duration_or_amount_is_refused(text):
+    for read_ in (seconds, amount):
+        with pytest.raises(SettingError):
+            read_(text)
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(nnx, folder):
+    code, out, _ = nnx("train", "penguins", "--dry-run")
+    assert code == 0 and "network 15-" in out and "parameters" in out and "an epoch" in out and "[optimizer]" in out
+    assert "bill_length_mm" in out and "with gaps" in out
+    code, out, _ = nnx("train", "penguins", "--dry-run", "--json")
+    assert code == 0 and json.loads(out)["features"] == 15 and os.listdir(folder) == []
+
+
+def test_force_replaces_a_run_only_when_the_new_one_is_complete(nnx, folder):
+    assert nnx("train", "iris", "--out", "run", "--seed", 1, *QUICK)[0] == 0
+    before = (folder / "run/best.safetensors").read_bytes()
+    assert nnx("train", "iris", "--out", "run", "--activation", "rellu", "--force")[0] == 2
+    assert nnx("train", "iris", "--out", "run", "--target", "colour", "--force")[0] == 2
+    assert (folder / "run/best.safetensors").read_bytes() == before and os.listdir(folder) == ["run"]
+    assert nnx("train", "iris", "--out", "run", "--seed", 2, "--force", *QUICK)[0] == 0
+    assert (folder / "run/best.safetensors").read_bytes() != before and os.listdir(folder) == ["run"]
+    (folder / "other").mkdir()
+    (folder / "other/thesis.txt").write_text("years of work")
+    code, _, err = nnx("train", "iris", "--out", "other", "--force", *QUICK)
+    assert code == 2 and "is not the folder of a run" in err and (folder / "other/thesis.txt").exists()
+
+
+def test_a_time_limit_stops(nnx):
+    code, out, _ = nnx("train", "iris", "--max-time", "1s", "--epochs", 100_000, "--no-early-stopping", "--json")
+    last = json.loads(out.splitlines()[-1])
+    assert code == 0 and last["stopped"] == "time" and 0 < last["epochs"] < 100_000
+
+
+def test_balanced_classes_weigh_the_same(nnx, folder):
+    rng = np.random.default_rng(0)
+    y = (rng.random(2000) < 0.05).astype(int)
+    x = rng.normal(size=2000) + y
+    with open("a.csv", "w") as file:
+        file.write("x,y\n" + "".join(f"{a},{'rare' if b else 'usual'}\n" for a, b in zip(x, y, strict=True)))
+    scores = {}
+    for weight in ("none", "balanced"):
+        out = nnx("train", "a.csv", "--target", "y", "--class-weight", weight, "--epochs", 6, "--json")[1]
+        scores[weight] = json.loads(out.splitlines()[-1])
+    assert scores["balanced"]["test_balanced_accuracy"] > scores["none"]["test_balanced_accuracy"] + 0.05
+
+
+def test_a_table_in_blocks_learns_as_one_in_memory(nnx, folder):
+    data = houses(folder / "houses.csv", rows=4000)
+    scores = {}
+    for memory in ("1GB", "100KB", "100KB"):
+        _, out, err = nnx(
+            "train", data, "--target", "price", "--memory", memory, "--epochs", 6, "--json", "--batch-size", 32
+        )
+        scores[memory] = json.loads(out.splitlines()[-1])["test_r2"]
+        assert ("in the cache" in err) == (memory == "100KB" and len(scores) == 2 and "taken" not in err)
+    assert "taken from the cache" in err
+    assert scores["100KB"] == pytest.approx(scores["1GB"], abs=0.03) and scores["1GB"] > 0.95
+    assert len(os.listdir(folder / "cache")) == 1
+
+
+def test_blocks_give_every_row_once_in_a_new_order_each_epoch(tmp_path):
+    rows, width = 1000, 300
+    x = np.arange(rows * width, dtype="<f4").reshape(rows, width)
+    y = np.arange(rows, dtype="<i8")
+    np.save(tmp_path / "train.x.npy", x)
+    np.save(tmp_path / "train.y.npy", y)
+    blocks = Blocks(Part(tmp_path, "train", rows, width, True), lambda x: x, seed=1, memory=600_000, batch_size=64)
+    epochs = []
+    for _ in range(2):
+        batches = list(blocks())
+        assert [len(b) for b, _ in batches] == [64] * 15 + [40] and blocks.steps == 16
+        got, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        assert np.array_equal(got, x[labels]) and np.array_equal(np.sort(labels), y)
+        epochs.append(labels)
+    assert not np.array_equal(*epochs)
+    again = Blocks(Part(tmp_path, "train", rows, width, True), lambda x: x, seed=1, memory=600_000, batch_size=64)
+    assert np.array_equal(np.concatenate([labels for _, labels in again()]), epochs[0])
+
+
+def test_a_column_that_gives_the_target_away_is_named(nnx, folder):
+    rng = np.random.default_rng(0)
+    with open("a.csv", "w") as file:
+        file.write("a,cents,y\n" + "".join(f"{a},{y * 100},{y}\n" for a, y in rng.normal(size=(60, 2)).tolist()))
+    _, out, _ = nnx("train", "a.csv", "--target", "y", *QUICK)
+    assert "note: column 'cents' gives the target away" in out and "'a'" not in out
+
+
+def test_inspect_says_what_is_in_tables_and_runs(nnx, folder):
+    code, out, _ = nnx("inspect", "penguins")
+    assert code == 0 and "344 rows, 8 columns" in out and "11 missing" in out and "(target)" in out
+    assert nnx("train", "penguins", "--out", "run", *QUICK)[0] == 0
+    for file in ("run", "run/best.safetensors"):
+        code, out, _ = nnx("inspect", file)
+        assert code == 0 and "Chain(Dense(units=8" in out and "bill_length_mm" in out and "Gentoo" in out
+    data = houses(folder / "houses.csv", rows=60)
+    out = nnx("inspect", data)[1]
+    assert "2019-" in out and "% true" in out and "3 values: Oslo" in out
+    (folder / "x.safetensors").write_bytes(b"garbage garbage")
+    code, _, err = nnx("inspect", "x.safetensors")
+    assert code == 3 and err.count("\n") == 1
+
+
+def test_plot_draws_files(nnx, folder):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    for data, names in (
+        ("iris", ["calibration", "confusion", "curves"]),
+        ("diabetes", ["curves", "predicted", "residuals"]),
+    ):
+        assert nnx("train", data, "--out", data, *QUICK)[0] == 0
+        code, out, _ = nnx("plot", data, "--data", data, "--format", "svg")
+        assert code == 0 and len(out.split()) == 3
+        assert sorted(os.listdir(folder / data / "plots")) == [f"{name}.svg" for name in names]
+    code, _, err = nnx("plot", "iris", "--format", "gif")
+    assert code == 2 and "--format must be one of png, svg, pdf" in err
+
+
+def test_the_model_card_has_scores_and_columns(nnx, folder):
+    assert nnx("train", "penguins", "--out", "run", *QUICK)[0] == 0
+    card = (folder / "run/README.md").read_text()
+    assert card.startswith("---\nlibrary_name: nnx\npipeline_tag: tabular-classification")
+    assert "| accuracy |" in card and "| bill_length_mm | number |" in card
+
+
+def test_predictions_replace_a_file_whole_or_not_at_all(nnx, folder):
+    assert nnx("train", "iris", "--out", "run", *QUICK)[0] == 0
+    (folder / "out.csv").write_text("old")
+    (folder / "bad.csv").write_text("a,b\n1,2\n")
+    assert nnx("predict", "run", "bad.csv", "-o", "out.csv")[0] == 2
+    assert (folder / "out.csv").read_text() == "old" and sorted(os.listdir(folder)) == ["bad.csv", "out.csv", "run"]

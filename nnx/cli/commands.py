@@ -49,7 +49,8 @@ def train(
     config = resolve(file, assignments, {**chosen_settings(flags), "data.path": data})
     if not config.data.path:
         raise click.UsageError("Missing argument 'DATA': the table to train on, or data.path in the file -c")
-    from .train import Voice, train as run
+    from .train import train as run
+    from .voice import Voice
 
     say = Voice(json=as_json, quiet=quiet, verbose=verbose)
     if dry_run:

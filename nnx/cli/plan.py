@@ -1,7 +1,7 @@
 """`nnx train --dry-run`: what would be done, and what it would take. Nothing is written."""
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..backends import Backend
 from ..network import init
@@ -11,14 +11,12 @@ from ..training import fit
 from .config import Config, plain
 from .prepare import Prepared, prepare
 from .settle import check, loss_of, network, optimizer_of, settled
-
-if TYPE_CHECKING:
-    from .train import Voice
+from .voice import Voice
 
 ROWS = 4_096  # rows that the estimate is measured on
 
 
-def plan(config: Config, say: "Voice") -> int:
+def plan(config: Config, say: Voice) -> int:
     """Say schema, shapes, parameters, memory, time and the settings. Returns the exit code."""
     import tomli_w
 

@@ -6,37 +6,26 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, TextIO
+from typing import Any
 
 from ..backends import Backend, backend
 from ..contract import Params
-from ..errors import NNXError, SettingError, TrainingError
+from ..errors import SettingError, TrainingError
 from ..evaluation import Evaluation, permutation_importance, scores
-from ..files import save
 from ..training import CSVLogger, EarlyStopping, Fit, JSONLinesLogger, Report, fit
 from ..training.interrupt import Interrupt
 from ..training.progress import progress
 from . import folder as run_folder
 from .blocks import Blocks
-from .config import Config, plain, seconds
+from .config import Config, seconds
 from .plan import fates
 from .prepare import Prepared, prepare
+from .record import describe, widths, write
 from .run import evaluation, json_line, score_line
 from .settle import check, loss_of, network, optimizer_of, settled
+from .voice import Voice
 
 LOOKED_AT = 2_000  # test rows that the importance of columns is measured on
-
-
-class Voice:
-    """What is said to a person while a command runs."""
-
-    def __init__(self, *, json: bool, quiet: bool, verbose: bool = False) -> None:
-        self.json, self.quiet, self.verbose = json, quiet, verbose
-        self.stream: TextIO = sys.stderr if json or quiet else sys.stdout
-
-    def __call__(self, *lines: str) -> None:
-        if not self.quiet:
-            print(*lines, sep="\n", file=self.stream, flush=True)
 
 
 def train(config: Config, out: str | None, say: Voice, *, force: bool = False) -> int:
@@ -68,7 +57,7 @@ def train(config: Config, out: str | None, say: Voice, *, force: bool = False) -
             raise
         code = {"interrupted": 130, "not finite": 1}.get(result.stopped, 0)
         with Interrupt():  # what is trained is written whole
-            say(*write(path, config, prepared, result, last))
+            write(path, config, prepared, result, last)
             tested = test(prepared, result, config)
             for remark in describe(path, config, prepared, result, tested, chosen):
                 say(remark)
@@ -100,11 +89,6 @@ def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
     if rare:
         prepared.notes.append(f"class {rare[0][:30]!r} has fewer than 2 rows to train on")
     return lines
-
-
-def widths(config: Config, prepared: Prepared) -> tuple[int, ...]:
-    """The widths of the network, inputs and outputs included."""
-    return prepared.encoder.width, *(config.network.hidden or ()), len(prepared.target.classes) or 1
 
 
 def open_backend(name: str, device: str, dtype: str, precision: str = "") -> Backend:
@@ -176,56 +160,6 @@ def test(prepared: Prepared, result: Fit, config: Config) -> Evaluation | None:
         return scores(target.task, y[some], output if target.classes else output[:, 0])[measure]
 
     return replace(found, importance=permutation_importance(predicted, x[some], columns, score, repeats=3))
-
-
-def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Params) -> list[str]:
-    """The models and the configuration."""
-    import tomli_w
-
-    data = config.data
-    reading = {"delimiter": data.delimiter, "encoding": data.encoding, "decimal": data.decimal}
-    parts: dict[str, Any] = {"loss": result.loss, "encoder": prepared.encoder, "target": prepared.target}
-    parts["about"] = {"reading": reading, "best_epoch": result.best_epoch}
-    save(path / run_folder.BEST, result.net, result.params, **parts)
-    save(path / run_folder.LAST, result.net, last, **parts)
-    values = plain(config)
-    values["result"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "execution": result.execution}
-    (path / run_folder.CONFIG).write_bytes(tomli_w.dumps(values).encode())
-    return []
-
-
-def describe(
-    path: Path, config: Config, prepared: Prepared, result: Fit, tested: Evaluation | None, chosen: Backend
-) -> list[str]:
-    """What a person reads: schema, environment, report, card. Returns remarks: what could not be written and why."""
-    schema = run_folder.schema(prepared, config.data.path)
-    run_folder.write_json(path / run_folder.DATA, schema)
-    run_folder.write_json(path / run_folder.ENVIRONMENT, run_folder.environment(chosen))
-    facts = {
-        "data": f"{Path(config.data.path).name}, {sum(prepared.rows)} rows",
-        "predicted": f"{prepared.target.name} ({prepared.target.task})",
-        "network": " - ".join(map(str, widths(config, prepared))),
-        "optimizer": f"{config.optimizer.name} at {config.optimizer.rate:g}",
-        "epochs": f"{len(result.history['epoch'])}, best {result.best_epoch}, ended by {result.stopped}",
-        "backend": f"{chosen}",
-    }
-    card = run_folder.card(path.name, schema, prepared.encoder, tested.scores if tested else {}, facts)
-    (path / run_folder.CARD).write_text(card, encoding="utf-8")
-    try:
-        from ..plots.report import report
-
-        report(
-            path / run_folder.REPORT,
-            title=f"{prepared.source.name}: {prepared.target.name}",
-            facts=facts,
-            history=result.history,
-            evaluation=tested,
-            config_text=(path / run_folder.CONFIG).read_text(),
-            best_epoch=result.best_epoch,
-        )
-    except NNXError as error:
-        return [f"no report.html: {error}"]
-    return []
 
 
 def threads(count: int) -> Any:

@@ -1,0 +1,80 @@
+"""What a training leaves in its folder: the models, the configuration, and what a person reads."""
+
+from pathlib import Path
+from typing import Any
+
+from ..backends import Backend
+from ..contract import Params
+from ..errors import NNXError
+from ..evaluation import Evaluation
+from ..files import save
+from ..training import Fit
+from .config import Config, plain
+from .folder import (
+    BEST,
+    CARD,
+    CONFIG,
+    DATA,
+    ENVIRONMENT,
+    LAST,
+    REPORT,
+    card as card_of,
+    environment,
+    schema as schema_of,
+    write_json,
+)
+from .prepare import Prepared
+
+
+def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Params) -> None:
+    """The models and the configuration."""
+    import tomli_w
+
+    data = config.data
+    reading = {"delimiter": data.delimiter, "encoding": data.encoding, "decimal": data.decimal}
+    parts: dict[str, Any] = {"loss": result.loss, "encoder": prepared.encoder, "target": prepared.target}
+    parts["about"] = {"reading": reading, "best_epoch": result.best_epoch}
+    save(path / BEST, result.net, result.params, **parts)
+    save(path / LAST, result.net, last, **parts)
+    values = plain(config)
+    values["result"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "execution": result.execution}
+    (path / CONFIG).write_bytes(tomli_w.dumps(values).encode())
+
+
+def describe(
+    path: Path, config: Config, prepared: Prepared, result: Fit, tested: Evaluation | None, chosen: Backend
+) -> list[str]:
+    """What a person reads: schema, environment, report, card. Returns remarks: what could not be written and why."""
+    schema = schema_of(prepared, config.data.path)
+    write_json(path / DATA, schema)
+    write_json(path / ENVIRONMENT, environment(chosen))
+    facts = {
+        "data": f"{Path(config.data.path).name}, {sum(prepared.rows)} rows",
+        "predicted": f"{prepared.target.name} ({prepared.target.task})",
+        "network": " - ".join(map(str, widths(config, prepared))),
+        "optimizer": f"{config.optimizer.name} at {config.optimizer.rate:g}",
+        "epochs": f"{len(result.history['epoch'])}, best {result.best_epoch}, ended by {result.stopped}",
+        "backend": f"{chosen}",
+    }
+    card = card_of(path.name, schema, prepared.encoder, tested.scores if tested else {}, facts)
+    (path / CARD).write_text(card, encoding="utf-8")
+    try:
+        from ..plots.report import report
+
+        report(
+            path / REPORT,
+            title=f"{prepared.source.name}: {prepared.target.name}",
+            facts=facts,
+            history=result.history,
+            evaluation=tested,
+            config_text=(path / CONFIG).read_text(),
+            best_epoch=result.best_epoch,
+        )
+    except NNXError as error:
+        return [f"no report.html: {error}"]
+    return []
+
+
+def widths(config: Config, prepared: Prepared) -> tuple[int, ...]:
+    """The widths of the network, inputs and outputs included."""
+    return prepared.encoder.width, *(config.network.hidden or ()), len(prepared.target.classes) or 1

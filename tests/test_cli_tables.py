@@ -7,13 +7,13 @@ import tomllib
 
 import numpy as np
 import pytest
+from conftest import make
 
 pytest.importorskip("click", reason="click is not installed")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
-import nnx as library
-from nnx import cli
+from nnx import cli, load, tables
 from nnx.cli.blocks import Blocks, Part
 from nnx.cli.config import Config, amount, plain, resolve, seconds
 from nnx.errors import SettingError
@@ -69,7 +69,7 @@ def read(path):
 def test_penguins_are_told_apart_from_the_raw_file(nnx, folder):
     code, out, _ = nnx("train", "penguins", "--json", "--out", "run")
     assert code == 0 and json.loads(out.splitlines()[-1])["test_accuracy"] >= 0.97
-    path = os.path.join(os.path.dirname(library.__file__), "tables", "penguins.csv")
+    path = os.path.join(os.path.dirname(tables.__file__), "penguins.csv")
     assert nnx("predict", "run", path, "-o", "out.csv")[0] == 0
     right = [a["species"] == b["species"] for a, b in zip(read("out.csv"), read(path), strict=True)]
     assert np.mean(right) >= 0.97
@@ -91,8 +91,21 @@ def test_a_regression_on_text_dates_and_gaps(nnx, folder):
     assert lines[0] == "id,town,price" and lines[1].startswith("h0,") and len(lines) == 1501
     own = np.asarray([float(row["price"]) for row in csv.DictReader(lines)])
     table = {k: [row[k] for row in read(data)] for k in ("size", "rooms", "town", "street", "garden", "sold")}
-    model = library.load("run/best.safetensors")
+    model = load("run/best.safetensors")
     assert model.predict_table(table) == pytest.approx(own, rel=1e-6)  # text cells are read by the encoder's kinds
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax", pytest.param("cupy", marks=pytest.mark.gpu)])
+def test_a_run_is_the_same_on_every_backend(request, nnx, backend):
+    make(request, backend)
+    both = ("numpy", backend)
+    for name in both:
+        assert nnx("train", "penguins", "--backend", name, "--out", name, *QUICK)[0] == 0
+    a, b = ([[float(v) for k, v in row.items() if "loss" in k] for row in read(f"{n}/metrics.csv")] for n in both)
+    assert np.asarray(a) == pytest.approx(np.asarray(b), rel=1e-4)
+    texts = (nnx("predict", "numpy", "penguins", "--proba", "--backend", n)[1] for n in both)
+    first, second = ([[float(v) for v in line.split(",")] for line in text.splitlines()[1:]] for text in texts)
+    assert np.abs(np.asarray(first) - np.asarray(second)).max() < 1e-5
 
 
 def test_probabilities_are_a_column_each(nnx):

@@ -9,7 +9,7 @@ from ..random import words
 from .cells import compute
 
 SAMPLE = 1 << 17  # numbers kept of a column; quantiles are exact up to here, beyond it those of a random sample
-DISTINCT = 20_000  # values counted of a column of text; where there are more, it is only known that there are
+DISTINCT = 20_000  # values of a column of text; once there are more, no more are counted
 
 
 @dataclass
@@ -88,18 +88,16 @@ class Texts:
     rows: int = 0
     filled: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    many: bool = False  # more than DISTINCT: then not all of them are in `counts`
+    many: bool = False  # more than DISTINCT: then `counts` is of the first rows
 
     def see(self, v: Any) -> None:
         """Take in the next texts, an Arrow array, null where missing."""
         self.rows += len(v)
         self.filled += len(v) - v.null_count
-        for pair in compute().value_counts(v.drop_null()):
-            text, n = pair["values"].as_py(), pair["counts"].as_py()
-            if text in self.counts or len(self.counts) < DISTINCT:
-                self.counts[text] += n
-            else:
-                self.many = True
+        if not self.many:
+            pairs = compute().value_counts(v.drop_null())
+            self.counts.update(dict(zip(pairs.field(0).to_pylist(), pairs.field(1).to_pylist(), strict=True)))
+            self.many = len(self.counts) > DISTINCT
 
     @property
     def gaps(self) -> int:

@@ -29,7 +29,8 @@ class Run:
 
     def open(self, data: str, given: Mapping[str, str]) -> Source:
         """The table `data`, read as the one the model was trained on, or as it is `given`."""
-        values = dict(self.model.about.get("reading", {})) | {k: v for k, v in given.items() if v}
+        reading = self.model.about.get("reading")  # of a file that anyone may have written
+        values = (reading if isinstance(reading, dict) else {}) | {k: v for k, v in given.items() if v}
         return open_table(data, Reading(**{k: str(v) for k, v in values.items() if k in Reading.__dataclass_fields__}))
 
     def answers(self, source: Source, keep: Sequence[str], *, proba: bool) -> Iterator[tuple[list[Any], list[Any]]]:

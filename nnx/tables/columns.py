@@ -26,6 +26,11 @@ class Way:
         out[:] = columns
 
     @property
+    def width(self) -> int:
+        """How many columns it becomes."""
+        return len(self.names)
+
+    @property
     def compact_width(self) -> int:
         """How many numbers the compact form has."""
         return len(self.names)
@@ -132,6 +137,11 @@ class Hashed(Way):
         """Write 1 where the codes say."""
         for i in range(2):
             _mark(out, columns[:, i])
+
+    @property
+    def width(self) -> int:
+        """As many as it has names, without making these."""
+        return self.buckets + self.gaps
 
     @property
     def compact_width(self) -> int:

@@ -2,18 +2,21 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
+from math import inf
 from typing import Any
 
 from ..backends import numpy as host
-from ..errors import DataError, ModelFileError, SettingError, require, unknown
-from .cells import KINDS, arrow
+from ..errors import DataError, ModelFileError, require, unknown
+from .cells import arrow
 from .choose import Ways, choose, counter
-from .columns import CELLS, COLUMNS, Column, Moment, Number
+from .columns import CELLS, COLUMNS, Column, Hashed, Moment, Number
+from .plain import settings, value, within
 from .source import Memory, Source, cells, from_python, need_columns
 from .transformer import Transformer
 
 SCALES = ("robust", "standard")
+WIDEST = 2**24  # columns that an encoder in a file may make
 
 
 class TableEncoder(Transformer):
@@ -138,7 +141,7 @@ class TableEncoder(Transformer):
     @property
     def width(self) -> int:
         """The number of columns that transform gives."""
-        return sum(len(c.names) for c in self.columns_)
+        return sum(c.width for c in self.columns_)
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """The names of the columns that transform gives."""
@@ -164,16 +167,10 @@ class TableEncoder(Transformer):
     def from_data(cls, data: Any) -> "TableEncoder":
         """The encoder that `to_data` wrote. Raises: ModelFileError."""
         try:
-            encoder = cls(**data["settings"])
-            encoder.check()
-            encoder.columns_ = [_column(dict(c)) for c in data["columns"]]
-            encoder.kinds_ = {c["name"]: _cell_kind(c) for c in data["columns"]}
-            encoder.feature_names_in_ = host.put([str(n) for n in data["names"]], "object", None)
-            encoder.n_features_in_, encoder.dropped_ = len(data["names"]), {}
-            encoder.named_ = bool(data["named"])
-        except (KeyError, TypeError, AttributeError, SettingError) as error:
-            raise ModelFileError(f"the table encoder in it cannot be read: {str(error)[:80]}") from None
-        return encoder
+            return _encoder(data)
+        except (KeyError, TypeError, ValueError) as error:
+            text = str(error.args[0] if error.args else error)
+            raise ModelFileError(f"the table encoder in it cannot be read: {text[:100]}") from None
 
     def source(self, X: Any) -> Memory:
         """X as a source; the columns of an array take the names that fit saw."""
@@ -208,20 +205,61 @@ def _is_array(X: Any) -> bool:
     return not isinstance(X, Mapping) and not hasattr(X, "__arrow_c_stream__") and not hasattr(X, "columns")
 
 
-def _column(data: dict[str, Any]) -> Column:
-    kind = COLUMNS[data.pop("kind")]
-    data.pop("cells")
-    if kind is Moment:
-        data["number"] = Number(**data["number"])
-    wanted = {f.name for f in fields(kind)}
-    if set(data) != wanted:
-        raise KeyError(f"a column with {sorted(set(data) ^ wanted)[0]!r}")
-    column: Column = kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in data.items()})
-    return column
+def _encoder(data: Any) -> TableEncoder:
+    """The encoder that `to_data` wrote. Raises: KeyError, TypeError, ValueError."""
+    if type(data) is not dict or data.keys() != {"settings", "columns", "names", "named"}:
+        raise KeyError("it has not settings, columns, names and named")
+    encoder = TableEncoder(**_settings(data["settings"]))
+    encoder.check()
+    names = value("names", data["names"], tuple[str, ...])
+    if type(data["columns"]) is not list:
+        raise TypeError("columns is no list")
+    encoder.columns_, encoder.kinds_ = [], {}
+    for one in data["columns"]:
+        column, cell_kind = _column(one)
+        if column.name not in names or column.name in encoder.kinds_:
+            raise ValueError(f"the column {column.name[:40]!r} is not one of its names, or there twice")
+        encoder.columns_.append(column)
+        encoder.kinds_[column.name] = cell_kind
+    within("the number of columns that it makes", encoder.width, 1, WIDEST)
+    encoder.feature_names_in_ = host.put(list(names), "object", None)
+    encoder.n_features_in_, encoder.dropped_ = len(names), {}
+    encoder.named_ = value("named", data["named"], bool)
+    return encoder
 
 
-def _cell_kind(data: Mapping[str, Any]) -> str:
-    kind = str(data["cells"])
-    if kind.partition(":")[0] not in KINDS or CELLS[data["kind"]] != kind.partition(":")[0]:
-        raise KeyError(f"a column of {kind!r}")
-    return kind
+def _settings(data: Any) -> dict[str, Any]:
+    """The parameters of an encoder."""
+    types = {"scale": str, "max_categories": int, "min_count": int, "buckets": int, "dtype": str, "seed": int}
+    if type(data) is not dict or data.keys() != {*types, "kinds"}:
+        raise KeyError(f"its settings are not {', '.join(types)} and kinds")
+    read = {name: value(name, data[name], kind) for name, kind in types.items()}
+    if max(len(read["scale"]), len(read["dtype"])) > 20:
+        raise ValueError("scale or dtype is none that is known")
+    kinds = data["kinds"]
+    if kinds is not None:
+        kinds = {name: value("kinds", kind, str) for name, kind in value("kinds", kinds, dict).items()}
+    return read | {"kinds": kinds}
+
+
+def _column(data: Any) -> tuple[Column, str]:
+    """A column, and the kind of its cells."""
+    if type(data) is not dict:
+        raise TypeError("a column is no object")
+    data = dict(data)
+    name, cell_kind = (value(f"{key} of a column", data.pop(key, None), str) for key in ("kind", "cells"))
+    kind = COLUMNS.get(name)
+    if kind is None or cell_kind.partition(":")[0] != CELLS[name] or len(cell_kind) > 80:
+        raise KeyError(f"a column of {name[:40]!r} from {cell_kind[:40]!r}")
+    if kind is Moment and "number" in data:
+        data["number"] = _number(data["number"])
+    column: Column = _number(data) if kind is Number else kind(**settings(kind, data))
+    if isinstance(column, Hashed):
+        within(f"column {column.name[:40]!r}: buckets", column.buckets, 1, WIDEST)
+    return column, cell_kind
+
+
+def _number(data: Any) -> Number:
+    number = Number(**settings(Number, data))
+    within(f"column {number.name[:40]!r}: scale", number.scale, 5e-324, inf)
+    return number

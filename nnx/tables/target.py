@@ -3,10 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError, ModelFileError
+from .plain import settings, within
 from .source import Source, cells
 from .statistics import Numbers, Texts
 
@@ -55,10 +57,11 @@ class Target:
     def from_data(cls, data: Any) -> "Target":
         """The target that `to_data` wrote. Raises: ModelFileError."""
         try:
-            classes = tuple(str(c) for c in data["classes"])
-            return cls(str(data["name"]), classes, float(data["mean"]), float(data["scale"]))
+            target = cls(**settings(cls, data))
+            within("scale", target.scale, 5e-324, inf)
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelFileError(f"the target in it cannot be read: {str(error)[:80]}") from None
+            raise ModelFileError(f"the target in it cannot be read: {str(error.args[0])[:100]}") from None
+        return target
 
 
 @dataclass

@@ -1,0 +1,221 @@
+"""Model files: one safetensors file with the network as JSON in its metadata. No pickle, no code, no paths inside.
+
+`check` says what a model file is, `data` how a network is written in one, `write` how a file is replaced.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .. import backends
+from ..backends import DTYPES, Backend, backend_of, numpy as host
+from ..contract import Array, Layer, Loss, Params
+from ..errors import ModelFileError, NNXError
+from ..losses import LOSSES
+from ..network import predict
+from ..tables import TableEncoder, Target
+from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, Tensor, check, header, parse
+from .data import Shapes, fit, from_data, to_data
+from .write import fault, open_whole, write_whole
+
+__all__ = ["HEADER_LIMIT", "VERSION", "Model", "from_data", "load", "save", "to_data", "write_whole"]
+
+
+@dataclass
+class Model:
+    """What a model file holds: a network, its parameters on a backend, its loss, and what was written beside them."""
+
+    net: Layer
+    params: Params
+    loss: Loss | None
+    arrays: dict[str, Any]  # host arrays, such as the means of the input columns
+    about: dict[str, Any]  # plain data, such as the names of classes
+    backend: Backend
+    encoder: TableEncoder | None = None  # from the columns of a table to x
+    target: Target | None = None  # from the output to class names or values
+
+    def output(self, x: Array) -> Array:
+        """The network's output z for x (rows, features), which may be on the host."""
+        with self.backend.scope():
+            return predict(self.net, self.params, self.backend.as_floats(x))
+
+    def predict(self, x: Array) -> Array:
+        """The output in the target's terms: probabilities, counts, or values. Shapes: x (rows, features)."""
+        with self.backend.scope():
+            return predict(self.net, self.params, self.backend.as_floats(x), loss=self.loss)
+
+    def predict_table(self, table: Any, *, proba: bool = False) -> Any:
+        """Class names or values for the raw rows of a table, as TableEncoder takes them; (rows,) on the host.
+
+        proba: probabilities (rows, classes) instead, for the classes of `target.classes` in their order.
+        Raises: ModelFileError if the file held no encoder; DataError.
+        """
+        if self.encoder is None or self.target is None:
+            raise ModelFileError("the model was saved without an encoder: give predict an array")
+        return self.answer(self.encoder.transform(table), proba=proba)
+
+    def answer(self, x: Any, *, proba: bool = False) -> Any:
+        """Class names, values or probabilities for encoded rows x, on the host."""
+        if self.target is None:
+            raise ModelFileError("the model was saved without a target: use predict")
+        output = self.backend.to_numpy(self.predict(x))
+        if proba and not self.target.classes:
+            raise ModelFileError(f"the model predicts values of {self.target.name!r}, which have no probabilities")
+        return output if proba else self.target.decode(output)
+
+
+def save(
+    path: str | os.PathLike[str],
+    net: Layer,
+    params: Mapping[str, Array],
+    *,
+    loss: Loss | None = None,
+    arrays: Mapping[str, Any] | None = None,
+    about: Mapping[str, Any] | None = None,
+    encoder: TableEncoder | None = None,
+    target: Target | None = None,
+) -> None:
+    """Write a network and its parameters, of any library, to one file; an older file is replaced whole or not at all.
+
+    encoder, target: how a table becomes x, and the output classes or values: then `Model.predict_table` works.
+    Raises: ModelFileError if the file cannot be written, or a layer is none of nnx's own.
+    """
+    path = Path(path)
+    try:
+        if loss is not None and type(loss) not in LOSSES.values():
+            raise ModelFileError(f"{loss!r} is not one of nnx's losses")
+        description: dict[str, Any] = {"version": VERSION, "net": to_data(net), "loss": loss and to_data(loss)}
+        description["about"] = dict(about or {})
+        description |= {"encoder": encoder and encoder.to_data(), "target": target and target.to_data()}
+        text = json.dumps(description, allow_nan=False)
+        found = {f"params.{name}": backend_of(p).to_numpy(p) for name, p in params.items()}
+        found |= {f"arrays.{name}": a for name, a in (arrays or {}).items()}
+        tensors, pieces = _lay_out(found)
+        _Described(parse(text), tensors)  # what would not be read back is not written
+        head, place = header(text, tensors)
+    except (TypeError, ValueError, AttributeError, RecursionError, NNXError) as error:
+        raise fault(path, f"cannot be written: {_line(error)}") from None
+    digest = sha256(head)
+    for piece in pieces:
+        digest.update(piece)
+    write_whole(path, head[:place], digest.hexdigest().encode(), head[place + 64 :], *pieces)
+
+
+def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy", dtype: str | None = None) -> Model:
+    """Read a model file onto a backend, whichever it was saved from; in the file's float type unless one is given.
+
+    All of the file is checked before anything is made of it: see SECURITY.md.
+    Raises: ModelFileError, BackendError.
+    """
+    path = Path(path)
+    try:
+        with open_whole(path) as file:
+            return read(file, os.fstat(file.fileno()).st_size, backend, dtype)
+    except ModelFileError as error:
+        raise fault(path, str(error)) from None
+    except MemoryError as error:
+        raise fault(path, f"too large for the memory: {_line(error)}") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, NNXError):
+            raise
+        raise fault(path, f"cannot be read: {getattr(error, 'strerror', None) or _line(error)}") from None
+
+
+def read(file: BinaryIO, size: int, backend: str | Backend = "numpy", dtype: str | None = None) -> Model:
+    """The model in an open file of so many bytes.
+
+    Raises: ModelFileError, whose text does not name the file; BackendError.
+    """
+    description, tensors = check(file, size)
+    made = _Described(description, tensors)
+    arrays = {t.name: _array(file, t) for t in tensors}
+    params = {name.removeprefix("params."): a for name, a in arrays.items() if name.startswith("params.")}
+    others = {name.removeprefix("arrays."): a for name, a in arrays.items() if name.startswith("arrays.")}
+    chosen = backends.backend(backend, dtype or max((str(a.dtype) for a in params.values()), default="float32"))
+    with chosen.scope():
+        floats = {name: chosen.floats(a) for name, a in params.items()}
+    return Model(made.net, floats, made.loss, others, made.about, chosen, made.encoder, made.target)
+
+
+class _Described:
+    """What a description says, if all of it fits together and the tensors beside it. Raises: ModelFileError."""
+
+    KEYS = ("version", "net", "loss", "about", "encoder", "target")
+
+    def __init__(self, data: dict[str, Any], tensors: list[Tensor]) -> None:
+        try:
+            for key in (*self.KEYS, *data):
+                if key not in data or key not in self.KEYS:
+                    raise ModelFileError(f"its description {'lacks' if key in self.KEYS else 'has'} {key[:40]!r}")
+            if type(data["about"]) is not dict:
+                raise ModelFileError("what is written beside it is no object")
+            shapes = {t.name.removeprefix("params."): t.shape for t in tensors if t.name.startswith("params.")}
+            strange = [t.name for t in tensors if t.name.startswith("params.") and t.dtype not in DTYPES]
+            if strange:
+                raise ModelFileError(f"parameter {strange[0][:60]!r} is not of float32 or float64")
+            self.about: dict[str, Any] = data["about"]
+            self.net: Layer = from_data(data["net"], Layer)
+            self.loss: Loss | None = None if data["loss"] is None else from_data(data["loss"], Loss)
+            self.encoder = None if data["encoder"] is None else TableEncoder.from_data(data["encoder"])
+            self.target = None if data["target"] is None else Target.from_data(data["target"])
+            self._fit(shapes)
+        except ModelFileError as error:
+            raise ModelFileError(f"not a model of nnx: {error}") from None
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, NNXError) as error:
+            raise ModelFileError(f"not a model of nnx: {_line(error)}") from None
+
+    def _fit(self, shapes: Shapes) -> None:
+        """Whether parameters, encoder and target are for the network."""
+        outputs = fit(self.net, shapes, None if self.encoder is None else self.encoder.width)
+        classes = 0 if self.target is None else len(self.target.classes)
+        if classes and outputs not in (None, classes):
+            raise ModelFileError(f"its target has {classes} classes, its network {outputs} outputs")
+
+
+def _lay_out(arrays: Mapping[str, Any]) -> tuple[list[Tensor], list[Any]]:
+    """Where each host array is to lie, the wide types first so that all are aligned; and their bytes in that order.
+
+    Raises: ValueError.
+    """
+    xp, kinds = host.namespace(), {dtype: width for dtype, width in TYPES.values()}
+    whole = {name: host.put(a, None, None) for name, a in arrays.items()}  # in C order
+    for name, a in whole.items():
+        if not NAME.fullmatch(name):
+            raise ValueError(f"the name {name[:60]!r} has other than letters, digits and _.- or is too long")
+        if str(a.dtype) not in kinds:
+            raise ValueError(f"{name[:60]!r} is of {str(a.dtype)[:20]}, which a model file cannot hold")
+    if len(whole) > TENSOR_LIMIT:
+        raise ValueError(f"it has {len(whole)} tensors, {TENSOR_LIMIT} may be written")
+    tensors, pieces, end = [], [], 0
+    for name in sorted(whole, key=lambda name: (-kinds[str(whole[name].dtype)], name)):
+        a = whole[name]
+        tensors.append(Tensor(name, str(a.dtype), a.shape, end, end + a.nbytes))
+        pieces.append(memoryview(xp.asarray(a, dtype=a.dtype.newbyteorder("<")).reshape(-1).view("uint8")))
+        end += a.nbytes
+    return tensors, pieces
+
+
+def _array(file: BinaryIO, tensor: Tensor) -> Any:
+    """The host array of a tensor, which begins where the file stands."""
+    xp = host.namespace()
+    flags = tensor.dtype == "bool"
+    a = xp.empty(tensor.shape, dtype=xp.dtype("uint8" if flags else tensor.dtype).newbyteorder("<"))
+    flat = a.reshape(-1).view("uint8")
+    view, done = memoryview(flat), 0
+    while done < len(view):
+        count = file.readinto(view[done:])  # type: ignore[attr-defined]
+        if not count:
+            raise ModelFileError("it was changed while it was read")
+        done += count
+    if flags and (flat > 1).any():
+        raise ModelFileError(f"not a model file: tensor {tensor.name[:60]!r} has truth values other than 0 and 1")
+    return a.view("bool") if flags else xp.asarray(a, dtype=a.dtype.newbyteorder("="))
+
+
+def _line(error: BaseException) -> str:
+    """The first line of an error's text."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]

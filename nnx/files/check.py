@@ -101,6 +101,8 @@ def _tensors(header: bytes, at: int) -> list[Tensor]:
     tensors: list[Tensor] = []
     names: set[str] = set()
     end = 0
+    if header.count(b'"data_offsets":[', at) > TENSOR_LIMIT:  # in the description the quotes would be escaped
+        raise ModelFileError(f"not a model file: it has more than {TENSOR_LIMIT} tensors")
     while match := _TENSOR.match(header, at):
         at = match.end()
         name, kind = match[1][:250].decode("latin-1"), match[2][:20].decode("latin-1")
@@ -115,8 +117,6 @@ def _tensors(header: bytes, at: int) -> list[Tensor]:
             raise ModelFileError(f"not a model file: tensor {name[:60]!r} is not where the one before it ends")
         if prod(shape) * width != stop - start or prod(n or 1 for n in shape) > ELEMENT_LIMIT:
             raise ModelFileError(f"not a model file: tensor {name[:60]!r} has not the bytes of its shape")
-        if len(tensors) == TENSOR_LIMIT:
-            raise ModelFileError(f"not a model file: it has more than {TENSOR_LIMIT} tensors")
         tensors.append(Tensor(name, dtype, shape, start, stop))
         names.add(name)
         end = stop

@@ -131,7 +131,29 @@ def fit(net: Layer, shapes: Shapes, features: int | None = None) -> int | None:
     wanted = {*net.names, *net.running}
     if wanted != shapes.keys():
         raise ModelFileError(f"parameters do not fit the network: {min(wanted ^ shapes.keys())[:60]!r}")
-    return _fit(net, shapes, features, "")
+    return _fit(net, shapes, _inputs(net, shapes, "") if features is None else features, "")
+
+
+def _inputs(net: Layer, shapes: Shapes, path: str) -> int | None:
+    """How many features the first layer with parameters takes, if these are the network's own."""
+    if isinstance(net, Dense):
+        return shapes[path + "W"][-2] if len(shapes[path + "W"]) > 1 else None
+    if isinstance(net, (BatchNorm, LayerNorm)):
+        return shapes[path + "gain"][-1] if shapes[path + "gain"] else None
+    if isinstance(net, Residual):
+        return _inputs(net.layer, shapes, path)
+    if isinstance(net, (Chain, Concat)):
+        for i, layer in enumerate(net.layers):
+            inputs = _inputs(layer, shapes, f"{path}{i}.")
+            if inputs is not None or (isinstance(net, Chain) and _widens(layer)):
+                return inputs
+    return None
+
+
+def _widens(net: Layer) -> bool:
+    """Whether a layer may give another number of features than it takes, though it has no parameters."""
+    inner = net.layers if isinstance(net, (Chain, Concat)) else (net.layer,) if isinstance(net, Residual) else ()
+    return isinstance(net, Concat) or any(map(_widens, inner))
 
 
 def _fit(net: Layer, shapes: Shapes, features: int | None, path: str) -> int | None:

@@ -187,7 +187,7 @@ class TableEncoder(Transformer):
     def check(self) -> None:
         """Raise SettingError for a setting that is out of its range."""
         require(self.scale in SCALES, f"TableEncoder: {unknown('scale', str(self.scale), list(SCALES))}")
-        require(self.dtype in ("float32", "float64"), f"TableEncoder: dtype {self.dtype!r} is not float32 or float64")
+        require(self.dtype in ("float32", "float64"), f"TableEncoder: dtype {str(self.dtype)[:20]!r} is not float32 or float64")
         for name in ("max_categories", "min_count", "buckets"):
             value = getattr(self, name)
             fine = isinstance(value, int) and value >= 1
@@ -234,8 +234,8 @@ def _settings(data: Any) -> dict[str, Any]:
     if type(data) is not dict or data.keys() != {*types, "kinds"}:
         raise KeyError(f"its settings are not {', '.join(types)} and kinds")
     read = {name: value(name, data[name], kind) for name, kind in types.items()}
-    if max(len(read["scale"]), len(read["dtype"])) > 20:
-        raise ValueError("scale or dtype is none that is known")
+    if read["scale"] not in SCALES:
+        raise ValueError(f"scale {read['scale'][:20]!r} is not known")
     kinds = data["kinds"]
     if kinds is not None:
         kinds = {name: value("kinds", kind, str) for name, kind in value("kinds", kinds, dict).items()}

@@ -18,7 +18,7 @@ from ..errors import ModelFileError, NNXError
 from ..losses import LOSSES
 from ..network import predict
 from ..tables import TableEncoder, Target
-from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, Tensor, check, header, parse
+from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, Tensor, checked, header, parse
 from .data import Shapes, fit, from_data, to_data
 from .write import fault, open_whole, write_whole
 
@@ -130,7 +130,7 @@ def read(file: BinaryIO, size: int, backend: str | Backend = "numpy", dtype: str
 
     Raises: ModelFileError, whose text does not name the file; BackendError.
     """
-    description, tensors = check(file, size)
+    description, tensors = checked(file, size)
     made = _Described(description, tensors)
     arrays = {t.name: _array(file, t) for t in tensors}
     params = {name.removeprefix("params."): a for name, a in arrays.items() if name.startswith("params.")}

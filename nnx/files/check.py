@@ -23,7 +23,7 @@ from ..errors import ModelFileError
 VERSION = 1
 HEADER_LIMIT = 4 * 2**20  # bytes of the header: a network has a few kilobytes
 TENSOR_LIMIT = 20_000
-VALUE_LIMIT = 200_000  # values in the description
+VALUE_LIMIT = 150_000  # values in the description
 DEPTH_LIMIT = 32  # brackets within brackets in the description
 ELEMENT_LIMIT = 2**48
 CHUNK = 2**20
@@ -36,16 +36,18 @@ TYPES = {
 NAME = re.compile(r"(params|arrays)\.[A-Za-z0-9_.-]{1,190}")
 ZEROS = b"0" * 64
 
-_STRING = r'"(?:[^"\\]++|\\.)*+"'
+_BEGIN = b'{"__metadata__":{"format":"nnx","nnx":'
+_MIDDLE = b',"sha256":"'  # the quotes would be escaped within the description
 _NUMBER = "(?:0|[1-9][0-9]{0,17})"
-_BEGIN = re.compile(rf'{{"__metadata__":{{"format":"nnx","nnx":({_STRING}),"sha256":"([0-9a-f]{{64}})"}}'.encode())
 _TENSOR = re.compile(
     rf',"([^"\\]*+)":{{"dtype":"([^"\\]*+)","shape":\[((?:{_NUMBER}(?:,{_NUMBER}){{0,7}})?)\],'
     rf'"data_offsets":\[({_NUMBER}),({_NUMBER})\]}}'.encode()
 )
 _END = re.compile(b"} {0,7}")
-_TEXT = re.compile(_STRING, re.DOTALL)
-_NO_BRACKET = re.compile(r"[^\[\]{}]++")
+_BRACKETS = b"[]{}"
+_OTHERS = bytes(set(range(256)) - set(_BRACKETS))
+_LONG_NUMBER = re.compile("[0-9.]{41}")
+_LARGE_NUMBER = re.compile("[eE][+]?(?:2[6-9][0-9]|[3-9][0-9]{2}|0|[0-9]{4})")  # 40 digits with less are finite
 
 
 class Tensor(NamedTuple):
@@ -58,7 +60,7 @@ class Tensor(NamedTuple):
     stop: int
 
 
-def check(file: BinaryIO, size: int) -> tuple[dict[str, Any], list[Tensor]]:
+def checked(file: BinaryIO, size: int) -> tuple[dict[str, Any], list[Tensor]]:
     """The description and the tensors of a model file of so many bytes; then file stands at the beginning of its data.
 
     Raises: ModelFileError, whose text does not name the file.
@@ -72,21 +74,21 @@ def check(file: BinaryIO, size: int) -> tuple[dict[str, Any], list[Tensor]]:
     if 8 + length > size:
         raise ModelFileError(f"not a model file, or cut off: its header has {length} bytes, the file {size}")
     header = file.read(length)
-    begin = _BEGIN.match(header)
-    if begin is None:
+    first = header.find(_MIDDLE) + len(_MIDDLE)  # of the sha256
+    last = first + 64
+    if not header.startswith(_BEGIN) or first < len(_MIDDLE) or header[last : last + 2] != b'"}':
         kind = "a safetensors file, but not one of nnx" if header[:1] == b"{" else "not a model file"
         raise ModelFileError(f"{kind}: its header does not begin as nnx writes it")
-    tensors = _tensors(header, begin.end())
+    tensors = _tensors(header, last + 2)
     data = tensors[-1].stop if tensors else 0
     if 8 + length + data != size:
         raise ModelFileError(f"damaged: it has {size} bytes, by its header {8 + length + data}")
-    first, last = begin.span(2)
     digest = sha256(head + header[:first] + ZEROS + header[last:])
     while chunk := file.read(CHUNK):
         digest.update(chunk)
-    if digest.hexdigest().encode() != begin[2]:
+    if digest.hexdigest().encode() != header[first:last]:
         raise ModelFileError("damaged: its contents do not have the sha256 that was written with them")
-    description = parse(_unquoted(begin[1]))
+    description = parse(_unquoted(header[len(_BEGIN) : first - len(_MIDDLE)]))
     if type(description) is not dict or "version" not in description:
         raise ModelFileError("not a model of nnx: its description has no version")
     version = description["version"]
@@ -131,7 +133,7 @@ def _unquoted(quoted: bytes) -> str:
         text = str(json.loads(quoted.decode("ascii")))
         text.encode("ascii")
     except ValueError:
-        raise ModelFileError("not a model of nnx: its description is no text in ASCII") from None
+        raise ModelFileError("not a model of nnx: its description is not one text in ASCII") from None
     return text
 
 
@@ -139,13 +141,16 @@ def parse(text: str) -> Any:
     """The values of a JSON text that is neither deep nor long. Raises: ModelFileError."""
     if text.count("[") + text.count("{") + text.count(",") > VALUE_LIMIT:
         raise ModelFileError(f"not a model of nnx: its description has more than {VALUE_LIMIT} values")
+    bare = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])  # without what is in quotes
     depth = 0
-    for bracket in _NO_BRACKET.sub("", _TEXT.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
+    for bracket in bare.encode().translate(None, _OTHERS):
+        depth += 1 if bracket in b"[{" else -1
         if depth > DEPTH_LIMIT:
             raise ModelFileError(f"not a model of nnx: its description is nested deeper than {DEPTH_LIMIT}")
+    if _LONG_NUMBER.search(bare):
+        raise ModelFileError("not a model of nnx: its description: a number has too many digits")
     try:
-        values = _DECODER.decode(text)
+        values = (_CAREFUL if _LARGE_NUMBER.search(bare) else _DECODER).decode(text)
         if "\\ud" in text or "\\uD" in text:  # half of a pair cannot be printed or encoded
             json.dumps(values, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
@@ -161,15 +166,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _integer(text: str) -> int:
-    if len(text) > 40:
-        raise ValueError("a number has too many digits")
-    return int(text)
-
-
 def _float(text: str) -> float:
-    value = float(text) if len(text) <= 40 else float("inf")
-    if not isfinite(value):
+    if not isfinite(value := float(text)):
         raise ValueError(f"the number {text[:20]} is out of range")
     return value
 
@@ -178,7 +176,8 @@ def _constant(text: str) -> Any:
     raise ValueError(f"{text} is no number")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_int=_integer, parse_constant=_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_CAREFUL = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
 
 
 def header(text: str, tensors: Iterable[Tensor]) -> tuple[bytes, int]:

@@ -24,6 +24,7 @@ VERSION = 1
 HEADER_LIMIT = 4 * 2**20  # bytes of the header: a network has a few kilobytes
 TENSOR_LIMIT = 20_000
 VALUE_LIMIT = 150_000  # values in the description
+OBJECT_LIMIT = 40_000  # of them
 DEPTH_LIMIT = 32  # brackets within brackets in the description
 ELEMENT_LIMIT = 2**48
 CHUNK = 2**20
@@ -46,8 +47,9 @@ _TENSOR = re.compile(
 _END = re.compile(b"} {0,7}")
 _BRACKETS = b"[]{}"
 _OTHERS = bytes(set(range(256)) - set(_BRACKETS))
-_LONG_NUMBER = re.compile("[0-9.]{41}")
-_LARGE_NUMBER = re.compile("[eE][+]?(?:2[6-9][0-9]|[3-9][0-9]{2}|0|[0-9]{4})")  # 40 digits with less are finite
+_DIGITS = bytes.maketrans(b"123456789.", b"0" * 10)
+_LONG = b"0" * 41
+_LARGE_NUMBER = re.compile(b"[eE][+]?(?:2[6-9][0-9]|[3-9][0-9]{2}|0|[0-9]{4})")  # 40 digits with less are finite
 
 
 class Tensor(NamedTuple):
@@ -141,13 +143,15 @@ def parse(text: str) -> Any:
     """The values of a JSON text that is neither deep nor long. Raises: ModelFileError."""
     if text.count("[") + text.count("{") + text.count(",") > VALUE_LIMIT:
         raise ModelFileError(f"not a model of nnx: its description has more than {VALUE_LIMIT} values")
-    bare = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2])  # without what is in quotes
+    bare = "".join(text.replace("\\\\", "").replace('\\"', "").split('"')[::2]).encode()  # without what is in quotes
+    if bare.count(b"{") > OBJECT_LIMIT:
+        raise ModelFileError(f"not a model of nnx: its description has more than {OBJECT_LIMIT} objects")
     depth = 0
-    for bracket in bare.encode().translate(None, _OTHERS):
+    for bracket in bare.translate(None, _OTHERS):
         depth += 1 if bracket in b"[{" else -1
         if depth > DEPTH_LIMIT:
             raise ModelFileError(f"not a model of nnx: its description is nested deeper than {DEPTH_LIMIT}")
-    if _LONG_NUMBER.search(bare):
+    if _LONG in bare.translate(_DIGITS):
         raise ModelFileError("not a model of nnx: its description: a number has too many digits")
     try:
         values = (_CAREFUL if _LARGE_NUMBER.search(bare) else _DECODER).decode(text)

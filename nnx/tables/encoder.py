@@ -187,7 +187,8 @@ class TableEncoder(Transformer):
     def check(self) -> None:
         """Raise SettingError for a setting that is out of its range."""
         require(self.scale in SCALES, f"TableEncoder: {unknown('scale', str(self.scale), list(SCALES))}")
-        require(self.dtype in ("float32", "float64"), f"TableEncoder: dtype {str(self.dtype)[:20]!r} is not float32 or float64")
+        dtype = str(self.dtype)[:20]
+        require(self.dtype in ("float32", "float64"), f"TableEncoder: dtype {dtype!r} is not float32 or float64")
         for name in ("max_categories", "min_count", "buckets"):
             value = getattr(self, name)
             fine = isinstance(value, int) and value >= 1

@@ -1,6 +1,6 @@
 """Plain data, such as a file holds, checked before a class is made of it: each value has the type the class names."""
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from math import isfinite
 from typing import Any
 
@@ -12,10 +12,11 @@ def settings(kind: type[Any], data: Any) -> dict[str, Any]:
     if type(data) is not dict:
         raise TypeError(f"a {kind.__name__} is no object")
     types = {f.name: f.type for f in fields(kind)}
-    for name in (*types, *data):
+    needed = [f.name for f in fields(kind) if f.default is MISSING]
+    for name in (*needed, *data):
         if name not in data or name not in types:
             raise KeyError(f"a {kind.__name__} {'lacks' if name in types else 'has'} {name[:40]!r}")
-    return {name: value(f"{kind.__name__}: {name}", data[name], expected) for name, expected in types.items()}
+    return {name: value(f"{kind.__name__}: {name}", given, types[name]) for name, given in data.items()}
 
 
 def value(place: str, data: Any, expected: Any) -> Any:

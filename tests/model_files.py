@@ -73,6 +73,13 @@ def fine(**changes):
     return packed(json.dumps(FINE | changes), DENSE, bytes(32))
 
 
+def doubled(layer):
+    """A file whose network is a dense layer and this one thirty times."""
+    net = {"kind": "Chain", "layers": [NET, *[layer] * 30]}
+    tensors = [("params.0." + name[7:], *rest) for name, *rest in DENSE]
+    return packed(json.dumps(FINE | {"net": net}), tensors, bytes(32))
+
+
 def _frames():
     good = fine()
     n = int.from_bytes(good[:8], "little")
@@ -169,9 +176,9 @@ def _headers():
     yield "integer weights", with_tensors(("params.W", "I32", (3, 2), 24), DENSE[1]), "is not of float32 or float64"
     yield "a weight too many", with_tensors(*DENSE, ("params.c", "F32", (), 4), data=bytes(36)), "parameters do not fit"
     yield "a weight too few", with_tensors(DENSE[0], data=bytes(24)), "parameters do not fit the network"
-    yield "a flat W", with_tensors(("params.W", "F32", (6,), 24), DENSE[1]), "the shape of 'W'"
-    yield "W without axes", with_tensors(("params.W", "F32", (), 4), DENSE[1], data=bytes(12)), "the shape of 'W'"
-    yield "b of one", with_tensors(DENSE[0], ("params.b", "F32", (1,), 4), data=bytes(28)), "the shape of 'b'"
+    yield "a flat W", with_tensors(("params.W", "F32", (6,), 24), DENSE[1]), "the shape of W"
+    yield "W without axes", with_tensors(("params.W", "F32", (), 4), DENSE[1], data=bytes(12)), "the shape of W"
+    yield "b of one", with_tensors(DENSE[0], ("params.b", "F32", (1,), 4), data=bytes(28)), "the shape of b"
 
 
 def _descriptions():
@@ -212,7 +219,7 @@ def _descriptions():
     yield "kind a list", fine(net={"kind": ["Dense"]}), "unknown kind"
     yield "units a text", fine(net=NET | {"units": "2"}), "units must be an integer, found '2'"
     yield "units true", fine(net=NET | {"units": True}), "units must be an integer"
-    yield "units 1e18", fine(net=NET | {"units": 10**18}), "the shape of 'W'"
+    yield "units 1e18", fine(net=NET | {"units": 10**18}), "the shape of W"
     yield "units 10^30", fine(net=NET | {"units": 10**30}), "units must be an integer"
     yield "units -1", fine(net=NET | {"units": -1}), "units must be at least 1"
     yield "units null", fine(net=NET | {"units": None}), "units must be an integer"
@@ -225,6 +232,13 @@ def _descriptions():
     yield "layer a number", fine(net={"kind": "Chain", "layers": [1]}), "expected a layer, found 1"
     yield "many layers", fine(net={"kind": "Chain", "layers": [{"kind": "Tanh"}] * 39_000}), "more than 10000 parts"
     yield "residual of other widths", fine(net={"kind": "Residual", "layer": NET}), "turns 3 features into 2"
+    double = {"kind": "Concat", "layers": [{"kind": "Identity"}, {"kind": "Identity"}]}
+    yield (
+        "widths that double",
+        packed(json.dumps(FINE | {"net": {"kind": "Chain", "layers": [double] * 30}}), []),
+        "wider",
+    )
+    yield "widths that double after a layer", doubled(double), "too wide"
     yield "loss a layer", fine(loss=NET), "unknown kind 'Dense'"
     yield "loss false", fine(loss=False), "expected a loss, found False"
     yield "delta a text", fine(loss={"kind": "Huber", "delta": "1"}), "delta must be a number"

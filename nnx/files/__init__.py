@@ -22,7 +22,7 @@ from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, Tensor, che
 from .data import Shapes, fit, from_data, to_data
 from .write import fault, open_whole, write_whole
 
-__all__ = ["HEADER_LIMIT", "VERSION", "Model", "from_data", "load", "save", "to_data", "write_whole"]
+__all__ = ["HEADER_LIMIT", "VERSION", "Model", "from_data", "load", "read", "save", "to_data", "write_whole"]
 
 
 @dataclass
@@ -165,7 +165,7 @@ class _Described:
             self._fit(shapes)
         except ModelFileError as error:
             raise ModelFileError(f"not a model of nnx: {error}") from None
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, NNXError) as error:
+        except (LookupError, ArithmeticError, TypeError, ValueError, AttributeError, RecursionError, NNXError) as error:
             raise ModelFileError(f"not a model of nnx: {_line(error)}") from None
 
     def _fit(self, shapes: Shapes) -> None:

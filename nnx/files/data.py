@@ -16,6 +16,7 @@ from ..losses import LOSSES
 from .check import DEPTH_LIMIT
 
 PART_LIMIT = 10_000  # layers, losses and initializers in one description
+WIDEST = 2**20  # columns that layers without parameters may make
 LARGEST = 2**63  # a number of a description is below it
 _INITIALIZERS = [v for v in vars(initializers).values() if isinstance(v, type) and Initializer in v.__mro__[1:]]
 _TABLES: dict[Any, dict[str, type[Any]]] = {
@@ -124,66 +125,64 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def fit(net: Layer, shapes: Shapes, features: int | None = None) -> int | None:
-    """How many outputs a network with parameters of these shapes has for so many features; None where all will do.
+    """How many outputs a network with parameters of these shapes has for so many features; None if any number will do.
 
     Raises: ModelFileError if the shapes are not those of the network, or not for so many features.
     """
     wanted = {*net.names, *net.running}
     if wanted != shapes.keys():
         raise ModelFileError(f"parameters do not fit the network: {min(wanted ^ shapes.keys())[:60]!r}")
-    return _fit(net, shapes, _inputs(net, shapes, "") if features is None else features, "")
+    inputs, factor = _inputs(net, shapes, "")
+    features = inputs if features is None else features
+    if features is None:
+        _need(factor <= WIDEST, "an output very much wider than the input")
+        return None
+    return _fit(net, shapes, features, "")
 
 
-def _inputs(net: Layer, shapes: Shapes, path: str) -> int | None:
-    """How many features the first layer with parameters takes, if these are the network's own."""
-    if isinstance(net, Dense):
-        return shapes[path + "W"][-2] if len(shapes[path + "W"]) > 1 else None
-    if isinstance(net, (BatchNorm, LayerNorm)):
-        return shapes[path + "gain"][-1] if shapes[path + "gain"] else None
+def _inputs(net: Layer, shapes: Shapes, path: str) -> tuple[int | None, int]:
+    """The features that the parameters expect, or None; and then how many outputs come for each feature."""
+    if isinstance(net, (Dense, BatchNorm, LayerNorm)):
+        shape = (0, 0, *shapes[path + ("W" if isinstance(net, Dense) else "gain")])
+        return (shape[-2] if isinstance(net, Dense) else shape[-1]), 0
     if isinstance(net, Residual):
         return _inputs(net.layer, shapes, path)
-    if isinstance(net, (Chain, Concat)):
-        for i, layer in enumerate(net.layers):
-            inputs = _inputs(layer, shapes, f"{path}{i}.")
-            if inputs is not None or (isinstance(net, Chain) and _widens(layer)):
-                return inputs
-    return None
+    if not isinstance(net, (Chain, Concat)):
+        return None, 1
+    chain = isinstance(net, Chain)
+    many = 1 if chain else 0
+    for i, part in enumerate(net.layers):
+        known, factor = _inputs(part, shapes, f"{path}{i}.")
+        if known is not None:
+            return (known // many if chain else known), 0
+        many = many * factor if chain else many + factor
+    return None, many
 
 
-def _widens(net: Layer) -> bool:
-    """Whether a layer may give another number of features than it takes, though it has no parameters."""
-    inner = net.layers if isinstance(net, (Chain, Concat)) else (net.layer,) if isinstance(net, Residual) else ()
-    return isinstance(net, Concat) or any(map(_widens, inner))
-
-
-def _fit(net: Layer, shapes: Shapes, features: int | None, path: str) -> int | None:
+def _fit(net: Layer, shapes: Shapes, features: int, path: str) -> int:
+    """The number of outputs of a part for so many features."""
     if isinstance(net, Dense):
-        *lead, inputs = shapes[path + "W"][:-1] or (None,)
-        _need(inputs is not None and features in (None, inputs), path + "W")
-        _need(shapes[path + "W"][-1] == net.units, path + "W")
-        _need(shapes[path + "b"] in ((*lead, net.units), (net.units,)), path + "b")
+        W, b = shapes[path + "W"], shapes[path + "b"]
+        _need(len(W) > 1 and W[-2:] == (features, net.units), f"the shape of {path[:60]}W")
+        _need(b in ((*W[:-2], net.units), (net.units,)), f"the shape of {path[:60]}b")
         return net.units
     if isinstance(net, (BatchNorm, LayerNorm)):
-        *lead, width = shapes[path + "gain"] or (None,)
-        _need(width is not None and features in (None, width), path + "gain")
+        gain = shapes[path + "gain"]
+        _need(gain[-1:] == (features,), f"the shape of {path[:60]}gain")
         for name in (*net.names, *net.running):
-            _need(shapes[path + name] in ((*lead, width), (width,)), path + name)
-        return width
-    if isinstance(net, Residual):
+            _need(shapes[path + name] in (gain, (features,)), f"the shape of {path[:60]}{name}")
+    elif isinstance(net, Residual):
         outputs = _fit(net.layer, shapes, features, path)
-        if None not in (features, outputs) and features != outputs:
-            raise ModelFileError(f"a Residual turns {features} features into {outputs}")
-        return outputs
-    if isinstance(net, Chain):
+        _need(outputs == features, f"a Residual turns {features} features into {outputs}")
+    elif isinstance(net, Chain):
         for i, layer in enumerate(net.layers):
             features = _fit(layer, shapes, features, f"{path}{i}.")
-        return features
-    if isinstance(net, Concat):
-        widths = [_fit(layer, shapes, features, f"{path}{i}.") for i, layer in enumerate(net.layers)]
-        return None if None in widths else sum(w for w in widths if w is not None)
+    elif isinstance(net, Concat):
+        features = sum(_fit(layer, shapes, features, f"{path}{i}.") for i, layer in enumerate(net.layers))
+        _need(features <= WIDEST, "a Concat that is too wide")
     return features
 
 
-def _need(holds: bool, name: str) -> None:
+def _need(holds: bool, what: str) -> None:
     if not holds:
-        raise ModelFileError(f"parameters do not fit the network: the shape of {name[:60]!r}")
+        raise ModelFileError(f"parameters do not fit the network: {what}")

@@ -18,7 +18,7 @@ from .leaks import leaks
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 COPIES = 3  # of the encoded rows there are for a while
-HELD = 100_000  # rows of a table in blocks that are held out at most, for validation and for the test
+HELD = 50_000  # rows of a table in blocks that are held out at most, for validation and for the test
 
 
 @dataclass

@@ -228,6 +228,14 @@ def test_blocks_give_every_row_once_in_a_new_order_each_epoch(tmp_path):
     assert np.array_equal(np.concatenate([labels for _, labels in again()]), epochs[0])
 
 
+def test_a_column_that_numbers_the_rows_is_left_out_though_only_some_are_trained_on(nnx, folder):
+    rng = np.random.default_rng(0)
+    with open("a.csv", "w") as file:
+        file.write(",a,y\n" + "".join(f"{i + 1},{a},{y}\n" for i, (a, y) in enumerate(rng.normal(size=(60, 2)))))
+    _, out, _ = nnx("train", "a.csv", "--target", "y", *QUICK)
+    assert "note: column 'column 1' numbers the rows" in out and "1 columns as 1 features" in out
+
+
 def test_a_column_that_gives_the_target_away_is_named(nnx, folder):
     rng = np.random.default_rng(0)
     with open("a.csv", "w") as file:

@@ -167,6 +167,8 @@ OPTIONS = {
     "set of no setting": (["--set", "optimizer.rat=1"], 2, "unknown setting 'optimizer.rat': did you mean 'optimizer.rate'?"),
     "set of a wrong type": (["--set", "training.epochs=soon"], 2, "Expected int | null, got str in training.epochs"),
     "set of a wrong scale": (["--set", "encoder.scale=robst"], 2, "unknown scale 'robst': did you mean 'robust'?"),
+    "decay of adam": (["--optimizer", "adam", "--set", "optimizer.weight_decay=1"], 2, "is for adamw and lion, not for adam"),
+    "negative decay": (["--set", "optimizer.weight_decay=-1"], 2, "weight_decay must not be negative"),
     "no config": (["-c", "none.toml"], 2, "none.toml: cannot be read: No such file"),
 }  # fmt: skip
 CONFIGS = {

@@ -50,6 +50,7 @@ class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "adamw"
     rate: float | None = None
     schedule: str = "cosine"  # none, cosine, one_cycle
+    weight_decay: float | None = None  # of adamw and lion; None: their own default
     clip: float = 0.0  # the largest norm of a gradient; 0: none
 
 

@@ -11,6 +11,7 @@ from .cells import KINDS, arrow
 from .choose import Ways, choose, counter
 from .columns import CELLS, COLUMNS, Column, Moment, Number
 from .source import Memory, Source, cells, from_python, need_columns
+from .statistics import Numbers
 from .transformer import Transformer
 
 SCALES = ("robust", "standard")
@@ -71,7 +72,10 @@ class TableEncoder(Transformer):
         for batch in source.batches(list(chosen)):
             keep = None if rows is None else rows[first : first + batch.num_rows]
             for name, kind in chosen.items():
-                seen[name].see(taken(cells(source, batch, name, kind, first), keep))
+                column, counts = cells(source, batch, name, kind, first), seen[name]
+                if isinstance(counts, Numbers):
+                    counts.follow(column)
+                counts.see(taken(column, keep))
             first += batch.num_rows
         if first == 0:
             raise DataError(f"{source.place}: no rows")

@@ -13,7 +13,7 @@ from typing import Any
 from . import backends, initializers
 from .backends import DTYPES, Backend, backend_of, numpy as host
 from .contract import Array, Initializer, Layer, Loss, Params
-from .errors import ModelFileError, NNXError, numbers
+from .errors import ModelFileError, NNXError, SettingError, numbers
 from .layers import LAYERS
 from .losses import LOSSES
 from .network import predict
@@ -69,7 +69,7 @@ class Model:
             raise ModelFileError("the model was saved without a target: use predict")
         output = self.backend.to_numpy(self.predict(x))
         if proba and not self.target.classes:
-            raise ModelFileError(f"the model predicts values of {self.target.name!r}, which have no probabilities")
+            raise SettingError(f"the model predicts values of {self.target.name!r}, which have no probabilities")
         return output if proba else self.target.decode(output)
 
 

@@ -116,7 +116,7 @@ def test_probabilities_are_a_column_each(nnx):
     assert [sum(map(float, row.values())) for row in rows] == pytest.approx([1.0] * 150, abs=1e-6)
     assert nnx("train", "diabetes", "--out", "r2", *QUICK)[0] == 0
     code, _, err = nnx("predict", "r2", "diabetes", "--proba")
-    assert code == 3 and "have no probabilities" in err
+    assert code == 2 and "have no probabilities" in err
 
 
 def test_the_configuration_of_a_run_does_it_again(nnx, folder):

@@ -315,7 +315,7 @@ def test_settings_out_of_range_are_refused(bad, message):
         (np.ones(3), r"got shape \(3,\)"),
         ([[1, 2], [3]], "rows of one length"),
         (3, "expected a table or an array"),
-        ({"c": [1.0, float("inf")]}, "table, row 1: column 'c' is not finite"),
+        ({"c": [1.0, float("inf")]}, "table, row 1: column 'c' has a number too large"),
     ],
 )
 def test_what_is_no_table_is_refused(table, message):

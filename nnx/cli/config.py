@@ -89,6 +89,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     place: Place = Place()
 
 
+LISTS = ("hidden", "drop")  # settings that one value may be given to
 SECTIONS: dict[str, tuple[str, ...]] = {f.name: f.default.__struct_fields__ for f in msgspec.structs.fields(Config)}
 
 
@@ -115,7 +116,9 @@ def convert(values: Mapping[str, Any], place: str = "") -> Config:
     try:
         return msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
-        text = re.sub(r" - at `\$\.?([^`]*)`", r" in \1", str(error)).replace("`", "")
+        text = re.sub(r" - at `\$\.?([^`]*)`", r" in \1", str(error)).replace("`", "").replace(" | null", "")
+        for word, name in (("array", "a list"), ("object", "a table"), ("str", "text"), ("int", "a whole number")):
+            text = re.sub(rf"\b{word}\b", name, text)
         raise SettingError(f"{place + ': ' if place else ''}{text}") from None
 
 
@@ -169,6 +172,10 @@ def _put(values: dict[str, Any], name: str, value: Any, origin: str) -> None:
     at = values
     for part in parts[:-1]:
         at = at.setdefault(part, {})
+        if not isinstance(at, dict):
+            raise SettingError(f"{origin} {name}: {part} is {at!r} already, not a table")
+    if parts[1] in LISTS and not isinstance(value, (list, tuple)):
+        value = [value]
     if isinstance(value, dict):
         at.setdefault(parts[-1], {}).update(value)
     else:

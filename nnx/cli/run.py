@@ -74,7 +74,8 @@ def evaluation(target: Target, y: Any, output: Any) -> Evaluation:
 def write_predictions(run: Run, source: Source, keep: Sequence[str], file: TextIO, *, proba: bool) -> None:
     """The predictions as CSV: the columns kept, then the target, or a column for each class."""
     writer = csv.writer(file, lineterminator="\n")
-    head = list(run.target.classes) if proba else [run.target.name]
+    name = run.target.name
+    head = list(run.target.classes) if proba else [f"{name} (predicted)" if name in keep else name]
     begun = False
     for kept, values in run.answers(source, keep, proba=proba):
         if not begun:  # nothing is written before the first block was read without a fault

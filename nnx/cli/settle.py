@@ -58,10 +58,8 @@ def check(config: Config) -> None:
     amount(data.memory)
     if training.max_time:
         seconds(training.max_time)
-    if len(data.delimiter) > 1:
-        raise SettingError(
-            f"--delimiter must be one character, got {data.delimiter!r} (a tab: $'\\t', or name it .tsv)"
-        )
+    if len(data.delimiter.replace("\\t", "\t")) > 1:
+        raise SettingError(f"--delimiter must be one character, got {data.delimiter!r}")
     require(data.decimal in (".", ","), f"--decimal must be . or , and not {data.decimal!r}")
 
 

@@ -26,7 +26,8 @@ class TableEncoder(Transformer):
     hashed into `buckets` columns. Booleans are 1 and -1. Dates are a number, and sine and cosine of their place in
     year, week and day. Left out, with a warning: constant, empty and id-like columns.
 
-    kinds: {"zip": "text"} says what a column holds: number, text, boolean, date, or drop.
+    kinds: {"zip": "text"} says what a column holds: number, text, boolean, date, or drop. Without it the type of the
+        column says so: text is text, also where it spells numbers or dates ({"day": "date"} reads them).
     Shapes: fit and transform take (rows, columns): arrays, pandas, polars, pyarrow, a dictionary of columns.
     transform gives float32 (rows, width) on the host, or what dtype says.
     Raises: DataError for cells that are not of their column's kind, and for columns that are not there.

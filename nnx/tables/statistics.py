@@ -42,7 +42,7 @@ class Numbers:
             mean = float(v.mean())
             n, both = len(v), self.filled + len(v)
             delta = mean - self.mean
-            self.squares += float(((v - mean) ** 2).sum()) + delta**2 * self.filled * n / both
+            self.squares += float(((v - mean) ** 2).sum()) + delta * delta * self.filled * n / both
             self.mean += delta * n / both
         self.filled = both
         self.low, self.high = min(self.low, float(v.min())), max(self.high, float(v.max()))

@@ -35,7 +35,7 @@ class TextFile:
     def __init__(self, path: Path, reading: Reading) -> None:
         self.path, self.place, self.name = path, str(path), path.name.partition(".")[0]
         suffixes = [s.lower() for s in path.suffixes]
-        self.delimiter = reading.delimiter or ("\t" if ".tsv" in suffixes else ",")
+        self.delimiter = reading.delimiter.replace("\\t", "\t") or ("\t" if ".tsv" in suffixes else ",")
         self.encoding, self.decimal = reading.encoding, reading.decimal
         self.plain = suffixes[-1:] not in ([".gz"], [".bz2"], [".zst"])
         if self.plain:
@@ -46,7 +46,7 @@ class TextFile:
     def size(self) -> int:
         return self.path.stat().st_size * (2 if self.plain else 10)
 
-    def scan(self, kinds: Mapping[str, str]) -> Scan:
+    def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """Look at all cells of the columns whose kind is not given."""
         check_kinds(self.columns, kinds)
         wanted = [name for name in self.columns if name not in kinds]
@@ -63,7 +63,10 @@ class TextFile:
             try:
                 found[name], note = guess.kind(name)
             except BadCell as bad:
-                raise mixed(name, bad, self.where(bad.row)) from None
+                error = mixed(name, bad, self.where(bad.row))
+                if faults is None:
+                    raise error from None
+                faults[name], found[name], note = str(error), "drop", ""
             notes += [note] if note else []
         return Scan({name: found[name] for name in self.columns}, rows, notes)
 

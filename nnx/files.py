@@ -61,7 +61,7 @@ class Model:
         """
         if self.encoder is None or self.target is None:
             raise ModelFileError("the model was saved without an encoder: give predict an array")
-        return self.answer(self.encoder.transform(table), proba=proba)
+        return self.answer(self.encoder.encode(self.encoder.source(table)), proba=proba)
 
     def answer(self, x: Any, *, proba: bool = False) -> Any:
         """Class names, values or probabilities for encoded rows x, on the host."""

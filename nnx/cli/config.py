@@ -24,6 +24,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delimiter: str = ""  # of text files; "": a tab for .tsv, else a comma
     encoding: str = "utf-8"
     decimal: str = "."
+    missing: tuple[str, ...] = ()  # what else stands for a missing cell, beside "", NA, NULL, ?, ...
     memory: str = "1GB"  # a larger table is read in blocks and trained from a cache on disk
 
 
@@ -89,7 +90,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     place: Place = Place()
 
 
-LISTS = ("hidden", "drop")  # settings that one value may be given to
+LISTS = ("hidden", "drop", "missing")  # settings that one value may be given to
 SECTIONS: dict[str, tuple[str, ...]] = {f.name: f.default.__struct_fields__ for f in msgspec.structs.fields(Config)}
 
 

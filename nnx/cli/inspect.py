@@ -21,7 +21,7 @@ def lines(file: str, target: str | None, given: Mapping[str, str]) -> list[str]:
     path = Path(file)
     if path.is_dir() or path.suffix == ".safetensors":
         return of_model(path / BEST if path.is_dir() else path)
-    return of_table(open_table(file, Reading(**{k: v for k, v in given.items() if v})), target)
+    return of_table(open_table(file, Reading.of({k: v for k, v in given.items() if v})), target)
 
 
 def of_model(path: Path) -> list[str]:

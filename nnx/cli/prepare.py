@@ -44,7 +44,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) 
     Raises: DataError, SettingError.
     """
     data = config.data
-    source = open_table(data.path, Reading(data.delimiter, data.encoding, data.decimal))
+    source = open_table(data.path, Reading(data.delimiter, data.encoding, data.decimal, data.missing))
     name = check_target(source, data.target)
     limit = amount(data.memory)
     in_blocks = source.size > limit

@@ -30,7 +30,7 @@ class Run:
     def open(self, data: str, given: Mapping[str, str]) -> Source:
         """The table `data`, read as the one the model was trained on, or as it is `given`."""
         values = dict(self.model.about.get("reading", {})) | {k: v for k, v in given.items() if v}
-        return open_table(data, Reading(**{k: str(v) for k, v in values.items() if k in Reading.__dataclass_fields__}))
+        return open_table(data, Reading.of(values))
 
     def answers(self, source: Source, keep: Sequence[str], *, proba: bool) -> Iterator[tuple[list[Any], list[Any]]]:
         """For each block of rows the columns to keep, as text, and the predictions."""

@@ -62,7 +62,7 @@ class TableEncoder(Transformer):
     def transform(self, X: Any) -> Any:
         """The matrix (rows, width) of the table X. Columns may come in another order, and others may be there."""
         self.check_fitted()
-        return self.encode(self.source(X))
+        return self.framed(self.encode(self.source(X)), getattr(X, "index", None))
 
     def learn(self, source: Source, kinds: Mapping[str, str], rows: Any = None) -> None:
         """Fit to a source; rows: of each row whether to learn from it."""

@@ -25,6 +25,13 @@ class Reading:
     delimiter: str = ""
     encoding: str = "utf-8"
     decimal: str = "."
+    missing: tuple[str, ...] = ()  # texts that stand for a missing cell, beside the usual ones
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Reading":
+        """What plain data says, of a model file; what it does not know is left out."""
+        words = {k: str(values[k]) for k in ("delimiter", "encoding", "decimal") if k in values}
+        return cls(**words, missing=tuple(map(str, values.get("missing", ()))))
 
 
 class TextFile:
@@ -36,7 +43,7 @@ class TextFile:
         self.path, self.place, self.name = path, str(path), path.name.partition(".")[0]
         suffixes = [s.lower() for s in path.suffixes]
         self.delimiter = reading.delimiter.replace("\\t", "\t") or ("\t" if ".tsv" in suffixes else ",")
-        self.encoding, self.decimal = reading.encoding, reading.decimal
+        self.encoding, self.decimal, self.missing = reading.encoding, reading.decimal, reading.missing
         self.plain = suffixes[-1:] not in ([".gz"], [".bz2"], [".zst"])
         if self.plain:
             self._sniff()
@@ -111,7 +118,7 @@ class TextFile:
                 parse_options=arrow_csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
                 convert_options=arrow_csv.ConvertOptions(
                     strings_can_be_null=True,
-                    null_values=list(MISSING),
+                    null_values=[*MISSING, *self.missing],
                     column_types=dict.fromkeys(names, text),
                     include_columns=names,
                 ),

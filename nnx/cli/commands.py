@@ -147,6 +147,21 @@ def info() -> None:
 
 
 @nnx.command()
+@click.option("--backends", default="all", show_default=True, help="those to try, by commas: numpy,torch,jax,cupy")
+@click.option("--json", "as_json", is_flag=True, help="one line of JSON for each backend")
+def verify(backends: str, as_json: bool) -> int:
+    """Try on this machine that the same seed gives the same training on every backend; exit code 1 if not."""
+    from dataclasses import asdict
+
+    from .run import json_line
+    from .verify import asked, lines, verify as run
+
+    found = run(asked(backends))
+    print(*([json_line(asdict(f)) for f in found] if as_json else lines(found)), sep="\n")
+    return 0 if all(f.kept for f in found) else 1
+
+
+@nnx.command()
 @click.option("--backend", default="all", show_default=True, help="those to measure, by commas")
 @click.option("--json", "as_json", is_flag=True, help="one line of JSON for each measurement")
 def bench(backend: str, as_json: bool) -> None:

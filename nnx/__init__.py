@@ -29,13 +29,16 @@ _HOMES = {
     "onnx": "to_onnx",
     "metrics": "accuracy mean_absolute_error mean_squared_error r2",
 }
+_MODULES = ("evaluation", "onnx", "plots")
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = ["__version__"]
-__all__ += list(_HOME)
+__all__ += [*_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'nnx' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)
@@ -44,4 +47,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_MODULES})

@@ -1,5 +1,6 @@
 """The public names, for type checkers and editors; a test compares them with __init__.py."""
 
+from . import evaluation as evaluation, onnx as onnx, plots as plots
 from ._version import __version__ as __version__
 from .backends import Backend as Backend, backend as backend
 from .contract import (

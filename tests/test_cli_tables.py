@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 import tomllib
 
 import numpy as np
@@ -10,13 +12,15 @@ import pytest
 from conftest import make
 
 pytest.importorskip("click", reason="click is not installed")
-pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
-from nnx import cli, load, tables
-from nnx.cli.blocks import Blocks, Part
-from nnx.cli.config import Config, amount, plain, resolve, seconds
-from nnx.errors import SettingError
+from pyarrow import parquet  # noqa: E402
+
+from nnx import cli, load, tables  # noqa: E402
+from nnx.cli.blocks import Blocks, Part  # noqa: E402
+from nnx.cli.config import Config, amount, plain, resolve, seconds  # noqa: E402
+from nnx.errors import SettingError  # noqa: E402
 
 QUICK = ["--epochs", "3", "--hidden", "8"]
 
@@ -116,7 +120,7 @@ def test_probabilities_are_a_column_each(nnx):
     assert [sum(map(float, row.values())) for row in rows] == pytest.approx([1.0] * 150, abs=1e-6)
     assert nnx("train", "diabetes", "--out", "r2", *QUICK)[0] == 0
     code, _, err = nnx("predict", "r2", "diabetes", "--proba")
-    assert code == 3 and "have no probabilities" in err
+    assert code == 2 and "have no probabilities" in err
 
 
 def test_the_configuration_of_a_run_does_it_again(nnx, folder):
@@ -228,6 +232,14 @@ def test_blocks_give_every_row_once_in_a_new_order_each_epoch(tmp_path):
     assert np.array_equal(np.concatenate([labels for _, labels in again()]), epochs[0])
 
 
+def test_a_column_that_numbers_the_rows_is_left_out_though_only_some_are_trained_on(nnx, folder):
+    rng = np.random.default_rng(0)
+    with open("a.csv", "w") as file:
+        file.write(",a,y\n" + "".join(f"{i + 1},{a},{y}\n" for i, (a, y) in enumerate(rng.normal(size=(60, 2)))))
+    _, out, _ = nnx("train", "a.csv", "--target", "y", *QUICK)
+    assert "note: column 'column 1' numbers the rows" in out and "1 columns as 1 features" in out
+
+
 def test_a_column_that_gives_the_target_away_is_named(nnx, folder):
     rng = np.random.default_rng(0)
     with open("a.csv", "w") as file:
@@ -278,3 +290,93 @@ def test_predictions_replace_a_file_whole_or_not_at_all(nnx, folder):
     (folder / "bad.csv").write_text("a,b\n1,2\n")
     assert nnx("predict", "run", "bad.csv", "-o", "out.csv")[0] == 2
     assert (folder / "out.csv").read_text() == "old" and sorted(os.listdir(folder)) == ["bad.csv", "out.csv", "run"]
+
+
+def test_force_keeps_what_is_not_its_own(nnx, folder):
+    assert nnx("train", "iris", "--out", "run", *QUICK)[0] == 0
+    data = houses(folder / "run/houses.csv", rows=60)
+    assert nnx("train", data, "--target", "price", "--out", "run", "--force", *QUICK)[0] == 0
+    assert data.exists() and "price" in (folder / "run/config.toml").read_text()
+    os.symlink("run", "link")
+    assert nnx("train", "iris", "--out", "link", "--force", *QUICK)[0] == 0
+    assert os.path.islink("link") and "iris" in (folder / "run/config.toml").read_text()
+    assert sorted(os.listdir(folder)) == ["link", "run"]
+
+
+def test_predictions_go_through_pipes_and_links(nnx, folder):
+    assert nnx("train", "iris", "--out", "run", *QUICK)[0] == 0
+    os.mkfifo("pipe")
+    reader = subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True)
+    assert nnx("predict", "run", "iris", "-o", "pipe")[0] == 0
+    assert len(reader.communicate(timeout=30)[0].splitlines()) == 151
+    (folder / "file.csv").write_text("old")
+    os.symlink("file.csv", "link.csv")
+    assert nnx("predict", "run", "iris", "-o", "link.csv")[0] == 0
+    assert os.path.islink("link.csv") and (folder / "file.csv").read_text().startswith("target\n")
+
+
+def test_a_full_device_is_one_line():
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full")
+    command = f"{sys.executable} -m nnx inspect penguins > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.startswith("nnx: ") and done.stderr.count("\n") == 1
+    assert "No space left on device" in done.stderr
+
+
+def test_a_closed_pipe_ends_with_141(folder):
+    houses(folder / "houses.csv", rows=5000)
+    command = f"{sys.executable} -m nnx train houses.csv --target price --epochs 1 --hidden 4 --out run -q; "
+    command += f"{sys.executable} -m nnx predict run houses.csv | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout == "price\n141\n" and done.stderr == ""
+
+
+def test_the_truth_may_be_kept_beside_the_prediction(nnx, folder):
+    assert nnx("train", "penguins", "--out", "run", *QUICK)[0] == 0
+    out = nnx("predict", "run", "penguins", "--keep", "species, island")[1]
+    assert out.splitlines()[0] == "species,island,species (predicted)"
+
+
+def test_blank_cells_and_words_of_ones_own_are_missing(nnx, folder):
+    rows = [["a", "b", "y"]] + [[f"{i}.5", ["n/k", " ", "-", f"{i}"][i % 4], i % 2] for i in range(80)]
+    with open("a.csv", "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    code, _, err = nnx("train", "a.csv", "--target", "y", "--out", "run", *QUICK)
+    assert code == 0 or "'n/k'" in err
+    code, out, _ = nnx("train", "a.csv", "--target", "y", "--missing", "n/k", "--out", "run2", "-v", *QUICK)
+    assert code == 0 and "b  number   2 features" in out
+    assert nnx("predict", "run2", "a.csv")[0] == 0  # the run remembers
+
+
+def test_inspect_goes_on_after_a_fault(nnx, folder):
+    with open("a.csv", "w") as file:
+        file.write("a,b,c\n" + "".join(f"{i}.5,{'x' if i == 7 else i},{'inf' if i == 9 else i}\n" for i in range(40)))
+    code, out, _ = nnx("inspect", "a.csv")
+    lines = {line.split()[0]: line for line in out.splitlines()[1:]}
+    assert code == 0 and "median" in lines["a"] and "line 9" in lines["b"] and "line 11" in lines["c"]
+    code, _, err = nnx("inspect", "a.csv", "--target", "d")
+    assert code == 2 and "unknown column 'd'" in err
+
+
+def test_a_built_in_set_in_blocks(nnx):
+    code, _, err = nnx("train", "penguins", "--memory", "1KB", *QUICK)
+    assert code == 0, err
+
+
+def test_a_boolean_target_is_the_same_in_text_and_parquet(nnx, folder):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=200), rng.random(200) > 0.5
+    parquet.write_table(pa.table({"x": x, "y": y}), "b.parquet")
+    with open("b.csv", "w") as file:
+        file.write("x,y\n" + "".join(f"{a},{b}\n" for a, b in zip(x, y, strict=True)))
+    assert nnx("train", "b.csv", "--target", "y", "--out", "run", *QUICK)[0] == 0
+    scores = [nnx("evaluate", "run", file, "--json")[1] for file in ("b.csv", "b.parquet")]
+    assert scores[0] == scores[1] != ""
+
+
+def test_numbers_with_separators_are_named_as_such(nnx, folder):
+    with open("a.csv", "w") as file:
+        file.write("a,b,y\n" + "".join(f'{i % 9},"{i + 1},{i:03}",{i % 7}.5\n' for i in range(90)))
+    out = nnx("train", "a.csv", "--target", "y", *QUICK)[1]
+    assert "note: column 'b' holds numbers written as" in out and "without separators" in out

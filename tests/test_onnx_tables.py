@@ -266,7 +266,7 @@ def test_what_cannot_be_done_is_one_line(tmp_path):
         nnx.to_onnx(loaded, opset=12)
     with pytest.raises(DataError, match="no column 'a', which the model needs"):
         feeds(loaded, {"b": [1.0]})
-    with pytest.raises(DataError, match="column 'a' holds numbers but 'x' here"):
+    with pytest.raises(DataError, match="column 'a' holds 'x', expected a number"):
         feeds(loaded, {"a": ["1", "x"]})
     with pytest.raises(SettingError, match="expected a model saved with its encoder, or an encoder, got MLP"):
         feeds(nnx.MLPClassifier(), {"a": [1.0]})

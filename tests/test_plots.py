@@ -415,3 +415,18 @@ def test_the_report_follows_the_readers_light_or_dark(tmp_path):
     assert "screen and (prefers-color-scheme: dark)" in text and "@media print" in text
     pictures = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
     assert not re.search(r"(fill|stroke): #", pictures)  # every colour is one of the page's
+
+
+def test_a_confusion_matrix_of_names_is_that_of_numbers():
+    classes = ("no", "yes")
+    figure = plots.confusion_matrix(["no", "yes", "yes"], np.asarray(["no", "no", "yes"]), classes)
+    numbers = plots.confusion_matrix(np.asarray([0, 1, 1]), np.asarray([0, 0, 1]), classes)
+    texts = [[t.get_text() for t in f.axes[0].texts] for f in (figure, numbers)]
+    assert texts[0] == texts[1]
+    with pytest.raises(nnx.DataError, match="'maybe' is none of the 2 classes"):
+        plots.confusion_matrix(["maybe"], ["no"], classes)
+
+
+def test_residuals_that_are_all_one_can_be_drawn():
+    y = np.arange(9.0) * 1e6
+    plots.residuals(y, y + 0.1)

@@ -315,7 +315,7 @@ def test_settings_out_of_range_are_refused(bad, message):
         (np.ones(3), r"got shape \(3,\)"),
         ([[1, 2], [3]], "rows of one length"),
         (3, "expected a table or an array"),
-        ({"c": [1.0, float("inf")]}, "table, row 1: column 'c' is not finite"),
+        ({"c": [1.0, float("inf")]}, "table, row 1: column 'c' has a number too large"),
     ],
 )
 def test_what_is_no_table_is_refused(table, message):
@@ -374,3 +374,21 @@ def test_classes_are_kept_as_they_are_spelled():
     assert target.decode(np.asarray([[0.1, 0.2, 0.7]])).tolist() == ["10"]
     values = Target("t", (), 100.0, 20.0)
     assert values.decode(values.encode(np.asarray([90.0]))[:, None]) == pytest.approx([90.0])
+
+
+def test_set_output_gives_data_frames():
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pd.DataFrame(mixed(), index=range(5, 65))
+    encoder = TableEncoder().fit(frame)
+    out = make_pipeline(encoder).set_output(transform="pandas").transform(frame)
+    assert list(out.columns) == list(encoder.get_feature_names_out()) and list(out.index) == list(frame.index)
+    assert np.array_equal(out.to_numpy(), encoder.set_output(transform="default").transform(frame))
+
+
+def test_records_times_and_durations_are_taken():
+    rows = [{"a": 1.0, "b": "u"}, {"a": 2.0, "b": "v"}] * 4
+    assert TableEncoder().fit_transform(rows).shape == (8, 3)
+    times = pa.array([1, 2, 4], pa.time64("us"))
+    lengths = pa.array([1, 2, 4], pa.duration("ms"))
+    x = TableEncoder(scale="standard").fit_transform({"t": times, "d": lengths, "n": [1.0, 2.0, 4.0]})
+    assert np.allclose(x[:, 0], x[:, 2]) and np.allclose(x[:, 1], x[:, 2])

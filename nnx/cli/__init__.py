@@ -26,7 +26,12 @@ def main(args: list[str] | None = None) -> None:
     try:
         from .commands import nnx
 
-        sys.exit(nnx.main(args, prog_name="nnx", standalone_mode=False) or 0)
+        with nnx.make_context("nnx", list(sys.argv[1:] if args is None else args)) as context:
+            code = nnx.invoke(context) or 0
+        sys.stdout.flush()
+        sys.exit(code)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message())
         sys.exit(2)
@@ -43,6 +48,9 @@ def main(args: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of the output has gone, as in `nnx predict ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what could not be written is not tried again
+        _fail(f"{error.filename or 'the output'}: {error.strerror or error}", 2)
     except KeyboardInterrupt:
         sys.exit(130)
 

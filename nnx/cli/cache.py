@@ -48,7 +48,7 @@ class Cache:
         """The cache of this table, encoder, target and split."""
         parts = {
             "nnx": __version__,
-            "file": hash_of(config.data.path),
+            "file": hash_of(config.data.path) if Path(config.data.path).is_file() else config.data.path,
             "encoder": prepared.encoder.to_data(),
             "target": prepared.target.to_data(),
             "split": [config.data.test, config.data.validation, config.training.seed, prepared.rows],

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .._version import __version__
-from .options import CONFIGURED, chosen_settings, configured, on_backend, reading
+from .options import CONFIGURED, Words, chosen_settings, configured, on_backend, reading
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,32 +80,24 @@ def evaluate(run: str, data: str, as_json: bool, **given: str) -> None:
 @click.argument("data")
 @click.option("-o", "--output", help="a CSV file [default: standard output]")
 @click.option("--proba", is_flag=True, help="the probability of each class, a column each")
-@click.option("--keep", default="", help="columns of DATA to write beside the predictions: id,name")
+@click.option("--keep", type=Words(), default="", help="columns of DATA to write beside the predictions: id,name")
 @reading
 @on_backend
-def predict(run: str, data: str, output: str | None, proba: bool, keep: str, **given: str) -> None:
+def predict(run: str, data: str, output: str | None, proba: bool, keep: tuple[str, ...], **given: str) -> None:
     """Predict each row of DATA with the model in folder RUN, as CSV. The target need not be in DATA."""
+    from .folder import output_file
     from .run import write_predictions
 
     opened = _open(run, given)
     source = opened.open(data, given)
-    columns = [name for name in keep.split(",") if name]
     if output in (None, "-"):
-        write_predictions(opened, source, columns, sys.stdout, proba=proba)
+        write_predictions(opened, source, keep, sys.stdout, proba=proba)
         sys.stdout.flush()
         return
     if os.path.exists(output) and os.path.exists(data) and os.path.samefile(output, data):
         raise click.UsageError(f"--output {output} is DATA itself; it would be lost")
-    temporary = f"{output}.tmp-{os.getpid()}"
-    try:
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
-            write_predictions(opened, source, columns, file, proba=proba)
-        os.replace(temporary, output)
-    except OSError as error:
-        raise click.FileError(output, error.strerror) from None
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+    with output_file(output) as file:
+        write_predictions(opened, source, keep, file, proba=proba)
 
 
 @nnx.command()
@@ -152,6 +144,21 @@ def info() -> None:
     from .info import lines
 
     print(*lines(), sep="\n")
+
+
+@nnx.command()
+@click.option("--backends", default="all", show_default=True, help="those to try, by commas: numpy,torch,jax,cupy")
+@click.option("--json", "as_json", is_flag=True, help="one line of JSON for each backend")
+def verify(backends: str, as_json: bool) -> int:
+    """Try on this machine that the same seed gives the same training on every backend; exit code 1 if not."""
+    from dataclasses import asdict
+
+    from .run import json_line
+    from .verify import asked, lines, verify as run
+
+    found = run(asked(backends))
+    print(*([json_line(asdict(f)) for f in found] if as_json else lines(found)), sep="\n")
+    return 0 if all(f.kept for f in found) else 1
 
 
 @nnx.command()

@@ -24,6 +24,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delimiter: str = ""  # of text files; "": a tab for .tsv, else a comma
     encoding: str = "utf-8"
     decimal: str = "."
+    missing: tuple[str, ...] = ()  # what else stands for a missing cell, beside "", NA, NULL, ?, ...
     memory: str = "1GB"  # a larger table is read in blocks and trained from a cache on disk
 
 
@@ -50,6 +51,7 @@ class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "adamw"
     rate: float | None = None
     schedule: str = "cosine"  # none, cosine, one_cycle
+    weight_decay: float | None = None  # of adamw and lion; None: their own default
     clip: float = 0.0  # the largest norm of a gradient; 0: none
 
 
@@ -88,6 +90,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     place: Place = Place()
 
 
+LISTS = ("hidden", "drop", "missing")  # settings that one value may be given to
 SECTIONS: dict[str, tuple[str, ...]] = {f.name: f.default.__struct_fields__ for f in msgspec.structs.fields(Config)}
 
 
@@ -114,7 +117,9 @@ def convert(values: Mapping[str, Any], place: str = "") -> Config:
     try:
         return msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
-        text = re.sub(r" - at `\$\.?([^`]*)`", r" in \1", str(error)).replace("`", "")
+        text = re.sub(r" - at `\$\.?([^`]*)`", r" in \1", str(error)).replace("`", "").replace(" | null", "")
+        for word, name in (("array", "a list"), ("object", "a table"), ("str", "text"), ("int", "a whole number")):
+            text = re.sub(rf"\b{word}\b", name, text)
         raise SettingError(f"{place + ': ' if place else ''}{text}") from None
 
 
@@ -168,6 +173,10 @@ def _put(values: dict[str, Any], name: str, value: Any, origin: str) -> None:
     at = values
     for part in parts[:-1]:
         at = at.setdefault(part, {})
+        if not isinstance(at, dict):
+            raise SettingError(f"{origin} {name}: {part} is {at!r} already, not a table")
+    if parts[1] in LISTS and not isinstance(value, (list, tuple)):
+        value = [value]
     if isinstance(value, dict):
         at.setdefault(parts[-1], {}).update(value)
     else:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from .. import __version__
 from ..backends import Backend
@@ -21,16 +21,18 @@ from .prepare import Prepared
 
 BEST, LAST, CONFIG, METRICS = "best.safetensors", "last.safetensors", "config.toml", "metrics.csv"
 EVENTS, DATA, ENVIRONMENT, REPORT, CARD = "events.jsonl", "data.json", "environment.json", "report.html", "README.md"
+OWN = (BEST, LAST, CONFIG, METRICS, EVENTS, DATA, ENVIRONMENT, REPORT, CARD)
 
 
 @contextmanager
 def new_folder(out: str | None, name: str, *, force: bool = False) -> Iterator[Path]:
     """A new folder for a run, made, and removed again if the block fails before anything is in it.
 
-    force: a run that is there already is replaced when the block has ended well; a folder that is no run never is.
+    force: the files of a run that is there already are replaced when the block has ended well; other files stay.
     Raises: DataError if it is there already or cannot be made.
     """
-    path = Path(out) if out else _unused(Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
+    path = Path(os.path.realpath(out)) if out and Path(out).is_symlink() else Path(out or "")
+    path = path if out else _unused(Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
     old = path if path.exists() else None
     if old is not None:
         if not force:
@@ -53,8 +55,36 @@ def new_folder(out: str | None, name: str, *, force: bool = False) -> Iterator[P
                 folder.rmdir()
         raise
     if old is not None:
-        shutil.rmtree(old)
-        os.rename(path, old)
+        for name in OWN:
+            (old / name).unlink(missing_ok=True)
+        for file in path.iterdir():
+            os.replace(file, old / file.name)
+        path.rmdir()
+
+
+@contextmanager
+def output_file(output: str) -> Iterator[TextIO]:
+    """A text file that is there whole after the block, or as it was; pipes and devices are written to as they are.
+
+    Raises: DataError if it cannot be written.
+    """
+    path = Path(os.path.realpath(output))
+    try:
+        if path.exists() and not path.is_file():
+            with open(path, "w", newline="", encoding="utf-8") as file:
+                yield file
+            return
+        temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+        try:
+            with open(temporary, "w", newline="", encoding="utf-8") as file:
+                yield file
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DataError(f"{output}: cannot be written: {error.strerror}") from None
 
 
 def _unused(path: Path) -> Path:

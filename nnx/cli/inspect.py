@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import DataError
 from ..files import Model, load
-from ..tables import Reading, Source, open_table
+from ..tables import Reading, Source, check_target, open_table
 from ..tables.choose import counter
 from ..tables.source import cells
 from ..tables.statistics import Numbers
@@ -20,7 +21,7 @@ def lines(file: str, target: str | None, given: Mapping[str, str]) -> list[str]:
     path = Path(file)
     if path.is_dir() or path.suffix == ".safetensors":
         return of_model(path / BEST if path.is_dir() else path)
-    return of_table(open_table(file, Reading(**{k: v for k, v in given.items() if v})), target)
+    return of_table(open_table(file, Reading.of({k: v for k, v in given.items() if v})), target)
 
 
 def of_model(path: Path) -> list[str]:
@@ -41,18 +42,28 @@ def of_model(path: Path) -> list[str]:
 
 def of_table(source: Source, target: str | None) -> list[str]:
     """The columns of a table: what each holds, its gaps, its values."""
-    scan = source.scan({})
-    seen = {name: counter(i, kind) for i, (name, kind) in enumerate(scan.kinds.items())}
+    faults: dict[str, str] = {}
+    target = None if target is None else check_target(source, target)
+    scan = source.scan({}, faults)
+    kinds = {name: kind for name, kind in scan.kinds.items() if kind != "drop"}
+    seen = {name: counter(i, kind) for i, (name, kind) in enumerate(kinds.items())}
     first = 0
-    for batch in source.batches(list(scan.kinds)):
-        for name, kind in scan.kinds.items():
-            seen[name].see(cells(source, batch, name, kind, first))
+    for batch in source.batches(list(kinds)):
+        for name, kind in kinds.items():
+            if name not in faults:
+                try:
+                    seen[name].see(cells(source, batch, name, kind, first))
+                except DataError as error:
+                    faults[name] = str(error)
         first += batch.num_rows
     width = max(len(name[:40]) for name in scan.kinds)
     out = [f"{source.place}: {scan.rows:,} rows, {len(scan.kinds)} columns"]
     for name, kind in scan.kinds.items():
         mark = " (target)" if name == (target or source.target) else ""
-        out.append(f"{name[:40]:<{width}}  {kind.partition(':')[0]:<8} {_values(seen[name], kind)}{mark}")
+        if name in faults:
+            out.append(f"{name[:40]:<{width}}  fault    {faults[name]}{mark}")
+        else:
+            out.append(f"{name[:40]:<{width}}  {kind.partition(':')[0]:<8} {_values(seen[name], kind)}{mark}")
     return out + [f"note: {note}" for note in scan.notes]
 
 

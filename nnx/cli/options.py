@@ -50,6 +50,7 @@ FLAGS: tuple[tuple[str, str, Any, str], ...] = (  # option, setting, type, help
     ("--target", "data.target", str, "the column to predict"),
     ("--task", "data.task", str, "classification, regression or auto [default: auto]"),
     ("--drop", "data.drop", Words(), "columns to leave out"),
+    ("--missing", "data.missing", Words(), "what else stands for a missing cell of a text file: n/k,unknown"),
     ("--kind", "data.kinds", Kind(), "what a column holds: number, text, boolean, date, drop; may be repeated"),
     ("--hidden", "network.hidden", Widths(), f"widths of the hidden layers {SIZE}"),
     ("--activation", "network.activation", str, "[default: relu]"),

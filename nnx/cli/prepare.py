@@ -18,7 +18,7 @@ from .leaks import leaks
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 COPIES = 3  # of the encoded rows there are for a while
-HELD = 100_000  # rows of a table in blocks that are held out at most, for validation and for the test
+HELD = 50_000  # rows of a table in blocks that are held out at most, for validation and for the test
 
 
 @dataclass
@@ -44,7 +44,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) 
     Raises: DataError, SettingError.
     """
     data = config.data
-    source = open_table(data.path, Reading(data.delimiter, data.encoding, data.decimal))
+    source = open_table(data.path, Reading(data.delimiter, data.encoding, data.decimal, data.missing))
     name = check_target(source, data.target)
     limit = amount(data.memory)
     in_blocks = source.size > limit

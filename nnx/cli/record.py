@@ -31,7 +31,8 @@ def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Par
     import tomli_w
 
     data = config.data
-    reading = {"delimiter": data.delimiter, "encoding": data.encoding, "decimal": data.decimal}
+    reading: dict[str, Any] = {"delimiter": data.delimiter, "encoding": data.encoding, "decimal": data.decimal}
+    reading |= {"missing": list(data.missing)}
     parts: dict[str, Any] = {"loss": result.loss, "encoder": prepared.encoder, "target": prepared.target}
     parts["about"] = {"reading": reading, "best_epoch": result.best_epoch}
     save(path / BEST, result.net, result.params, **parts)

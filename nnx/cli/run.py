@@ -31,7 +31,7 @@ class Run:
         """The table `data`, read as the one the model was trained on, or as it is `given`."""
         reading = self.model.about.get("reading")  # of a file that anyone may have written
         values = (reading if isinstance(reading, dict) else {}) | {k: v for k, v in given.items() if v}
-        return open_table(data, Reading(**{k: str(v) for k, v in values.items() if k in Reading.__dataclass_fields__}))
+        return open_table(data, Reading.of(values))
 
     def answers(self, source: Source, keep: Sequence[str], *, proba: bool) -> Iterator[tuple[list[Any], list[Any]]]:
         """For each block of rows the columns to keep, as text, and the predictions."""
@@ -75,7 +75,8 @@ def evaluation(target: Target, y: Any, output: Any) -> Evaluation:
 def write_predictions(run: Run, source: Source, keep: Sequence[str], file: TextIO, *, proba: bool) -> None:
     """The predictions as CSV: the columns kept, then the target, or a column for each class."""
     writer = csv.writer(file, lineterminator="\n")
-    head = list(run.target.classes) if proba else [run.target.name]
+    name = run.target.name
+    head = list(run.target.classes) if proba else [f"{name} (predicted)" if name in keep else name]
     begun = False
     for kept, values in run.answers(source, keep, proba=proba):
         if not begun:  # nothing is written before the first block was read without a fault

@@ -19,6 +19,7 @@ from .prepare import Prepared, encoder_settings
 from .size import Recipe, recipe
 
 SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCycle}
+DECAYING = ("adamw", "lion")
 REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
 LOSSES_OF = {"regression": ("auto", *REGRESSION), "classification": ("auto", "softmax_cross_entropy")}
 
@@ -43,8 +44,10 @@ def check(config: Config) -> None:
         require(0 <= share < 1, f"--{name} must be at least 0 and below 1, got {share}")
     check_seed(training.seed)
     activation(config.network.activation)
-    if optimizer.rate is not None:
-        OPTIMIZERS[optimizer.name](rate=optimizer.rate)
+    if optimizer.weight_decay is not None and optimizer.name not in DECAYING:
+        raise SettingError(f"optimizer.weight_decay is for {' and '.join(DECAYING)}, not for {optimizer.name}")
+    rate = 1e-3 if optimizer.rate is None else optimizer.rate
+    optimizer_of(replace(config, optimizer=replace(optimizer, rate=rate, clip=max(optimizer.clip, 0.0))), 1)
     mlp(config.network.hidden or (1,), 1, dropout=config.network.dropout or 0.0)
     for name in ("epochs", "batch_size", "patience"):
         value = getattr(training, name)
@@ -55,10 +58,8 @@ def check(config: Config) -> None:
     amount(data.memory)
     if training.max_time:
         seconds(training.max_time)
-    if len(data.delimiter) > 1:
-        raise SettingError(
-            f"--delimiter must be one character, got {data.delimiter!r} (a tab: $'\\t', or name it .tsv)"
-        )
+    if len(data.delimiter.replace("\\t", "\t")) > 1:
+        raise SettingError(f"--delimiter must be one character, got {data.delimiter!r}")
     require(data.decimal in (".", ","), f"--decimal must be . or , and not {data.decimal!r}")
 
 
@@ -110,6 +111,7 @@ def optimizer_of(config: Config, steps: int) -> Optimizer:
     """The optimizer of the settings, its schedule over so many steps."""
     o = config.optimizer
     schedule = SCHEDULES[o.schedule]
-    rule: Optimizer = OPTIMIZERS[o.name](rate=o.rate, schedule=None if schedule is None else schedule())
+    own = {} if o.weight_decay is None else {"weight_decay": o.weight_decay}
+    rule: Optimizer = OPTIMIZERS[o.name](rate=o.rate, schedule=None if schedule is None else schedule(), **own)
     rule = rule.over(steps)
     return ClipNorm(rule, norm=o.clip) if o.clip else rule

@@ -1,10 +1,13 @@
 """`nnx train`: a table in, a run folder out."""
 
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from _thread import interrupt_main
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from signal import SIGINT, getsignal
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -112,14 +115,14 @@ def run(
         last[:] = [report.params]
         if say.json:
             print(json_line({"epoch": report.epoch, **report.figures}), flush=True)
-        return end is not None and monotonic() > end
+        return outer.seen  # before fit could see it
 
     if isinstance(data, Blocks):
         data = replace(data, batch_size=size)
         steps, x, y = data.steps, data, None
     else:
         (x, y), steps = data, -(-prepared.rows[0] // size)
-    with progress(epochs, not say.quiet, say.stream) as show:
+    with Interrupt() as outer, time_limit(end) as over, progress(epochs, not say.quiet, say.stream) as show:
         logs = CSVLogger(path / run_folder.METRICS), JSONLinesLogger(path / run_folder.EVENTS)
         callbacks: Sequence[Any] = [watch, *logs, show]
         result = fit(
@@ -137,9 +140,32 @@ def run(
             seed=t.seed,
             backend=chosen,
         )
-    if result.stopped == "callback":
-        result = replace(result, stopped="time")
+    if result.stopped in ("interrupted", "callback"):
+        result = replace(result, stopped="time" if over else "interrupted")
     return result, last[0] if last else result.params
+
+
+@contextmanager
+def time_limit(end: float | None) -> Iterator[list[bool]]:
+    """Interrupt a fit in the block, as Ctrl-C does, when `monotonic` has come to `end`; the list is then not empty."""
+    over: list[bool] = []
+    done, outside = Event(), getsignal(SIGINT)
+
+    def wait(seconds: float) -> None:
+        if done.wait(seconds):
+            return
+        over.append(True)
+        while getsignal(SIGINT) == outside and not done.wait(0.05):
+            pass  # fit does not listen yet
+        if not done.is_set():
+            interrupt_main()
+
+    if end is not None:
+        Thread(target=wait, args=(max(end - monotonic(), 0.0),), daemon=True).start()
+    try:
+        yield over
+    finally:
+        done.set()
 
 
 def test(prepared: Prepared, result: Fit, config: Config) -> Evaluation | None:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from .. import backends
 from ..backends import DTYPES, Backend, backend_of, numpy as host
 from ..contract import Array, Layer, Loss, Params
-from ..errors import ModelFileError, NNXError
+from ..errors import ModelFileError, NNXError, SettingError
 from ..losses import LOSSES
 from ..network import predict
 from ..tables import TableEncoder, Target
@@ -56,7 +56,7 @@ class Model:
         """
         if self.encoder is None or self.target is None:
             raise ModelFileError("the model was saved without an encoder: give predict an array")
-        return self.answer(self.encoder.transform(table), proba=proba)
+        return self.answer(self.encoder.encode(self.encoder.source(table)), proba=proba)
 
     def answer(self, x: Any, *, proba: bool = False) -> Any:
         """Class names, values or probabilities for encoded rows x, on the host."""
@@ -64,7 +64,7 @@ class Model:
             raise ModelFileError("the model was saved without a target: use predict")
         output = self.backend.to_numpy(self.predict(x))
         if proba and not self.target.classes:
-            raise ModelFileError(f"the model predicts values of {self.target.name!r}, which have no probabilities")
+            raise SettingError(f"the model predicts values of {self.target.name!r}, which have no probabilities")
         return output if proba else self.target.decode(output)
 
 

@@ -102,7 +102,7 @@ def _source(model: Any, encoder: TableEncoder, table: Any) -> Source:
     if not isinstance(table, (str, os.PathLike)):
         return table if hasattr(table, "batches") else encoder.source(table)
     reading = getattr(model, "about", {}).get("reading", {})  # as the table that the model was trained on
-    return open_table(str(table), Reading(**{k: str(v) for k, v in reading.items() if k in Reading.__annotations__}))
+    return open_table(str(table), Reading.of(reading))
 
 
 def _blocks(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> Iterator[Block]:

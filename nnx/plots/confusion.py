@@ -13,6 +13,18 @@ MOST = 30  # classes that can be drawn and still be read
 NUMBERED = 20  # classes up to which the counts are written into the cells
 
 
+def numbered(labels: Any, classes: Sequence[str]) -> Any:
+    """Class numbers of names; what holds no names stays. Raises: DataError for a name that is no class."""
+    labels = host.get(labels)
+    if labels.dtype.kind not in "OUS":
+        return labels
+    places = {str(name): i for i, name in enumerate(classes)}
+    strange = [name for name in labels.tolist() if str(name) not in places]
+    if strange:
+        raise DataError(f"confusion_matrix: {strange[0]!r} is none of the {len(places)} classes")
+    return host.put([places[str(name)] for name in labels.tolist()], "int64", None)
+
+
 @drawn
 def confusion_matrix(
     target: Any, predicted: Any, classes: Sequence[str], path: str | os.PathLike[str] | None = None
@@ -20,10 +32,10 @@ def confusion_matrix(
     """How many rows of each class were taken for each class; the colour is the share of the class's rows.
 
     With more than 30 classes the most confused ones are drawn, those with the most wrong rows, and the title says so.
-    Shapes: target (n,) class numbers; predicted (n,) class numbers, or probabilities (n, k), (n, 1) or (n,).
+    Shapes: target (n,) class numbers or names; predicted (n,) the same, or probabilities (n, k), (n, 1) or (n,).
     Raises: DataError if there are more classes than names; NNXError if matplotlib is not installed.
     """
-    target, guess, k = host.get(target), host.get(predicted), len(classes)
+    target, guess, k = numbered(target, classes), numbered(predicted, classes), len(classes)
     guess = probabilities(guess).argmax(axis=1) if guess.ndim == 2 or guess.dtype.kind == "f" else guess
     if not len(target) or max(int(target.max()), int(guess.max())) >= k:
         raise DataError(f"confusion_matrix: {k} names of classes for {len(target)} rows with other classes, or none")

@@ -40,7 +40,9 @@ def residuals(target: Any, predicted: Any, path: str | os.PathLike[str] | None =
     _scatter(left, y, t - y)
     left.set(xlabel="predicted", ylabel="true \u2212 predicted", title=note)
     everything = (host.get(target).reshape(-1) - host.get(predicted).reshape(-1)).astype("float64")
-    right.hist(everything, bins=30, orientation="horizontal", color=COLOURS[0], alpha=0.6)
+    low, high = float(everything.min()), float(everything.max())
+    close = high - low <= 1e-9 * max(abs(low), abs(high))  # all are one, to rounding
+    right.hist(everything, bins=1 if close else 30, orientation="horizontal", color=COLOURS[0], alpha=0.6)
     right.axhline(0, color=GREY, linewidth=1, linestyle=":")
     right.set(xlabel="rows")
     return finish(figure, path)

@@ -1,25 +1,28 @@
 """The cells of one column as host arrays: numbers, yes or no, moments, or text. What a cell cannot be is a BadCell."""
 
+from datetime import date
 from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError, unknown
 
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "?")
+MISSING = ("", "-", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "?")
 TRUE = ("true", "yes", "t", "y")
 FALSE = ("false", "no", "f", "n")
 ISO = "ISO"
 DATE_FORMATS = (ISO, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y")
 KINDS = ("number", "text", "boolean", "date", "drop")
+UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # of a time, in a second
+LARGEST = 1e100  # numbers beyond it are none to learn from: their squares overflow
 NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 
 
 class BadCell(Exception):
     """A cell that is not of its column's kind."""
 
-    def __init__(self, row: int, text: str, count: int = 1) -> None:
+    def __init__(self, row: int, text: str, count: int = 1, *, large: bool = False) -> None:
         super().__init__(text)
-        self.row, self.text, self.count = row, text, count
+        self.row, self.text, self.count, self.large = row, text, count, large
 
 
 def arrow() -> Any:
@@ -52,13 +55,15 @@ def kind_of(name: str, kind: Any) -> str:
         kind = kind.value_type
     if types.is_boolean(kind):
         return "boolean"
+    if types.is_time(kind) or types.is_duration(kind):
+        return "number"  # seconds
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind):
         return "number"
     if types.is_date(kind) or types.is_timestamp(kind):
         return "date"
     if is_text(kind):
         return "text"
-    raise DataError(f"column {name!r} holds {str(kind)[:60]}: expected numbers, text, booleans or dates; drop it")
+    raise DataError(f"column {name!r} holds {str(kind)[:60]}: expected numbers, text, booleans or dates; --drop {name}")
 
 
 def is_text(kind: Any) -> bool:
@@ -66,6 +71,11 @@ def is_text(kind: Any) -> bool:
     types = arrow().types
     views = getattr(types, "is_string_view", lambda kind: False)
     return bool(types.is_string(kind) or types.is_large_string(kind) or views(kind))
+
+
+def moment_of(form: str) -> str:
+    """A date in this format, for a message."""
+    return date(2026, 11, 21).strftime("%Y-%m-%d" if form in ("", ISO) else form)
 
 
 def as_kind(column: Any, kind: str) -> Any:
@@ -86,7 +96,7 @@ def as_text(column: Any) -> Any:
     pa, pc = arrow(), compute()
     if is_text(column.type):
         column = pc.cast(column, pa.string())
-        gaps = pc.is_in(column, value_set=pa.array(MISSING))
+        gaps = pc.is_in(pc.utf8_trim_whitespace(column), value_set=pa.array(MISSING))
         return pc.if_else(gaps, pa.scalar(None, pa.string()), column) if pc.any(gaps).as_py() else column
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
@@ -104,13 +114,17 @@ def as_numbers(column: Any) -> Any:
             fine = pc.match_substring_regex(column, NUMBER)
             raise_first(column, pc.invert(fine))
             column = pc.cast(pc.utf8_trim_whitespace(column), pa.float64())
+    elif pa.types.is_time(column.type) or pa.types.is_duration(column.type):
+        unit = UNITS[column.type.unit]
+        whole = pa.int32() if pa.types.is_time32(column.type) else pa.int64()
+        return to_floats(pc.cast(pc.cast(column, whole), pa.float64(), safe=False)) / unit
     elif not arrow().types.is_floating(column.type):
         column = pc.cast(column, pa.float64(), safe=False)
     values = to_floats(column)
-    infinite = host.namespace().isinf(values)
-    if infinite.any():
-        row = int(infinite.argmax())
-        raise BadCell(row, str(column[row].as_py()), int(infinite.sum()))
+    large = abs(values) > LARGEST
+    if large.any():
+        row = int(large.argmax())
+        raise BadCell(row, str(column[row].as_py()), int(large.sum()), large=True)
     return values
 
 

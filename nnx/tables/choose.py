@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from .cells import arrow
 from .columns import Category, Column, Hashed, Moment, Number, Truth
+from .infer import written_numbers
 from .statistics import Numbers, Texts
 
 ALIKE = 0.5  # text of which fewer cells than this share repeat an earlier one is taken for an id
+PLAIN = "write them without separators, units or signs (--decimal , for decimal commas)"
 FEW = 20  # rows below which nothing is taken for an id
 
 
@@ -62,6 +64,8 @@ def _text(name: str, seen: Texts, ways: Ways, asked: bool) -> tuple[Column | Non
         only = next(iter(seen.counts))
         return None, f"column {name!r} is constant: {only[:30]!r} in every row" + (", or missing" if gaps else "")
     if seen.alike < ALIKE and seen.filled >= FEW and not asked:
+        if written_numbers(seen.counts):
+            return None, f"column {name!r} holds numbers written as {next(iter(seen.counts))[:20]!r}: {PLAIN}"
         count = f"more than {len(seen.counts):,}" if seen.many else f"{len(seen.counts):,}"
         return None, f"column {name!r} looks like an id: {count} different texts in {seen.filled:,} cells"
     if seen.many or len(seen.counts) > ways.max_categories:

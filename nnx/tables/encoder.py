@@ -13,6 +13,7 @@ from .choose import Ways, choose, counter
 from .columns import CELLS, COLUMNS, Column, Hashed, Moment, Number
 from .plain import settings, value, within
 from .source import Memory, Source, cells, from_python, need_columns
+from .statistics import Numbers
 from .transformer import Transformer
 
 SCALES = ("robust", "standard")
@@ -28,7 +29,8 @@ class TableEncoder(Transformer):
     hashed into `buckets` columns. Booleans are 1 and -1. Dates are a number, and sine and cosine of their place in
     year, week and day. Left out, with a warning: constant, empty and id-like columns.
 
-    kinds: {"zip": "text"} says what a column holds: number, text, boolean, date, or drop.
+    kinds: {"zip": "text"} says what a column holds: number, text, boolean, date, or drop. Without it the type of the
+        column says so: text is text, also where it spells numbers or dates ({"day": "date"} reads them).
     Shapes: fit and transform take (rows, columns): arrays, pandas, polars, pyarrow, a dictionary of columns.
     transform gives float32 (rows, width) on the host, or what dtype says.
     Raises: DataError for cells that are not of their column's kind, and for columns that are not there.
@@ -63,7 +65,7 @@ class TableEncoder(Transformer):
     def transform(self, X: Any) -> Any:
         """The matrix (rows, width) of the table X. Columns may come in another order, and others may be there."""
         self.check_fitted()
-        return self.encode(self.source(X))
+        return self.framed(self.encode(self.source(X)), getattr(X, "index", None))
 
     def learn(self, source: Source, kinds: Mapping[str, str], rows: Any = None) -> None:
         """Fit to a source; rows: of each row whether to learn from it."""
@@ -74,7 +76,10 @@ class TableEncoder(Transformer):
         for batch in source.batches(list(chosen)):
             keep = None if rows is None else rows[first : first + batch.num_rows]
             for name, kind in chosen.items():
-                seen[name].see(taken(cells(source, batch, name, kind, first), keep))
+                column, counts = cells(source, batch, name, kind, first), seen[name]
+                if isinstance(counts, Numbers):
+                    counts.follow(column)
+                counts.see(taken(column, keep))
             first += batch.num_rows
         if first == 0:
             raise DataError(f"{source.place}: no rows")

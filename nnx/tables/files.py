@@ -22,8 +22,10 @@ def open_table(data: str, reading: Reading | None = None) -> Source:
         return _built_in(data)
     if not path.exists():
         raise DataError(f"{data}: no such file, and not one of the built-in sets ({', '.join(BUILT_IN)})")
-    if not path.is_file():
+    if path.is_dir():
         raise DataError(f"{data}: a folder, not a file with a table")
+    if not path.is_file():
+        raise DataError(f"{data}: a pipe or a device; a table is read more than once: save it in a file first")
     suffixes = [s.lower() for s in path.suffixes]
     suffix = suffixes[-1] if suffixes else ""
     if suffix in (".gz", ".bz2", ".zst") and len(suffixes) > 1:
@@ -64,11 +66,11 @@ class Parquet:
 
         return ParquetFile(self.path)
 
-    def scan(self, kinds: Mapping[str, str]) -> Scan:
+    def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """The kinds that the file's schema says."""
         if self.rows == 0:
             raise DataError(f"{self.place}: no rows")
-        return Scan(typed_kinds(self.schema, kinds), self.rows)
+        return Scan(typed_kinds(self.schema, kinds, faults), self.rows)
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """The rows in blocks."""

@@ -1,6 +1,9 @@
 """What the columns of a text file hold, found from all of their cells."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ..errors import DataError
@@ -53,6 +56,14 @@ class Guess:
         if self.bad is not None and self.numbers >= MOSTLY * self.filled:
             raise BadCell(*self.bad, self.filled - self.numbers)
         return "text", ""
+
+
+def written_numbers(texts: Iterable[str]) -> bool:
+    """Whether most of these texts are numbers with separators, signs of a currency or units, such as "$3,990.50"."""
+    some = list(islice(texts, 100))
+    bare = [re.sub(r"[\s$€£¥%',_]|EUR|USD|GBP|CHF", "", text) for text in some]
+    numbers = sum(re.fullmatch(r"[-+(]?\d+(\.\d+)*\)?", text) is not None for text in bare)
+    return numbers >= MOSTLY * max(len(some), 1)
 
 
 def _numbers(column: Any) -> tuple[int, tuple[int, str] | None]:

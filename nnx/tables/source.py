@@ -9,8 +9,7 @@ from typing import Any, Protocol
 from ..backends import backend_of, is_array, is_host
 from ..backends.numpy import get as host_array
 from ..errors import DataError, unknown
-from .cells import BadCell, arrow, as_kind, check_kind, kind_of
-from .infer import mixed
+from .cells import BadCell, arrow, as_kind, check_kind, kind_of, moment_of
 
 BLOCK = 65_536  # rows in a block of a table in memory
 
@@ -52,8 +51,11 @@ class Source(Protocol):
         """Bytes that it would take in memory, about."""
         ...
 
-    def scan(self, kinds: Mapping[str, str]) -> Scan:
-        """The kinds of the columns; those given are not looked for. Raises: DataError."""
+    def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
+        """The kinds of the columns; those given are not looked for.
+
+        faults: is given what is wrong with a column, which is then "drop"; without it a DataError is raised.
+        """
         ...
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
@@ -83,9 +85,9 @@ class Memory:
     def size(self) -> int:
         return int(self.table.nbytes)
 
-    def scan(self, kinds: Mapping[str, str]) -> Scan:
+    def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """The kinds that the types of the columns say."""
-        return Scan(typed_kinds(self.table.schema, kinds), self.table.num_rows)
+        return Scan(typed_kinds(self.table.schema, kinds, faults), self.table.num_rows)
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """The rows in blocks."""
@@ -96,10 +98,18 @@ class Memory:
         return f"{self.place}, row {row + self.first}"
 
 
-def typed_kinds(schema: Any, kinds: Mapping[str, str]) -> dict[str, str]:
-    """The kind of each column of an Arrow schema, unless it is given."""
+def typed_kinds(schema: Any, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> dict[str, str]:
+    """The kind of each column of an Arrow schema, unless it is given. faults: as in `Source.scan`."""
     check_kinds(schema.names, kinds)
-    return {f.name: kinds.get(f.name) or kind_of(f.name, f.type) for f in schema}
+    found = dict(kinds)
+    for field_ in schema:
+        try:
+            found.setdefault(field_.name, kinds.get(field_.name) or kind_of(field_.name, field_.type))
+        except DataError as error:
+            if faults is None:
+                raise
+            faults[field_.name], found[field_.name] = str(error), "drop"
+    return {name: found[name] for name in schema.names}
 
 
 def check_kinds(columns: Sequence[str], kinds: Mapping[str, str]) -> None:
@@ -121,11 +131,12 @@ def check_columns(place: str, columns: Sequence[str]) -> None:
 
 def need_columns(source: Source, names: Iterable[str]) -> None:
     """Raise DataError for a column that a model needs and the source has not."""
-    for name in names:
-        if name not in source.columns:
-            near = get_close_matches(name, source.columns, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(source.columns)}"
-            raise DataError(f"{source.place}: no column {name!r}, which the model needs; {hint}"[:190])
+    absent = [name for name in names if name not in source.columns]
+    if absent:
+        near = get_close_matches(absent[0], source.columns, n=1, cutoff=0.7)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(source.columns)}"
+        more = f" (nor {len(absent) - 1} others)" if len(absent) > 1 else ""
+        raise DataError(f"{source.place}: no column {absent[0]!r}, which the model needs{more}; {hint}"[:190])
 
 
 def cells(source: Source, batch: Any, name: str, kind: str, first: int) -> Any:
@@ -137,13 +148,12 @@ def cells(source: Source, batch: Any, name: str, kind: str, first: int) -> Any:
         return as_kind(batch.column(name), kind)
     except BadCell as bad:
         place = source.where(first + bad.row)
-        if kind == "number" and bad.text.strip().lower().lstrip("+-") in ("inf", "infinity"):
-            raise DataError(f"{place}: column {name!r} is not finite: {bad.text}") from None
-        if kind == "number":
-            raise mixed(name, bad, place) from None
-        raise DataError(
-            f"{place}: column {name!r} holds {kind.partition(':')[0]}s, but {bad.text[:40]!r} here"
-        ) from None
+        if bad.large:
+            raise DataError(f"{place}: column {name!r} has a number too large to learn from: {bad.text[:40]}") from None
+        kind, _, form = kind.partition(":")
+        wanted = {"number": "a number", "boolean": "yes or no, true or false, 1 or 0"}
+        what = wanted.get(kind) or f"a date such as {moment_of(form)}"
+        raise DataError(f"{place}: column {name!r} holds {bad.text[:40]!r}, expected {what}; mend it") from None
 
 
 def from_python(x: Any) -> Memory:
@@ -154,7 +164,9 @@ def from_python(x: Any) -> Memory:
     pa = arrow()
     try:
         table = _to_arrow(pa, x)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError) as error:
+    except DataError:
+        raise
+    except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"the table cannot be read: {str(error).splitlines()[0][:150]}") from None
     check_columns("the table", table.column_names)
     return Memory(table, first=0)
@@ -168,11 +180,15 @@ def _to_arrow(pa: Any, x: Any) -> Any:
     if isinstance(x, pa.RecordBatch):
         return pa.Table.from_batches([x])
     if type(x).__module__.partition(".")[0] == "pandas":
+        if x.ndim != 2:
+            raise DataError(f"expected a table, got a pandas {type(x).__name__}: give x.to_frame()")
         return pa.Table.from_pandas(x.rename(columns=str), preserve_index=False)
     if hasattr(x, "__arrow_c_stream__"):
         return pa.table(x)
     if isinstance(x, Mapping):
         return pa.table({str(name): _column(pa, values) for name, values in x.items()})
+    if isinstance(x, (list, tuple)) and x and all(isinstance(row, Mapping) for row in x):
+        return pa.Table.from_pylist([dict(row) for row in x])
     if isinstance(x, (list, tuple)):
         widths = {len(row) if isinstance(row, (list, tuple)) else -1 for row in islice(x, 1_000_000)}
         if len(widths) > 1 or -1 in widths:

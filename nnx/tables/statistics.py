@@ -37,24 +37,26 @@ class Numbers:
         ranks = host.uniform(words(self.place, "sample", len(v), first))[there]
         v = v[there]
         if len(v) == 0:
-            self.counting = False
             return
         with host.scope(None, "float64", ""):
             mean = float(v.mean())
             n, both = len(v), self.filled + len(v)
             delta = mean - self.mean
-            self.squares += float(((v - mean) ** 2).sum()) + delta**2 * self.filled * n / both
+            self.squares += float(((v - mean) ** 2).sum()) + delta * delta * self.filled * n / both
             self.mean += delta * n / both
         self.filled = both
         self.low, self.high = min(self.low, float(v.min())), max(self.high, float(v.max()))
-        steps = v if self.last is None else xp.concat([xp.asarray([self.last]), v])
-        self.counting = self.counting and len(v) == len(there) and bool((steps[1:] - steps[:-1] == 1).all())
-        self.last = float(v[-1])
         self.clock = self.clock or bool((v % 86_400 != 0).any())
         self.sample = v if self.sample is None else xp.concat([self.sample, v])
         self.ranks = ranks if self.ranks is None else xp.concat([self.ranks, ranks])
         if len(self.sample) > 2 * SAMPLE:
             self._thin()
+
+    def follow(self, v: Any) -> None:
+        """Take in the next values of all rows, also of those not learned from: do they number the rows?"""
+        steps = v if self.last is None else host.namespace().concat([host.put([self.last], None, None), v])
+        self.counting = self.counting and bool((steps[1:] - steps[:-1] == 1).all())
+        self.last = float(v[-1])
 
     def _thin(self) -> None:
         if len(self.sample) > SAMPLE:

@@ -8,11 +8,14 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError, ModelFileError
+from .choose import PLAIN
+from .infer import written_numbers
 from .plain import settings, within
 from .source import Source, cells
 from .statistics import Numbers, Texts
 
 TASKS = ("auto", "classification", "regression")
+MANY = 20  # so many classes are fine however few the rows
 FEW = 10  # so many distinct whole numbers, or fewer, in three times as many rows are taken for classes
 
 
@@ -33,9 +36,12 @@ class Target:
         """Class numbers (-1: none of them) or standardised float64, (n,) on the host; cells are read as `kind` says."""
         if not self.classes:
             return (cells - self.mean) / self.scale
-        numbers = {_plain(c): i for i, c in enumerate(self.classes)}
-        numbers |= {c: i for i, c in enumerate(self.classes)}
-        found = [-1 if text is None else numbers.get(text, numbers.get(_plain(text), -1)) for text in cells.to_pylist()]
+        numbers: dict[str, int] = {}
+        for spelling in (str.lower, _plain, str):  # as it is written, else 3 for 3.0, else true for True
+            numbers |= {spelling(c): i for i, c in enumerate(self.classes)}
+        distinct = set(cells.to_pylist()) - {None}
+        known = {t: next((numbers[s] for s in (t, _plain(t), t.lower()) if s in numbers), -1) for t in distinct}
+        found = [known.get(text, -1) for text in cells.to_pylist()]
         return host.put(found, "int64", None)
 
     def decode(self, output: Any) -> Any:
@@ -122,6 +128,10 @@ def make_target(seen: Seen, task: str, place: str, rows: str = "in every row") -
     classes = in_order(list(seen.texts.counts))
     if seen.texts.many:
         raise DataError(f"{place}: the target {seen.name!r} has more than {len(classes)} classes; is it a quantity?")
+    if len(classes) > max(MANY, seen.texts.rows // 2):
+        what = f"{len(classes)} different texts in {seen.texts.rows} rows, too many for classes"
+        hint = f"if they are numbers, {PLAIN}" if written_numbers(seen.texts.counts) else "is it the right column?"
+        raise DataError(f"{place}: the target {seen.name!r} has {what}; {hint}")
     if len(classes) < 2:
         raise DataError(f"{place}: the target {seen.name!r} has one class, {classes[0][:30]!r}: nothing to learn")
     return Target(seen.name, classes)

@@ -25,6 +25,14 @@ class Reading:
     delimiter: str = ""
     encoding: str = "utf-8"
     decimal: str = "."
+    missing: tuple[str, ...] = ()  # texts that stand for a missing cell, beside the usual ones
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Reading":
+        """What plain data says, of a model file; what it does not know is left out."""
+        words = {k: str(values[k]) for k in ("delimiter", "encoding", "decimal") if k in values}
+        missing = values.get("missing", ())
+        return cls(**words, missing=tuple(map(str, missing)) if isinstance(missing, (list, tuple)) else ())
 
 
 class TextFile:
@@ -35,8 +43,8 @@ class TextFile:
     def __init__(self, path: Path, reading: Reading) -> None:
         self.path, self.place, self.name = path, str(path), path.name.partition(".")[0]
         suffixes = [s.lower() for s in path.suffixes]
-        self.delimiter = reading.delimiter or ("\t" if ".tsv" in suffixes else ",")
-        self.encoding, self.decimal = reading.encoding, reading.decimal
+        self.delimiter = reading.delimiter.replace("\\t", "\t") or ("\t" if ".tsv" in suffixes else ",")
+        self.encoding, self.decimal, self.missing = reading.encoding, reading.decimal, reading.missing
         self.plain = suffixes[-1:] not in ([".gz"], [".bz2"], [".zst"])
         if self.plain:
             self._sniff()
@@ -46,7 +54,7 @@ class TextFile:
     def size(self) -> int:
         return self.path.stat().st_size * (2 if self.plain else 10)
 
-    def scan(self, kinds: Mapping[str, str]) -> Scan:
+    def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """Look at all cells of the columns whose kind is not given."""
         check_kinds(self.columns, kinds)
         wanted = [name for name in self.columns if name not in kinds]
@@ -63,7 +71,10 @@ class TextFile:
             try:
                 found[name], note = guess.kind(name)
             except BadCell as bad:
-                raise mixed(name, bad, self.where(bad.row)) from None
+                error = mixed(name, bad, self.where(bad.row))
+                if faults is None:
+                    raise error from None
+                faults[name], found[name], note = str(error), "drop", ""
             notes += [note] if note else []
         return Scan({name: found[name] for name in self.columns}, rows, notes)
 
@@ -108,7 +119,7 @@ class TextFile:
                 parse_options=arrow_csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
                 convert_options=arrow_csv.ConvertOptions(
                     strings_can_be_null=True,
-                    null_values=list(MISSING),
+                    null_values=[*MISSING, *self.missing],
                     column_types=dict.fromkeys(names, text),
                     include_columns=names,
                 ),

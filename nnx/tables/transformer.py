@@ -1,5 +1,6 @@
 """The part of scikit-learn's transformer contract that needs no scikit-learn: parameters, tags, pipelines."""
 
+from importlib import import_module
 from inspect import signature
 from typing import Any
 
@@ -12,6 +13,26 @@ class Transformer:
     def fit_transform(self, X: Any, y: Any = None, **others: Any) -> Any:
         """fit, then transform."""
         return self.fit(X, y).transform(X)  # type: ignore[attr-defined]
+
+    def set_output(self, *, transform: str | None = None) -> Any:
+        """What transform gives: "default" an array, "pandas" or "polars" a data frame with the names of the columns."""
+        if transform not in (None, "default", "pandas", "polars"):
+            raise SettingError(
+                f"{type(self).__name__}: {unknown('output', transform, ['default', 'pandas', 'polars'])}"
+            )
+        self._output = self._output if transform is None else transform
+        return self
+
+    _output = "default"
+
+    def framed(self, x: Any, index: Any = None) -> Any:
+        """The matrix as `set_output` asked for it."""
+        if self._output == "default":
+            return x
+        names = [str(name) for name in self.get_feature_names_out()]  # type: ignore[attr-defined]
+        if self._output == "pandas":
+            return import_module("pandas").DataFrame(x, columns=names, index=index)
+        return import_module("polars").DataFrame(x, schema=names)
 
     @classmethod
     def _names(cls) -> list[str]:

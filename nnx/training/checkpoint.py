@@ -20,6 +20,10 @@ from .identity import Facts
 VERSION = 1
 
 
+class ResumeWarning(UserWarning):
+    """A training goes on, but not from where, or not to the bits that were to be expected."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """Where, and after how many epochs each time, `nnx.fit` writes what `nnx.fit(..., resume=path)` goes on from.
@@ -117,6 +121,7 @@ class Writer:
             arrays["history"] = host.namespace().asarray([v[:n] for v in p.history.values()], dtype="float64")
         about = {"version": VERSION, "epoch": n, "best_epoch": best, "stopped": p.stopped, "execution": p.execution}
         about |= {"figures": list(p.history) if n else [], "choices": p.choices, **self.about}
+        about["names"] = list(params)  # their order in a file is another, and decides in which order they are summed
         if self.own:
             keep(Path(self.to.path))
         save(
@@ -168,7 +173,7 @@ def read(path: str | os.PathLike[str]) -> Resumed:
         if not older.exists():
             raise
         found = _read(older)
-        warnings.warn(f"{error}; going on from {older}, epoch {found.progress.epoch}", stacklevel=4)
+        warnings.warn(f"{error}; going on from {older}, epoch {found.progress.epoch}", ResumeWarning, stacklevel=4)
         return found
 
 
@@ -179,14 +184,15 @@ def _read(path: Path) -> Resumed:
         raise ModelFileError(f"{path}: a model, but not a checkpoint that this nnx can go on from")
     try:
         epoch, best = int(about["epoch"]), int(about["best_epoch"])
-        names, last = about["figures"], part(model.arrays, "last")
+        last, kept = part(model.arrays, "last") or model.params, model.params
+        params, kept = ({name: p[name] for name in about["names"]} for p in (last, kept))
         rows = model.arrays["history"].tolist() if epoch else []
-        history = {name: row for name, row in zip(names, rows, strict=True) if len(row) == epoch}
+        history = {name: row for name, row in zip(about["figures"], rows, strict=True) if len(row) == epoch}
         if "epoch" in history:
             history["epoch"] = [int(n) for n in history["epoch"]]
-        params, choices = last or model.params, {str(k): bool(v) for k, v in about["choices"].items()}
+        choices = {str(k): bool(v) for k, v in about["choices"].items()}
         text = str(about["stopped"]), str(about["execution"])
-        progress = Progress(epoch, params, model.arrays, (best, model.params), history, choices, *text)
+        progress = Progress(epoch, params, model.arrays, (best, kept), history, choices, *text)
         return Resumed(progress, model, dict(about["settings"]), dict(about["environment"]), path)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(f"{path}: not a whole checkpoint: {error}") from None

@@ -13,7 +13,7 @@ from ..metrics import METRICS
 from ..optimizers import OPTIMIZERS
 from ..random import check_seed
 from .check import choose_backend
-from .checkpoint import Checkpoint, read
+from .checkpoint import Checkpoint, Resumed, read
 from .data import Data, make_data, numbered, split
 from .interrupt import Interrupt
 from .memory import Memory
@@ -45,7 +45,7 @@ def fit(
     compile: bool | str = "auto",
     verbose: bool = False,
     checkpoint: Checkpoint | None = None,
-    resume: str | os.PathLike[str] | None = None,
+    resume: str | os.PathLike[str] | Resumed | None = None,
 ) -> Fit:
     """Train a network on rows of data.
 
@@ -63,8 +63,8 @@ def fit(
         each epoch left; if it has a method `set_epoch`, that is told the number of each epoch first.
     Shapes: x (rows, features); y (rows,) or (rows, outputs), integers for labels.
 
-    Raises: DataError, SettingError, ShapeError, BackendError, ModelFileError before anything is trained; TrainingError when the loss
-    stops being finite, with the result up to the last good epoch in its attribute `fit`.
+    Raises: DataError, SettingError, ShapeError, BackendError, ModelFileError before anything is trained; TrainingError
+    when the loss stops being finite, with the result up to the last good epoch in its attribute `fit`.
     Ctrl-C ends the training after the current batch and returns the result so far.
     """
     epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
@@ -85,7 +85,7 @@ def fit(
     require(compile in (True, False, "auto"), f"fit: compile must be True, False or 'auto', got {compile!r}")
     fine = checkpoint is None or isinstance(checkpoint, Checkpoint)
     require(fine, f"fit: checkpoint must be nnx.Checkpoint(path, every=10), got {checkpoint!r}")
-    resumed = None if resume is None else read(resume)
+    resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
     with chosen.scope(), Memory(chosen, batch_size) as memory:

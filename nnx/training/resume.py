@@ -1,11 +1,11 @@
-"""The beginning of a fit that writes checkpoints, or goes on from one: is it the same fit, will the bits be the same?"""
+"""The beginning of a fit that writes checkpoints or goes on from one: is it the same fit, to the same bits?"""
 
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from .checkpoint import Checkpoint, Progress, Resumed, Writer
+from .checkpoint import Checkpoint, Progress, Resumed, ResumeWarning, Writer
 from .identity import Facts, environment, flat, mark, other_bits, same_settings
 from .result import EarlyStopping
 from .run import Run
@@ -31,7 +31,7 @@ def resuming(
     if resumed is not None:
         same_settings(resumed.settings, settings)
         if text := other_bits(resumed.environment, place):
-            warnings.warn(text, stacklevel=5)
+            warnings.warn(text, ResumeWarning, stacklevel=5)
     yield None if resumed is None else resumed.progress
     if checkpoint is not None:
         run.writer = Writer(checkpoint, run.net, run.loss, run.backend, settings, place)

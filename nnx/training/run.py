@@ -68,6 +68,7 @@ class Run:
     def begin(self, params: Mapping[str, Array] | None, progress: Progress | None = None) -> None:
         """Initial parameters, or those of a checkpoint, a trial of the network on one row, the compiled functions."""
         backend, held, (x, target, weight, rows) = self.backend, self.held, self.sample
+        del self.sample  # it may hold a block of rows
         params = params if progress is None else progress.params
         start = self.start(params, int(x.shape[-1]))
         names, outputs = self.trial(start, x, target, weight, rows)

@@ -95,6 +95,7 @@ from .schedules import (
 )
 from .tables import TableEncoder as TableEncoder
 from .training import (
+    Checkpoint as Checkpoint,
     CSVLogger as CSVLogger,
     EarlyStopping as EarlyStopping,
     Fit as Fit,

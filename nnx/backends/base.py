@@ -188,6 +188,7 @@ class Plain:
 
     def __init__(self, step: Callable[..., Any]) -> None:
         self.step = step
+        self.choices: dict[str, bool] = {}  # for each kind of batch, whether its steps are compiled: kept on resuming
 
     def __call__(self, carry: Any, x: Array, target: Array, weight: Any, rows: Any, start: int, stop: int) -> Any:
         if rows is None:

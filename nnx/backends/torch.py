@@ -75,6 +75,7 @@ class Tensors(Plain):
     def __init__(self, step: Callable[..., Any], mode: bool | str, epochs: int) -> None:
         super().__init__(step)
         self.mode, self.native = mode, Native(step, mode, epochs, replay=False)
+        self.choices = self.native.choices
         self.seen: dict[int, tuple[Any, Any]] = {}  # by identity: tensors, and arrays on their memory
 
     def __call__(self, carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: int, stop: int) -> Any:

@@ -49,7 +49,7 @@ class Part:
 class Blocks:
     """Batches for `fit`: called once an epoch, it gives all rows in a new order.
 
-    memory: bytes of rows that are shuffled together. The order depends on the seed and the number of the call alone.
+    memory: bytes of rows that are shuffled together. The order depends on the seed and the number of the epoch alone.
     """
 
     part: Part
@@ -57,17 +57,21 @@ class Blocks:
     seed: int
     memory: int
     batch_size: int = 1024
-    calls: int = 0
+    epoch: int = 0
+
+    def set_epoch(self, number: int) -> None:
+        """What the next call is for; until it is told, a trial."""
+        self.epoch = number
 
     def __call__(self) -> Iterator[tuple[Any, Any]]:
         """Batches (x, y) of batch_size rows; the last may be smaller."""
         xp, part = host.namespace(), self.part
         size = max(BLOCK // (4 * part.width), 1)
         blocks = -(-part.rows // size)
-        order = permutation(self.seed, "blocks", blocks, self.calls)
-        together = max(self.memory // BLOCK, 1)
-        epoch, self.calls = self.calls, self.calls + 1
+        epoch = self.epoch
         rest: tuple[Any, Any] | None = None
+        order = permutation(self.seed, "blocks", blocks, epoch)
+        together = max(self.memory // BLOCK, 1)
         for at in range(0, blocks, together):
             read = [part.read(i * size, min((i + 1) * size, part.rows)) for i in order[at : at + together].tolist()]
             read += [rest] if rest is not None else []

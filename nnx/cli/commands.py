@@ -2,6 +2,8 @@
 
 import os
 import sys
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -23,6 +25,7 @@ def nnx() -> None:
 @click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="any setting: optimizer.rate=0.01")
 @click.option("--out", help="the run folder [default: runs/TIME-NAME]")
 @click.option("--force", is_flag=True, help="replace the run that is in the folder --out")
+@click.option("--restarts", type=click.IntRange(0), default=0, help="go on so often after a crash, from the checkpoint")
 @click.option("--dry-run", is_flag=True, help="say what would be done, and what it would take; write nothing")
 @click.option("--json", "as_json", is_flag=True, help="lines of JSON on standard output, all else on standard error")
 @click.option("--quiet", "-q", is_flag=True)
@@ -33,6 +36,7 @@ def train(
     assignments: tuple[str, ...],
     out: str | None,
     force: bool,
+    restarts: int,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -57,7 +61,46 @@ def train(
         from .plan import plan
 
         return plan(config, say)
-    return run(config, out, say, force=force)
+    if restarts:
+        from .restarts import supervise
+
+        return supervise(config, out, say, restarts, force=force)
+    return _ended(lambda: run(config, out, say, force=force))
+
+
+@nnx.command()
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="lines of JSON on standard output, all else on standard error")
+@click.option("--quiet", "-q", is_flag=True)
+def resume(run: str, as_json: bool, quiet: bool) -> int:
+    """Go on with the training in folder RUN, which was interrupted, and end as if it had not been."""
+    from .resume import resume as go_on
+    from .voice import Voice
+
+    return _ended(lambda: go_on(run, Voice(json=as_json, quiet=quiet)))
+
+
+def _ended(training: Callable[[], int]) -> int:
+    """The exit code of a training: 130 if Ctrl-C ended it, 143 if SIGTERM did."""
+    from ..training.checkpoint import ResumeWarning
+    from ..training.interrupt import Termination
+
+    others = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, ResumeWarning):
+            print(f"nnx: {message}", file=sys.stderr)
+        else:
+            others(message, category, *place, **more)
+
+    with Termination() as termination, warnings.catch_warnings():
+        warnings.simplefilter("always", ResumeWarning)
+        warnings.showwarning = show
+        try:
+            code = training()
+        except KeyboardInterrupt:
+            code = 130
+    return 143 if code == 130 and termination.seen else code
 
 
 @nnx.command()

@@ -16,10 +16,12 @@ from .. import __version__
 from ..backends import Backend
 from ..errors import DataError
 from ..tables import TableEncoder
+from ..training.checkpoint import previous
 from .cache import hash_of
 from .prepare import Prepared
 
 BEST, LAST, CONFIG, METRICS = "best.safetensors", "last.safetensors", "config.toml", "metrics.csv"
+CHECKPOINT = "checkpoint.safetensors"
 EVENTS, DATA, ENVIRONMENT, REPORT, CARD = "events.jsonl", "data.json", "environment.json", "report.html", "README.md"
 OWN = (BEST, LAST, CONFIG, METRICS, EVENTS, DATA, ENVIRONMENT, REPORT, CARD)
 
@@ -28,12 +30,13 @@ OWN = (BEST, LAST, CONFIG, METRICS, EVENTS, DATA, ENVIRONMENT, REPORT, CARD)
 def new_folder(out: str | None, name: str, *, force: bool = False) -> Iterator[Path]:
     """A new folder for a run, made, and removed again if the block fails before anything is in it.
 
-    force: the files of a run that is there already are replaced when the block has ended well; other files stay.
+    force: the files of a run that is there already are replaced when the block has ended well; other files stay. A new
+    folder in which there is a checkpoint stays beside it.
     Raises: DataError if it is there already or cannot be made.
     """
     path = Path(os.path.realpath(out)) if out and Path(out).is_symlink() else Path(out or "")
     path = path if out else _unused(Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
-    old = path if path.exists() else None
+    old = path if path.exists() and not _is_empty(path) else None
     if old is not None:
         if not force:
             raise DataError(f"{path} exists; a run is never overwritten: give another --out, or --force")
@@ -42,13 +45,13 @@ def new_folder(out: str | None, name: str, *, force: bool = False) -> Iterator[P
         path = _unused(path.with_name(f"{path.name}.new"))
     made = [p for p in (path, *path.parents) if not p.exists()]
     try:
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=old is None)
     except OSError as error:
         raise DataError(f"{path}: the run folder cannot be made ({error.strerror}): give another --out") from None
     try:
         yield path
     except BaseException:
-        if old is not None:
+        if old is not None and not (path / CHECKPOINT).exists():
             shutil.rmtree(path)
         with suppress(OSError):  # something is in it: it stays
             for folder in made:
@@ -85,6 +88,16 @@ def output_file(output: str) -> Iterator[TextIO]:
         raise
     except OSError as error:
         raise DataError(f"{output}: cannot be written: {error.strerror}") from None
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def remove_checkpoints(path: Path) -> None:
+    """Remove those of a run, which is finished."""
+    for file in (path / CHECKPOINT, previous(path / CHECKPOINT)):
+        file.unlink(missing_ok=True)
 
 
 def _unused(path: Path) -> Path:

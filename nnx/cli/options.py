@@ -69,6 +69,7 @@ FLAGS: tuple[tuple[str, str, Any, str], ...] = (  # option, setting, type, help
     ("--memory", "data.memory", str, "a larger table is read in blocks [default: 1GB]"),
     ("--threads", "place.threads", int, "of the BLAS [default: all]"),
     ("--seed", "training.seed", int, "[default: 0]"),
+    ("--checkpoint-every", "training.checkpoint_every", int, "epochs; 0: never [default: about every 10 s]"),
 )
 READING = (
     ("--delimiter", "data.delimiter", "what parts the columns of a text file [default: a comma; a tab for .tsv]"),

@@ -1,5 +1,6 @@
 """What a training leaves in its folder: the models, the configuration, and what a person reads."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from ..backends import Backend
 from ..contract import Params
 from ..errors import NNXError
 from ..evaluation import Evaluation
-from ..files import save
+from ..files import save, write_whole
 from ..training import Fit
 from .config import Config, plain
 from .folder import (
@@ -26,10 +27,20 @@ from .folder import (
 from .prepare import Prepared
 
 
-def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Params) -> None:
-    """The models and the configuration."""
+def begin(path: Path, config: Config, prepared: Prepared) -> None:
+    """What a run that is interrupted is gone on with: the configuration, and the hash of the data."""
+    write_json(path / DATA, schema_of(prepared, config.data.path))
+    _configuration(path, plain(config))
+
+
+def _configuration(path: Path, values: dict[str, Any]) -> None:
     import tomli_w
 
+    write_whole(path / CONFIG, tomli_w.dumps(values).encode())
+
+
+def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Params) -> None:
+    """The models and the configuration."""
     data = config.data
     reading: dict[str, Any] = {"delimiter": data.delimiter, "encoding": data.encoding, "decimal": data.decimal}
     reading |= {"missing": list(data.missing)}
@@ -39,15 +50,14 @@ def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Par
     save(path / LAST, result.net, last, **parts)
     values = plain(config)
     values["result"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "execution": result.execution}
-    (path / CONFIG).write_bytes(tomli_w.dumps(values).encode())
+    _configuration(path, values)
 
 
 def describe(
     path: Path, config: Config, prepared: Prepared, result: Fit, tested: Evaluation | None, chosen: Backend
 ) -> list[str]:
     """What a person reads: schema, environment, report, card. Returns remarks: what could not be written and why."""
-    schema = schema_of(prepared, config.data.path)
-    write_json(path / DATA, schema)
+    schema = json.loads((path / DATA).read_text(encoding="utf-8"))
     write_json(path / ENVIRONMENT, environment(chosen))
     facts = {
         "data": f"{Path(config.data.path).name}, {sum(prepared.rows)} rows",

@@ -52,6 +52,8 @@ def check(config: Config) -> None:
     for name in ("epochs", "batch_size", "patience"):
         value = getattr(training, name)
         require(value is None or value >= 1, f"{name} must be at least 1, got {value}")
+    every = training.checkpoint_every
+    require(every is None or every >= 0, f"--checkpoint-every must not be negative, got {every}")
     require(0 <= training.label_smoothing < 1, f"label_smoothing must be in 0 to 1, got {training.label_smoothing}")
     require(optimizer.clip >= 0, f"optimizer.clip must not be negative, got {optimizer.clip}")
     require(config.place.threads >= 0, f"--threads must not be negative, got {config.place.threads}")

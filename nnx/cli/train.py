@@ -2,7 +2,7 @@
 
 import sys
 from _thread import interrupt_main
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,8 @@ from ..backends import Backend, backend
 from ..contract import Params
 from ..errors import SettingError, TrainingError
 from ..evaluation import Evaluation, permutation_importance, scores
-from ..training import CSVLogger, EarlyStopping, Fit, JSONLinesLogger, Report, fit
+from ..training import Checkpoint, CSVLogger, EarlyStopping, Fit, JSONLinesLogger, Report, fit
+from ..training.checkpoint import Resumed
 from ..training.interrupt import Interrupt
 from ..training.progress import progress
 from . import folder as run_folder
@@ -23,11 +24,12 @@ from .blocks import Blocks
 from .config import Config, seconds
 from .plan import fates
 from .prepare import Prepared, prepare
-from .record import describe, widths, write
+from .record import begin, describe, widths, write
 from .run import evaluation, json_line, score_line
 from .settle import check, loss_of, network, optimizer_of, settled
 from .voice import Voice
 
+PAUSE = 10.0  # seconds between two checkpoints, where no number of epochs is given
 LOOKED_AT = 2_000  # test rows that the importance of columns is measured on
 
 
@@ -38,41 +40,83 @@ def train(config: Config, out: str | None, say: Voice, *, force: bool = False) -
     place = config.place
     chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
     with run_folder.new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path:
-        if chosen.why:
-            say(chosen.why)
-        prepared = prepare(config, say)
-        config = settled(config, prepared, validated=prepared.validation is not None)
-        say(*summary(config, prepared, chosen), *(f"note: {note}" for note in prepared.notes))
-        if say.verbose:
-            say(*fates(prepared))
+        prepared, config = ready(config, chosen, say)
         try:
-            with threads(place.threads):
-                result, last = run(config, prepared, chosen, path, say, started)
-        except TrainingError as error:
-            if error.fit is None or error.fit.best_epoch == 0:
-                _empty(path)
-                raise
-            result = error.fit
-            last = result.params
-            print(f"nnx: {error}", file=sys.stderr)
+            begin(path, config, prepared)
+            result, tested = complete(path, config, prepared, chosen, say, started)
         except BaseException:
-            _empty(path)
+            abandon(path, say)
             raise
-        code = {"interrupted": 130, "not finite": 1}.get(result.stopped, 0)
-        with Interrupt():  # what is trained is written whole
-            write(path, config, prepared, result, last)
-            tested = test(prepared, result, config)
-            for remark in describe(path, config, prepared, result, tested, chosen):
-                say(remark)
         path = Path(out) if out else path
+    return end(path, result, tested, say)
+
+
+def ready(config: Config, chosen: Backend, say: Voice) -> tuple[Prepared, Config]:
+    """The table ready to train on, and all settings; both said."""
+    if chosen.why:
+        say(chosen.why)
+    prepared = prepare(config, say)
+    config = settled(config, prepared, validated=prepared.validation is not None)
+    say(*summary(config, prepared, chosen), *(f"note: {note}" for note in prepared.notes))
+    if say.verbose:
+        say(*fates(prepared))
+    return prepared, config
+
+
+def complete(
+    path: Path,
+    config: Config,
+    prepared: Prepared,
+    chosen: Backend,
+    say: Voice,
+    started: float,
+    resumed: Resumed | None = None,
+) -> tuple[Fit, Evaluation | None]:
+    """Train, test, and write all files of the run."""
+    try:
+        with threads(config.place.threads):
+            result, last = run(config, prepared, chosen, path, say, started, resumed)
+    except TrainingError as error:
+        if error.fit is None or error.fit.best_epoch == 0:
+            run_folder.remove_checkpoints(path)
+            raise
+        result = error.fit
+        last = result.params
+        print(f"nnx: {error}", file=sys.stderr)
+    with Interrupt():  # what is trained is written whole
+        write(path, config, prepared, result, last)
+        tested = test(prepared, result, config)
+        for remark in describe(path, config, prepared, result, tested, chosen):
+            say(remark)
+        if result.stopped != "interrupted":
+            run_folder.remove_checkpoints(path)
+    return result, tested
+
+
+def end(path: Path, result: Fit, tested: Evaluation | None, say: Voice) -> int:
+    """Say how it ended. Returns the exit code."""
+    code = {"interrupted": 130, "not finite": 1}.get(result.stopped, 0)
     if tested is not None:
         say(score_line(tested.scores, "test "))
     say(f"saved in {path}" + (" (interrupted)" if code == 130 else ""))
+    if code == 130 and (path / run_folder.CHECKPOINT).exists():
+        say(f"go on with: nnx resume {path}")
     if say.json:
         final = {"epochs": len(result.history["epoch"]), "best_epoch": result.best_epoch, "stopped": result.stopped}
         found = {f"test_{k}": v for k, v in tested.scores.items()} if tested else {}
         print(json_line(final | found | {"run": str(path)}), flush=True)
     return code
+
+
+def abandon(path: Path, say: Voice) -> None:
+    """What is to be done where a training failed: keep what it can be gone on with, or remove what it has written."""
+    rows = path / run_folder.METRICS
+    if (path / run_folder.CHECKPOINT).exists() and rows.exists() and rows.stat().st_size:
+        say(f"go on with: nnx resume {path}")
+        return
+    run_folder.remove_checkpoints(path)
+    for name in (run_folder.METRICS, run_folder.EVENTS, run_folder.CONFIG, run_folder.DATA):
+        (path / name).unlink(missing_ok=True)
 
 
 def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
@@ -102,14 +146,21 @@ def open_backend(name: str, device: str, dtype: str, precision: str = "") -> Bac
 
 
 def run(
-    config: Config, prepared: Prepared, chosen: Backend, path: Path, say: Voice, started: float
+    config: Config,
+    prepared: Prepared,
+    chosen: Backend,
+    path: Path,
+    say: Voice,
+    started: float,
+    resumed: Resumed | None,
 ) -> tuple[Fit, Params]:
     """The training. Returns the fit, and the weights of the last epoch."""
     t, data = config.training, prepared.train
     epochs, size = t.epochs or 1, t.batch_size or 1
     classes = bool(prepared.target.classes)
-    end = started + seconds(t.max_time) if t.max_time else None
-    last: list[Params] = []
+    before = {} if resumed is None else resumed.progress.history
+    end = started + seconds(t.max_time) - sum(before.get("seconds", ())) if t.max_time else None
+    last: list[Params] = [] if resumed is None else [resumed.progress.params]
 
     def watch(report: Report) -> bool:
         last[:] = [report.params]
@@ -124,6 +175,8 @@ def run(
         (x, y), steps = data, -(-prepared.rows[0] // size)
     with Interrupt() as outer, time_limit(end) as over, progress(epochs, not say.quiet, say.stream) as show:
         logs = CSVLogger(path / run_folder.METRICS), JSONLinesLogger(path / run_folder.EVENTS)
+        for log in logs:
+            again(before, epochs, log)
         callbacks: Sequence[Any] = [watch, *logs, show]
         result = fit(
             network(config, len(prepared.target.classes) or 1),
@@ -139,6 +192,8 @@ def run(
             callbacks=callbacks,
             seed=t.seed,
             backend=chosen,
+            checkpoint=checkpoint(config, prepared, path),
+            resume=resumed,
         )
     if result.stopped in ("interrupted", "callback"):
         result = replace(result, stopped="time" if over else "interrupted")
@@ -166,6 +221,22 @@ def time_limit(end: float | None) -> Iterator[list[bool]]:
         yield over
     finally:
         done.set()
+
+
+def again(history: Mapping[str, Sequence[float]], epochs: int, log: Callable[[Report], None]) -> None:
+    """Write the epochs before an interruption anew: it may have come before a row was written, or after."""
+    for number, epoch in enumerate(history.get("epoch", ())):
+        figures = {name: values[number] for name, values in history.items() if name != "epoch"}
+        log(Report(int(epoch), epochs, figures, {}))
+
+
+def checkpoint(config: Config, prepared: Prepared, path: Path) -> Checkpoint | None:
+    """Where and when checkpoints are written."""
+    every = config.training.checkpoint_every
+    if every == 0:
+        return None
+    pause = PAUSE if every is None else 0.0
+    return Checkpoint(path / run_folder.CHECKPOINT, every or 1, pause, prepared.encoder, prepared.target)
 
 
 def test(prepared: Prepared, result: Fit, config: Config) -> Evaluation | None:
@@ -197,9 +268,3 @@ def threads(count: int) -> Any:
     except ImportError:
         raise SettingError("--threads needs threadpoolctl: pip install 'nnx-array[fast]'") from None
     return threadpool_limits(count)
-
-
-def _empty(path: Path) -> None:
-    """Remove what a run that failed at once has written."""
-    for name in (run_folder.METRICS, run_folder.EVENTS):
-        (path / name).unlink(missing_ok=True)

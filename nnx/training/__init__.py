@@ -1,6 +1,7 @@
 """Training: the one step, the loop over epochs, the data in batches, what watches it."""
 
 from .callbacks import CSVLogger, JSONLinesLogger, TensorBoardLogger
+from .checkpoint import Checkpoint
 from .data import split
 from .loop import fit
 from .rate_range import RateRange, rate_range
@@ -8,6 +9,7 @@ from .result import EarlyStopping, Fit, Report
 
 __all__ = [
     "CSVLogger",
+    "Checkpoint",
     "EarlyStopping",
     "Fit",
     "JSONLinesLogger",

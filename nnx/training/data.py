@@ -166,6 +166,11 @@ class StreamData:
     def check(self, outputs: int) -> None:
         self.outputs = outputs
 
+    def set_epoch(self, number: int) -> None:
+        """Tell a source that has a method of this name which epoch comes next: its batches may depend on it."""
+        if hasattr(self.source, "set_epoch"):
+            self.source.set_epoch(number)
+
     def _batch(self, item: Any) -> tuple[Any, Any, Any]:
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
             raise DataError(f"expected (x, y) or (x, y, weight), got {type(item).__name__}")

@@ -1,6 +1,9 @@
+"""Signals that end a training: after the batch that is being computed, or at once."""
+
 import signal
 import threading
 from types import FrameType, TracebackType
+from typing import Any
 
 
 class Interrupt:
@@ -9,20 +12,35 @@ class Interrupt:
     Outside the main thread, where signals cannot be caught, it does nothing.
     """
 
+    number = signal.SIGINT
+
     def __init__(self) -> None:
         self.seen = False
 
     def __enter__(self) -> "Interrupt":
         self._main = threading.current_thread() is threading.main_thread()
         if self._main:
-            self._before = signal.signal(signal.SIGINT, self._handle)
+            self._before: Any = signal.signal(self.number, self._handle)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._main:
-            signal.signal(signal.SIGINT, self._before)
+            signal.signal(self.number, self._before)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.seen:
             raise KeyboardInterrupt
         self.seen = True
+
+
+class Termination(Interrupt):
+    """SIGTERM inside the block does what Ctrl-C would do at that moment, and sets `seen`."""
+
+    number = signal.SIGTERM
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.seen = True
+        handler = signal.getsignal(signal.SIGINT)
+        if not callable(handler):  # of a process in the background, which Ctrl-C is kept from
+            raise KeyboardInterrupt
+        handler(signal.SIGINT, frame)

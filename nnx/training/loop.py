@@ -1,5 +1,6 @@
 """`fit`: the loop over epochs around the one step."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,11 +13,13 @@ from ..metrics import METRICS
 from ..optimizers import OPTIMIZERS
 from ..random import check_seed
 from .check import choose_backend
+from .checkpoint import Checkpoint, Resumed, read
 from .data import Data, make_data, numbered, split
 from .interrupt import Interrupt
 from .memory import Memory
 from .progress import progress
 from .result import Callback, EarlyStopping, Fit
+from .resume import resuming
 from .run import Held, Metric, Run
 
 
@@ -41,6 +44,8 @@ def fit(
     dtype: str | None = None,
     compile: bool | str = "auto",
     verbose: bool = False,
+    checkpoint: Checkpoint | None = None,
+    resume: str | os.PathLike[str] | Resumed | None = None,
 ) -> Fit:
     """Train a network on rows of data.
 
@@ -52,10 +57,14 @@ def fit(
     sample_weight: one weight >= 0 for each row. params: where to begin; left unchanged.
     compile: whether to compile the step; "auto" does where it pays, and `Fit.execution` says what was done. A compiled
         step is a layer's code run once: what it does besides arithmetic on arrays is not repeated.
+    checkpoint: an nnx.Checkpoint(path, every=10). resume: the path of one, to go on from with the same data and
+        settings, to the same bits as if the training had not been interrupted. Where another library, version or
+        number of threads computes, a warning says so. A function that returns batches is called for a trial and for
+        each epoch left; if it has a method `set_epoch`, that is told the number of each epoch first.
     Shapes: x (rows, features); y (rows,) or (rows, outputs), integers for labels.
 
-    Raises: DataError, SettingError, ShapeError, BackendError before anything is trained; TrainingError when the loss
-    stops being finite, with the result up to the last good epoch in its attribute `fit`.
+    Raises: DataError, SettingError, ShapeError, BackendError, ModelFileError before anything is trained; TrainingError
+    when the loss stops being finite, with the result up to the last good epoch in its attribute `fit`.
     Ctrl-C ends the training after the current batch and returns the result so far.
     """
     epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
@@ -74,6 +83,9 @@ def fit(
         raise SettingError("fit: metrics are computed on validation data; give validation=0.1, or (x, y)")
     _check_monitor(early_stopping, validation is not None, the_metrics)
     require(compile in (True, False, "auto"), f"fit: compile must be True, False or 'auto', got {compile!r}")
+    fine = checkpoint is None or isinstance(checkpoint, Checkpoint)
+    require(fine, f"fit: checkpoint must be nnx.Checkpoint(path, every=10), got {checkpoint!r}")
+    resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
     with chosen.scope(), Memory(chosen, batch_size) as memory:
@@ -83,7 +95,9 @@ def fit(
             the_optimizer = the_optimizer.over(epochs * -(-len(rows) // batch_size))
         run = Run(net, the_loss, the_optimizer, chosen, data, rows, seed, batch_size, shuffle, epochs, compile)
         memory.run = run
-        run.begin(params, held)
+        run.look(held)
+        with resuming(run, checkpoint, resumed, early_stopping, the_metrics) as from_there:
+            run.begin(params, from_there)
         with progress(epochs, verbose) as show, Interrupt() as interrupt:
             return run.train(early_stopping, the_metrics, [*callbacks, show], interrupt)
 

@@ -7,11 +7,12 @@ from time import perf_counter
 from typing import Any
 
 from ..backends import Backend, Plain
-from ..contract import Array, Key, Layer, Loss, Optimizer, Params
+from ..contract import Array, Key, Layer, Loss, Optimizer, Params, State
 from ..errors import DataError, SettingError, ShapeError, TrainingError
 from ..network import init
 from ..random import permutation, seed_words
-from .data import Batch, Data, singly
+from .checkpoint import Progress, Writer, state_like
+from .data import Batch, Data, StreamData, singly
 from .flat import Flat, Named, choose_layout
 from .interrupt import Interrupt
 from .result import Callback, EarlyStopping, Fit, Report
@@ -30,7 +31,13 @@ class Run:
     layout: Flat | Named
     steps: Plain
     like: tuple[tuple[tuple[int, ...], str] | None, ...]  # shape and type of a row of x, target and weight
+    sample: Batch  # the first row, or the first batch of a stream
     best: tuple[int, Params]  # the epoch whose weights will be kept, and they
+    writer: Writer | None = None  # of checkpoints
+    done = 0  # epochs before those of this process
+    stopped = ""  # why no more are to be run
+    whole = True  # whether the last epoch was not cut short
+    execution = ""  # how the steps were run, before this process has run any
 
     def __init__(
         self,
@@ -53,11 +60,16 @@ class Run:
         self.history: dict[str, list[float]] = {}
         self.upcoming: Any = None  # the order of the next epoch
 
-    def begin(self, params: Mapping[str, Array] | None, held: Held | None) -> None:
-        """Initial parameters, a trial of the network on one row, and the compiled functions."""
-        backend, self.held = self.backend, held
-        x, target, weight, rows = self.first(self.data, self.rows)
-        self.like = tuple(None if a is None else (tuple(a.shape[1:]), str(a.dtype)) for a in (x, target, weight))
+    def look(self, held: Held | None) -> None:
+        """Look at the first row of the data."""
+        self.held, self.sample = held, self.first(self.data, self.rows)
+        self.like = tuple(None if a is None else (tuple(a.shape[1:]), str(a.dtype)) for a in self.sample[:3])
+
+    def begin(self, params: Mapping[str, Array] | None, progress: Progress | None = None) -> None:
+        """Initial parameters, or those of a checkpoint, a trial of the network on one row, the compiled functions."""
+        backend, held, (x, target, weight, rows) = self.backend, self.held, self.sample
+        del self.sample  # it may hold a block of rows
+        params = params if progress is None else progress.params
         start = self.start(params, int(x.shape[-1]))
         names, outputs = self.trial(start, x, target, weight, rows)
         self.data.check(outputs)
@@ -77,6 +89,37 @@ class Run:
         step = make_step(self.net, self.loss, self.optimizer, self.layout)
         self.steps = backend.loop(step, self.compile, self.epochs)
         self.best = (0, self.snapshot())
+        if progress is not None:
+            self.go_on(progress)
+
+    def go_on(self, progress: Progress) -> None:
+        """Take up the training where it was after this epoch."""
+        backend, (epoch, best) = self.backend, progress.best
+        state = state_like(self.state(), progress.state, backend)
+        state = {name: self.layout.pack(slot) if isinstance(slot, dict) else slot for name, slot in state.items()}
+        self.carry = self.carry._replace(state=state)
+        self.best = epoch, {name: backend.floats(p) for name, p in best.items()}
+        self.done, self.stopped, self.history = progress.epoch, progress.stopped, progress.history
+        self.steps.choices.update(progress.choices)
+        self.execution = progress.execution
+
+    def progress(self, params: Params, stopped: str) -> Progress:
+        """Copies of all that the next epoch begins with."""
+        state: State = {}
+        for slot, value in self.state().items():
+            state[slot] = self.copies(value) if isinstance(value, dict) else self.copies({"": value})[""]
+        epoch, choices = len(self.history.get("epoch", ())), dict(self.steps.choices)
+        return Progress(epoch, params, state, self.best, self.history, choices, stopped, self.how)
+
+    def state(self) -> State:
+        """The optimizer's state by the names of the parameters."""
+        state = self.carry.state
+        return {name: self.layout.views(slot) if isinstance(slot, dict) else slot for name, slot in state.items()}
+
+    @property
+    def how(self) -> str:
+        """How the steps were run."""
+        return self.execution or self.steps.how
 
     def first(self, data: Data, rows: Any) -> Batch:
         """One row of the data, or the first batch of a stream."""
@@ -117,8 +160,11 @@ class Run:
 
     def snapshot(self) -> Params:
         """An own copy of all parameters."""
-        params = self.carry.params(self.layout)
-        return {name: self.backend.xp.asarray(p, copy=True) for name, p in params.items()}
+        return self.copies(self.carry.params(self.layout))
+
+    def copies(self, arrays: Params) -> Params:
+        """Own copies of arrays: a step may write on those of the carry."""
+        return {name: self.backend.xp.asarray(a, copy=True) for name, a in arrays.items()}
 
     def train(
         self,
@@ -128,8 +174,10 @@ class Run:
         interrupt: Interrupt,
     ) -> Fit:
         """Epoch after epoch, until they are over or something stops them."""
-        best_value: float | None = None
-        for epoch in range(1, self.epochs + 1):
+        if self.stopped in ("epochs", "early stopping"):
+            return self.result(self.stopped)
+        best_value = self.history[rule.monitor][self.best[0] - 1] if rule is not None and self.best[0] else None
+        for epoch in range(self.done + 1, self.epochs + 1):
             figures = self.epoch(epoch, interrupt)
             figures = {"loss": figures["loss"], **self.validate(metrics)} | figures  # losses and metrics first
             params = self.snapshot()
@@ -153,13 +201,17 @@ class Run:
                 stop = stop or "callback"
             if interrupt.seen:
                 stop = "interrupted"
+            if self.writer is not None:
+                self.writer.epoch(self.progress(params, stop) if self.whole else None, now=stop == "interrupted")
             if stop:
                 return self.result(stop)
         return self.result("epochs")
 
     def epoch(self, number: int, interrupt: Interrupt) -> dict[str, float]:
         """One pass over the data, and the figures of it."""
-        started, seen = perf_counter(), 0
+        started, seen, self.whole, self.execution = perf_counter(), 0, False, ""
+        if isinstance(self.data, StreamData):
+            self.data.set_epoch(number)
         order = self.order(number) if self.upcoming is None else self.upcoming
         self.carry = self.carry._replace(total=self.backend.floats(0.0))
         for x, target, weight, rows in self.data.batches(order, self.batch_size):
@@ -173,6 +225,8 @@ class Run:
                     self.stride *= 2
             if interrupt.seen:
                 break
+        else:
+            self.whole = True
         self.upcoming = self.order(number + 1) if number < self.epochs else None  # while a device still computes
         loss = float(self.carry.total) / seen  # the one wait for it
         seconds = max(perf_counter() - started, 1e-9)
@@ -212,10 +266,7 @@ class Run:
     def result(self, stopped: str) -> Fit:
         """The fit with the weights to keep, and the optimizer's state by the names of the parameters."""
         epoch, params = self.best
-        state = {
-            name: self.layout.views(slot) if isinstance(slot, dict) else slot for name, slot in self.carry.state.items()
-        }
-        return Fit(self.net, self.loss, params, state, self.history, self.backend, epoch, stopped, self.steps.how)
+        return Fit(self.net, self.loss, params, self.state(), self.history, self.backend, epoch, stopped, self.how)
 
 
 @contextmanager

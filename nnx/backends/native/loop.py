@@ -1,6 +1,7 @@
 """The steps of a training on NumPy: recorded, then replayed or compiled."""
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from importlib.util import find_spec
 from typing import Any
 
@@ -61,12 +62,15 @@ class Native(Plain):
     def begin(self, arrays: Any, start: int) -> Any:
         """What runs steps on arrays like these, prepared where it is new; None if they are to be run plainly."""
         carry, *data, rows = arrays
-        expected = self.epochs * (1 if rows is None else len(rows))
-        if self.refused or (self.mode == "auto" and expected < FEW and rows is not None):
+        if self.refused:
             return None
+        expected = self.epochs * (1 if rows is None else len(rows))
         batch = (*data, None if rows is None else rows[start])
         kind = self.kind(carry, batch)
         if kind not in self.ready:
+            few = self.mode == "auto" and expected < FEW and rows is not None
+            if few and not self.choices.setdefault(name_of(carry, batch), False):
+                return None
             try:
                 self.ready[kind] = self.prepare(carry, batch, expected)
             except Refused as reason:
@@ -93,7 +97,10 @@ class _Ready:
         self.slots = arrays_in(self.carry)
         self.fed = [np.empty_like(a) for a in arrays_in(batch[3:] if by_rows else batch)]
         given = [*self.slots, *(arrays_in(batch[:3]) if by_rows else []), *self.fed]
-        self.run, self.how = _executor(found, given, self.fed[-1] if by_rows else None, loop, expected)
+        name = name_of(carry, batch)
+        worth = loop.mode == "always" or loop.choices.get(name, is_worth_it(found, expected))
+        self.run, self.how, done = _executor(found, given, self.fed[-1] if by_rows else None, loop, worth)
+        loop.choices[name] = done
 
     def __call__(self, arrays: Any, start: int, stop: int) -> Any:
         carry, *data, rows = arrays
@@ -160,21 +167,20 @@ def _zeros(shape: tuple[int, ...], dtype: str) -> Any:
     return np.zeros(shape, dtype.rpartition(".")[2])  # PyTorch's types have a name with a point
 
 
-def _executor(found: Program, given: Sequence[Any], rows: Any, loop: Native, expected: int) -> tuple[Any, str]:
-    """The `Run` of the program, or None if it is to be run plainly, and the words for it."""
+def _executor(found: Program, given: Sequence[Any], rows: Any, loop: Native, worth: bool) -> tuple[Any, str, bool]:
+    """The `Run` of the program, or None if it is to be run plainly, the words for it, and whether it is compiled."""
     reason = ""
-    worth = loop.mode == "always" or is_worth_it(found, expected)
     if loop.mode is True or (worth and can_compile()):
         from .build import compiled
 
         try:
-            return compiled(found, apart(found, given), rows), "recorded and compiled"
+            return compiled(found, apart(found, given), rows), "recorded and compiled", True
         except Refused as refusal:
             if loop.mode is True:
                 raise
             reason = f", not compiled: {refusal}"
     if not loop.replay:
-        return None, f"step by step{reason}"
+        return None, f"step by step{reason}", False
     calls = steps(found, in_turn(found, given))
 
     def run(batches: Any, start: int, stop: int) -> None:
@@ -184,7 +190,7 @@ def _executor(found: Program, given: Sequence[Any], rows: Any, loop: Native, exp
             for call in calls:
                 call()
 
-    return run, f"recorded and replayed{reason}"
+    return run, f"recorded and replayed{reason}", False
 
 
 def is_worth_it(found: Program, expected: int) -> bool:
@@ -210,6 +216,11 @@ def is_leaf(x: Any) -> bool:
 
 def _own(leaf: Any) -> Any:
     return np.array(leaf, order="C") if isinstance(leaf, np.ndarray) else leaf
+
+
+def name_of(carry: Any, batch: Any) -> str:
+    """A short name for batches of these shapes and types."""
+    return sha256(repr(signature((carry, batch))).encode()).hexdigest()[:16]
 
 
 def signature(tree: Any) -> tuple[Any, ...]:

@@ -1,0 +1,229 @@
+"""Checkpoints: one file with all that a fit needs to go on as if it had never stopped, and the one before it."""
+
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from ..backends import Backend, numpy as host
+from ..contract import Array, Layer, Loss, Params, State
+from ..errors import ModelFileError, require
+from ..files import Model, load, save
+from .identity import Facts
+
+VERSION = 1
+
+
+class ResumeWarning(UserWarning):
+    """A training goes on, but not from where, or not to the bits that were to be expected."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where, and after how many epochs each time, `nnx.fit` writes what `nnx.fit(..., resume=path)` goes on from.
+
+    The file is also written before the first epoch, and after Ctrl-C, when it holds the last whole epoch. It is whole
+    or absent; the one before it is kept beside it as `path` + ".previous". It is a model file, and `nnx.load(path)`
+    gives the network with the weights that would be kept if the training ended there.
+
+    seconds: epochs that end earlier than so long after the last writing are passed over.
+    encoder, target: of a table, written into each file as `nnx.save` does.
+    """
+
+    path: str | os.PathLike[str]
+    every: int = 1
+    seconds: float = 0.0
+    encoder: Any = None
+    target: Any = None
+
+    def __post_init__(self) -> None:
+        whole = hasattr(self.every, "__index__") and int(self.every) >= 1
+        require(whole, f"Checkpoint: every must be an integer of at least 1, got {self.every!r}")
+        require(self.seconds >= 0, f"Checkpoint: seconds must not be negative, got {self.seconds!r}")
+
+
+@dataclass
+class Progress:
+    """A fit after a whole epoch."""
+
+    epoch: int
+    params: Params  # of this epoch
+    state: State  # the optimizer's, by the names of the parameters
+    best: tuple[int, Params]  # the epoch whose weights will be kept, and they
+    history: dict[str, list[float]]  # of this epoch and those before; more may follow
+    choices: dict[str, bool]  # of the loop: which steps are compiled
+    stopped: str = ""
+    execution: str = ""
+
+
+@dataclass
+class Resumed:
+    """A checkpoint that was read, its arrays on the host."""
+
+    progress: Progress
+    model: Model
+    settings: Facts
+    environment: Facts
+    path: Path  # the file, or the previous one
+
+
+def previous(path: str | os.PathLike[str]) -> Path:
+    """Where the checkpoint before this one is kept."""
+    return Path(f"{os.fspath(path)}.previous")
+
+
+class Writer:
+    """Writes checkpoints of one fit."""
+
+    def __init__(
+        self, to: Checkpoint, net: Layer, loss: Loss, backend: Backend, settings: Facts, environment: Facts
+    ) -> None:
+        self.to, self.net, self.loss, self.backend = to, net, loss, backend
+        self.about = {"settings": settings, "environment": environment}
+        self.held: Progress | None = None  # the last whole epoch, if it is not in the file yet
+        self.own = False  # whether the file that is there is a good one of this fit
+        self.last = monotonic()
+
+    def begin(self, first: Progress | None, resumed: Path | None) -> None:
+        """Before the first epoch: write it, or go on with the file resumed from."""
+        path = Path(self.to.path)
+        clean(path)
+        if resumed is not None and path.exists() and os.path.samefile(path, resumed):
+            self.own = True
+        elif first is not None:
+            self.write(first)
+            if resumed is None:
+                previous(path).unlink(missing_ok=True)  # of another fit
+
+    def epoch(self, progress: Progress | None, *, now: bool) -> None:
+        """After an epoch: None if it is not a whole one. now: write what there is, however early."""
+        self.held = progress or self.held
+        if self.held is None:
+            return
+        due = progress is not None and progress.epoch % self.to.every == 0
+        if now or (due and monotonic() - self.last >= self.to.seconds):
+            self.write(self.held)
+
+    def write(self, progress: Progress) -> None:
+        """Write the file, and keep the one before it. Raises: ModelFileError."""
+        best, params = progress.best
+        p, n = progress, progress.epoch
+        arrays = flat_state(p.state, self.backend)
+        if best != p.epoch:
+            arrays |= {f"last.{name}": self.backend.to_numpy(a) for name, a in p.params.items()}
+        if n:
+            arrays["history"] = host.namespace().asarray([v[:n] for v in p.history.values()], dtype="float64")
+        about = {"version": VERSION, "epoch": n, "best_epoch": best, "stopped": p.stopped, "execution": p.execution}
+        about |= {"figures": list(p.history) if n else [], "choices": p.choices, **self.about}
+        about["names"] = list(params)  # their order in a file is another, and decides in which order they are summed
+        if self.own:
+            keep(Path(self.to.path))
+        save(
+            self.to.path,
+            self.net,
+            params,
+            loss=self.loss,
+            arrays=arrays,
+            about={"checkpoint": about},
+            encoder=self.to.encoder,
+            target=self.to.target,
+        )
+        self.own, self.held, self.last = True, None, monotonic()
+
+
+def keep(path: Path) -> None:
+    """Give the file a second name, that of the checkpoint before: at no moment is there none."""
+    older = previous(path)
+    aside = older.with_name(f"{older.name}.tmp-{os.getpid()}")
+    try:
+        try:
+            os.link(path, aside)
+        except FileNotFoundError:
+            return
+        except OSError:  # a file system without links
+            shutil.copyfile(path, aside)
+        os.replace(aside, older)
+    except OSError as error:
+        raise ModelFileError(f"{older}: cannot be written: {error.strerror}") from None
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def clean(path: Path) -> None:
+    """Remove what a process that was killed while writing this checkpoint has left."""
+    left = re.compile(re.escape(path.name) + r"(\.previous)?\.tmp-\d+")
+    with suppress(OSError):
+        for file in path.parent.iterdir():
+            if left.fullmatch(file.name):
+                file.unlink(missing_ok=True)
+
+
+def read(path: str | os.PathLike[str]) -> Resumed:
+    """The checkpoint, or with a warning the one before it if it cannot be read. Raises: ModelFileError."""
+    try:
+        return _read(Path(path))
+    except ModelFileError as error:
+        older = previous(path)
+        if not older.exists():
+            raise
+        found = _read(older)
+        warnings.warn(f"{error}; going on from {older}, epoch {found.progress.epoch}", ResumeWarning, stacklevel=4)
+        return found
+
+
+def _read(path: Path) -> Resumed:
+    model = load(path)
+    about = model.about.get("checkpoint")
+    if not isinstance(about, dict) or about.get("version") != VERSION:
+        raise ModelFileError(f"{path}: a model, but not a checkpoint that this nnx can go on from")
+    try:
+        epoch, best = int(about["epoch"]), int(about["best_epoch"])
+        last, kept = part(model.arrays, "last") or model.params, model.params
+        params, kept = ({name: p[name] for name in about["names"]} for p in (last, kept))
+        rows = model.arrays["history"].tolist() if epoch else []
+        history = {name: row for name, row in zip(about["figures"], rows, strict=True) if len(row) == epoch}
+        if "epoch" in history:
+            history["epoch"] = [int(n) for n in history["epoch"]]
+        choices = {str(k): bool(v) for k, v in about["choices"].items()}
+        text = str(about["stopped"]), str(about["execution"])
+        progress = Progress(epoch, params, model.arrays, (best, kept), history, choices, *text)
+        return Resumed(progress, model, dict(about["settings"]), dict(about["environment"]), path)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"{path}: not a whole checkpoint: {error}") from None
+
+
+def part(arrays: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The arrays whose names begin so, without it."""
+    return {key[len(name) + 1 :]: a for key, a in arrays.items() if key.startswith(f"{name}.")}
+
+
+def flat_state(state: State, backend: Backend) -> dict[str, Any]:
+    """An optimizer's state as host arrays: state.step, state.rate, state.m.0.W, ..."""
+    found: dict[str, Any] = {}
+    for slot, value in state.items():
+        parts = {f".{name}": a for name, a in value.items()} if isinstance(value, dict) else {"": value}
+        found |= {f"state.{slot}{name}": backend.to_numpy(a) for name, a in parts.items()}
+    return found
+
+
+def state_like(state: State, arrays: Mapping[str, Any], backend: Backend) -> State:
+    """The state in these arrays, which must be those of a state like this one. Raises: ModelFileError."""
+
+    def one(name: str, like: Array) -> Array:
+        found = arrays.get(name)
+        if found is None or tuple(found.shape) != tuple(like.shape):
+            raise ModelFileError(f"the checkpoint has no {name} of shape {tuple(like.shape)}")
+        return backend.asarray(found, like.dtype)
+
+    return {
+        slot: {name: one(f"state.{slot}.{name}", a) for name, a in value.items()}
+        if isinstance(value, dict)
+        else one(f"state.{slot}", value)
+        for slot, value in state.items()
+    }

@@ -1,0 +1,91 @@
+"""What a fit is: its settings, which a checkpoint must share to be gone on with, and where its bits come from."""
+
+import os
+import platform
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from zlib import crc32
+
+from .._version import __version__
+from ..backends import Backend, is_array, numpy as host
+from ..errors import SettingError
+
+Facts = dict[str, str]
+
+
+def flat(name: str, value: Any) -> Facts:
+    """A setting as texts, one for each number in it: {"optimizer": "Adam", "optimizer.rate": "0.001", ...}."""
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: getattr(value, f.name) for f in fields(value)}
+        return {name: type(value).__name__} | _joined(name, parts)
+    if isinstance(value, (tuple, list)) and any(map(is_dataclass, value)):
+        return {name: str(len(value))} | _joined(name, dict(enumerate(value)))
+    if value is None or isinstance(value, (bool, int, float, str, tuple, list)):
+        return {name: repr(value)}
+    if is_array(value):
+        return {name: repr(host.get(value).tolist())}
+    return {name: getattr(value, "__qualname__", type(value).__qualname__)}
+
+
+def _joined(name: str, parts: Mapping[Any, Any]) -> Facts:
+    found: Facts = {}
+    for key, part in parts.items():
+        found |= flat(f"{name}.{key}", part)
+    return found
+
+
+def mark(backend: Backend, *arrays: Any) -> str:
+    """A few letters that tell these arrays from others."""
+    content = (backend.to_numpy(a).astype("float64").tobytes() for a in arrays if a is not None)
+    return f"{crc32(b''.join(content)):08x}"
+
+
+def environment(backend: Backend, compile: bool | str) -> Facts:
+    """What bits depend on besides settings and data."""
+    facts = backend.describe()
+    found = {"nnx": __version__, "numpy": host.namespace().__version__}
+    for name in ("numba", "scipy"):  # with which steps are compiled
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    found |= {"backend": backend.place, f"{backend.name} version": facts.get("version", "")}
+    found |= {"BLAS": facts.get("BLAS", ""), "threads": str(host.threads())}
+    if backend.name == "torch":
+        found["torch threads"] = facts.get("threads", "")
+    if backend.name == "jax":
+        found["cores"] = str(os.cpu_count())
+    found |= {"precision": backend.precision, "processor": _processor()}
+    wanted = os.environ.get("NNX_COMPILE", "") if compile == "auto" else ""
+    return found | {"compile": wanted or str(compile)}
+
+
+def _processor() -> str:
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def same_settings(before: Facts, now: Facts) -> None:
+    """Raise SettingError naming the first setting that is not what it was."""
+    found = _difference(before, now)
+    if found:
+        name, old, new = found
+        raise SettingError(f"resume: {name} is {new}, in the checkpoint it is {old}; go on with the same settings")
+
+
+def other_bits(before: Facts, now: Facts) -> str:
+    """ "" where the same bits will be computed, else what is different."""
+    found = _difference(before, now)
+    return f"resume is not bit-exact: {found[0]} is {found[2]}, in the checkpoint it is {found[1]}" if found else ""
+
+
+def _difference(before: Facts, now: Facts) -> tuple[str, str, str] | None:
+    for name in {**now, **before}:
+        old, new = before.get(name, "none"), now.get(name, "none")
+        if old != new:
+            return name, old[:60], new[:60]
+    return None

@@ -1,0 +1,333 @@
+"""Resuming: a training that was interrupted, however, goes on to the same bits as one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnx
+
+
+class Crash(Exception):
+    pass
+
+
+def data(rows=200, features=5):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, features))
+    return x, (x[:, 0] + 0.3 * rng.normal(size=rows) > 0).astype(int)
+
+
+NETS = {
+    "dense": nnx.mlp((8,), 2),
+    "dropout and normalisation": nnx.Chain(nnx.Dense(8), nnx.ReLU(), nnx.Dropout(0.2), nnx.BatchNorm(), nnx.Dense(2)),
+    "residual": nnx.Chain(nnx.Dense(6), nnx.Residual(nnx.Chain(nnx.Dense(6), nnx.Tanh())), nnx.Dense(2)),
+}
+OPTIMIZERS = {
+    "momentum": nnx.Momentum(0.05),
+    "adam": nnx.Adam(0.01),
+    "adamw with cosine": nnx.AdamW(0.02, schedule=nnx.Cosine()),
+    "clipped": nnx.ClipNorm(nnx.Adam(0.01), norm=0.5),
+}
+BASE = dict(loss="softmax_cross_entropy", optimizer=nnx.Adam(0.01), epochs=6, batch_size=32, seed=3)
+
+
+def fit(net=NETS["dense"], xy=None, **settings):
+    x, y = xy or data()
+    return nnx.fit(net, x, y, **(BASE | settings))
+
+
+def crash_in(epoch, path, *args, **settings):
+    """A fit that writes a checkpoint after each epoch and crashes in this one, before it is written."""
+
+    def callback(report):
+        if report.epoch == epoch:
+            raise Crash
+
+    with pytest.raises(Crash):
+        fit(*args, checkpoint=nnx.Checkpoint(path), callbacks=[callback], **settings)
+
+
+def bits(tree):
+    if isinstance(tree, dict):
+        return {name: bits(part) for name, part in tree.items()}
+    array = np.asarray(tree)
+    return str(array.dtype), array.shape, array.tobytes()
+
+
+def everything(fit):
+    """All that two fits must share."""
+    history = {k: v for k, v in fit.history.items() if k not in ("seconds", "samples_per_second")}
+    return list(fit.params), bits(fit.params), bits(fit.state), history, fit.best_epoch, fit.stopped
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.safetensors"
+
+
+BACKENDS = ["numpy", "torch", "jax"]
+
+
+def need(backend):
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    return backend
+
+
+ALL = [(net, optimizer) for net in NETS for optimizer in OPTIMIZERS]
+SOME = [("dense", "clipped"), ("dropout and normalisation", "adamw with cosine"), ("residual", "momentum")]
+TABLE = [("numpy", *names) for names in ALL] + [(b, *names) for b in ("torch", "jax") for names in SOME]
+
+
+@pytest.mark.parametrize(("backend", "net", "optimizer"), TABLE)
+def test_a_resumed_fit_ends_with_the_same_bits(backend, net, optimizer, path):
+    settings = dict(backend=need(backend), optimizer=OPTIMIZERS[optimizer], validation=0.2, metrics=["accuracy"])
+    settings |= dict(early_stopping=nnx.EarlyStopping(3), sample_weight=np.linspace(0.5, 2, 200))
+    whole = fit(NETS[net], **settings)
+    for epoch in (1, 4) if backend == "jax" else (1, 2, 5):
+        crash_in(epoch, path, NETS[net], **settings)
+        assert nnx.load(path).about["checkpoint"]["epoch"] == epoch - 1
+        assert everything(fit(NETS[net], resume=path, **settings)) == everything(whole)
+    assert sorted(os.listdir(path.parent)) == [path.name, path.name + ".previous"]
+
+
+def test_early_stopping_counts_the_epochs_before(path):
+    settings = dict(
+        net=nnx.mlp((64,), 2), xy=(data()[0], np.random.default_rng(0).integers(0, 2, 200)), epochs=60,
+        optimizer=nnx.Adam(0.02), validation=data(), early_stopping=nnx.EarlyStopping(4), dtype="float64",
+    )  # fmt: skip
+    whole = fit(**settings)
+    assert whole.stopped == "early stopping"
+    last = len(whole.history["loss"])
+    for epoch in (last - 1, last):
+        crash_in(epoch, path, **settings)
+        assert everything(fit(resume=path, **settings)) == everything(whole)
+    fit(checkpoint=nnx.Checkpoint(path), **settings)
+    again = fit(resume=path, **settings)  # of a finished one: nothing is left to do
+    assert everything(again) == everything(whole) and again.execution == whole.execution
+
+
+@pytest.mark.parametrize("mode", ["always", "never", "auto"])
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_steps_are_compiled_again_if_they_were(backend, mode, path, monkeypatch):
+    pytest.importorskip("numba", reason="numba is not installed")
+    from nnx.backends.native import loop
+
+    monkeypatch.setenv("NNX_COMPILE", mode)
+    monkeypatch.setattr(loop, "COMPILING", 5e-6)  # 36 steps are then worth compiling; those left, and last ones, not
+    settings = dict(backend=need(backend), net=NETS["dropout and normalisation"])
+    whole = fit(**settings)
+    crash_in(5, path, **settings)
+    resumed = fit(resume=path, **settings)
+    assert everything(resumed) == everything(whole) and resumed.execution == whole.execution
+    assert ("compiled" in whole.execution) == (mode != "never")
+
+
+def test_a_choice_that_was_made_is_kept(path, monkeypatch):
+    """Which steps are compiled may depend on how fast a stream was: the checkpoint decides."""
+    pytest.importorskip("numba", reason="numba is not installed")
+    from nnx.backends.native import loop
+
+    monkeypatch.setattr(loop, "is_worth_it", lambda *_: True)
+    whole = fit()
+    crash_in(3, path)
+    monkeypatch.setattr(loop, "is_worth_it", lambda *_: False)
+    resumed = fit(resume=path)
+    assert everything(resumed) == everything(whole) and resumed.execution == "recorded and compiled"
+
+
+class Stream:
+    """Batches in another order each epoch; it counts what it is asked for."""
+
+    def __init__(self):
+        self.epoch, self.calls = 0, 0
+
+    def set_epoch(self, number):
+        self.epoch = number
+
+    def __call__(self):
+        self.calls += 1
+        x, y = data()
+        order = np.random.default_rng(self.epoch).permutation(200)
+        yield from ((x[rows], y[rows]) for rows in np.split(order, [32, 64, 96, 128, 160, 192]))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_stream_is_told_the_epoch(backend, path):
+    settings = dict(net=NETS["dense"], backend=need(backend))
+    whole = fit(xy=(Stream(), None), **settings)
+    crash_in(4, path, xy=(Stream(), None), **settings)
+    stream = Stream()
+    assert everything(fit(xy=(stream, None), resume=path, **settings)) == everything(whole)
+    assert stream.calls == 1 + 3 and stream.epoch == 6  # a trial, and epochs 4 to 6
+
+
+def test_a_memory_mapped_file_is_read_on(path, tmp_path):
+    x, y = data()
+    np.save(tmp_path / "x.npy", x)
+    xy = np.load(tmp_path / "x.npy", mmap_mode="r"), y
+    whole = fit(xy=xy, validation=0.2)
+    crash_in(3, path, xy=xy, validation=0.2)
+    assert everything(fit(xy=xy, validation=0.2, resume=path)) == everything(whole)
+
+
+def test_own_starting_weights_keep_their_order(path):
+    settings = dict(optimizer=OPTIMIZERS["clipped"])
+    start = dict(reversed(nnx.init(NETS["dense"], 5, seed=1).items()))
+    whole = fit(params=start, **settings)
+    crash_in(3, path, params=start, **settings)
+    assert everything(fit(resume=path, **settings)) == everything(whole)
+
+
+def test_ctrl_c_leaves_the_last_whole_epoch(path):
+    whole, seen = fit(epochs=8), []
+
+    def metric(y, target):
+        seen.append(1)
+        if len(seen) == 4:
+            signal.raise_signal(signal.SIGINT)  # in the validation of epoch 4: noticed after a batch of epoch 5
+        return 0.0
+
+    settings = dict(epochs=8, validation=data(50), metrics=[metric], checkpoint=nnx.Checkpoint(path, every=100))
+    stopped = fit(**settings)
+    assert stopped.stopped == "interrupted" and stopped.history["epoch"] == [1, 2, 3, 4]
+    assert nnx.load(path).about["checkpoint"]["epoch"] == 4
+    resumed = fit(**settings | {"checkpoint": None, "resume": path})
+    assert bits(resumed.params) == bits(whole.params) and resumed.history["loss"] == whole.history["loss"]
+
+
+def test_ctrl_c_in_an_epoch_goes_back_to_the_one_before(path):
+    class Slow(Stream):
+        def __call__(self):
+            for number, batch in enumerate(super().__call__()):
+                if self.epoch == 3 and number == 4 and armed:
+                    armed.clear()
+                    signal.raise_signal(signal.SIGINT)
+                yield batch
+
+    armed = [1]
+    stopped = fit(xy=(Slow(), None), checkpoint=nnx.Checkpoint(path, every=100))
+    assert stopped.stopped == "interrupted" and stopped.history["epoch"] == [1, 2, 3]
+    assert nnx.load(path).about["checkpoint"]["epoch"] == 2
+    assert everything(fit(xy=(Stream(), None), resume=path)) == everything(fit(xy=(Stream(), None)))
+
+
+def test_checkpoints_come_after_so_many_epochs(path):
+    found = []
+    fit(epochs=7, checkpoint=nnx.Checkpoint(path, every=3), callbacks=[lambda r: found.append(epoch_of(path)) and None])
+    assert found == [0, 0, 0, 3, 3, 3, 6] and epoch_of(path) == 6
+    assert epoch_of(f"{path}.previous") == 3
+    fit(epochs=3, checkpoint=nnx.Checkpoint(path, seconds=100.0))
+    assert epoch_of(path) == 0 and not os.path.exists(f"{path}.previous")
+
+
+def epoch_of(path):
+    return nnx.load(path).about["checkpoint"]["epoch"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage", "gone"])
+def test_a_broken_checkpoint_falls_back_on_the_one_before(damage, path):
+    whole = fit()
+    crash_in(5, path)
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-9] if damage == "cut" else b"garbage garbage garbage")
+    with pytest.warns(UserWarning, match=r"going on from .*previous, epoch 3$"):
+        resumed = fit(resume=path, checkpoint=nnx.Checkpoint(path))
+    assert everything(resumed) == everything(whole)
+    assert epoch_of(path) == 6 and epoch_of(f"{path}.previous") == 5
+
+
+def test_without_any_checkpoint_it_is_an_error(path):
+    with pytest.raises(nnx.ModelFileError, match="cannot be read"):
+        fit(resume=path)
+    nnx.save(path, nnx.Dense(2), nnx.init(nnx.Dense(2), 3))
+    with pytest.raises(nnx.ModelFileError, match="a model, but not a checkpoint"):
+        fit(resume=path)
+
+
+def test_a_checkpoint_is_a_model(path):
+    x, _ = data()
+    early = dict(validation=0.2, early_stopping=nnx.EarlyStopping(50))
+    whole = fit(checkpoint=nnx.Checkpoint(path), **early)
+    np.testing.assert_array_equal(nnx.load(path).predict(x), whole.predict(x))
+
+
+OTHER = {
+    "epochs": dict(epochs=7), "batch_size": dict(batch_size=16), "seed": dict(seed=4), "shuffle": dict(shuffle=False),
+    "dtype": dict(dtype="float64"), "rows": dict(xy=data(199)), "net.layers.0.units": dict(net=nnx.mlp((9,), 2)),
+    "net.layers": dict(net=nnx.mlp((8, 8), 2)),
+    "loss.label_smoothing": dict(loss=nnx.SoftmaxCrossEntropy(label_smoothing=0.1)),
+    "optimizer": dict(optimizer=nnx.AdamW(0.01)), "optimizer.rate": dict(optimizer=nnx.Adam(0.011)),
+    "validation": dict(validation=data(10)), "early_stopping": dict(early_stopping=nnx.EarlyStopping(monitor="loss")),
+    "columns of x": dict(xy=data(200, 6)), "sample_weight": dict(sample_weight=np.ones(200)),
+    r"data \(first row\)": dict(xy=(data()[0] + 1.0, data()[1])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_other_settings_are_refused(name, path):
+    crash_in(2, path)
+    with pytest.raises(nnx.SettingError, match=f"^resume: {name} is .*, in the checkpoint it is .*") as error:
+        fit(resume=path, **OTHER[name])
+    assert "\n" not in str(error.value) and len(str(error.value)) <= 200
+
+
+def test_other_libraries_and_threads_go_on_with_a_warning(path, monkeypatch):
+    from nnx.backends import numpy as host
+
+    whole = fit()
+    crash_in(3, path)
+    with pytest.warns(UserWarning, match="^resume is not bit-exact: backend is torch.*in the checkpoint it is numpy$"):
+        other = fit(resume=path, backend=need("torch"))
+    np.testing.assert_allclose(other.history["loss"], whole.history["loss"], rtol=1e-4)
+    monkeypatch.setattr(host, "threads", lambda: 99)
+    with pytest.warns(UserWarning, match="^resume is not bit-exact: threads is 99, in the checkpoint it is"):
+        fit(resume=path)
+
+
+def test_a_layer_of_ones_own_is_refused_before_anything_is_trained(path):
+    class Own(nnx.Dense):
+        pass
+
+    with pytest.raises(nnx.ModelFileError, match="Own is not one of nnx's own"):
+        fit(Own(2), checkpoint=nnx.Checkpoint(path))
+
+
+def test_settings_of_a_checkpoint_are_checked(path):
+    with pytest.raises(nnx.SettingError, match="every must be an integer of at least 1, got 0"):
+        nnx.Checkpoint(path, every=0)
+    with pytest.raises(nnx.SettingError, match="checkpoint must be nnx"):
+        fit(checkpoint=path)
+
+
+def kills(*arguments):
+    """What `kills.py` prints: NumPy with one thread, a process that may fork."""
+    folder = Path(__file__).parent
+    environment = os.environ | {
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join([str(folder.parent), *sys.path]),
+    }
+    done = subprocess.run(
+        [sys.executable, folder / "kills.py", *map(str, arguments)],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return list(map(int, done.stdout.split()))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills by fork")
+def test_killed_at_any_point_of_writing_a_checkpoint_it_goes_on_to_the_same_bits(tmp_path):
+    runs, faults = kills("points", tmp_path, os.environ.get("NNX_KILLS", ""))
+    assert faults == 0 and runs >= 100
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills by fork")
+def test_killed_at_any_time_it_goes_on_to_the_same_bits(tmp_path):
+    runs, killed, faults = kills("random", tmp_path, int(os.environ.get("NNX_KILLS", "60")))
+    assert faults == 0 and killed >= runs // 2

@@ -221,7 +221,8 @@ def test_blocks_give_every_row_once_in_a_new_order_each_epoch(tmp_path):
     np.save(tmp_path / "train.y.npy", y)
     blocks = Blocks(Part(tmp_path, "train", rows, width, True), lambda x: x, seed=1, memory=600_000, batch_size=64)
     epochs = []
-    for _ in range(2):
+    for epoch in (0, 1):
+        blocks.set_epoch(epoch)
         batches = list(blocks())
         assert [len(b) for b, _ in batches] == [64] * 15 + [40] and blocks.steps == 16
         got, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))

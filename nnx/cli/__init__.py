@@ -16,7 +16,7 @@ EXIT_CODES: tuple[tuple[type[NNXError], int], ...] = (
 def main(args: list[str] | None = None) -> None:
     """Run the command and exit: 0 fine, 1 failed, 2 usage, data, 3 model file, 4 backend, 130 Ctrl-C, 141 pipe.
 
-    1 is for a training that failed or ran out of memory.
+    1 is for a training that failed or ran out of memory; 143 for one that SIGTERM ended.
     """
     try:
         import click

@@ -86,7 +86,7 @@ def picture(rows: list[dict[str, float]], epochs: int, seconds: float, width: in
         style = "bold" if row is best and "validation_loss" in row else ""
         table.add_row(f"{row['epoch']:.0f}", *(_cell(name, row[name]) for name in names), style=style)
     done = int(rows[-1]["epoch"])
-    left = seconds / done * (epochs - done)
+    left = seconds / len(rows) * (epochs - done)  # rows are those of this process
     text = f"{done}/{epochs}  " + (f"{_clock(left)} left" if done < epochs else f"{_clock(seconds)} in all")
     note = f"  best val. loss: epoch {best['epoch']:.0f}" if "validation_loss" in best else ""
     text += note if len(text) + len(note) + 8 <= width else ""

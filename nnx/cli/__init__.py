@@ -4,6 +4,7 @@ import os
 import sys
 
 from ..errors import BackendError, ModelFileError, NNXError, OutOfMemoryError, TrainingError
+from .voice import printable
 
 EXIT_CODES: tuple[tuple[type[NNXError], int], ...] = (
     (TrainingError, 1),
@@ -56,5 +57,5 @@ def main(args: list[str] | None = None) -> None:
 
 
 def _fail(text: str, code: int) -> None:
-    print(f"nnx: {text}", file=sys.stderr)
+    print(f"nnx: {printable(' '.join(text.splitlines()))}", file=sys.stderr)
     sys.exit(code)

@@ -177,8 +177,9 @@ def plot(run: str, data: str | None, output: str | None, form: str, **given: str
 def inspect(file: str, target: str | None, **given: str) -> None:
     """What is in FILE: the columns of a table, or the network and encoder of a model or a run. Nothing is run."""
     from .inspect import lines
+    from .voice import printable
 
-    print(*lines(file, target, given), sep="\n")
+    print(*map(printable, lines(file, target, given)), sep="\n")
 
 
 @nnx.command()

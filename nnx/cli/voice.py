@@ -4,6 +4,11 @@ import sys
 from typing import TextIO
 
 
+def printable(text: str) -> str:
+    """The text with control characters spelled out: names in files may hold what a terminal obeys."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
 class Voice:
     """What is said to a person while a command runs."""
 
@@ -13,4 +18,4 @@ class Voice:
 
     def __call__(self, *lines: str) -> None:
         if not self.quiet:
-            print(*lines, sep="\n", file=self.stream, flush=True)
+            print(*map(printable, lines), sep="\n", file=self.stream, flush=True)

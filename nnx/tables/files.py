@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from ..backends import numpy as host
 from ..errors import DataError, unknown
@@ -12,6 +13,7 @@ from .source import BLOCK, Memory, Scan, Source, check_columns, table_of_array, 
 from .text import Reading, TextFile
 
 SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes")  # scikit-learn's
+GROWTH, ROOM = 100, 1 << 28  # how many times its size a compressed array may grow; bytes that are always fine
 BUILT_IN = ("penguins", *SETS)
 
 
@@ -136,6 +138,15 @@ def _npz(path: Path) -> Memory:
 
 
 def _load(path: Path) -> Any:
+    try:
+        if is_zipfile(path):
+            with ZipFile(path) as file:
+                for member in file.infolist():
+                    if member.file_size > max(GROWTH * member.compress_size, ROOM):
+                        size = f"{member.file_size / 2**30:,.1f} GiB from {member.compress_size / 2**20:,.1f} MiB"
+                        raise DataError(f"{path}: {member.filename[:40]} would grow to {size}; save it uncompressed")
+    except (BadZipFile, OSError) as error:
+        raise DataError(f"{path}: cannot be read as {path.suffix[1:].upper()}: {_line(error)}") from None
     try:
         return host.namespace().load(path, allow_pickle=False)
     except Exception as error:

@@ -14,6 +14,7 @@ from .infer import Guess, mixed
 from .source import Scan, check_columns, check_kinds
 
 BLOCK = 1 << 22  # bytes read at once
+LINE = 1 << 24  # bytes that the first line may have
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 COLUMNS = 20_000  # more than these in a text file are taken for a mistake
 
@@ -48,6 +49,7 @@ class TextFile:
         self.plain = suffixes[-1:] not in ([".gz"], [".bz2"], [".zst"])
         if self.plain:
             self._sniff()
+        self._check_first_line()
         self.columns = self._header()
 
     @property
@@ -227,6 +229,18 @@ class TextFile:
             raise DataError(f"{self.place}: a ZIP or Excel file, not text; export the sheet as CSV")
         if b"\x00" in head and "16" not in self.encoding:
             raise DataError(f"{self.place}: not a text file (it holds zero bytes)")
+
+    def _check_first_line(self) -> None:
+        """Raise DataError for a file whose first line is too long to be a header."""
+        try:
+            with arrow().input_stream(str(self.path)) as file:
+                for _ in range(LINE >> 16):
+                    part = file.read(1 << 16)
+                    if not part or b"\n" in part or b"\r" in part:
+                        return
+        except (arrow().ArrowException, OSError) as error:
+            raise DataError(f"{self.place}: cannot be read: {str(error)[:100]}") from None
+        raise DataError(f"{self.place}: the first line is longer than {LINE >> 20} MiB: no header of a table")
 
     def _with_points(self, batch: Any) -> Any:
         """The batch with decimal commas (say) made points where a cell is a number with one."""

@@ -85,22 +85,21 @@ class TableEncoder(Transformer):
             raise DataError(f"{source.place}: no rows")
         ways = Ways(self.scale, self.max_categories, self.min_count, self.buckets, self.seed)
         columns: list[Column] = []
-        self.dropped_ = {name: "" for name, kind in kinds.items() if kind == "drop"}
+        dropped: dict[str, str] = {}
         for name, kind in chosen.items():
             column, note = choose(name, kind.partition(":")[0], seen[name], ways, name in (self.kinds or {}))
             if column is None:
-                self.dropped_[name] = note
+                dropped[name] = note
             else:
                 columns.append(column)
-        self.dropped_ = {name: note for name, note in self.dropped_.items() if note}
-        self.columns_ = columns
+        if not columns:
+            reasons = "; ".join(dropped.values()) or "there is none"
+            raise DataError(f"{source.place}: n_samples={first}: no column to learn from: {reasons}"[:190])
+        self.columns_, self.dropped_ = columns, dropped
         self.kinds_ = {c.name: chosen[c.name] for c in columns}
         self.feature_names_in_ = host.put(list(kinds), "object", None)
         self.n_features_in_ = len(kinds)
         self.named_ = True
-        if not columns:
-            reasons = "; ".join(self.dropped_.values()) or "there is none"
-            raise DataError(f"{source.place}: n_samples={first}: no column to learn from: {reasons}"[:190])
 
     def encode(self, source: Source) -> Any:
         """The matrix (rows, width) of a source."""

@@ -33,3 +33,18 @@ def make(request, name: str) -> Library:
         if name not in GPU or required:
             raise
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def nnx(capsys):
+    """Run the command in this process: its exit code, output and errors."""
+
+    from nnx import cli
+
+    def run(*args):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main([str(a) for a in args])
+        out, err = capsys.readouterr()
+        return stopped.value.code, out, err
+
+    return run

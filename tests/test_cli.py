@@ -16,7 +16,6 @@ pytest.importorskip("click", reason="click is not installed")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed")
 
-from nnx import cli  # noqa: E402
 
 QUICK = ["--epochs", "3", "--hidden", "8"]
 RUN = """best.safetensors last.safetensors config.toml data.json environment.json events.jsonl metrics.csv report.html
@@ -27,19 +26,6 @@ README.md""".split()  # noqa: SIM905
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def nnx(capsys):
-    """Run the command in this process: its exit code, output and errors."""
-
-    def run(*args):
-        with pytest.raises(SystemExit) as stopped:
-            cli.main([str(a) for a in args])
-        out, err = capsys.readouterr()
-        return stopped.value.code, out, err
-
-    return run
 
 
 def write_csv(path, names, rows):

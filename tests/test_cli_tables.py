@@ -17,7 +17,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 from pyarrow import parquet  # noqa: E402
 
-from nnx import cli, load, tables  # noqa: E402
+from nnx import load, tables  # noqa: E402
 from nnx.cli.blocks import Blocks, Part  # noqa: E402
 from nnx.cli.config import Config, amount, plain, resolve, seconds  # noqa: E402
 from nnx.errors import SettingError  # noqa: E402
@@ -30,19 +30,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NNX_CACHE", str(tmp_path / "cache"))
     return tmp_path
-
-
-@pytest.fixture
-def nnx(capsys):
-    """Run the command in this process: its exit code, output and errors."""
-
-    def run(*args):
-        with pytest.raises(SystemExit) as stopped:
-            cli.main([str(a) for a in args])
-        out, err = capsys.readouterr()
-        return stopped.value.code, out, err
-
-    return run
 
 
 def houses(path, rows=1500):

@@ -11,26 +11,11 @@ pytest.importorskip("click", reason="click is not installed")
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 from pyarrow import feather, parquet  # noqa: E402
 
-from nnx import cli  # noqa: E402
-
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def nnx(capsys):
-    """Run the command in this process: its exit code, output and errors."""
-
-    def run(*args):
-        with pytest.raises(SystemExit) as stopped:
-            cli.main([str(a) for a in args])
-        out, err = capsys.readouterr()
-        return stopped.value.code, out, err
-
-    return run
 
 
 def npz(**arrays):

@@ -113,10 +113,10 @@ def epochs(factor):
     return {"training.epochs": times(factor), "training.patience": times(factor)}
 
 
-def former(rows, task):
+def former(rows):
     """The recipe that the search began with."""
     return dataclasses.replace(
-        size.recipe(rows, task),
+        size.recipe(rows),
         hidden=(128 if rows <= 5_000 else 256,) * (2 if rows <= 30_000 else 3),
         dropout=0.1,
         rate=2e-3,

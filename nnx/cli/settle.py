@@ -68,7 +68,7 @@ def check(config: Config) -> None:
 def settled(config: Config, prepared: Prepared, *, validated: bool) -> Config:
     """The settings with what was left to the size of the table, and to its target, filled in."""
     task = prepared.target.task
-    chosen = recipe(prepared.rows[0], task)
+    chosen = recipe(prepared.rows[0])
     network, optimizer, training = config.network, config.optimizer, config.training
     loss = training.loss
     if loss == "auto":

@@ -15,7 +15,7 @@ class Recipe:
     patience: int
 
 
-def recipe(rows: int, task: str) -> Recipe:
+def recipe(rows: int) -> Recipe:
     """The settings for a table with so many rows to train on.
 
     Batches grow with the table as in RealMLP and TabM (Holzmueller et al. 2024; Gorishniy et al. 2025), and epochs

@@ -80,7 +80,7 @@ def test_a_hostile_data_file_is_one_line_in_little_memory(tmp_path, name):
     command = [sys.executable, "-c", CHILD, str(ROOM), file, "--target", "y"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and done.stdout == "", done.stderr[-500:]
-    assert message in done.stderr and done.stderr.count("\n") == 1 and len(done.stderr) <= 220, done.stderr
+    assert message in done.stderr and done.stderr.count("\n") == 1 and len(done.stderr) <= 206, done.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == [file]
 
 

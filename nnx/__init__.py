@@ -23,7 +23,10 @@ _HOMES = {
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",
     "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",
     "tables": "TableEncoder",
-    "training": "CSVLogger Checkpoint EarlyStopping Fit JSONLinesLogger TensorBoardLogger fit",
+    "training": (
+        "CSVLogger Checkpoint EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "
+        "TensorBoardLogger fit"
+    ),
     "files": "load save",
     "estimators": "MLPClassifier MLPRegressor",
     "onnx": "to_onnx",

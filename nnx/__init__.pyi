@@ -100,6 +100,10 @@ from .training import (
     EarlyStopping as EarlyStopping,
     Fit as Fit,
     JSONLinesLogger as JSONLinesLogger,
+    Member as Member,
+    Population as Population,
+    PopulationFit as PopulationFit,
+    PopulationReport as PopulationReport,
     TensorBoardLogger as TensorBoardLogger,
     fit as fit,
 )

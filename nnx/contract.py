@@ -14,13 +14,13 @@ The letters: n = rows of the batch, i = input features, u = units (output featur
 
 from collections.abc import Mapping
 from math import inf
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Annotated, Any, NamedTuple, Protocol, TypeAlias
 
 Array: TypeAlias = Any  # an array of any library; the standard has no static type for one
 Params: TypeAlias = dict[str, Array]  # parameters, or their gradients, by name
 Saved: TypeAlias = Any  # what evaluate keeps for backprop
 State: TypeAlias = dict[str, Any]  # an optimizer's arrays: "step", "rate", and one Params for each slot
-Setting: TypeAlias = Any  # a float, or one float per member of the population (tuple or array)
+Setting: TypeAlias = Annotated[Any, "per member"]  # a float, or one float per member of the population (tuple or array)
 
 
 class Key(NamedTuple):

@@ -1,6 +1,6 @@
 """The only place that names an array library: choosing one, moving arrays, and what the standard leaves out."""
 
-from .arrays import along, constant, device, erf, is_array, namespace, per_member, same_library
+from .arrays import along, constant, device, each, erf, is_array, namespace, per_member, same_library
 from .base import DTYPES, Backend, Plain
 from .choose import LIBRARIES, backend, backend_of, is_host, probe
 from .fused import elementwise, has_numba, sign, sqrt
@@ -15,6 +15,7 @@ __all__ = [
     "backend_of",
     "constant",
     "device",
+    "each",
     "elementwise",
     "erf",
     "has_numba",

@@ -1,10 +1,11 @@
 """What the mathematics asks of an array: its namespace, its device, and the few functions the standard lacks."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ..contract import Array, Setting
-from ..errors import BackendError
+from ..errors import BackendError, numbers
 
 _namespaces: dict[type, Any] = {}
 _libraries: dict[type, str] = {}
@@ -75,6 +76,11 @@ def per_member(value: Setting, like: Array, axes: int) -> Any:
         return value
     value = constant(value, like)
     return namespace(like).reshape(value, value.shape + (1,) * axes)
+
+
+def each(function: Callable[[float], float], value: Setting) -> Setting:
+    """The function of a setting, computed in double precision: of the number, or of each member's."""
+    return function(value) if isinstance(value, (int, float)) else tuple(function(v) for v in numbers(value))
 
 
 def along(value: Setting, p: Array) -> Any:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -155,6 +155,14 @@ class Backend:
             wanted = os.environ.get("NNX_COMPILE", "")
             mode = False if wanted == "never" else "always" if wanted == "always" else mode
         return self.library.loop(step, mode, epochs, self.precision)
+
+    def side_by_side(self) -> AbstractContextManager[int]:
+        """While it lasts, so many programs of steps may run in threads of their own, each on one core."""
+        if self.name != "numpy":  # the other libraries use all cores themselves
+            return nullcontext(1)
+        from .numpy import side_by_side
+
+        return side_by_side()
 
     def to_numpy(self, x: Array) -> Any:
         """x as a NumPy array on the host."""

@@ -1,9 +1,11 @@
 """NumPy: arrays on the host. Also the host's random words, from which every backend's weights are drawn."""
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from math import prod
 from types import ModuleType
 from typing import Any
@@ -84,6 +86,20 @@ def loop(step: Callable[..., Any], mode: bool | str, epochs: int, precision: str
     from .native.loop import Native
 
     return Native(step, mode, epochs) if mode else Plain(step)
+
+
+@contextmanager
+def side_by_side() -> Iterator[int]:
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:  # then the BLAS uses all cores in every call
+        yield 1
+        return
+    count = threads()
+    if find_spec("scipy") is not None:
+        import_module("scipy.linalg.cython_blas")  # its BLAS is told what all are told
+    with threadpool_limits(1, user_api="blas"):
+        yield count
 
 
 def scope(device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:

@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from ..backends import namespace, per_member, same_library
+from ..backends import each, namespace, per_member, same_library
 from ..contract import Array, Key, Layer, Params, Saved, Setting
 from ..errors import SettingError, numbers, require, settle
 from ..random import bits
@@ -34,7 +34,6 @@ class Dropout(Layer):
         if key is None:
             raise SettingError("Dropout: training needs a key; pass key=nnx.key(seed, step)")
         xp = namespace(x)
-        rate = per_member(self.rate, x, 2)
         if type(x) is not type(key.seed):
             same_library(x=x, key=key.seed)
         shape = key.seed.shape + x.shape[-2:]
@@ -42,8 +41,9 @@ class Dropout(Layer):
         word = bits(key, (n + 1) // 2)
         drawn = xp.concat((word >> 16, word << 16 >> 16), axis=-1)[..., :n]  # each in [-32768, 32768)
         drawn = xp.astype(xp.reshape(drawn, shape), x.dtype)
-        mask = xp.astype(drawn >= rate * 65536 - 32768, x.dtype)
-        mask *= 1 / (1 - rate)
+        first = per_member(each(lambda rate: rate * 65536 - 32768, self.rate), x, 2)
+        mask = xp.astype(drawn >= first, x.dtype)
+        mask *= per_member(each(lambda rate: 1 / (1 - rate), self.rate), x, 2)
         return x * mask, mask
 
     def backprop(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import inf
 
-from ..backends import constant, device, namespace, per_member
+from ..backends import constant, device, each, namespace, per_member
 from ..contract import Array, Loss, Saved, Setting
 from ..errors import ShapeError, numbers, require, settle
 from ..layers.activation import sigmoid, softplus
@@ -25,7 +25,18 @@ def _check_settings(loss: "BinaryCrossEntropy | SoftmaxCrossEntropy") -> None:
     if isinstance(weights, dict):
         known = set(weights) == set(range(len(weights)))
         require(known, f"{type(loss).__name__}: class_weight must name the classes 0, 1, ..., got {weights}")
-        object.__setattr__(loss, "class_weight", tuple(float(weights[k]) for k in range(len(weights))))
+        weights = [weights[k] for k in range(len(weights))]
+    if weights is not None:
+        rows = weights if len(weights) and hasattr(weights[0], "__len__") else [weights]  # each member's, or of all
+        fine = all(len(row) > 0 and min(row) >= 0 for row in rows) and len({len(row) for row in rows}) == 1
+        require(fine, f"{type(loss).__name__}: class_weight must be numbers >= 0, got {weights}")
+        plain = tuple(tuple(float(w) for w in row) for row in rows)
+        object.__setattr__(loss, "class_weight", plain if rows is weights else plain[0])
+
+
+def _of_classes(weights: Setting, z: Array) -> Array:
+    """The weights (..., 1, k) of the classes, from those of all members or of each."""
+    return constant(weights, z)[..., None, :]
 
 
 @dataclass(frozen=True)
@@ -39,11 +50,12 @@ class BinaryCrossEntropy(Loss):
     """
 
     label_smoothing: Setting = 0.0
-    class_weight: tuple[float, float] | None = None
+    class_weight: Setting = None
 
     def __post_init__(self) -> None:
         _check_settings(self)
-        ok = self.class_weight is None or (len(self.class_weight) == 2 and min(self.class_weight) >= 0)
+        given = (0.0, 0.0) if self.class_weight is None else self.class_weight
+        ok = len(given[0] if isinstance(given[0], tuple) else given) == 2
         require(ok, f"BinaryCrossEntropy: class_weight must be two numbers >= 0, got {self.class_weight}")
 
     @property
@@ -57,11 +69,12 @@ class BinaryCrossEntropy(Loss):
         t = like(target, z)
         w = column(weight, z)
         if self.class_weight is not None:
-            zero, one = self.class_weight
+            both = _of_classes(self.class_weight, z)
+            zero, one = both[..., :1], both[..., 1:]
             classes = t * (one - zero) + zero
             w = classes if w is None else classes * w
-        a, s = per_member(self.label_smoothing, z, 2), share(w, z.shape[-2])
-        t = t * (1.0 - a) + 0.5 * a
+        a, s = self.label_smoothing, share(w, z.shape[-2])
+        t = t * per_member(each(lambda a: 1.0 - a, a), z, 2) + per_member(each(lambda a: 0.5 * a, a), z, 2)
         return weighted_sum(softplus(z) - t * z, s), (z, t, s)
 
     def backprop(self, saved: Saved) -> Array:
@@ -78,18 +91,14 @@ class SoftmaxCrossEntropy(Loss):
 
     Shapes: z (..., n, k); target (..., n) integers in [0, k), or (..., n, k) probabilities; weight (..., n).
     Settings: label_smoothing moves t to t (1 - a) + a / k (Szegedy et al. 2016, section 7); class_weight is one number
-    for each class, and the mean is weighted by it.
+    for each class (or such a tuple for each member), and the mean is weighted by it.
     """
 
     label_smoothing: Setting = 0.0
-    class_weight: tuple[float, ...] | None = None
+    class_weight: Setting = None
 
     def __post_init__(self) -> None:
         _check_settings(self)
-        if self.class_weight is not None:
-            object.__setattr__(self, "class_weight", tuple(float(w) for w in self.class_weight))
-            fine = min(self.class_weight, default=-1) >= 0
-            require(fine, f"SoftmaxCrossEntropy: class_weight must be numbers >= 0, got {self.class_weight}")
 
     @property
     def labels(self) -> bool:
@@ -104,13 +113,14 @@ class SoftmaxCrossEntropy(Loss):
         t = self._one_hot(z, target)
         w = column(weight, z)
         if self.class_weight is not None:
-            if len(self.class_weight) != k:
-                raise ShapeError(f"SoftmaxCrossEntropy: {len(self.class_weight)} class weights for {k} classes")
-            classes = xp.sum(t * constant(self.class_weight, z), axis=-1, keepdims=True)
+            each_class = _of_classes(self.class_weight, z)
+            if each_class.shape[-1] != k:
+                raise ShapeError(f"SoftmaxCrossEntropy: {each_class.shape[-1]} class weights for {k} classes")
+            classes = xp.sum(t * each_class, axis=-1, keepdims=True)
             w = classes if w is None else classes * w
-        a, s = per_member(self.label_smoothing, z, 2), share(w, z.shape[-2])
-        if not (isinstance(a, (int, float)) and a == 0):
-            t = t * (1.0 - a) + a / k
+        a, s = self.label_smoothing, share(w, z.shape[-2])
+        if any(numbers(a)):
+            t = t * per_member(each(lambda a: 1.0 - a, a), z, 2) + per_member(each(lambda a: a / k, a), z, 2)
         log_p = z - xp.max(z, axis=-1, keepdims=True)
         p = xp.exp(log_p)
         total = xp.sum(p, axis=-1, keepdims=True)

@@ -37,11 +37,12 @@ class ClipNorm(_Wrapper):
     Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
     """
 
-    norm: float = 1.0
+    norm: Setting = 1.0
 
     def __post_init__(self) -> None:
         settle(self)
-        require(self.norm > 0, f"ClipNorm: norm must be positive, got {self.norm}")
+        for norm in numbers(self.norm):
+            require(norm > 0, f"ClipNorm: norm must be positive, got {norm}")
 
     def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
         members = state["rate"].ndim
@@ -49,7 +50,8 @@ class ClipNorm(_Wrapper):
         for g in grads.values():
             squares = squares + namespace(g).sum(g * g, axis=tuple(range(members, g.ndim)))
         xp = namespace(squares)
-        factor = self.norm / xp.maximum(xp.sqrt(squares), self.norm)
+        norm = along(self.norm, squares)
+        factor = norm / xp.maximum(xp.sqrt(squares), norm)
         for name, g in grads.items():
             g *= along(factor, g)
             grads[name] = g

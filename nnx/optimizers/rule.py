@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import inf, log
 from typing import ClassVar
 
-from ..backends import along, constant, device, namespace
+from ..backends import along, constant, device, each, namespace
 from ..contract import Array, Optimizer, Params, Schedule, Setting, State
 from ..errors import numbers, require, settle
 
@@ -96,12 +96,10 @@ def _product(setting: Setting, rate: Array) -> Array | None:
 
 def rest(beta: Setting) -> Setting:
     """1 - beta."""
-    return 1.0 - beta if isinstance(beta, (int, float)) else tuple(1.0 - b for b in numbers(beta))
+    return each(lambda b: 1.0 - b, beta)
 
 
 def power(beta: Setting, t: Array) -> Array:
     """1 - beta^t, without cancellation where beta is near 1."""
     xp = namespace(t)
-    if isinstance(beta, (int, float)):
-        return -xp.expm1(t * (log(beta) if beta else -inf))
-    return -xp.expm1(t * constant(tuple(log(b) if b else -inf for b in numbers(beta)), t))
+    return -xp.expm1(t * along(each(lambda b: log(b) if b else -inf, beta), t))

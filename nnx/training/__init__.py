@@ -4,6 +4,7 @@ from .callbacks import CSVLogger, JSONLinesLogger, TensorBoardLogger
 from .checkpoint import Checkpoint
 from .data import split
 from .loop import fit
+from .population import Member, Population, PopulationFit, PopulationReport
 from .rate_range import RateRange, rate_range
 from .result import EarlyStopping, Fit, Report
 
@@ -13,6 +14,10 @@ __all__ = [
     "EarlyStopping",
     "Fit",
     "JSONLinesLogger",
+    "Member",
+    "Population",
+    "PopulationFit",
+    "PopulationReport",
     "RateRange",
     "Report",
     "TensorBoardLogger",

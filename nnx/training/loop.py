@@ -2,27 +2,37 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 from .. import backends
 from ..backends import Backend
 from ..contract import Array, Layer, Loss, Optimizer
-from ..errors import DataError, SettingError, require, unknown
+from ..errors import DataError, SettingError, require
 from ..losses import LOSSES
-from ..metrics import METRICS
 from ..optimizers import OPTIMIZERS
 from ..random import check_seed
 from .check import choose_backend
 from .checkpoint import Checkpoint, Resumed, read
 from .data import Data, make_data, numbered, split
+from .given import check_monitor, count, kind, metrics_of, named
 from .interrupt import Interrupt
 from .memory import Memory
+from .population.fit import Population
+from .population.joining import spread
+from .population.member import Member
+from .population.result import PopulationCallback, PopulationFit
 from .progress import progress
 from .result import Callback, EarlyStopping, Fit
 from .resume import resuming
 from .run import Held, Metric, Run
 
+TOGETHER = (  # what members of a population share
+    *("epochs", "batch_size", "validation", "early_stopping", "metrics", "callbacks", "sample_weight", "shuffle"),
+    *("backend", "dtype", "compile", "verbose", "n_members_per_run"),
+)
 
+
+@overload
 def fit(
     net: Layer,
     x: Any,
@@ -46,7 +56,63 @@ def fit(
     verbose: bool = False,
     checkpoint: Checkpoint | None = None,
     resume: str | os.PathLike[str] | Resumed | None = None,
-) -> Fit:
+    members: None = None,
+) -> Fit: ...
+
+
+@overload
+def fit(
+    net: Layer,
+    x: Any,
+    y: Any,
+    *,
+    loss: Loss | str,
+    members: int,
+    optimizer: Optimizer | str = "adam",
+    epochs: int = 100,
+    batch_size: int = 128,
+    validation: float | tuple[Any, ...] | None = None,
+    early_stopping: EarlyStopping | None = None,
+    metrics: Sequence[str | Metric] = (),
+    callbacks: Sequence[PopulationCallback] = (),
+    sample_weight: Any = None,
+    params: Mapping[str, Array] | None = None,
+    seed: int | Sequence[int] = 0,
+    shuffle: bool = True,
+    backend: str | Backend | None = None,
+    dtype: str | None = None,
+    compile: bool | str = "auto",
+    verbose: bool = False,
+    n_members_per_run: int | None = None,
+) -> PopulationFit: ...
+
+
+def fit(
+    net: Layer,
+    x: Any,
+    y: Any = None,
+    *,
+    loss: Loss | str,
+    optimizer: Optimizer | str = "adam",
+    epochs: int = 100,
+    batch_size: int = 128,
+    validation: float | tuple[Any, ...] | None = None,
+    early_stopping: EarlyStopping | None = None,
+    metrics: Sequence[str | Metric] = (),
+    callbacks: Sequence[Any] = (),
+    sample_weight: Any = None,
+    params: Mapping[str, Array] | None = None,
+    seed: int | Sequence[int] = 0,
+    shuffle: bool = True,
+    backend: str | Backend | None = None,
+    dtype: str | None = None,
+    compile: bool | str = "auto",
+    verbose: bool = False,
+    checkpoint: Checkpoint | None = None,
+    resume: str | os.PathLike[str] | Resumed | None = None,
+    members: int | None = None,
+    n_members_per_run: int | None = None,
+) -> Fit | PopulationFit:
     """Train a network on rows of data.
 
     x, y: arrays of one library, which then computes (unless `backend` says otherwise and they are copied there), or
@@ -61,27 +127,33 @@ def fit(
         settings, to the same bits as if the training had not been interrupted. Where another library, version or
         number of threads computes, a warning says so. A function that returns batches is called for a trial and for
         each epoch left; if it has a method `set_epoch`, that is told the number of each epoch first.
+    members: how many networks to train at once. The result is an nnx.PopulationFit; member k has seed + k, or seeds[k],
+        and of every setting given as a tuple, such as nnx.Adam(rate=(1e-3, 1e-2)), the k-th number. See nnx.Population.
     Shapes: x (rows, features); y (rows,) or (rows, outputs), integers for labels.
 
     Raises: DataError, SettingError, ShapeError, BackendError, ModelFileError before anything is trained; TrainingError
     when the loss stops being finite, with the result up to the last good epoch in its attribute `fit`.
     Ctrl-C ends the training after the current batch and returns the result so far.
     """
-    epochs, batch_size = _count("epochs", epochs), _count("batch_size", batch_size)
+    if members is not None:
+        shared = {name: value for name, value in locals().items() if name in TOGETHER}
+        return _together(net, loss, optimizer, members, seed, params, checkpoint, resume).fit(x, y, **shared)
+    require(n_members_per_run is None, "fit: n_members_per_run is for members=K")
+    epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)
     the_loss: Loss = named("loss", loss, LOSSES)
     the_optimizer: Optimizer = named("optimizer", optimizer, OPTIMIZERS)
-    _kind("net", net, "evaluate", "a layer such as nnx.Chain(nnx.Dense(10))")
-    _kind("loss", the_loss, "evaluate", "a loss such as nnx.SquaredError(), or its name")
-    _kind("optimizer", the_optimizer, "over", "an optimizer such as nnx.Adam(), or its name")
+    kind("net", net, "evaluate", "a layer such as nnx.Chain(nnx.Dense(10))")
+    kind("loss", the_loss, "evaluate", "a loss such as nnx.SquaredError(), or its name")
+    kind("optimizer", the_optimizer, "over", "an optimizer such as nnx.Adam(), or its name")
     for name, value in {"metrics": metrics, "callbacks": callbacks}.items():
         require(isinstance(value, (list, tuple)), f"fit: {name} must be a list, got {value!r}")
-    the_metrics = dict(_metric(metric) for metric in metrics)
-    require(len(the_metrics) == len(metrics), "fit: two metrics have the same name; give functions names of their own")
-    if isinstance(check_seed(seed), tuple):
-        raise SettingError("fit: seed must be one integer")
+    the_metrics = metrics_of(metrics)
+    the_seed = check_seed(seed)
+    if isinstance(the_seed, tuple):
+        raise SettingError("fit: seed must be one integer, or give members=K")
     if the_metrics and validation is None:
         raise SettingError("fit: metrics are computed on validation data; give validation=0.1, or (x, y)")
-    _check_monitor(early_stopping, validation is not None, the_metrics)
+    check_monitor(early_stopping, validation is not None, the_metrics)
     require(compile in (True, False, "auto"), f"fit: compile must be True, False or 'auto', got {compile!r}")
     fine = checkpoint is None or isinstance(checkpoint, Checkpoint)
     require(fine, f"fit: checkpoint must be nnx.Checkpoint(path, every=10), got {checkpoint!r}")
@@ -90,10 +162,10 @@ def fit(
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
     with chosen.scope(), Memory(chosen, batch_size) as memory:
         data = make_data(chosen, x, y, sample_weight, the_loss)
-        rows, held = _validation(chosen, data, validation, the_loss, seed)
+        rows, held = _validation(chosen, data, validation, the_loss, the_seed)
         if rows is not None:
             the_optimizer = the_optimizer.over(epochs * -(-len(rows) // batch_size))
-        run = Run(net, the_loss, the_optimizer, chosen, data, rows, seed, batch_size, shuffle, epochs, compile)
+        run = Run(net, the_loss, the_optimizer, chosen, data, rows, the_seed, batch_size, shuffle, epochs, compile)
         memory.run = run
         run.look(held)
         with resuming(run, checkpoint, resumed, early_stopping, the_metrics) as from_there:
@@ -102,45 +174,30 @@ def fit(
             return run.train(early_stopping, the_metrics, [*callbacks, show], interrupt)
 
 
-def _count(name: str, value: Any) -> int:
-    fine = hasattr(value, "__index__") and int(value) >= 1
-    require(fine, f"fit: {name} must be an integer of at least 1, got {value!r}")
-    return int(value)
+def _together(
+    net: Layer,
+    loss: Loss | str,
+    optimizer: Optimizer | str,
+    members: Any,
+    seed: int | Sequence[int],
+    params: Mapping[str, Array] | None,
+    checkpoint: Any,
+    resume: Any,
+) -> Population:
+    """The population that settings for several members mean."""
+    number = count("members", members)
+    require(checkpoint is None and resume is None, "fit: checkpoint and resume are for one network, without members")
+    checked = check_seed(seed)
+    seeds = tuple(checked + k for k in range(number)) if isinstance(checked, int) else checked
+    require(len(seeds) == number, f"fit: {len(seeds)} seeds for {number} members")
+    the_loss, the_optimizer = named("loss", loss, LOSSES), named("optimizer", optimizer, OPTIMIZERS)
 
+    def member(k: int) -> Member:
+        own_net, own_loss, own_optimizer = (spread(part, number, k) for part in (net, the_loss, the_optimizer))
+        begin = None if params is None else {name: p[k, ...] for name, p in params.items()}
+        return Member(own_net, own_loss, own_optimizer, seed=seeds[k], params=begin)
 
-def _kind(name: str, value: Any, method: str, wanted: str) -> None:
-    if isinstance(value, type) or not hasattr(value, method):
-        raise SettingError(f"fit: {name} must be {wanted}, got {value!r}")
-
-
-def _check_monitor(rule: EarlyStopping | None, validated: bool, metrics: Mapping[str, Metric]) -> None:
-    if rule is None:
-        return
-    require(isinstance(rule, EarlyStopping), f"fit: early_stopping must be nnx.EarlyStopping(...), got {rule!r}")
-    if rule.monitor.startswith("validation") and not validated:
-        raise SettingError(f"fit: early stopping on {rule.monitor} needs validation=0.1, or (x, y)")
-    known = ["loss", *(["validation_loss"] if validated else []), *(f"validation_{name}" for name in metrics)]
-    if rule.monitor not in known:
-        raise SettingError(unknown("monitor", rule.monitor, known))
-    if not rule.knows_what_is_better:
-        raise SettingError(f"EarlyStopping: say whether {rule.monitor} is better='smaller' or better='larger'")
-
-
-def named(kind: str, value: Any, table: Mapping[str, Any]) -> Any:
-    """The value, or what the table has under this name, with its usual settings."""
-    if not isinstance(value, str):
-        return value
-    if value not in table:
-        raise SettingError(unknown(kind, value, list(table)))
-    return table[value]()
-
-
-def _metric(metric: str | Metric) -> tuple[str, Metric]:
-    if callable(metric):
-        return getattr(metric, "__name__", type(metric).__name__), metric
-    if metric not in METRICS:
-        raise SettingError(unknown("metric", metric, list(METRICS)))
-    return metric, METRICS[metric]
+    return Population([member(k) for k in range(number)])
 
 
 def _validation(backend: Backend, data: Data, validation: Any, loss: Loss, seed: int) -> tuple[Any, Held | None]:

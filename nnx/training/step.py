@@ -14,8 +14,8 @@ class Carry(NamedTuple):
     vectors: Params  # the parameters that have a gradient, packed
     running: Params  # the other parameters by name: running statistics, and what is frozen
     state: State  # the optimizer's
-    seed: Array  # () int32: of the random key
-    total: Array  # () float: sum over the epoch of loss times rows
+    seed: Array  # () int32, or (K,) of a population: of the random key
+    total: Array  # () or (K,) float: sum over the epoch of loss times rows
 
     def params(self, layout: Flat | Named) -> Params:
         """All parameters by name."""
@@ -25,14 +25,16 @@ class Carry(NamedTuple):
 Step = Callable[[Carry, Array, Array, Array | None, Array | None], Carry]
 
 
-def make_step(net: Layer, loss: Loss, optimizer: Optimizer, layout: Flat | Named) -> Step:
+def make_step(net: Layer, loss: Loss, optimizer: Optimizer, layout: Flat | Named, *, members: int = 0) -> Step:
     """The step as one function of arrays, which a backend can compile.
 
     It takes the carry, x (rows, features), target, weight (rows,) or None, and the numbers of the batch's rows in
-    them, or None if they are the batch.
+    them, or None if they are the batch. With `members` the numbers are those of each member's own rows, one member's
+    after the other's.
     """
 
     def step(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Carry:
+        rows = apart(rows, members)
         x, target, weight = inputs(x, rows, carry.total), gather(target, rows), gather(weight, rows)
         params = carry.params(layout)
         z, values = net.evaluate(params, x, train=True, key=Key(carry.seed, carry.state["step"]))
@@ -64,5 +66,15 @@ def inputs(x: Array, rows: Array | None, like: Array) -> Array:
 
 
 def gather(x: Any, rows: Array | None) -> Any:
-    """The rows of x with these numbers; x itself if rows is None."""
-    return x if rows is None or x is None else namespace(x).take(x, rows, axis=0)
+    """The rows of x with these numbers, (n, ...) or for each member (K, n, ...); x itself if rows is None."""
+    if rows is None or x is None:
+        return x
+    xp = namespace(x)
+    if rows.ndim == 1:
+        return xp.take(x, rows, axis=0)
+    return xp.reshape(xp.take(x, xp.reshape(rows, (-1,)), axis=0), (*rows.shape, *x.shape[1:]))
+
+
+def apart(rows: Array | None, members: int) -> Array | None:
+    """Row numbers (K, n) from those of all members in one line; as they are where all have the same."""
+    return rows if rows is None or not members else namespace(rows).reshape(rows, (members, -1))

@@ -4,6 +4,7 @@ import ctypes
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numba
@@ -211,6 +212,7 @@ class _Text:
 
 
 _wholes: dict[Any, Any] = {}
+_one_at_a_time = Lock()  # so that lanes that are prepared side by side share what is compiled
 
 
 def compiled(program: Program, memory: Sequence[Any], rows: Any) -> Callable[[Any, int, int], None]:
@@ -218,7 +220,16 @@ def compiled(program: Program, memory: Sequence[Any], rows: Any) -> Callable[[An
 
     rows: the array among the program's leaves that takes the row numbers of a batch, or None. Raises Refused.
     """
-    text = _Text(program, memory)
+    with _one_at_a_time:
+        text = _Text(program, memory)
+        whole = _whole(text)
+    own = np.empty(0, dtype=np.int64) if rows is None else rows
+    sizes = np.array([*text.sizes, 0], dtype=np.int64)
+    return lambda batches, start, stop: whole(batches, own, start, stop, sizes, *text.arrays)
+
+
+def _whole(text: _Text) -> Any:
+    """The function that runs steps of the program, compiled when it is called."""
     names = [f"x{i}" for i in range(len(text.arrays))]
     lines = [f"def kernel(batches, rows, start, stop, sizes, {', '.join(names)}):", "    for s in range(start, stop):"]
     lines += ["        for i in range(rows.size):", "            rows[i] = batches[s, i]"]
@@ -229,7 +240,4 @@ def compiled(program: Program, memory: Sequence[Any], rows: Any) -> Callable[[An
         known = dict(text.known)
         exec(source, known)
         _wholes[key] = numba.njit(known["kernel"], nogil=True)
-    whole = _wholes[key]
-    own = np.empty(0, dtype=np.int64) if rows is None else rows
-    sizes = np.array([*text.sizes, 0], dtype=np.int64)
-    return lambda batches, start, stop: whole(batches, own, start, stop, sizes, *text.arrays)
+    return _wholes[key]

@@ -1,0 +1,128 @@
+"""A member of a population, and which members are trained together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NamedTuple
+
+from ...backends.numpy import get as host_array, namespace as host_namespace
+from ...contract import Array, Layer, Params
+from ...errors import DataError, SettingError
+from ...losses import LOSSES
+from ...network import init
+from ...optimizers import OPTIMIZERS
+from ...random import check_seed
+from ..given import kind, named
+from .joining import is_single, joined, keeps_zeros, kind_of
+
+WASTE = 1.5  # weights with the zeros between them over weights, up to which different widths are trained together
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One network of a population, with settings, seed and rows of its own.
+
+    net, loss, optimizer: as for `nnx.fit`; every setting is one number.
+    seed: of its initial weights, the order of its rows, its dropout and its part held out.
+    rows: the numbers of the rows to train on, or a mask of them; None: all.
+    held: the numbers of the rows to validate on, or a mask; None: as `validation` of the fit says.
+    params: where to begin, in place of initial parameters.
+    Raises: SettingError for what is no network, loss, optimizer or seed.
+    """
+
+    net: Layer
+    loss: Any  # a Loss or its name; a Loss once it is here
+    optimizer: Any = "adam"  # an Optimizer or its name
+    seed: int = 0
+    rows: Any = None
+    held: Any = None
+    params: Mapping[str, Array] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loss", named("loss", self.loss, LOSSES))
+        object.__setattr__(self, "optimizer", named("optimizer", self.optimizer, OPTIMIZERS))
+        kind("net", self.net, "evaluate", "a layer such as nnx.Chain(nnx.Dense(10))")
+        kind("loss", self.loss, "evaluate", "a loss such as nnx.SquaredError(), or its name")
+        kind("optimizer", self.optimizer, "over", "an optimizer such as nnx.Adam(), or its name")
+        if isinstance(check_seed(self.seed), tuple):
+            raise SettingError("Member: seed must be one integer")
+        for part in (self.net, self.loss, self.optimizer):
+            if not is_single(part):
+                raise SettingError(
+                    f"Member: {type(part).__name__} has settings of several members; give one number each"
+                )
+
+
+class Rows(NamedTuple):
+    """The rows of one member: host row numbers to train on and to validate on, None where there are none."""
+
+    train: Any
+    held: Any
+
+
+def row_numbers(name: str, given: Any, rows: int) -> Any:
+    """Row numbers on the host, from row numbers or a mask. Raises DataError."""
+    xp, given = host_namespace(), host_array(given)
+    if given.dtype.kind == "b":
+        if given.shape != (rows,):
+            raise DataError(f"{name}: a mask of shape {given.shape} for {rows} rows")
+        given = given.nonzero()[0]
+    if given.ndim != 1 or given.dtype.kind not in "iu":
+        raise DataError(f"{name}: expected row numbers or a mask, got shape {given.shape} of {given.dtype}")
+    if given.size == 0 or given.min() < 0 or given.max() >= rows:
+        raise DataError(f"{name}: expected row numbers from 0 to {rows - 1}, and at least one")
+    return given.astype(xp.int64)
+
+
+def groups_of(members: Sequence[Member], rows: Sequence[Rows], features: int) -> list[list[int]]:
+    """The numbers of the members that can be trained as one population each."""
+    found: dict[Any, list[int]] = {}
+    for k, (member, own) in enumerate(zip(members, rows, strict=True)):
+        lengths = tuple(None if r is None else len(r) for r in own)
+        widths = keeps_zeros(member.optimizer) and member.params is None
+        key = (kind_of(member.net, widths=widths), kind_of(member.loss), kind_of(member.optimizer), lengths)
+        found.setdefault(key, []).append(k)
+    return [part for group in found.values() for part in _of_like_width(group, members, features)]
+
+
+def _of_like_width(group: list[int], members: Sequence[Member], features: int) -> list[list[int]]:
+    """The group in parts whose members differ so little in width that few zeros are needed."""
+    nets: dict[Layer, list[int]] = {}
+    for k in group:
+        nets.setdefault(members[k].net, []).append(k)
+    if len(nets) == 1:
+        return [group]
+    sizes = {net: weights_of(net, features) for net in nets}
+    parts: list[list[Layer]] = []
+    for net in sorted(nets, key=lambda net: -sizes[net]):
+        if parts:
+            together = [*parts[-1], net]
+            own = sum(sizes[n] * len(nets[n]) for n in together)
+            whole = weights_of(joined(together), features) * sum(len(nets[n]) for n in together)
+            if whole <= WASTE * own:
+                parts[-1] = together
+                continue
+        parts.append([net])
+    return [sorted(k for net in part for k in nets[net]) for part in parts]
+
+
+def weights_of(net: Layer, features: int) -> int:
+    """How many numbers the parameters of a network have."""
+    return sum(prod(shape) for shape in shapes_of(net, features).values())
+
+
+def shapes_of(net: Layer, features: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of a network's parameters."""
+    return {name: tuple(p.shape) for name, p in init(net, features).items()}
+
+
+def stacked(members: Sequence[Params], shapes: Mapping[str, tuple[int, ...]]) -> Params:
+    """Host arrays (members, *shape) of each member's parameters, with zeros where a member's are smaller."""
+    xp = host_namespace()
+    whole: Params = {}
+    for name, shape in shapes.items():
+        whole[name] = xp.zeros((len(members), *shape))
+        for k, params in enumerate(members):
+            own = params[name]
+            whole[name][(k, *(slice(n) for n in own.shape))] = own
+    return whole

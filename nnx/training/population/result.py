@@ -1,0 +1,126 @@
+"""What comes out of training a population, and what its callbacks are given."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+from typing import Any, NamedTuple
+
+from ...backends import Backend
+from ...contract import Array, Layer, Loss, Params
+from ...errors import DataError, SettingError, ShapeError, require, unknown
+from ...network import predict
+from ..check import as_rows
+from ..result import EarlyStopping, Fit
+from .joining import joined, kind_of
+
+
+@dataclass(frozen=True)
+class PopulationReport:
+    """What a callback is given after each epoch: its number from 1, the members that still train, and their figures.
+
+    figures: for each name, one number for each of `members`, in their order.
+    """
+
+    epoch: int
+    epochs: int
+    members: tuple[int, ...]
+    figures: dict[str, list[float]]
+
+    def renumbered(self, numbers: Sequence[int]) -> "PopulationReport":
+        """The report with other numbers for its members."""
+        return PopulationReport(self.epoch, self.epochs, tuple(numbers[k] for k in self.members), self.figures)
+
+
+PopulationCallback = Callable[[PopulationReport], Any]  # returns True to stop all, or the members that are to stop
+
+
+class Together(NamedTuple):
+    """Members whose weights are put into the same arrays, on axis 0: for prediction."""
+
+    members: list[int]
+    net: Layer
+    loss: Loss
+    params: Params
+
+
+@dataclass
+class PopulationFit:
+    """Trained networks: `fits[k]`, or the population's `[k]`, is member k as `nnx.fit` would have given it.
+
+    `runs` says how the members were run: their numbers and the words of `Fit.execution`, for each batched run.
+    """
+
+    fits: list[Fit]
+    backend: Backend
+    runs: list[tuple[list[int], str]]
+
+    @cached_property
+    def together(self) -> list[Together]:
+        """The members by kind, with their weights stacked."""
+        found: dict[Any, list[int]] = {}
+        for k, fit in enumerate(self.fits):
+            shapes = tuple((name, tuple(p.shape)) for name, p in fit.params.items())
+            found.setdefault((kind_of(fit.net), kind_of(fit.loss), shapes), []).append(k)
+        parts = []
+        for members in found.values():
+            fits = [self.fits[k] for k in members]
+            params = {name: self.backend.xp.stack([fit.params[name] for fit in fits]) for name in fits[0].params}
+            parts.append(Together(members, joined([f.net for f in fits]), joined([f.loss for f in fits]), params))
+        return parts
+
+    def __len__(self) -> int:
+        return len(self.fits)
+
+    def __getitem__(self, k: int) -> Fit:
+        return self.fits[k]
+
+    def __iter__(self) -> Iterator[Fit]:
+        return iter(self.fits)
+
+    @property
+    def dropped(self) -> list[int]:
+        """The members whose loss or weights stopped being finite; their fits hold the last good epoch."""
+        return [k for k, fit in enumerate(self.fits) if fit.stopped == "not finite"]
+
+    def scores(self, monitor: str = "auto") -> list[float]:
+        """Each member's figure at the epoch whose weights were kept; NaN where no epoch was finished.
+
+        monitor: a name in `history`; "auto" is "validation_loss", or "loss" without validation.
+        """
+        some = max((fit.history for fit in self.fits), key=len)
+        name = monitor if monitor != "auto" else "validation_loss" if "validation_loss" in some else "loss"
+        if name not in some:
+            raise SettingError(unknown("monitor", name, list(some)))
+        return [fit.history[name][fit.best_epoch - 1] if fit.best_epoch else float("nan") for fit in self.fits]
+
+    def best(self, monitor: str = "auto", better: str = "auto") -> int:
+        """The number of the best member. better: "smaller" or "larger"; "auto" knows it for nnx's own figures."""
+        scores = self.scores(monitor)
+        rule = EarlyStopping(monitor="loss" if monitor == "auto" else monitor, better=better)
+        require(rule.knows_what_is_better, f"best: say whether {monitor} is better='smaller' or better='larger'")
+        larger = rule.improves(1.0, 0.0)
+        finite = [k for k, score in enumerate(scores) if isfinite(score)]
+        if not finite:
+            raise DataError("no member has finished an epoch with a finite loss")
+        return (max if larger else min)(finite, key=lambda k: scores[k])
+
+    def output(self, x: Array) -> Array:
+        """The outputs z of all members, (members, rows, outputs), for x (rows, features), which may be on the host."""
+        return self._computed(x, lambda part: None)
+
+    def predict(self, x: Array) -> Array:
+        """The outputs in the target's terms, (members, rows, outputs). Shapes: x (rows, features)."""
+        return self._computed(x, lambda part: part.loss)
+
+    def _computed(self, x: Array, loss: Callable[[Together], Any]) -> Array:
+        xp = self.backend.xp
+        with self.backend.scope():
+            x = self.backend.as_floats(as_rows(x))
+            size = max(8192 // max(len(part.members) for part in self.together), 64)
+            parts = [predict(p.net, p.params, x, loss=loss(p), batch_size=size) for p in self.together]
+            if len({tuple(y.shape[1:]) for y in parts}) > 1:
+                raise ShapeError("the members have different numbers of outputs: ask each, fit[k].predict(x)")
+            places = [k for part in self.together for k in part.members]
+            back = sorted(range(len(places)), key=places.__getitem__)
+            return xp.take(xp.concat(parts, axis=0), self.backend.integers(back), axis=0)

@@ -15,53 +15,61 @@ from .fixes import fixed
 np = host_namespace()
 
 
-def split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, "Held"]:
-    """The data to train on, and that held out for early stopping."""
+def split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, "Held"]:
+    """The numbers of the rows to train on, int64 on the host, and the rows held out for early stopping."""
     binary = est._is_classifier() and est.n_outputs_ == 1
     stratify = to_host(y) if binary or (est._is_classifier() and fixed(est, "stratify")) else None
-    given = [X, y] if sample_weight is None else [X, y, sample_weight]
     settings = {"random_state": est._random_state, "test_size": est.validation_fraction, "stratify": stratify}
-    if is_foreign(X):
-        rows = train_test_split(np.arange(X.shape[0]), **settings)
-        place = backend_for(X)
-        parts = [gather(a, place.integers(r)) if is_foreign(a) else a[r] for a in given for r in rows]
-    else:
-        parts = train_test_split(*given, **settings)
-    held = (*parts[1::2], None)[:3]
-    if held[0].shape[0] < 2:
+    rows, held = train_test_split(np.arange(X.shape[0]), **settings)
+    if len(held) < 2:
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
-    X, y, sample_weight = (*parts[::2], None)[:3]
-    return X, y, sample_weight, Held(est, *held)
+    numbers = backend_for(X).integers(held) if is_foreign(X) else held
+    weight = None if sample_weight is None else sample_weight[held]
+    return rows, Held(est, X, _taken(y, numbers), weight, numbers)
+
+
+def _taken(x: Any, rows: Any) -> Any:
+    """These rows of x, which may be sparse."""
+    return gather(x, rows) if is_foreign(x) else x[rows]
 
 
 class Held:
-    """Data held out of training: its target as the loss takes it, and as `predict` gives it."""
+    """Data held out of training: its target as the loss takes it, and as `predict` gives it.
 
-    def __init__(self, est: Any, X: Any, y: Any, weight: Any) -> None:
-        self.est, self.X, self.weight = est, X, weight
+    With `rows` it has these rows of X, which many may share: they are taken when they are needed.
+    """
+
+    def __init__(self, est: Any, X: Any, y: Any, weight: Any, rows: Any = None) -> None:
+        self.est, self.whole, self.rows, self.weight = est, X, rows, weight
         self.shares = weights(weight, X)
         self.target = est._targets(y, X.dtype)
         self.y = est._labels(y)
 
+    @property
+    def X(self) -> Any:
+        """The rows, as they are predicted."""
+        return self.whole if self.rows is None else _taken(self.whole, self.rows)
+
     def loss(self) -> float:
         """The loss of the data with the weights of now."""
         est = self.est
-        objective = est._objective(sparse=hasattr(self.X, "tocsr"))
+        objective = est._objective(sparse=hasattr(self.whole, "tocsr"))
         return float(objective.measure(est._weights(), self.X, self.target, self.shares))
 
     def score(self) -> float:
         """The score with the weights of now: the larger the better."""
         est = self.est
-        if est.scoring is None:
-            return float(est._score(self.X, self.y, sample_weight=self.weight))
         if est.scoring == "loss":
             return -float(est.validation_loss_curve_[-1])
+        X = self.X
+        if est.scoring is None:
+            return float(est._score(X, self.y, sample_weight=self.weight))
         named = isinstance(est.scoring, str) and self.weight is not None
         weight = {"sample_weight": self.weight} if named else {}
         with warnings.catch_warnings():  # X has been checked, and has lost its names
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            scored = OnHost(est) if is_foreign(self.X) else est
-            score = float(check_scoring(est, est.scoring)(scored, self.X, to_host(self.y), **weight))
+            scored = OnHost(est) if is_foreign(X) else est
+            score = float(check_scoring(est, est.scoring)(scored, X, to_host(self.y), **weight))
         if score != score:
             raise ValueError(f"scoring={est.scoring!r} gives nan on the rows held out")
         return score

@@ -9,9 +9,10 @@ from ..backends import Plain
 from ..backends.numpy import namespace as host_namespace
 from ..random import seed_words
 from ..training.step import Carry
-from .arrays import backend_for, is_foreign, own, weights
+from .arrays import own
 from .fixes import fixed
 from .held import Held, split
+from .rows import Data
 from .solver import Solver, layout_of, make_step, rule_of
 from .watch import Watchers
 
@@ -43,30 +44,31 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, cont
     watchers = Watchers(est, context, X, y, sample_weight, how.epochs)
     seed = int(est._random_state.randint(2**31 - 1)) if _is_random(est) else 0
     held = None if given is None else Held(est, given[0], given[1], None)
+    rows = None
     if est.early_stopping and held is None:
-        X, y, sample_weight, held = split(est, X, y, sample_weight)
-    data = Data(est, X, y, sample_weight)
+        rows, held = split(est, X, y, sample_weight)
+    data = Data(est, X, y, sample_weight, rows)
     new = not hasattr(est, "_optimizer") or (how.kind == "fit" and not (est.warm_start and fixed(est, "warm_start")))
     steps = None if how.kind == "partial_fit" else how.epochs * data.steps
     training = Training(est, data, how, seed, steps, new=new)
     best, fresh = getattr(est, "_best_coefs", None), est.t_ == 0
-    order = np.arange(data.rows)
+    order = np.arange(data.count)
     for _ in range(done if est.shuffle else 0):
-        order = order[_shuffled(data.rows, est._random_state)]
+        order = order[_shuffled(data.count, est._random_state)]
     est.n_iter_, last = done, done + how.epochs
     with watchers:
         try:
             while est.n_iter_ < last:
                 watchers.begin()
                 if est.shuffle:
-                    order = order[_shuffled(data.rows, est._random_state)]
-                total = training.epoch(data, order)
+                    order = order[_shuffled(data.count, est._random_state)]
+                total = training.epoch(data, data.numbered(order))
                 if held is not None or watchers.active:
                     training.give_back()
                 est.n_iter_ += 1
-                est.t_ += data.rows
-                stop = _ended(est, total / data.rows, held, last, how)
-                if watchers.end(data.rows) or stop:
+                est.t_ += data.count
+                stop = _ended(est, total / data.count, held, last, how)
+                if watchers.end(data.count) or stop:
                     break
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)
@@ -180,32 +182,6 @@ def _stops(est: Any, text: str) -> bool:
     if _prints(est):
         print(text + ending)
     return True
-
-
-class Data:
-    """Rows of X and what the loss takes of y, in batches of one size and a smaller last one."""
-
-    def __init__(self, est: Any, X: Any, y: Any, sample_weight: Any) -> None:
-        self.X = X.tocsr() if hasattr(X, "tocsr") else X
-        self.rows = int(X.shape[0])
-        self.target = est._targets(y, X.dtype)
-        self.place = backend_for(X) if is_foreign(X) else None
-        self.weight = weights(sample_weight, X)
-        if est.batch_size == "auto":
-            self.batch = min(200, self.rows)
-        else:
-            if est.batch_size > self.rows:
-                warnings.warn(
-                    "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=5
-                )
-            self.batch = min(est.batch_size, self.rows)
-        self.steps = -(-self.rows // self.batch)  # in an epoch
-
-    def batches(self, order: Any) -> list[Any]:
-        """The row numbers of the batches as one or two matrices."""
-        full = len(order) // self.batch * self.batch
-        parts = order[:full].reshape(-1, self.batch), order[full:].reshape(1, -1)
-        return [part if self.place is None else self.place.integers(part) for part in parts if part.size]
 
 
 class Training:

@@ -53,6 +53,18 @@ class Solver:
         self.state["rate"] = rate * 0 + value
 
 
+def prepare(est: Any, vectors: Params, steps: int | None, kind: str, *, new: bool) -> None:
+    """The estimator's optimizer for these vectors: a new one, or that of before, for so many steps if they are known.
+
+    kind: the method that trains. Raises ValueError if it is "resume" and the optimizer of before does not fit.
+    """
+    if new or not hasattr(est, "_optimizer") or not est._optimizer.fits(vectors, rule_of(est, None), kind):
+        rule = rule_of(est, steps)
+        est._optimizer = Solver(rule, rule.init(vectors))
+    elif steps is not None:
+        est._optimizer.rule = rule_of(est, steps + int(est._optimizer.state["step"]))
+
+
 def rule_of(est: Any, steps: int | None) -> Optimizer:
     """The optimizer that the parameters of an estimator mean, for a training of so many steps if they are known."""
     rule: Optimizer = _named(est) if isinstance(est.solver, str) else est.solver
@@ -124,13 +136,14 @@ def make_step(objective: Objective, optimizer: Optimizer, layout: Flat) -> Calla
         if objective.plan.alpha:
             still = {name: p for name, p in carry.running.items() if decays(name)}
             weights = {name: p for name, p in carry.vectors.items() if decays(name)}
-            penalty, grads = objective.penalty(weights | still, grads, x.shape[0], weight)
+            axes = carry.total.ndim  # 1 where a population is trained
+            penalty, grads = objective.penalty(weights | still, grads, x.shape[-2], weight, population=axes)
             value = value + penalty
         vectors, state = optimizer.update(carry.vectors, grads, carry.state)
         params = net.update(params, values)
         running = {name: params[name] for name in carry.running}
         total = carry.total
-        total += value * x.shape[0]
+        total += value * x.shape[-2]
         return Carry(vectors, running, state, carry.seed, total)
 
     return step

@@ -28,7 +28,7 @@ _HOMES = {
         "TensorBoardLogger fit"
     ),
     "files": "load save",
-    "estimators": "MLPClassifier MLPRegressor",
+    "estimators": "EnsembleClassifier EnsembleRegressor MLPClassifier MLPRegressor PopulationSearchCV",
     "onnx": "to_onnx",
     "metrics": "accuracy mean_absolute_error mean_squared_error r2",
 }

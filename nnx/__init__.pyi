@@ -21,7 +21,13 @@ from .errors import (
     ShapeError as ShapeError,
     TrainingError as TrainingError,
 )
-from .estimators import MLPClassifier as MLPClassifier, MLPRegressor as MLPRegressor
+from .estimators import (
+    EnsembleClassifier as EnsembleClassifier,
+    EnsembleRegressor as EnsembleRegressor,
+    MLPClassifier as MLPClassifier,
+    MLPRegressor as MLPRegressor,
+    PopulationSearchCV as PopulationSearchCV,
+)
 from .files import load as load, save as save
 from .initializers import (
     Constant as Constant,

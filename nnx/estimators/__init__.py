@@ -8,7 +8,16 @@ except ImportError:
     raise BackendError("the estimators need scikit-learn: pip install 'nnx-array[sklearn]'") from None
 
 from .classifier import MLPClassifier
+from .ensemble import EnsembleClassifier, EnsembleRegressor
 from .fixes import FIXES
 from .regressor import MLPRegressor
+from .search import PopulationSearchCV
 
-__all__ = ["FIXES", "MLPClassifier", "MLPRegressor"]
+__all__ = [
+    "FIXES",
+    "EnsembleClassifier",
+    "EnsembleRegressor",
+    "MLPClassifier",
+    "MLPRegressor",
+    "PopulationSearchCV",
+]

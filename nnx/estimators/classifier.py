@@ -130,10 +130,13 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class, (rows, classes); for several targets, a list of them."""
         with self._begin(X, "predict_proba"):
-            p = self._forward_pass_fast(X)
-            if isinstance(self._label_binarizer, SeveralLabels):
-                return [self._adjusted(part) for part in self._label_binarizer.parts(p)]
-            return self._adjusted(namespace(p).concat([1 - p, p], axis=1) if self.n_outputs_ == 1 else p)
+            return self._as_probabilities(self._forward_pass_fast(X))
+
+    def _as_probabilities(self, p: Any) -> Any:
+        """The probability of each class, (rows, classes) or a list of them, from the outputs (rows, outputs)."""
+        if isinstance(self._label_binarizer, SeveralLabels):
+            return [self._adjusted(part) for part in self._label_binarizer.parts(p)]
+        return self._adjusted(namespace(p).concat([1 - p, p], axis=1) if self.n_outputs_ == 1 else p)
 
     def predict_log_proba(self, X: Any) -> Any:
         """The logarithm of `predict_proba`."""
@@ -161,7 +164,10 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return summing_to_one(p) if several and fixed(self, "sum_to_one") else p
 
     def _predict(self, X: Any, check_input: bool = True) -> Any:
-        p = self._forward_pass_fast(X, check_input=check_input)
+        return self._as_labels(self._forward_pass_fast(X, check_input=check_input), X)
+
+    def _as_labels(self, p: Any, X: Any) -> Any:
+        """The class of each row, or the labels (rows, labels), beside X, from the outputs (rows, outputs)."""
         p = p[:, 0] if self.n_outputs_ == 1 else p
         known = self.classes_[0] if isinstance(self.classes_, list) else self.classes_
         if isinstance(self._label_binarizer, (Labels, SeveralLabels)):

@@ -168,7 +168,7 @@ def in_pieces(function: Callable[[Params, Any], Array], params: Params, x: Any) 
     if rows <= size:
         return function(params, x)
     parts = [function(params, x[start : min(start + size, rows), :]) for start in range(0, rows, size)]
-    return namespace(parts[0]).concat(parts, axis=0)
+    return namespace(parts[0]).concat(parts, axis=-2)
 
 
 @lru_cache(maxsize=256)

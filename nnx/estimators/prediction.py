@@ -124,15 +124,15 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         """Probabilities, or the values predicted, (rows, outputs)."""
         return self._compute(X, "predict", check_input)
 
-    def _compute(self, X: Any, what: str, check_input: bool = True) -> Any:
-        """What the objective's method of this name gives for X, beside X."""
+    def _compute(self, X: Any, what: str, check_input: bool = True, params: Params | None = None) -> Any:
+        """What the objective's method of this name gives for X, beside X. params: others than the estimator's own."""
         if check_input:
             if is_foreign(X):
                 with backend_for(X).scope():
                     X = checked_rows(self, X, reset=False)
             else:
                 X = self._checked(X)
-        sparse, params = hasattr(X, "tocsr"), self._weights()
+        sparse, params = hasattr(X, "tocsr"), self._weights() if params is None else params
         function: Callable[[Params, Any], Array] = getattr(self._objective(sparse=sparse), what)
         first = self.coefs_[0]
         if sparse and is_foreign(first):

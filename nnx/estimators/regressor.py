@@ -99,7 +99,10 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
             return self._predict(X)
 
     def _predict(self, X: Any, check_input: bool = True) -> Any:
-        y = self._forward_pass_fast(X, check_input=check_input)
+        return self._as_values(self._forward_pass_fast(X, check_input=check_input))
+
+    def _as_values(self, y: Any) -> Any:
+        """The values, (rows,) or (rows, outputs), from the outputs (rows, outputs)."""
         return y[:, 0] if y.shape[1] == 1 else y
 
     def _measure(self, y: Any, predicted: Any, sample_weight: Any = None) -> float:

@@ -59,8 +59,13 @@ class Session:
 
     give_back: Callable[[], None]  # makes the weights of now those of the estimator, in arrays of its own
 
-    def __init__(self, est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, context: Any) -> None:
-        """All that comes before the first epoch, on checked data; y (rows, outputs). given: X and y to validate on."""
+    def __init__(
+        self, est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, context: Any, rows: Any = None
+    ) -> None:
+        """All that comes before the first epoch, on checked data; y (rows, outputs).
+
+        given: X and y to validate on. rows: the numbers of the rows of X to train on; None: all.
+        """
         if est.early_stopping and how.kind == "partial_fit":
             raise ValueError("partial_fit does not support early_stopping=True")
         if not hasattr(est, "loss_curve_") or bool(est.early_stopping) != (
@@ -72,7 +77,6 @@ class Session:
         self.watchers = Watchers(est, context, X, y, sample_weight, how.epochs)
         self.seed = int(est._random_state.randint(2**31 - 1)) if _is_random(est) else 0
         self.held = None if given is None else Held(est, given[0], given[1], None)
-        rows = None
         if est.early_stopping and self.held is None:
             rows, self.held = split(est, X, y, sample_weight)
         self.data = Data(est, X, y, sample_weight, rows)

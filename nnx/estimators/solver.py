@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from ..backends import is_array
 from ..contract import Array, Key, Optimizer, Params, State
 from ..optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Momentum, Nesterov, decays
-from ..training.flat import Flat
-from ..training.step import Carry, gather
+from ..training.flat import Flat, Named
+from ..training.step import Carry, apart, gather
 from .arrays import mapped, own, to_host
 from .network import Objective
 
@@ -119,14 +119,19 @@ class Shaped(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def make_step(objective: Objective, optimizer: Optimizer, layout: Flat) -> Callable[..., Carry]:
+def make_step(
+    objective: Objective, optimizer: Optimizer, layout: Flat | Named, *, members: int = 0
+) -> Callable[..., Carry]:
     """One batch: its loss times its rows is added to the total, and the parameters are updated.
+
+    members: as in nnx.training.step.make_step.
 
     The same step each time, so that a library that has compiled it for one fit need not do so for the next.
     """
     net = objective.net
 
     def step(carry: Carry, x: Any, target: Array, weight: Array | None, rows: Array | None) -> Carry:
+        rows = apart(rows, members)
         x = x[rows] if hasattr(x, "tocsr") else gather(x, rows)
         key = Key(carry.seed, carry.state["step"])
         params = carry.params(layout)

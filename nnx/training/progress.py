@@ -23,13 +23,43 @@ def progress(epochs: int, show: bool, stream: TextIO | None = None) -> Iterator[
     stream = stream or sys.stdout
     if not show:
         yield lambda report: None
-    elif (
-        stream.isatty() and "CI" not in os.environ and os.environ.get("TERM") not in ("dumb", "unknown") and _has_rich()
-    ):
+    elif _is_live(stream):
         with _live(epochs, stream) as callback:
             yield callback
     else:
         yield _lines(stream)
+
+
+@contextmanager
+def bar(total: int, what: str, show: bool, stream: TextIO | None = None) -> Iterator[Callable[[int], None]]:
+    """A function that is told how many more of `total` are done: a bar on a terminal, or a line for each tenth."""
+    stream = stream or sys.stdout
+    if not show:
+        yield lambda more: None
+    elif _is_live(stream):
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        with Progress(*columns, console=Console(file=stream)) as drawn:
+            task = drawn.add_task(what, total=total)
+            yield lambda more: drawn.advance(task, more)
+    else:
+        done = 0
+
+        def line(more: int) -> None:
+            nonlocal done
+            before, done = done, done + more
+            if 10 * before // total < 10 * done // total:
+                print(f"{what} {done}/{total}", file=stream, flush=True)
+
+        yield line
+
+
+def _is_live(stream: TextIO) -> bool:
+    """Whether the stream is a terminal on which things can be drawn anew."""
+    plain = "CI" in os.environ or os.environ.get("TERM") in ("dumb", "unknown")
+    return stream.isatty() and not plain and _has_rich()
 
 
 def _has_rich() -> bool:

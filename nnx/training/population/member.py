@@ -82,14 +82,15 @@ def groups_of(members: Sequence[Member], rows: Sequence[Rows], features: int) ->
         widths = keeps_zeros(member.optimizer) and member.params is None
         key = (kind_of(member.net, widths=widths), kind_of(member.loss), kind_of(member.optimizer), lengths)
         found.setdefault(key, []).append(k)
-    return [part for group in found.values() for part in _of_like_width(group, members, features)]
+    nets = {k: member.net for k, member in enumerate(members)}
+    return [part for group in found.values() for part in of_like_width(group, nets, features)]
 
 
-def _of_like_width(group: list[int], members: Sequence[Member], features: int) -> list[list[int]]:
-    """The group in parts whose members differ so little in width that few zeros are needed."""
+def of_like_width(group: list[int], each: Mapping[int, Layer], features: int) -> list[list[int]]:
+    """The group in parts whose members' networks differ so little in width that few zeros are needed."""
     nets: dict[Layer, list[int]] = {}
     for k in group:
-        nets.setdefault(members[k].net, []).append(k)
+        nets.setdefault(each[k], []).append(k)
     if len(nets) == 1:
         return [group]
     sizes = {net: weights_of(net, features) for net in nets}

@@ -1,0 +1,169 @@
+"""EnsembleClassifier and EnsembleRegressor: the mean of several networks, trained and asked at once."""
+
+from abc import abstractmethod
+from numbers import Integral
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context, clone
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, RealNotInt
+from sklearn.utils.validation import check_is_fitted
+
+from ..backends import namespace
+from ..training.progress import bar
+from .arrays import scope_of, to_host
+from .base import BaseMLP
+from .classifier import MLPClassifier
+from .regressor import MLPRegressor
+from .together import Job, fit_together
+
+
+class _Ensemble(BaseEstimator):  # type: ignore[misc]
+    """What both ensembles share: the members, their training, and their outputs as one array."""
+
+    _kind: ClassVar[type[BaseMLP]]
+    estimators_: list[Any]
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "estimator": [BaseMLP, None],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "bootstrap": ["boolean"],
+        "max_samples": [Interval(Integral, 1, None, closed="left"), Interval(RealNotInt, 0, 1, closed="right")],
+        "random_state": ["random_state"],
+        "n_members_per_run": [Interval(Integral, 1, None, closed="left"), None],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        n_estimators: int = 10,
+        *,
+        bootstrap: bool = False,
+        max_samples: Any = 1.0,
+        random_state: Any = None,
+        n_members_per_run: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator, self.n_estimators = estimator, n_estimators
+        self.bootstrap, self.max_samples = bootstrap, max_samples
+        self.random_state, self.n_members_per_run, self.verbose = random_state, n_members_per_run, verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Train all members. Each has its own random_state and, with bootstrap, its own rows drawn with replacement."""
+        base = self._kind() if self.estimator is None else self.estimator
+        if not isinstance(base, self._kind):
+            name = type(self).__name__
+            raise ValueError(f"{name}: estimator must be an nnx.{self._kind.__name__}, got {type(base).__name__}")
+        random, members, rows = check_random_state(self.random_state), [], []
+        count = X.shape[0] if hasattr(X, "shape") else len(X)
+        size = self.max_samples if isinstance(self.max_samples, int) else max(round(self.max_samples * count), 1)
+        if size > count and not self.bootstrap:
+            raise ValueError(f"max_samples={size} is more than the {count} rows, and bootstrap=False draws none twice")
+        for _ in range(self.n_estimators):
+            members.append(clone(base).set_params(random_state=int(random.randint(2**31 - 1))))
+            every = size == count and not self.bootstrap
+            rows.append(None if every else random.choice(count, size, replace=self.bootstrap))
+        settings = {} if sample_weight is None else {"sample_weight": sample_weight}
+        with bar(len(members), "members", bool(self.verbose)) as show:
+            jobs = [Job(est, X, y, settings, own) for est, own in zip(members, rows, strict=True)]
+            for error in fit_together(jobs, most=self.n_members_per_run, show=show):
+                if error is not None:
+                    raise error
+        self.estimators_, self.n_features_in_ = members, members[0].n_features_in_
+        self._stacked: dict[str, Any] | None = None
+        if hasattr(members[0], "feature_names_in_"):
+            self.feature_names_in_ = members[0].feature_names_in_
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        return self
+
+    def _outputs(self, X: Any) -> Any:
+        """What every member gives for each row, (members, rows, outputs): probabilities, or the values predicted."""
+        check_is_fitted(self)
+        first = self.estimators_[0]
+        if self._stacked is None:
+            each = [est._weights() for est in self.estimators_]
+            self._stacked = {name: namespace(p).stack([w[name] for w in each]) for name, p in each[0].items()}
+        return first._compute(X, "predict", params=self._stacked)
+
+    def __getstate__(self) -> Any:
+        return {**super().__getstate__(), **({"_stacked": None} if hasattr(self, "_stacked") else {})}
+
+    @abstractmethod
+    def predict(self, X: Any) -> Any: ...
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        of = (self._kind() if self.estimator is None else self.estimator).__sklearn_tags__()
+        tags.input_tags, tags.target_tags, tags.classifier_tags = of.input_tags, of.target_tags, of.classifier_tags
+        tags.regressor_tags, tags.array_api_support = of.regressor_tags, of.array_api_support
+        return tags
+
+
+class EnsembleClassifier(ClassifierMixin, _Ensemble):  # type: ignore[misc]
+    """Several MLPClassifiers that differ in their random numbers, and with bootstrap in their rows; their mean.
+
+    estimator: an nnx.MLPClassifier; None: one with its usual parameters. n_estimators: how many.
+    bootstrap: each member trains on rows drawn with replacement (bagging).
+    max_samples: how many rows each has, a number or a share. random_state: of the members' own, and of their rows.
+    n_members_per_run: the most networks in one batched run. verbose: 1 shows a progress bar.
+    After fit: estimators_, classes_, n_features_in_.
+    Source: Lakshminarayanan, Pritzel & Blundell 2017, without adversarial training; Breiman 1996 for bagging.
+
+    >>> import numpy as np
+    >>> x = np.arange(20.0).reshape(-1, 1) / 10 - 1
+    >>> base = nnx.MLPClassifier((8,), solver="lbfgs")
+    >>> nnx.EnsembleClassifier(base, 3, random_state=0).fit(x, x[:, 0] > 0).predict([[0.9], [-0.9]])
+    array([ True, False])
+    """
+
+    _kind = MLPClassifier
+
+    @property
+    def classes_(self) -> Any:
+        """The labels, as in MLPClassifier."""
+        return self.estimators_[0].classes_
+
+    def predict_proba(self, X: Any, return_std: bool = False) -> Any:
+        """The mean of the members' probabilities (rows, classes); with return_std also their standard deviation."""
+        with scope_of(X):
+            p = self._outputs(X)
+            xp, first = namespace(p), self.estimators_[0]
+            mean = first._as_probabilities(xp.mean(p, axis=0))
+            if not return_std:
+                return mean
+            spread = xp.std(p, axis=0)
+            return mean, xp.concat([spread, spread], axis=1) if first.n_outputs_ == 1 else spread
+
+    def predict(self, X: Any) -> Any:
+        """The class of the largest mean probability, or the labels (rows, labels) whose mean is above 1/2."""
+        with scope_of(X):
+            p = self._outputs(X)
+            return self.estimators_[0]._as_labels(namespace(p).mean(p, axis=0), X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy."""
+        return float(self.estimators_[0]._measure(to_host(y), to_host(self.predict(X)), sample_weight=sample_weight))
+
+
+class EnsembleRegressor(RegressorMixin, _Ensemble):  # type: ignore[misc]
+    """Several MLPRegressors that differ in their random numbers, and with bootstrap in their rows; their mean.
+
+    The parameters are those of EnsembleClassifier. After fit: estimators_, n_features_in_.
+    """
+
+    _kind = MLPRegressor
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """The mean of the members' predictions; with return_std also their standard deviation, of the same shape.
+
+        The deviation says how far the members disagree, which is the model's part of the uncertainty and not the noise
+        of the data: for that, see nnx.Quantile.
+        """
+        with scope_of(X):
+            y = self._outputs(X)
+            xp, first = namespace(y), self.estimators_[0]
+            mean = first._as_values(xp.mean(y, axis=0))
+            return (mean, first._as_values(xp.std(y, axis=0))) if return_std else mean

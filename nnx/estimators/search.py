@@ -1,0 +1,154 @@
+"""PopulationSearchCV: a search over hyper-parameters whose candidates and folds are trained at once."""
+
+import time
+from math import nan
+from numbers import Integral
+from typing import Any, ClassVar
+
+from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._validation import _insert_error_scores, _warn_or_raise_about_fit_failures
+from sklearn.utils import indexable
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import _check_method_params
+
+from ..errors import unknown
+from .base import BaseMLP
+from .trials import Trials, final, rerank
+
+
+class PopulationSearchCV(BaseSearchCV):  # type: ignore[misc]
+    """scikit-learn's GridSearchCV or RandomizedSearchCV for MLPClassifier and MLPRegressor, as batched runs.
+
+    Candidates times folds are trained together: those that differ in numbers only (learning_rate_init, alpha, momentum,
+    beta_1, beta_2, weight_decay, dropout, random_state, and hidden_layer_sizes where zeros can fill up) in one run, all
+    others in runs of their own. Scores are those of GridSearchCV over the same estimator, to rounding.
+
+    estimator: an nnx.MLPClassifier or MLPRegressor, or a scikit-learn Pipeline that ends in one.
+    param_grid: lists of values by name, or several such dicts; with n_iter also distributions, as RandomizedSearchCV's.
+    n_iter: how many candidates to draw; None: all of the grid. random_state: of the draws.
+    halving: lose the worst candidates while they train: after max_iter / factor^r epochs, ..., max_iter / factor, all
+        but the best 1 / factor by their mean score on the folds held out. cv_results_["n_epochs"] says how far each
+        came; those that were lost rank after those that were not, whatever their scores.
+    n_members_per_run: the most networks in one run; None: as many as the grid has.
+    verbose: 1 shows a progress bar.
+    All else, and the attributes after fit: as in sklearn.model_selection.GridSearchCV.
+
+    >>> import numpy as np
+    >>> x = np.arange(40.0).reshape(-1, 1) / 20 - 1
+    >>> search = nnx.PopulationSearchCV(
+    ...     nnx.MLPClassifier((4,), max_iter=60, random_state=0, learning_rate=nnx.Cosine(), tol=0.0),
+    ...     {"learning_rate_init": [1e-6, 1e-1]},
+    ...     cv=2,
+    ... ).fit(x, x[:, 0] > 0)
+    >>> search.best_params_
+    {'learning_rate_init': 0.1}
+    """
+
+    n_jobs, pre_dispatch = None, None  # of scikit-learn's searches: there are no processes here
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **{
+            name: kinds
+            for name, kinds in BaseSearchCV._parameter_constraints.items()
+            if name not in ("n_jobs", "pre_dispatch")
+        },
+        "param_grid": [dict, list],
+        "n_iter": [Interval(Integral, 1, None, closed="left"), None],
+        "halving": ["boolean"],
+        "factor": [Interval(Integral, 2, None, closed="left")],
+        "n_members_per_run": [Interval(Integral, 1, None, closed="left"), None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_grid: Any,
+        *,
+        n_iter: int | None = None,
+        scoring: Any = None,
+        refit: Any = True,
+        cv: Any = None,
+        halving: bool = False,
+        factor: int = 3,
+        n_members_per_run: int | None = None,
+        verbose: int = 0,
+        random_state: Any = None,
+        error_score: Any = nan,
+        return_train_score: bool = False,
+    ) -> None:
+        self.estimator, self.param_grid, self.n_iter = estimator, param_grid, n_iter
+        self.scoring, self.refit, self.cv = scoring, refit, cv
+        self.halving, self.factor, self.n_members_per_run = halving, factor, n_members_per_run
+        self.verbose, self.random_state = verbose, random_state
+        self.error_score, self.return_train_score = error_score, return_train_score
+
+    @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Train all candidates on all folds, and the best of them on all rows.
+
+        params: as for GridSearchCV.fit: sample_weight, groups, and what the folds and scorers are routed.
+        """
+        candidates = self._candidates()
+        scorers, refit_metric = self._get_scorers()
+        X, y = indexable(X, y)
+        params = _check_method_params(X, params=params)
+        routed = self._get_routed_params_for_fit(params)
+        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        splits = list(cv.split(X, y, **routed.splitter.split))
+        self.n_splits_ = len(splits)
+        trials = Trials(self, X, y, candidates, splits)
+        out, more = trials.run(scorers, routed.estimator.fit, routed.scorer.score)
+        if not out:
+            raise ValueError("PopulationSearchCV: there are no candidates, or no folds")
+        _warn_or_raise_about_fit_failures(out, self.error_score)
+        if callable(self.scoring):
+            _insert_error_scores(out, self.error_score)
+        results = self._format_results(candidates, self.n_splits_, out, more)
+        first = out[0]["test_scores"]
+        self.multimetric_ = isinstance(first, dict)
+        if callable(self.scoring) and self.multimetric_:
+            self._check_refit_for_multimetric(first)
+            refit_metric = self.refit
+        if self.halving:
+            rerank(results)
+        if self.refit or not self.multimetric_:
+            self.best_index_ = self._select_best_index(self.refit, refit_metric, results)
+            if not callable(self.refit):
+                self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
+            self.best_params_ = results["params"][self.best_index_]
+        if self.refit:
+            self._fit_best(X, y, routed.estimator.fit)
+        self.scorer_ = getattr(scorers, "_scorers", scorers)
+        self.cv_results_ = results
+        return self
+
+    def _candidates(self) -> list[dict[str, Any]]:
+        """The parameters to try. Raises ValueError, TypeError."""
+        last = final(self.estimator)
+        if not isinstance(last, BaseMLP):
+            raise TypeError(
+                "PopulationSearchCV: expected an nnx.MLPClassifier or MLPRegressor, or a Pipeline that ends in one; "
+                f"for {type(last).__name__}, use sklearn.model_selection.GridSearchCV"
+            )
+        if self.n_iter is None:
+            found = list(ParameterGrid(self.param_grid))
+        else:
+            found = list(ParameterSampler(self.param_grid, self.n_iter, random_state=self.random_state))
+        for name in {name for candidate in found for name in candidate}:
+            if name not in self.estimator.get_params():
+                raise ValueError("param_grid: " + unknown("parameter", name, sorted(self.estimator.get_params())))
+        if self.halving and any(name.rpartition("__")[2] == "max_iter" for candidate in found for name in candidate):
+            raise ValueError("halving: max_iter is what the candidates are halved by, and cannot be in param_grid")
+        return found
+
+    def _fit_best(self, X: Any, y: Any, settings: Any) -> None:
+        """The best candidate on all rows."""
+        self.best_estimator_ = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
+        started = time.perf_counter()
+        self.best_estimator_.fit(X, y, **settings)
+        self.refit_time_ = time.perf_counter() - started
+        if hasattr(self.best_estimator_, "feature_names_in_"):
+            self.feature_names_in_ = self.best_estimator_.feature_names_in_

@@ -1,0 +1,128 @@
+"""The trainings of several estimators at once: the arithmetic of many in batched runs, all else by each one's session.
+
+Estimators whose networks, losses and solvers differ in numbers only, or in widths that zeros can fill up, and that
+train on as many rows in batches of one size, are a run; the others are runs of their own, or are fitted alone.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+from ..training.population.joining import keeps_zeros, kind_of
+from ..training.population.member import of_like_width
+from ..training.step import gather
+from .arrays import is_foreign, together
+from .batched import Run, caught
+from .session import How, Session
+
+GiveBack = Callable[[int], None]  # gives the estimator of a job its weights of now
+Watch = Callable[[int, Collection[int], GiveBack], Collection[int]]  # of an epoch and who trains: who is to stop
+
+
+class Job(NamedTuple):
+    """An estimator and the arguments of its fit."""
+
+    est: Any
+    X: Any
+    y: Any
+    settings: Mapping[str, Any]  # sample_weight, X_val, y_val
+    rows: Any = None  # host numbers of the rows of X to train on; None: all
+
+
+def fit_together(
+    jobs: Sequence[Job],
+    *,
+    most: int | None = None,
+    watch: Watch | None = None,
+    show: Callable[[int], None] | None = None,
+) -> list[Exception | None]:
+    """Fit all estimators, each as its own `fit` would to rounding; for each the error it failed with, or None.
+
+    most: estimators in one run. watch: told after each epoch which jobs still train, and gives those that are to stop;
+    all runs then take their epochs in turn. show: told how many more jobs are done.
+    """
+    errors: list[Exception | None] = [None] * len(jobs)
+    with ExitStack() as stack:
+        sessions: dict[int, Session] = {}
+        known: dict[Any, Any] = {}
+        for number, job in enumerate(jobs):
+            with caught(errors, number):
+                if is_alone(job):
+                    job.est.fit(job.X, job.y, **job.settings)
+                else:
+                    sessions[number] = begun(job, known)
+        del known
+        runs = [Run(part, sessions, errors) for part in groups(sessions, most)]
+        for number in sessions:
+            stack.enter_context(sessions[number])
+        if show is not None:
+            show(len(jobs) - len(sessions))
+        for together_now in [runs] if watch is not None else [[run] for run in runs]:
+            train(together_now, watch, show)
+    return errors
+
+
+def train(runs: Sequence[Run], watch: Watch | None, show: Callable[[int], None] | None) -> None:
+    """Epoch after epoch of all runs, until nobody trains any more."""
+    with ExitStack() as stack:
+        for run in runs:
+            stack.enter_context(run.threads())
+        epoch, before = 0, sum(len(run.live) for run in runs)
+        while before:
+            epoch += 1
+            for run in runs:
+                run.epoch()
+            live = [k for run in runs for k in run.live]
+            asked = (
+                watch(epoch, live, lambda k: next(run for run in runs if k in run.live).give_back(k))
+                if watch and live
+                else ()
+            )
+            for run in runs:
+                run.stop([k for k in run.live if k in asked])
+            now = sum(len(run.live) for run in runs)
+            if show is not None:
+                show(before - now)
+            before = now
+
+
+def is_alone(job: Job) -> bool:
+    """Whether the job's fit cannot be part of a run: it has no batches, sparse rows, or what it goes on from."""
+    est = job.est
+    apart = est.solver == "lbfgs" or hasattr(job.X, "tocsr") or est.warm_start or est.verbose == "bar"
+    return bool(apart or getattr(est, "_skl_callbacks", None))
+
+
+def begun(job: Job, known: dict[Any, Any]) -> Session:
+    """The session of a job. known: X as it is computed with, for the X of jobs before."""
+    est, given = job.est, dict(job.settings)
+    est._validate_params()
+    how = How("fit", est.max_iter)
+    held = together(given.get("X_val"), given.get("y_val"))
+    prepared = est._prepare(job.X, job.y, given.get("sample_weight"), held, None, how)
+    key = (id(job.X), str(prepared.X.dtype), str(prepared.place))
+    prepared = prepared._replace(X=known.setdefault(key, prepared.X))
+    X, y, weight, rows = prepared.X, prepared.y, prepared.sample_weight, job.rows
+    with prepared.place.scope():
+        if rows is not None and est.early_stopping:  # which holds out some of them
+            numbers = prepared.place.integers(rows) if is_foreign(X) else rows
+            X, y, weight, rows = gather(X, numbers), gather(y, numbers), None if weight is None else weight[rows], None
+        return Session(est, X, y, weight, prepared.held, how, None, rows)
+
+
+def groups(sessions: Mapping[int, Session], most: int | None) -> list[list[int]]:
+    """The numbers of the sessions that are trained as one run each."""
+    found: dict[Any, list[int]] = {}
+    for number, s in sessions.items():
+        rule, plan, data = s.est._optimizer.rule, s.objective.plan, s.data
+        what = (kind_of(s.objective.net, widths=keeps_zeros(rule)), kind_of(plan.loss), plan.exact, kind_of(rule))
+        rows = (data.count, data.batch, data.weight is None, bool(plan.alpha), tuple(sorted(s.running)))
+        where = (str(s.est._backend()), str(data.X.dtype), int(data.X.shape[1]), tuple(data.target.shape[1:]))
+        found.setdefault((what, rows, where, str(data.target.dtype)), []).append(number)
+    parts = []
+    for group in found.values():
+        features = int(sessions[group[0]].data.X.shape[1])
+        for part in of_like_width(group, {k: sessions[k].objective.net for k in group}, features):
+            count = 1 if most is None else -(-len(part) // most)
+            parts += [part[len(part) * i // count : len(part) * (i + 1) // count] for i in range(count)]
+    return parts

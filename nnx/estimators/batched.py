@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from math import prod
 from typing import Any
 
 from ..backends import Backend, namespace
@@ -66,8 +67,8 @@ class Run:
         rest = {name: whole[name] for name in first.running}
         self.start = Carry(vectors, rest, state, seeds, backend.floats([0.0] * len(parts)))
         item = 8 if "64" in str(vectors[self.names[0]].dtype) else 4
-        numbers = sum(p.size for p in whole.values()) // len(parts)
-        widths = sum(int(p.shape[-1]) for p in whole.values() if p.ndim == 3)
+        numbers: int = sum(prod(p.shape[1:]) for p in whole.values())
+        widths: int = sum(int(p.shape[-1]) for p in whole.values() if p.ndim == 3)
         self.lanes = Lanes(backend, self.step, "auto", first.how.epochs, item * (4 * numbers + 3 * widths * self.batch))
 
     def objective(self, members: Sequence[int]) -> Objective:

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ..backends import namespace
+from ..backends.numpy import namespace as host_namespace
 from ..training.progress import bar
 from .arrays import scope_of, to_host
 from .base import BaseMLP
@@ -57,7 +58,7 @@ class _Ensemble(BaseEstimator):  # type: ignore[misc]
             name = type(self).__name__
             raise ValueError(f"{name}: estimator must be an nnx.{self._kind.__name__}, got {type(base).__name__}")
         random, members, rows = check_random_state(self.random_state), [], []
-        count = X.shape[0] if hasattr(X, "shape") else len(X)
+        count = _num_samples(X)
         size = self.max_samples if isinstance(self.max_samples, int) else max(round(self.max_samples * count), 1)
         if size > count and not self.bootstrap:
             raise ValueError(f"max_samples={size} is more than the {count} rows, and bootstrap=False draws none twice")
@@ -72,7 +73,6 @@ class _Ensemble(BaseEstimator):  # type: ignore[misc]
                 if error is not None:
                     raise error
         self.estimators_, self.n_features_in_ = members, members[0].n_features_in_
-        self._stacked: dict[str, Any] | None = None
         if hasattr(members[0], "feature_names_in_"):
             self.feature_names_in_ = members[0].feature_names_in_
         elif hasattr(self, "feature_names_in_"):
@@ -82,14 +82,11 @@ class _Ensemble(BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: Any) -> Any:
         """What every member gives for each row, (members, rows, outputs): probabilities, or the values predicted."""
         check_is_fitted(self)
-        first = self.estimators_[0]
-        if self._stacked is None:
-            each = [est._weights() for est in self.estimators_]
-            self._stacked = {name: namespace(p).stack([w[name] for w in each]) for name, p in each[0].items()}
-        return first._compute(X, "predict", params=self._stacked)
-
-    def __getstate__(self) -> Any:
-        return {**super().__getstate__(), **({"_stacked": None} if hasattr(self, "_stacked") else {})}
+        first, each = self.estimators_[0], [est._weights() for est in self.estimators_]
+        if hasattr(X, "tocsr"):
+            return host_namespace().stack([est._compute(X, "predict") for est in self.estimators_])
+        together = {name: namespace(p).stack([weights[name] for weights in each]) for name, p in each[0].items()}
+        return first._compute(X, "predict", params=together)
 
     @abstractmethod
     def predict(self, X: Any) -> Any: ...

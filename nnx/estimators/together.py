@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
+from sklearn.utils import _safe_indexing
+
 from ..training.population.joining import keeps_zeros, kind_of
 from ..training.population.member import of_like_width
 from ..training.step import gather
@@ -48,7 +50,7 @@ def fit_together(
         for number, job in enumerate(jobs):
             with caught(errors, number):
                 if is_alone(job):
-                    job.est.fit(job.X, job.y, **job.settings)
+                    alone(job)
                 else:
                     sessions[number] = begun(job, known)
         del known
@@ -84,6 +86,16 @@ def train(runs: Sequence[Run], watch: Watch | None, show: Callable[[int], None] 
             if show is not None:
                 show(before - now)
             before = now
+
+
+def alone(job: Job) -> None:
+    """Fit a job's estimator by itself."""
+    X, y, settings = job.X, job.y, dict(job.settings)
+    if job.rows is not None:
+        X, y = _safe_indexing(X, job.rows), _safe_indexing(y, job.rows)
+        if settings.get("sample_weight") is not None:
+            settings["sample_weight"] = _safe_indexing(settings["sample_weight"], job.rows)
+    job.est.fit(X, y, **settings)
 
 
 def is_alone(job: Job) -> bool:

@@ -180,7 +180,7 @@ class Trials:
             scores.append(
                 score[refit if isinstance(refit, str) else next(iter(score))] if isinstance(score, dict) else score
             )
-        mean = float(np.mean(scores))
+        mean = float(sum(scores)) / len(scores)
         return mean if isfinite(mean) else -inf
 
     def score(self, est: Any, fold: Fold) -> Any:

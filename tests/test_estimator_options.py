@@ -518,14 +518,14 @@ def quirk_stratify():
         model.set_params(fixes=fixes, callbacks=lambda est: None)
         held = []
         with pytest.MonkeyPatch.context() as patch:
-            from nnx.estimators import stochastic
+            from nnx.estimators import session
 
-            def looked_at(*args, held=held, given=stochastic.split):
+            def looked_at(*args, held=held, given=session.split):
                 parts = given(*args)
                 held.append(np.bincount(parts[1].y, minlength=4))
                 return parts
 
-            patch.setattr(stochastic, "split", looked_at)
+            patch.setattr(session, "split", looked_at)
             model.fit(X, y)
         seen.append(held[0])
     assert list(seen[1]) == [15, 15, 15, 1] and list(seen[0]) != list(seen[1])

@@ -17,6 +17,7 @@ from .arrays import as_columns, backend_for, checked, is_finite, is_foreign, map
 from .fixes import fixed
 from .parameters import CONSTRAINTS
 from .prediction import FLOATS, Prediction, np
+from .session import How
 
 
 class BaseMLP(Prediction):
@@ -69,8 +70,8 @@ class BaseMLP(Prediction):
         return self._fit(X, y, kind="initialize", epochs=0)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any = None, *, held: Any = None, init: Any = None, **how: Any) -> Any:
-        """Train; an estimator whose training fails is left as it was. how: see stochastic.How."""
-        given = stochastic.How(**{"epochs": self.max_iter} | how)
+        """Train; an estimator whose training fails is left as it was. how: see How."""
+        given = How(**{"epochs": self.max_iter} | how)
         with callback_management_context(self):
             parts = None if self.solver == "lbfgs" else given.epochs
             context = self._init_callback_context(max_subtasks=parts) if given.kind == "fit" else None
@@ -85,9 +86,7 @@ class BaseMLP(Prediction):
                 raise
         return self
 
-    def _train(
-        self, X: Any, y: Any, sample_weight: Any, held: Any, init: Any, how: stochastic.How, context: Any
-    ) -> None:
+    def _train(self, X: Any, y: Any, sample_weight: Any, held: Any, init: Any, how: How, context: Any) -> None:
         first = not hasattr(self, "coefs_") or (not self.warm_start and how.anew)
         if init is not None and not first:
             raise ValueError("coefs_init and intercepts_init are for a fit that begins anew, without warm_start")

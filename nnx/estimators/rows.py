@@ -24,7 +24,7 @@ class Data:
         else:
             if est.batch_size > self.count:
                 warnings.warn(
-                    "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=5
+                    "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=6
                 )
             self.batch = min(est.batch_size, self.count)
         self.steps = -(-self.count // self.batch)  # in an epoch

@@ -53,6 +53,18 @@ class Solver:
         self.state["rate"] = rate * 0 + value
 
 
+def prepare(est: Any, vectors: Params, steps: int | None, kind: str, *, new: bool) -> None:
+    """The estimator's optimizer for these vectors: a new one, or that of before, for so many steps if they are known.
+
+    kind: the method that trains. Raises ValueError if it is "resume" and the optimizer of before does not fit.
+    """
+    if new or not hasattr(est, "_optimizer") or not est._optimizer.fits(vectors, rule_of(est, None), kind):
+        rule = rule_of(est, steps)
+        est._optimizer = Solver(rule, rule.init(vectors))
+    elif steps is not None:
+        est._optimizer.rule = rule_of(est, steps + int(est._optimizer.state["step"]))
+
+
 def rule_of(est: Any, steps: int | None) -> Optimizer:
     """The optimizer that the parameters of an estimator mean, for a training of so many steps if they are known."""
     rule: Optimizer = _named(est) if isinstance(est.solver, str) else est.solver

@@ -10,14 +10,13 @@ from sklearn.utils.validation import _check_feature_names, _check_sample_weight,
 
 from ..backends import Backend, backend, is_array, namespace
 from ..contract import Array
-from ..layers import Dense
-from ..random import HostDraw
 from . import fixes, lbfgs, solver, stochastic
 from .arrays import as_columns, backend_for, checked, is_finite, is_foreign, mapped, own, to_host, together
 from .fixes import fixed
+from .initial import drawn, given
 from .parameters import CONSTRAINTS
 from .prediction import FLOATS, Prediction, np
-from .session import How
+from .session import How, Prepared
 
 
 class BaseMLP(Prediction):
@@ -45,8 +44,8 @@ class BaseMLP(Prediction):
 
         coefs_init, intercepts_init: weights to begin with, as in coefs_ and intercepts_; None for those to be drawn.
         """
-        given = None if coefs_init is None and intercepts_init is None else (coefs_init, intercepts_init)
-        return self._fit(X, y, sample_weight, held=together(X_val, y_val), init=given)
+        init = None if coefs_init is None and intercepts_init is None else (coefs_init, intercepts_init)
+        return self._fit(X, y, sample_weight, held=together(X_val, y_val), init=init)
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def resume(
@@ -71,72 +70,107 @@ class BaseMLP(Prediction):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any = None, *, held: Any = None, init: Any = None, **how: Any) -> Any:
         """Train; an estimator whose training fails is left as it was. how: see How."""
-        given = How(**{"epochs": self.max_iter} | how)
+        asked = How(**{"epochs": self.max_iter} | how)
         with callback_management_context(self):
-            parts = None if self.solver == "lbfgs" else given.epochs
-            context = self._init_callback_context(max_subtasks=parts) if given.kind == "fit" else None
-            before = {k: list(v) if isinstance(v, list) else v for k, v in vars(self).items()}
-            if hasattr(self, "_optimizer") and (self.warm_start or not given.anew):
-                before["_optimizer"] = self._optimizer.copy()
+            parts = None if self.solver == "lbfgs" else asked.epochs
+            context = self._init_callback_context(max_subtasks=parts) if asked.kind == "fit" else None
+            before = self._snapshot(asked)
             try:
-                self._train(X, y, sample_weight, held, init, given, context)
+                prepared = self._prepare(X, y, sample_weight, held, init, asked)
+                if asked.epochs:
+                    self._train(prepared, asked, context)
             except Exception:
-                self.__dict__.clear()
-                self.__dict__.update(before)
+                self._restore(before)
                 raise
         return self
 
-    def _train(self, X: Any, y: Any, sample_weight: Any, held: Any, init: Any, how: How, context: Any) -> None:
+    def _snapshot(self, how: How) -> dict[str, Any]:
+        """What the estimator is before a training, to `_restore` if that fails."""
+        before = {k: list(v) if isinstance(v, list) else v for k, v in vars(self).items()}
+        if hasattr(self, "_optimizer") and (self.warm_start or not how.anew):
+            before["_optimizer"] = self._optimizer.copy()
+        return before
+
+    def _restore(self, before: dict[str, Any]) -> None:
+        self.__dict__.clear()
+        self.__dict__.update(before)
+
+    def _prepare(self, X: Any, y: Any, sample_weight: Any, held: Any, init: Any, how: How) -> Prepared:
+        """All that comes before the training: parameters and data checked, data moved, weights to begin with.
+
+        held: X and y to validate on, or None. init: coefs_init and intercepts_init, or None.
+        """
         first = not hasattr(self, "coefs_") or (not self.warm_start and how.anew)
         if init is not None and not first:
             raise ValueError("coefs_init and intercepts_init are for a fit that begins anew, without warm_start")
         sizes = self._hidden_sizes()
         self._check(sizes, held)
-        with self._place(X).scope():
-            if self.backend is not None and not is_foreign(X):
-                _check_feature_names(self, X, reset=first)  # before X loses them
-            X, y = self._validate_input(self._moved(X), y, how.kind, reset=first)
-            if sample_weight is not None:
-                host = to_host(sample_weight) if is_foreign(sample_weight) else sample_weight
-                sample_weight = _check_sample_weight(host, to_host(X[:, :1]) if is_foreign(X) else X)
-            sample_weight = self._weighted(y, sample_weight)
-            if held is not None:
-                X_val = self._moved(held[0])
-                if is_foreign(X) and not is_foreign(X_val):
-                    X_val = backend_for(X).as_floats(check_array(X_val, dtype=FLOATS))
-                X_val, y_val = self._validate_input(X_val, held[1], "held", reset=False)
-                held = X_val, as_columns(y_val)
-            y = as_columns(y)
+        place = self._place(X)
+        with place.scope():
+            X, y, sample_weight, held = self._validated(X, y, sample_weight, held, how, reset=first)
             if first:
                 self.out_activation_ = self._out_activation()
             self._check_plan(sizes)
             widths = (*sizes, self._loss().outputs(int(y.shape[1])))
-            net = self._objective(sparse=False, widths=widths).net
-            if self.solver == "lbfgs" and net.running:
-                raise ValueError("batch normalisation needs another solver than 'lbfgs', which has no batches")
-            if not first and len(widths) == len(self.coefs_) and {*net.names, *net.running} != set(self._weights()):
-                raise ValueError("activation and norm must be what they were to go on with a fitted network")
-            chosen = backend_for(X) if is_foreign(X) else None
-            strict = how.kind == "resume" or (how.anew and fixed(self, "warm_start"))
-            if not first and strict and widths != (had := tuple(int(p.shape[1]) for p in self.coefs_)):
-                raise ValueError(f"to go on, the network must have layers {had} as before, not {widths}")
+            self._check_network(widths, how, first=first)
             if how.anew or not (fixed(self, "stream") and hasattr(self, "_random_state")):
                 self._random_state = check_random_state(self.random_state)
+            chosen = backend_for(X) if is_foreign(X) else None
             if first:
                 self._initialize(int(X.shape[1]), widths, str(X.dtype).rpartition(".")[2], chosen, init)
             else:
                 self._move_to(chosen or backend("numpy"))
-            if how.epochs == 0:
-                return
+        return Prepared(X, y, sample_weight, held, place)
+
+    def _validated(
+        self, X: Any, y: Any, sample_weight: Any, held: Any, how: How, reset: bool
+    ) -> tuple[Any, Any, Any, Any]:
+        """The data, checked, and where it is computed with."""
+        if self.backend is not None and not is_foreign(X):
+            _check_feature_names(self, X, reset=reset)  # before X loses them
+        X, y = self._validate_input(self._moved(X), y, how.kind, reset=reset)
+        if sample_weight is not None:
+            host = to_host(sample_weight) if is_foreign(sample_weight) else sample_weight
+            sample_weight = _check_sample_weight(host, to_host(X[:, :1]) if is_foreign(X) else X)
+        sample_weight = self._weighted(y, sample_weight)
+        if held is not None:
+            X_val = self._moved(held[0])
+            if is_foreign(X) and not is_foreign(X_val):
+                X_val = backend_for(X).as_floats(check_array(X_val, dtype=FLOATS))
+            X_val, y_val = self._validate_input(X_val, held[1], "held", reset=False)
+            held = X_val, as_columns(y_val)
+        return X, as_columns(y), sample_weight, held
+
+    def _check_network(self, widths: tuple[int, ...], how: How, *, first: bool) -> None:
+        """Raise ValueError where the solver cannot train the network, or it is not the one to go on with."""
+        net = self._objective(sparse=False, widths=widths).net
+        if self.solver == "lbfgs" and net.running:
+            raise ValueError("batch normalisation needs another solver than 'lbfgs', which has no batches")
+        if first:
+            return
+        if len(widths) == len(self.coefs_) and {*net.names, *net.running} != set(self._weights()):
+            raise ValueError("activation and norm must be what they were to go on with a fitted network")
+        strict = how.kind == "resume" or (how.anew and fixed(self, "warm_start"))
+        if strict and widths != (had := tuple(int(p.shape[1]) for p in self.coefs_)):
+            raise ValueError(f"to go on, the network must have layers {had} as before, not {widths}")
+
+    def _train(self, prepared: Prepared, how: How, context: Any) -> None:
+        """Train on what has been prepared."""
+        X, y, sample_weight, held, place = prepared
+        with place.scope():
             if self.solver == "lbfgs":
                 lbfgs.fit(self, X, y, sample_weight, context)
             else:
                 stochastic.fit(self, X, y, sample_weight, held, how, context)
-            if not all(is_finite(p) for p in self._weights().values()):
-                raise ValueError(
-                    "Solver produced non-finite parameter weights. The input data may contain large values and need to "
-                    "be preprocessed."
-                )
+            self._check_trained()
+
+    def _check_trained(self) -> None:
+        """Raise ValueError if a weight is not finite."""
+        if not all(is_finite(p) for p in self._weights().values()):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to "
+                "be preprocessed."
+            )
 
     def _check(self, sizes: list[int], held: Any) -> None:
         """Raise ValueError where parameters do not go together."""
@@ -196,27 +230,13 @@ class BaseMLP(Prediction):
     def _initialize(
         self, features: int, widths: tuple[int, ...], dtype: str, chosen: Backend | None, init: Any
     ) -> None:
-        """Weights drawn as in Glorot & Bengio 2010, layer by layer, W then b, in float64 from the random state."""
+        """The weights that a fit begins with, as its best so far, and curves without a point."""
         self.n_iter_, self.t_, self.n_layers_, self.n_outputs_ = 0, 0, len(widths) + 1, widths[-1]
         objective = self._objective(sparse=False, widths=widths)
         between = (*objective.plan.between, *objective.plan.between[-1:]) or (self.activation,)
-        params: dict[str, Any] = {}
-        for i, layer in enumerate(objective.net.layers):
-            if isinstance(layer, Dense):
-                fan_in, features = features, layer.units
-                bound = np.sqrt((2.0 if between[i // 2] == "logistic" else 6.0) / (fan_in + features))
-                for name, shape in (("W", (fan_in, features)), ("b", features)):
-                    params[f"{i}.{name}"] = self._random_state.uniform(-bound, bound, shape)
-            else:
-                seed = int(self._random_state.randint(2**31 - 1)) if layer.names else 0
-                drawn, features = layer.init(features, HostDraw(seed))
-                params |= {f"{i}.{name}": p for name, p in drawn.items()}
-        for given, kind, word in zip(init or (), ("W", "b"), ("coefs_init", "intercepts_init"), strict=False):
-            if given is not None and (not isinstance(given, (list, tuple)) or len(given) != len(widths)):
-                raise ValueError(f"{word}: expected a list of {len(widths)} arrays, or None for those to be drawn")
-            for j, start in enumerate(given or ()):
-                if start is not None:
-                    params[f"{2 * j}.{kind}"] = _start(params[f"{2 * j}.{kind}"], start, word)
+        params = drawn(objective.net.layers, between, features, self._random_state)
+        if init is not None:
+            params |= given(params, init, len(widths))
         self.coefs_ = self.intercepts_ = [None] * len(widths)
         params = {name: p.astype(dtype, copy=False) for name, p in params.items()}
         self._take(params if chosen is None else {name: chosen.asarray(p) for name, p in params.items()})
@@ -264,11 +284,3 @@ class BaseMLP(Prediction):
                 f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
             )
         return True
-
-
-def _start(drawn: Any, given: Any, name: str) -> Any:
-    """Weights to begin with in the place of those drawn."""
-    given = np.asarray(to_host(given), dtype=np.float64)
-    if given.shape != drawn.shape:
-        raise ValueError(f"{name} has weights of shape {given.shape}: expected {drawn.shape}")
-    return given

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sklearn.exceptions import ConvergenceWarning
 
+from ..backends import Backend
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
 from .arrays import own
@@ -29,6 +30,16 @@ class How(NamedTuple):
     def anew(self) -> bool:
         """Whether it begins at the first epoch."""
         return self.kind in ("fit", "initialize")
+
+
+class Prepared(NamedTuple):
+    """Checked data, where it is computed with, for an estimator that has weights to begin with."""
+
+    X: Any  # (rows, features)
+    y: Any  # (rows, outputs)
+    sample_weight: Any  # (rows,) on the host, or None
+    held: tuple[Any, Any] | None  # X and y to validate on
+    place: Backend  # whose scope the training needs
 
 
 class Session:

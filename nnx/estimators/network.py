@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from ..backends import namespace
-from ..contract import Array, Key, Layer, Loss, Params, Saved
+from ..backends import along, constant, namespace
+from ..contract import Array, Key, Layer, Loss, Params, Saved, Setting
 from ..layers import BatchNorm, Chain, Dense, Dropout, LayerNorm, Sigmoid, activation as named_activation
 from ..losses import Poisson, SquaredError
 from .arrays import is_foreign
@@ -21,10 +21,10 @@ class Blueprint(NamedTuple):
     widths: tuple[int, ...]  # units of the dense layers
     between: tuple[str | Layer, ...]  # the activation after each of them but the last
     norm: str | None
-    dropout: float
+    dropout: Setting
     output: Layer | None  # a layer after the last dense one
     loss: Loss
-    alpha: float
+    alpha: Setting
     sparse: bool
     exact: bool  # the gradient is that of the loss reported, also for several outputs
 
@@ -83,7 +83,11 @@ def as_lists(params: Params, count: int) -> tuple[list[Array], list[Array], Para
 
 @dataclass(frozen=True)
 class Objective:
-    """scikit-learn's loss of a batch: the mean over its rows; and the penalty on large weights that comes to it."""
+    """scikit-learn's loss of a batch: the mean over its rows; and the penalty on large weights that comes to it.
+
+    Shapes: x (..., n, features), target (..., n, outputs), or (..., n) and (..., n, targets) of class numbers,
+    weight (..., n), the loss (...); `...` is a population, which parameters, rows or both may have.
+    """
 
     net: Chain
     plan: Blueprint
@@ -105,21 +109,25 @@ class Objective:
         _, grads = self.net.backprop(params, values, dz, need_dx=False)
         return self.shown(value, target, weight), grads, values
 
-    def penalty(self, weights: Params, grads: Params, rows: int, weight: Array | None) -> tuple[Array | float, Params]:
+    def penalty(
+        self, weights: Params, grads: Params, rows: int, weight: Array | None, *, population: int = 0
+    ) -> tuple[Array | float, Params]:
         """Half alpha times the squared weights over the number of rows, or over the sum of the rows' weights.
 
         grads: gradients, to which that of the penalty is added; they may be written on.
+        population: how many axes the weights have before those of one network.
         """
-        share: Any = self.plan.alpha / rows
-        if weight is not None:
-            share = self.plan.alpha / namespace(weight).sum(weight)
+        alpha: Any = self.plan.alpha
+        if isinstance(alpha, tuple):
+            alpha = constant(alpha, next(iter(weights.values())))
+        share: Any = alpha / rows if weight is None else alpha / over_rows(weight)
         squares: Any = 0.0
         for name, W in weights.items():
             if name in grads:
                 g = grads[name]
-                g += share * W
+                g += along(share, W) * W
                 grads[name] = g
-            squares = squares + namespace(W).sum(W * W)
+            squares = squares + namespace(W).sum(W * W, axis=tuple(range(population, W.ndim)))
         return 0.5 * share * squares, grads
 
     @property
@@ -133,10 +141,10 @@ class Objective:
             value = value / self.plan.widths[-1]
         return value + deviance(target, weight) if isinstance(self.plan.loss, Poisson) else value
 
-    def measure(self, params: Params, x: Any, target: Array, weight: Array | None) -> float:
+    def measure(self, params: Params, x: Any, target: Array, weight: Array | None) -> Array:
         """The loss of rows that are not trained on, without the squared weights."""
         z, _ = self.net.evaluate(params, x)
-        return float(self.shown(self.plan.loss.evaluate(z, target, weight)[0], target, weight))
+        return self.shown(self.plan.loss.evaluate(z, target, weight)[0], target, weight)
 
     def hidden(self, params: Params, x: Any) -> Array:
         """What the last hidden layer gives, (rows, units)."""
@@ -173,4 +181,9 @@ def deviance(target: Array, weight: Array | None) -> Array:
     """What the Poisson loss lacks to be half the deviance: the mean of t log t - t."""
     xp = namespace(target)
     terms = xp.sum(target * xp.log(xp.where(target != 0, target, 1.0)) - target, axis=-1)
-    return xp.mean(terms) if weight is None else xp.sum(weight * terms) / xp.sum(weight)
+    return xp.mean(terms, axis=-1) if weight is None else over_rows(weight * terms) / over_rows(weight)
+
+
+def over_rows(x: Array) -> Array:
+    """The sum over the rows, of x (..., n)."""
+    return namespace(x).sum(x, axis=-1)

@@ -136,13 +136,14 @@ def make_step(objective: Objective, optimizer: Optimizer, layout: Flat) -> Calla
         if objective.plan.alpha:
             still = {name: p for name, p in carry.running.items() if decays(name)}
             weights = {name: p for name, p in carry.vectors.items() if decays(name)}
-            penalty, grads = objective.penalty(weights | still, grads, x.shape[0], weight)
+            axes = carry.total.ndim  # 1 where a population is trained
+            penalty, grads = objective.penalty(weights | still, grads, x.shape[-2], weight, population=axes)
             value = value + penalty
         vectors, state = optimizer.update(carry.vectors, grads, carry.state)
         params = net.update(params, values)
         running = {name: params[name] for name in carry.running}
         total = carry.total
-        total += value * x.shape[0]
+        total += value * x.shape[-2]
         return Carry(vectors, running, state, carry.seed, total)
 
     return step

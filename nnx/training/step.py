@@ -64,5 +64,10 @@ def inputs(x: Array, rows: Array | None, like: Array) -> Array:
 
 
 def gather(x: Any, rows: Array | None) -> Any:
-    """The rows of x with these numbers; x itself if rows is None."""
-    return x if rows is None or x is None else namespace(x).take(x, rows, axis=0)
+    """The rows of x with these numbers (..., size), as (..., size, *row); x itself if rows is None."""
+    if rows is None or x is None:
+        return x
+    xp = namespace(x)
+    if rows.ndim == 1:
+        return xp.take(x, rows, axis=0)
+    return xp.reshape(xp.take(x, xp.reshape(rows, (-1,)), axis=0), (*rows.shape, *x.shape[1:]))

@@ -30,13 +30,13 @@ def split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, "Held"]:
 
 def _taken(x: Any, rows: Any) -> Any:
     """These rows of x, which may be sparse."""
-    return gather(x, rows) if is_foreign(x) else x[rows]
+    return x[rows] if hasattr(x, "tocsr") else gather(x, rows)
 
 
 class Held:
     """Data held out of training: its target as the loss takes it, and as `predict` gives it.
 
-    With `rows` it has these rows of X, which many may share: they are taken when they are needed.
+    With `rows` it has these rows of X, which many may share: they are taken anew for each look at them, until `keep`.
     """
 
     def __init__(self, est: Any, X: Any, y: Any, weight: Any, rows: Any = None) -> None:
@@ -47,23 +47,26 @@ class Held:
 
     @property
     def X(self) -> Any:
-        """The rows, as they are predicted."""
+        """The rows to look at."""
         return self.whole if self.rows is None else _taken(self.whole, self.rows)
 
-    def loss(self) -> float:
-        """The loss of the data with the weights of now."""
-        est = self.est
-        objective = est._objective(sparse=hasattr(self.whole, "tocsr"))
-        return float(objective.measure(est._weights(), self.X, self.target, self.shares))
+    def keep(self) -> None:
+        """Take the rows once and for all, where there are not many such copies."""
+        self.whole, self.rows = self.X, None
 
-    def score(self) -> float:
-        """The score with the weights of now: the larger the better."""
+    def loss(self, X: Any) -> float:
+        """The loss of the rows X with the weights of now."""
         est = self.est
-        if est.scoring == "loss":
-            return -float(est.validation_loss_curve_[-1])
-        X = self.X
+        objective = est._objective(sparse=hasattr(X, "tocsr"))
+        return float(objective.measure(est._weights(), X, self.target, self.shares))
+
+    def score(self, X: Any) -> float:
+        """The score of the rows X with the weights of now: the larger the better."""
+        est = self.est
         if est.scoring is None:
             return float(est._score(X, self.y, sample_weight=self.weight))
+        if est.scoring == "loss":
+            return -float(est.validation_loss_curve_[-1])
         named = isinstance(est.scoring, str) and self.weight is not None
         weight = {"sample_weight": self.weight} if named else {}
         with warnings.catch_warnings():  # X has been checked, and has lost its names

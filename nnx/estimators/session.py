@@ -207,9 +207,10 @@ def _follows(est: Any) -> bool:
 def _count(est: Any, held: Any) -> None:
     """Count the epochs without improvement by tol, of the score on the data held out or of the loss."""
     if held is not None:
-        est.validation_loss_curve_.append(held.loss())
+        X = held.X
+        est.validation_loss_curve_.append(held.loss(X))
     if est.early_stopping:
-        score = held.score()
+        score = held.score(X)
         est.validation_scores_.append(score)
         if _prints(est):
             print(f"Validation score: {score:f}")

@@ -8,7 +8,7 @@ import pytest
 from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
 
 import nnx
-from nnx.training.population import fit as population_fit, lanes
+from nnx.training.population import fit as population_fit, group, lanes
 from nnx.training.population.fit import Population
 from nnx.training.population.joining import joined, kind_of, spread
 from nnx.training.population.member import Member
@@ -263,6 +263,17 @@ def test_members_begin_with_parameters_of_their_own():
 
 def test_one_member_is_the_network_alone():
     compare([varied(1)], exact=True)
+
+
+def test_settings_are_joined_once_and_not_in_every_epoch(monkeypatch):
+    calls = []
+    monkeypatch.setattr(group, "joined", lambda parts: calls.append(1) or joined(parts))
+    counts = []
+    for epochs in (2, 9):
+        calls.clear()
+        Population([varied(k) for k in range(3)]).fit(X, Y, **COMMON | {"epochs": epochs})
+        counts.append(len(calls))
+    assert counts[0] == counts[1]
 
 
 def test_runs_of_a_few_members_give_the_same(monkeypatch):

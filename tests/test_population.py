@@ -171,6 +171,14 @@ def test_rows_are_numbers_or_masks_and_those_held_out_are_validated_on():
     assert [sorted(part) for part, _ in fit.runs] == [[0, 1], [2]]  # as many rows, and fewer
 
 
+def test_members_of_which_some_are_validated_are_scored_by_what_all_have():
+    members = [Member(NET, SOFTMAX, seed=0, held=np.arange(5)), Member(NET, SOFTMAX, seed=1)]
+    fit = compare([replace(m, rows=np.arange(len(X))) for m in members])
+    assert fit.scores() == [f.history["loss"][-1] for f in fit] and fit.monitored() == "loss"
+    with pytest.raises(nnx.SettingError, match="unknown monitor 'validation_loss'"):
+        fit.best("validation_loss")
+
+
 def test_other_depths_activations_and_losses_are_runs_of_their_own():
     nets = [nnx.mlp((4,), 2), nnx.mlp((4, 4), 2), nnx.mlp((4,), 2, activation="sigmoid"), nnx.mlp((4,), 2)]
     members = [Member(net, SOFTMAX, seed=k) for k, net in enumerate(nets)]

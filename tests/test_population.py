@@ -5,7 +5,7 @@ from itertools import cycle, islice
 
 import numpy as np
 import pytest
-from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
+from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
 
 import nnx
 from nnx.training.population import fit as population_fit, group, lanes
@@ -98,6 +98,23 @@ def test_members_with_their_own_settings_are_those_trained_alone(name):
     assert joined(apart) == together and [spread(together, 3, k) for k in range(3)] == list(apart)
     fit = compare([Member(NET, SOFTMAX, optimizer, seed=4) for optimizer in apart])
     assert len(fit.runs) == 1
+
+
+@pytest.mark.parametrize("name", LAYER_MEMBERS)
+def test_members_with_their_own_layers_are_those_trained_alone(name):
+    together, apart, features = LAYER_MEMBERS[name]
+    assert joined(apart) == together and [spread(together, 3, k) for k in range(3)] == list(apart)
+    nets = [nnx.Chain(nnx.Dense(features), layer, nnx.Dense(2)) for layer in apart]
+    assert len(compare([Member(net, SOFTMAX, seed=k) for k, net in enumerate(nets)]).runs) == 1
+
+
+@pytest.mark.parametrize("name", LOSS_MEMBERS)
+def test_members_with_their_own_losses_are_those_trained_alone(name):
+    together, apart, outputs, make = LOSS_MEMBERS[name]
+    assert joined(apart) == together and [spread(together, 3, k) for k in range(3)] == list(apart)
+    y = make(generator(name), len(X), outputs)
+    members = [Member(nnx.mlp((4,), outputs), loss, seed=k) for k, loss in enumerate(apart)]
+    assert len(compare(members, y=y, validation=0.2).runs) == 1
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

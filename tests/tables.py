@@ -108,17 +108,77 @@ MEMBERS = {
         nnx.Momentum((0.1, 0.2, 0.3), momentum=(0.9, 0.5, 0.0)),
         [nnx.Momentum(r, momentum=m) for r, m in ((0.1, 0.9), (0.2, 0.5), (0.3, 0.0))],
     ),
+    "nesterov": (nnx.Nesterov(0.05, momentum=(0.9, 0.5, 0.0)), [nnx.Nesterov(0.05, momentum=m) for m in (0.9, 0.5, 0)]),
     "rmsprop": (nnx.RMSProp(decay=(0.9, 0.5, 0.99)), [nnx.RMSProp(decay=d) for d in (0.9, 0.5, 0.99)]),
+    "adagrad": (nnx.Adagrad((0.1, 0.2, 0.3)), [nnx.Adagrad(r) for r in (0.1, 0.2, 0.3)]),
     "adam": (
         nnx.Adam((0.1, 0.2, 0.3), beta1=(0.9, 0.5, 0.1), beta2=(0.99, 0.999, 0.9)),
         [nnx.Adam(r, beta1=a, beta2=b) for r, a, b in ((0.1, 0.9, 0.99), (0.2, 0.5, 0.999), (0.3, 0.1, 0.9))],
     ),
+    "adam_cosine": (
+        nnx.Adam((0.1, 0.2, 0.3), schedule=nnx.Cosine(400, warmup=3)),
+        [nnx.Adam(r, schedule=nnx.Cosine(400, warmup=3)) for r in (0.1, 0.2, 0.3)],
+    ),
     "adamw": (nnx.AdamW(0.1, weight_decay=(0.0, 0.1, 0.2)), [nnx.AdamW(0.1, weight_decay=w) for w in (0.0, 0.1, 0.2)]),
-    "lion": (nnx.Lion((0.1, 0.2, 0.3)), [nnx.Lion(r) for r in (0.1, 0.2, 0.3)]),
-    "clip_norm": (nnx.ClipNorm(nnx.SGD(0.3), 0.5), [nnx.ClipNorm(nnx.SGD(0.3), 0.5)] * 3),
+    "lion": (
+        nnx.Lion((0.1, 0.2, 0.3), beta1=(0.9, 0.5, 0.1), beta2=(0.99, 0.9, 0.8), weight_decay=(0.0, 0.1, 0.2)),
+        [
+            nnx.Lion(r, beta1=a, beta2=b, weight_decay=w)
+            for r, a, b, w in ((0.1, 0.9, 0.99, 0.0), (0.2, 0.5, 0.9, 0.1), (0.3, 0.1, 0.8, 0.2))
+        ],
+    ),
+    "clip_norm": (
+        nnx.ClipNorm(nnx.SGD((0.1, 0.2, 0.3)), (0.05, 0.5, 50.0)),
+        [nnx.ClipNorm(nnx.SGD(r), n) for r, n in ((0.1, 0.05), (0.2, 0.5), (0.3, 50.0))],
+    ),
+    "clip_value": (
+        nnx.ClipValue(nnx.Momentum((0.1, 0.2, 0.3)), 0.3),
+        [nnx.ClipValue(nnx.Momentum(r), 0.3) for r in (0.1, 0.2, 0.3)],
+    ),
     "weight_decay": (
         nnx.WeightDecay(nnx.SGD(0.3), (0.1, 0.2, 0.3)),
         [nnx.WeightDecay(nnx.SGD(0.3), d) for d in (0.1, 0.2, 0.3)],
+    ),
+}
+
+_RATES = ((0.0, 0.9), (0.4, 0.1), (0.75, 0.0))
+# name: (layer, the layers of the members, input features)
+LAYER_MEMBERS = {
+    "dropout": (nnx.Dropout((0.0, 0.4, 0.75)), [nnx.Dropout(a) for a, _ in _RATES], 5),
+    "nested_dropout": (
+        nnx.Chain(nnx.Dropout((0.0, 0.4, 0.75)), nnx.Residual(nnx.Chain(nnx.Dense(4), nnx.Dropout((0.9, 0.1, 0.0))))),
+        [nnx.Chain(nnx.Dropout(a), nnx.Residual(nnx.Chain(nnx.Dense(4), nnx.Dropout(b)))) for a, b in _RATES],
+        4,
+    ),
+}
+
+_SMOOTHING, _PAIRS = (0.0, 0.1, 0.5), ((1.0, 3.0), (0.0, 2.0), (0.5, 0.5))
+_FOURS = ((1.0, 2.0, 0.5, 3.0), (1.0, 1.0, 1.0, 1.0), (0.0, 4.0, 0.0, 1.0))
+# name: (loss, the losses of the members, outputs, a function making the target)
+LOSS_MEMBERS = {
+    "binary_smoothing": (
+        nnx.BinaryCrossEntropy(_SMOOTHING),
+        [nnx.BinaryCrossEntropy(a) for a in _SMOOTHING],
+        2,
+        _bits,
+    ),
+    "binary_classes": (
+        nnx.BinaryCrossEntropy(class_weight=_PAIRS),
+        [nnx.BinaryCrossEntropy(class_weight=w) for w in _PAIRS],
+        1,
+        lambda rng, n, k: rng.integers(0, 2, n),
+    ),
+    "softmax_smoothing": (
+        nnx.SoftmaxCrossEntropy(_SMOOTHING),
+        [nnx.SoftmaxCrossEntropy(a) for a in _SMOOTHING],
+        4,
+        _probabilities,
+    ),
+    "softmax_settings": (
+        nnx.SoftmaxCrossEntropy(_SMOOTHING, _FOURS),
+        [nnx.SoftmaxCrossEntropy(a, w) for a, w in zip(_SMOOTHING, _FOURS, strict=True)],
+        4,
+        _labels,
     ),
 }
 

@@ -105,6 +105,27 @@ def test_xor_log_loss_draws_its_curve(tmp_path):
     assert (tmp_path / "cost.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_xor_restarts_solves_every_seed_though_some_members_are_stuck():
+    module = example("xor_restarts")
+    fit = module.train(members=20 * 16, seed=0)  # the members of seeds 0 to 19, one after another
+    scores, solved = np.reshape(fit.scores(), (20, 16)), np.reshape(module.solved(fit), (20, 16))
+    assert all(solved[seed, scores[seed].argmin()] for seed in range(20))
+    stuck = np.sort(scores[~solved])
+    assert len(stuck) == 49 and stuck[0] > 0.35 and stuck[-1] < 0.37  # the known local minimum
+    np.testing.assert_allclose(module.train(seed=1).scores(), scores[1], rtol=1e-9)
+
+
+def test_xor_restarts_solves_a_seed_on_every_library(backend):
+    if backend in ("numpy", "array_api_strict"):
+        pytest.skip("tried above, and in the laws")
+    module = example("xor_restarts")
+    fit = module.train(backend, 7, epochs=400)
+    expected = module.train("numpy", 7, epochs=400)
+    solved = module.solved(fit)
+    assert solved[fit.best()] and fit.best() == expected.best() and not solved.all()
+    np.testing.assert_allclose(fit.scores(), expected.scores(), rtol=1e-9)
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("*.py")), ids=lambda f: f.name)
 def test_an_example_is_short(file):
     assert len(file.read_text().splitlines()) <= 80

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
+from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
 
 import nnx
 from nnx.random import key as make_key
@@ -172,6 +172,28 @@ def test_a_population_of_layers_is_its_members_alone(name, shared, library):
             np.testing.assert_allclose(grads[name][k], alone[k][2][name], **EXACT)
 
 
+@pytest.mark.parametrize("shared", [True, False], ids=["shared_x", "own_x"])
+@pytest.mark.parametrize("name", LAYER_MEMBERS)
+def test_layers_with_settings_for_each_member_are_its_members_alone(name, shared, library):
+    layer, members, features = LAYER_MEMBERS[name]
+    rng = generator(name)
+    params = [nnx.init(m, features, seed=k, dtype="float64") if m.names else {} for k, m in enumerate(members)]
+    x, dy = rng.normal(size=(N, features) if shared else (3, N, features)), rng.normal(size=(3, N, features))
+    alone = [
+        one_pass(m)(p, x if shared else x[k], dy[k], make_key(k, 1))
+        for k, (m, p) in enumerate(zip(members, params, strict=True))
+    ]
+    together = {name: np.stack([p[name] for p in params]) for name in params[0]}
+    with library.scope():
+        key = make_key((0, 1, 2), 1, backend=library.backend)
+        inputs = library.arrays((together, x, dy))
+        before = copy.deepcopy(library.host(inputs))
+        y, dx, grads = library.host(library.run(one_pass(layer), *inputs, key))
+        assert_equal_trees(library.host(inputs), before)
+    for k in range(3):
+        assert_close_trees((y[k], dx[k], {name: g[k] for name, g in grads.items()}), alone[k])
+
+
 @pytest.mark.parametrize("name", [n for n in LAYERS if LAYERS[n][0].running])
 def test_running_statistics_agree_and_a_population_is_its_members(name, library):
     layer, features = LAYERS[name]
@@ -251,6 +273,27 @@ def test_all_libraries_agree_on_losses_and_populations(name, weighted, library):
         value, dz = library.host((value, dz))
     np.testing.assert_allclose(value, [e[0] for e in expected], **EXACT)
     np.testing.assert_allclose(dz, [e[1] for e in expected], **EXACT)
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["shared_target", "own_target"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", LOSS_MEMBERS)
+def test_losses_with_settings_for_each_member_are_its_members_alone(name, weighted, shared, library):
+    loss, members, k, make_target = LOSS_MEMBERS[name]
+    rng = generator(name)
+    z, weight = rng.normal(size=(3, N, k)), rng.random((N,) if shared else (3, N)) if weighted else None
+    target = make_target(rng, N, k) if shared else np.stack([make_target(rng, N, k) for _ in members])
+    alone = [
+        loss_pass(m)(z[i], *((target, weight) if shared else (target[i], None if weight is None else weight[i])))
+        for i, m in enumerate(members)
+    ]
+    with library.scope():
+        inputs = library.arrays((z, target, weight))
+        before = copy.deepcopy(library.host(inputs))
+        value, dz = library.host(library.run(loss_pass(loss), *inputs))
+        assert_equal_trees(library.host(inputs), before)
+    np.testing.assert_allclose(value, [e[0] for e in alone], **EXACT)
+    np.testing.assert_allclose(dz, [e[1] for e in alone], **EXACT)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -202,6 +202,87 @@ def test_what_has_no_boundary_is_one_line():
         plots.decision_boundary(fitted(), X2, Y2 + 5)
 
 
+def members(rates=(0.3, 0.03, 0.0), **settings):
+    given = {"loss": "softmax_cross_entropy", "epochs": 12, "batch_size": 16, "validation": 0.25} | settings
+    return nnx.fit(nnx.mlp((8,), 2), X2, Y2, members=len(rates), optimizer=nnx.Momentum(rates), **given)
+
+
+def test_the_curves_of_a_population_are_its_histories_and_the_best_is_in_front():
+    fit = members()
+    axes, bar = plots.population(fit).axes
+    lines = [list(line.get_ydata()) for line in axes.lines]
+    order = sorted(range(3), key=lambda k: -fit.scores()[k])
+    assert lines[:3] == [fit[k].history["validation_loss"] for k in order]
+    assert list(axes.lines[3].get_xydata()[0]) == [fit[order[2]].best_epoch, min(fit.scores())]
+    assert axes.lines[2].get_label() == f"best: member {order[2]}, {min(fit.scores()):.3g}"
+    assert len({line.get_color() for line in axes.lines[:3]}) == 3
+    assert bar.get_ylabel() == "validation loss of the weights kept"
+
+
+def test_the_curves_of_a_population_are_of_the_figure_asked_for():
+    fit = members(metrics=["accuracy"])
+    axes, _ = plots.population(fit, monitor="validation_accuracy").axes
+    best = fit.best("validation_accuracy")
+    assert list(axes.lines[2].get_ydata()) == fit[best].history["validation_accuracy"]
+    assert axes.get_ylabel() == "validation accuracy"
+    with pytest.raises(nnx.SettingError, match="unknown monitor 'validation_acuracy'"):
+        plots.population(fit, monitor="validation_acuracy")
+
+
+def test_members_that_stopped_being_finite_end_in_a_cross_within_the_others_range():
+    nets = [nnx.Member(nnx.mlp((8,), 1), nnx.SquaredError(), nnx.SGD(rate)) for rate in (1e-3, 1e-2, 0.05, 1e30)]
+    fit = nnx.Population(nets).fit(X2, X2[:, :1] * 100, epochs=12, batch_size=16)
+    assert set(fit.dropped) == {2, 3} and not fit[3].history
+    axes, _ = plots.population(fit).axes
+    (cross,) = [line for line in axes.lines if line.get_marker() == "x"]
+    assert cross.get_xdata()[0] == fit[2].history["epoch"][-1]
+    assert axes.get_ylim()[1] >= cross.get_ydata()[0] and axes.get_ylim()[1] < max(fit[2].history["loss"])
+    assert "4 members, 2 stopped being finite" in texts(axes.figure)
+
+
+def test_one_member_and_equal_members_can_be_drawn():
+    assert len(plots.population(members((0.1,), epochs=1)).axes) == 1
+    assert len(plots.population(members((0.1, 0.1), epochs=1, seed=(3, 3))).axes) == 1
+    assert len(plots.decision_boundaries(members((0.1,), epochs=1), X2, Y2).axes) == 1
+
+
+def test_the_boundaries_of_a_population_have_their_scores_and_a_frame_for_the_best():
+    fit = members()
+    axes = [a for a in plots.decision_boundaries(fit, X2, Y2, classes=["no", "yes"]).axes if a.get_visible()]
+    assert [a.get_title() or a.get_title(loc="left") for a in axes] == [
+        f"{k}: {score:#.3g}" for k, score in enumerate(fit.scores())
+    ]
+    assert [a.spines["top"].get_visible() for a in axes] == [k == fit.best() for k in range(3)]
+    wrong = [int((fit[k].predict(X2).argmax(axis=1) != Y2).sum()) for k in range(3)]
+    for a, n, k in zip(axes, wrong, range(3), strict=True):
+        words = ["best"] * (k == fit.best()) + [f"{n} wrong"] * (n > 0)
+        assert a.get_title(loc="right") == ", ".join(words)
+    (contours,) = [c for c in axes[fit.best()].collections if hasattr(c, "levels")]
+    line = np.concatenate([path.vertices for path in contours.get_paths()])
+    assert abs(line[:, 0]).mean() < 0.35
+    assert {"no", "yes", "3 members and their validation loss"} <= set(texts(axes[0].figure))
+
+
+def test_of_many_members_those_from_the_best_to_the_worst_have_their_boundaries_drawn(monkeypatch):
+    from nnx.plots import boundary
+
+    monkeypatch.setattr(boundary, "MEMBERS", 3)
+    fit = members((0.0, 0.3, 0.01, 0.1, 0.003))
+    axes = [a for a in plots.decision_boundaries(fit, X2, Y2, resolution=20).axes if a.get_visible()]
+    shown = [int(a.get_title(loc="left").partition(":")[0]) for a in axes]
+    order = sorted(range(5), key=lambda k: fit.scores()[k])
+    assert shown == [order[0], order[2], order[4]]
+    words = "3 of the 5 members and their validation loss, from the best to the worst"
+    assert words in texts(axes[0].figure)
+
+
+def test_boundaries_of_what_has_none_are_one_line():
+    with pytest.raises(nnx.ShapeError, match=r"decision_boundaries: expected x \(rows, 2\)"):
+        plots.decision_boundaries(members(), np.ones((4, 3)), np.ones(4))
+    with pytest.raises(nnx.DataError, match="do not fit the 2 classes"):
+        plots.decision_boundaries(members(), X2, Y2 + 5)
+
+
 @pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
 def test_the_values_of_the_layers_are_those_of_a_training_step(backend):
     pytest.importorskip(backend, reason=f"{backend} is not installed")

@@ -5,10 +5,10 @@ from itertools import cycle, islice
 
 import numpy as np
 import pytest
-from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
+from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
 
 import nnx
-from nnx.training.population import fit as population_fit, lanes
+from nnx.training.population import fit as population_fit, group, lanes
 from nnx.training.population.fit import Population
 from nnx.training.population.joining import joined, kind_of, spread
 from nnx.training.population.member import Member
@@ -100,6 +100,23 @@ def test_members_with_their_own_settings_are_those_trained_alone(name):
     assert len(fit.runs) == 1
 
 
+@pytest.mark.parametrize("name", LAYER_MEMBERS)
+def test_members_with_their_own_layers_are_those_trained_alone(name):
+    together, apart, features = LAYER_MEMBERS[name]
+    assert joined(apart) == together and [spread(together, 3, k) for k in range(3)] == list(apart)
+    nets = [nnx.Chain(nnx.Dense(features), layer, nnx.Dense(2)) for layer in apart]
+    assert len(compare([Member(net, SOFTMAX, seed=k) for k, net in enumerate(nets)]).runs) == 1
+
+
+@pytest.mark.parametrize("name", LOSS_MEMBERS)
+def test_members_with_their_own_losses_are_those_trained_alone(name):
+    together, apart, outputs, make = LOSS_MEMBERS[name]
+    assert joined(apart) == together and [spread(together, 3, k) for k in range(3)] == list(apart)
+    y = make(generator(name), len(X), outputs)
+    members = [Member(nnx.mlp((4,), outputs), loss, seed=k) for k, loss in enumerate(apart)]
+    assert len(compare(members, y=y, validation=0.2).runs) == 1
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_members_with_every_schedule_are_those_trained_alone(name):
     schedule = replace(SCHEDULES[name], **({"steps": None} if hasattr(SCHEDULES[name], "steps") else {}))
@@ -169,6 +186,14 @@ def test_rows_are_numbers_or_masks_and_those_held_out_are_validated_on():
     ]
     fit = compare(members, metrics=["accuracy"], early_stopping=nnx.EarlyStopping(1))
     assert [sorted(part) for part, _ in fit.runs] == [[0, 1], [2]]  # as many rows, and fewer
+
+
+def test_members_of_which_some_are_validated_are_scored_by_what_all_have():
+    members = [Member(NET, SOFTMAX, seed=0, held=np.arange(5)), Member(NET, SOFTMAX, seed=1)]
+    fit = compare([replace(m, rows=np.arange(len(X))) for m in members])
+    assert fit.scores() == [f.history["loss"][-1] for f in fit] and fit.monitored() == "loss"
+    with pytest.raises(nnx.SettingError, match="unknown monitor 'validation_loss'"):
+        fit.best("validation_loss")
 
 
 def test_other_depths_activations_and_losses_are_runs_of_their_own():
@@ -263,6 +288,17 @@ def test_members_begin_with_parameters_of_their_own():
 
 def test_one_member_is_the_network_alone():
     compare([varied(1)], exact=True)
+
+
+def test_settings_are_joined_once_and_not_in_every_epoch(monkeypatch):
+    calls = []
+    monkeypatch.setattr(group, "joined", lambda parts: calls.append(1) or joined(parts))
+    counts = []
+    for epochs in (2, 9):
+        calls.clear()
+        Population([varied(k) for k in range(3)]).fit(X, Y, **COMMON | {"epochs": epochs})
+        counts.append(len(calls))
+    assert counts[0] == counts[1]
 
 
 def test_runs_of_a_few_members_give_the_same(monkeypatch):

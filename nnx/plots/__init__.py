@@ -4,11 +4,12 @@ Each function returns a matplotlib Figure, which shows itself in a notebook, and
 path; no window and no global state is involved. `report` puts the usual ones on one page.
 """
 
-from .boundary import decision_boundary
+from .boundary import decision_boundaries, decision_boundary
 from .columns import importance
 from .confusion import confusion_matrix
 from .history import curves
 from .layers import histograms, layer_values
+from .population import population
 from .rates import rate_finder, rates
 from .regression import predicted_against_true, residuals
 from .reliability import calibration, reliability
@@ -18,10 +19,12 @@ __all__ = [
     "calibration",
     "confusion_matrix",
     "curves",
+    "decision_boundaries",
     "decision_boundary",
     "histograms",
     "importance",
     "layer_values",
+    "population",
     "predicted_against_true",
     "rate_finder",
     "rates",

@@ -1,15 +1,18 @@
-"""Where a model of two features draws the line between classes."""
+"""Where a model of two features, or each member of a population, draws the line between classes."""
 
 import os
 from collections.abc import Callable, Sequence
+from math import ceil, inf, isfinite, sqrt
 from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError, ShapeError
 from ..evaluation import probabilities
+from ..training.population import PopulationFit
 from .style import COLOURS, INK, MARKERS, PAPER, drawn, finish, panels, plain
 
 POINTS = 2000
+MEMBERS = 36  # that are drawn in one picture
 
 
 @drawn
@@ -30,40 +33,120 @@ def decision_boundary(
     Shapes: x (rows, 2); y (rows,) classes as the model knows them.
     Raises: ShapeError, DataError; NNXError if matplotlib is not installed.
     """
-    x, y, xp = host.get(x), host.get(y), host.namespace()
-    if x.ndim != 2 or x.shape[1] != 2 or y.shape != x.shape[:1]:
-        raise ShapeError(f"decision_boundary: expected x (rows, 2) and y (rows,), got {x.shape} and {y.shape}")
-    low, high = x.min(axis=0), x.max(axis=0)
-    edge = 0.08 * xp.where(high > low, high - low, 1.0)
-    across, up = (xp.linspace(a, b, resolution) for a, b in zip(low - edge, high + edge, strict=True))
-    grid = xp.stack([a.reshape(-1) for a in xp.meshgrid(across, up)], axis=1)
+    plane = _Plane("decision_boundary", x, y, resolution)
     known = getattr(model, "classes_", None)
-    p, known = _probabilities(_predictor(model)(grid), y if known is None else known, known is not None)
-    k = p.shape[1]
-    names_of = [plain(c, 18) for c in (classes or known)]
-    if not set(host.get(y).tolist()) <= set(known) or len(names_of) != k:
-        raise DataError(f"decision_boundary: y or classes do not fit the {k} classes that the model knows: {known}")
+    p, known = _probabilities(_predictor(model)(plane.grid), plane.y if known is None else known, known is not None)
+    names_of = plane.names(classes, known, p.shape[1])
     figure, ((axes,),) = panels(size=(5.2, 4.4))
-    axes.grid(False)
-    axes.imshow(
-        _image(p).reshape(resolution, resolution, 3),
-        extent=(across[0], across[-1], up[0], up[-1]),
-        origin="lower",
-        aspect="auto",
-        interpolation="bilinear",
-    )
-    for i in range(1 if k == 2 else 0, k):
-        others = xp.concat((p[:, :i], p[:, i + 1 :]), axis=1).max(axis=1)
-        ahead = (p[:, i] - others).reshape(resolution, resolution)
-        if ahead.min() < 0 < ahead.max():
-            axes.contour(across, up, ahead, levels=[0.0], colors=INK, linewidths=1)
-    for i, name in enumerate(known):
-        some = x[y == name][:POINTS]
-        look = {"color": COLOURS[i % 8], "marker": MARKERS[i % 8], "edgecolor": PAPER, "linewidth": 0.6}
-        axes.scatter(some[:, 0], some[:, 1], s=26, label=names_of[i], zorder=3, **look)
+    plane.draw(axes, p, known, names_of)
     axes.set(xlabel=plain(names[0]), ylabel=plain(names[1]))
     figure.legend(loc="outside right upper", title="class")
     return finish(figure, path)
+
+
+@drawn
+def decision_boundaries(
+    fit: PopulationFit,
+    x: Any,
+    y: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    monitor: str = "auto",
+    better: str = "auto",
+    classes: Sequence[str] = (),
+    names: tuple[str, str] = ("x₀", "x₁"),
+    resolution: int = 120,
+) -> Any:
+    """`decision_boundary` of each member of a population, with its score and how many rows it gets wrong.
+
+    The best member has a frame. Of more than 36 members those are drawn that are evenly spread from the best to the
+    worst. monitor, better: see `PopulationFit.best`.
+    Shapes: x (rows, 2); y (rows,) class numbers.
+    Raises: ShapeError, DataError, SettingError; NNXError if matplotlib is not installed.
+    """
+    plane = _Plane("decision_boundaries", x, y, resolution)
+    scores, best = fit.scores(monitor), fit.best(monitor, better)
+    shown = _spread(scores, best)
+    everywhere, at_rows = (fit.backend.to_numpy(fit.predict(rows)) for rows in (plane.grid, plane.x))
+    found = {k: _probabilities(everywhere[k], plane.y, False) for k in shown}
+    names_of = plane.names(classes, found[best][1], found[best][0].shape[1])
+    across = ceil(sqrt(len(shown)))
+    down = ceil(len(shown) / across)
+    figure, grid = panels(down, across, size=(1.9 * across + 1.2, 1.95 * down + 0.3), sharex=True, sharey=True)
+    size = 26 if len(plane.y) <= 50 else 7
+    for axes in grid.reshape(-1)[len(shown) :]:
+        axes.set_visible(False)
+    for axes, k in zip(grid.reshape(-1), shown, strict=False):
+        p, known = found[k]
+        plane.draw(axes, p, known, names_of if k == shown[0] else [""] * len(known), size)
+        axes.locator_params(nbins=3)
+        wrong = int((host.get(known)[probabilities(at_rows[k]).argmax(axis=1)] != plane.y).sum())
+        words = [*(["best"] if k == best else []), *([f"{wrong} wrong"] if wrong else [])]
+        axes.set_title(f"{k}: {scores[k]:#.3g}", fontsize=9, fontweight="bold" if k == best else "normal")
+        axes.set_title(", ".join(words), loc="right", fontsize=9, color=COLOURS[1] if wrong else INK)
+        for spine in axes.spines.values():
+            spine.set(visible=k == best, color=INK, linewidth=2.5)
+    for axes in grid[-1, :]:
+        axes.set_xlabel(plain(names[0]))
+    for axes in grid[:, 0]:
+        axes.set_ylabel(plain(names[1]))
+    figure.legend(loc="outside right upper", title="class")
+    part = f"{len(shown)} of the " if len(shown) < len(fit) else ""
+    order = ", from the best to the worst" if part else ""
+    figures = plain(fit.monitored(monitor).replace("_", " "))
+    figure.suptitle(f"{part}{len(fit)} members and their {figures}{order}", fontsize=11, x=0.01, ha="left")
+    return finish(figure, path)
+
+
+class _Plane:
+    """Rows of two features, and the grid of places around them."""
+
+    def __init__(self, name: str, x: Any, y: Any, resolution: int) -> None:
+        self.name, self.x, self.y, self.resolution, xp = name, host.get(x), host.get(y), resolution, host.namespace()
+        x = self.x
+        if x.ndim != 2 or x.shape[1] != 2 or self.y.shape != x.shape[:1]:
+            raise ShapeError(f"{name}: expected x (rows, 2) and y (rows,), got {x.shape} and {self.y.shape}")
+        low, high = x.min(axis=0), x.max(axis=0)
+        edge = 0.08 * xp.where(high > low, high - low, 1.0)
+        self.across, self.up = (xp.linspace(a, b, resolution) for a, b in zip(low - edge, high + edge, strict=True))
+        self.grid = xp.stack([a.reshape(-1) for a in xp.meshgrid(self.across, self.up)], axis=1)
+
+    def names(self, classes: Sequence[str], known: list[Any], k: int) -> list[str]:
+        """The names of the classes. Raises DataError."""
+        names = [plain(c, 18) for c in (classes or known)]
+        if not set(self.y.tolist()) <= set(known) or len(names) != k:
+            raise DataError(f"{self.name}: y or classes do not fit the {k} classes that the model knows: {known}")
+        return names
+
+    def draw(self, axes: Any, p: Any, known: list[Any], names: Sequence[str], size: float = 26) -> None:
+        """The colours of the probabilities p (places, k), the lines between classes, the rows as points."""
+        axes.grid(False)
+        axes.imshow(
+            _image(p).reshape(self.resolution, self.resolution, 3),
+            extent=(self.across[0], self.across[-1], self.up[0], self.up[-1]),
+            origin="lower",
+            aspect="auto",
+            interpolation="bilinear",
+        )
+        k, xp = p.shape[1], host.namespace()
+        for i in range(1 if k == 2 else 0, k):
+            others = xp.concat((p[:, :i], p[:, i + 1 :]), axis=1).max(axis=1)
+            ahead = (p[:, i] - others).reshape(self.resolution, self.resolution)
+            if ahead.min() < 0 < ahead.max():
+                axes.contour(self.across, self.up, ahead, levels=[0.0], colors=INK, linewidths=1)
+        for i, name in enumerate(known):
+            some = self.x[self.y == name][:POINTS]
+            look = {"color": COLOURS[i % 8], "marker": MARKERS[i % 8], "edgecolor": PAPER, "linewidth": size**0.5 / 9}
+            axes.scatter(some[:, 0], some[:, 1], s=size, label=names[i], zorder=3, **look)
+
+
+def _spread(scores: Sequence[float], best: int) -> list[int]:
+    """The members to draw: all, or some from the best to the worst."""
+    n = len(scores)
+    if n <= MEMBERS:
+        return list(range(n))
+    far = sorted(range(n), key=lambda k: abs(scores[k] - scores[best]) if isfinite(scores[k]) else inf)
+    return [far[i * (n - 1) // (MEMBERS - 1)] for i in range(MEMBERS)]
 
 
 def _predictor(model: Any) -> Callable[[Any], Any]:

@@ -31,6 +31,7 @@ class Group:
         self.histories: list[dict[str, list[float]]] = [{} for _ in numbers]
         self.best = [(0, float("nan"))] * len(numbers)  # the epoch whose weights will be kept, and its figure
         self.fits: dict[int, Fit] = {}  # of those that have stopped
+        self.known: dict[tuple[int, ...], tuple[Layer, Loss, Optimizer]] = {}
         self.predictions: dict[tuple[int, ...], Callable[[Params, Array, Array | None], Array]] = {}
 
     def begin(self) -> None:
@@ -56,9 +57,12 @@ class Group:
         return self.predictions[key]
 
     def settings(self, members: Sequence[int]) -> tuple[Layer, Loss, Optimizer]:
-        """Network, loss and optimizer of a population of these members."""
-        whole = [(self.members[k].net, self.members[k].loss, self.optimizers[k]) for k in members]
-        return tuple(joined(part) for part in zip(*whole, strict=True))
+        """Network, loss and optimizer of a population of these members, joined once."""
+        key = tuple(members)
+        if key not in self.known:
+            whole = [(self.members[k].net, self.members[k].loss, self.optimizers[k]) for k in members]
+            self.known[key] = tuple(joined(part) for part in zip(*whole, strict=True))
+        return self.known[key]
 
     def step(self, members: list[int], own: int) -> Step:
         """The step of a lane."""

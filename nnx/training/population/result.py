@@ -83,15 +83,21 @@ class PopulationFit:
         """The members whose loss or weights stopped being finite; their fits hold the last good epoch."""
         return [k for k, fit in enumerate(self.fits) if fit.stopped == "not finite"]
 
-    def scores(self, monitor: str = "auto") -> list[float]:
-        """Each member's figure at the epoch whose weights were kept; NaN where no epoch was finished.
+    def monitored(self, monitor: str = "auto") -> str:
+        """The figure that scores the members: a name in `history` that all of them have. Raises SettingError.
 
-        monitor: a name in `history`; "auto" is "validation_loss", or "loss" without validation.
+        "auto" is "validation_loss", or "loss" where not every member was validated.
         """
-        some = max((fit.history for fit in self.fits), key=len)
-        name = monitor if monitor != "auto" else "validation_loss" if "validation_loss" in some else "loss"
-        if name not in some:
-            raise SettingError(unknown("monitor", name, list(some)))
+        histories = [fit.history for fit in self.fits if fit.best_epoch] or [{"loss": []}]
+        known = [name for name in histories[0] if all(name in history for history in histories)]
+        name = monitor if monitor != "auto" else "validation_loss" if "validation_loss" in known else "loss"
+        if name not in known:
+            raise SettingError(unknown("monitor", name, known))
+        return name
+
+    def scores(self, monitor: str = "auto") -> list[float]:
+        """Each member's figure, `monitored`, at the epoch whose weights were kept; NaN where no epoch was finished."""
+        name = self.monitored(monitor)
         return [fit.history[name][fit.best_epoch - 1] if fit.best_epoch else float("nan") for fit in self.fits]
 
     def best(self, monitor: str = "auto", better: str = "auto") -> int:

@@ -35,6 +35,13 @@ def make(request, name: str) -> Library:
         pytest.skip(str(error))
 
 
+@pytest.fixture(autouse=True)
+def _has_gpu(request):
+    """Skip what needs CuPy where it cannot compute."""
+    if "mode" in request.fixturenames and request.getfixturevalue("mode") == "cupy":
+        make(request, "cupy")
+
+
 @pytest.fixture
 def nnx(capsys):
     """Run the command in this process: its exit code, output and errors."""

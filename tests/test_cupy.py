@@ -28,7 +28,14 @@ def test_all_that_is_asked_of_every_library():
     asks = re.compile(r"^def test_\w+\([^)]*\blibrary\b", re.MULTILINE)
     files = sorted(path.name for path in TESTS.glob("test_*.py") if asks.search(path.read_text()))
     assert "test_laws.py" in files
-    own = ("test_estimators.py", "test_native.py", "test_cupy.py", "test_cli.py", "test_structure.py")
+    own = (
+        "test_estimators.py",
+        "test_native.py",
+        "test_population.py",
+        "test_cupy.py",
+        "test_cli.py",
+        "test_structure.py",
+    )
     assert run("--library", "cupy", *(name for name in files if name not in own)) > 300
 
 
@@ -43,6 +50,11 @@ def test_captured_steps():
         )
         == 9
     )
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
+def test_populations():
+    assert run("test_population.py", "test_population_steps.py", "-k", "cupy") == 1 + 2 * 5 + 8
 
 
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")

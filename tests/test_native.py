@@ -8,7 +8,6 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from conftest import make
 from host_device import COMPILER, HostDevice
 from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, generator
 
@@ -26,13 +25,6 @@ MODES = ["auto", COMPILED, DEVICE, CUPY]
 HOW = {"auto": "recorded and replayed", True: "recorded and compiled"}
 HOW |= dict.fromkeys(("device", "cupy"), "captured as a CUDA graph")
 ROWS, BATCH, BATCHES = 24, 7, 9
-
-
-@pytest.fixture(autouse=True)
-def _has_gpu(request):
-    """Skip what needs CuPy where it cannot compute."""
-    if "mode" in request.fixturenames and request.getfixturevalue("mode") == "cupy":
-        make(request, "cupy")
 
 
 def native(step, mode, epochs):

@@ -5,7 +5,9 @@ from itertools import cycle, islice
 
 import numpy as np
 import pytest
+from conftest import make
 from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
+from test_native import COMPILED
 
 import nnx
 from nnx.training.population import fit as population_fit, group, lanes
@@ -137,10 +139,36 @@ def test_every_setting_may_be_a_members_own(library):
     assert len(fit.runs) == 1
 
 
-@pytest.mark.parametrize("mode", [False, "auto", True])
+@pytest.mark.parametrize("mode", [False, "auto", COMPILED])
 def test_on_numpy_the_same_arithmetic_gives_the_same_bits(mode):
     members = [Member(NET, SOFTMAX, nnx.Adam(rate), seed=k) for k, rate in enumerate((1e-3, 1e-2, 0.1, 0.2))]
     compare(members, exact=mode is not True, compile=mode)
+
+
+GPU = [pytest.param(*case, marks=pytest.mark.gpu) for case in (("cupy", False), ("cupy", True), ("torch_cuda", False))]
+
+
+@pytest.mark.parametrize(("name", "compile"), GPU)
+@pytest.mark.parametrize("kind", ["settings", "widths", "stopping", "not finite", "few"])
+def test_on_a_gpu_members_are_those_trained_alone_on_the_host(kind, name, compile, request):
+    members, settings = [varied(k) for k in range(3)], {"validation": 0.25, "metrics": ["accuracy"]}
+    if kind == "widths":
+        nets = [nnx.Chain(nnx.Dense(n), nnx.BatchNorm(), nnx.ReLU(), nnx.Dense(2)) for n in (5, 6, 5)]
+        members = [Member(net, SOFTMAX, nnx.SGD(0.1), seed=k) for k, net in enumerate(nets)]
+    elif kind == "stopping":
+        members = [Member(NET, SOFTMAX, nnx.SGD(rate), seed=1) for rate in (0.0, 0.0, 0.05)]
+        settings |= {"epochs": 5, "early_stopping": nnx.EarlyStopping(2, "loss")}
+    elif kind == "not finite":
+        members = [Member(nnx.mlp((4,), 2), SOFTMAX, nnx.SGD(rate), seed=1) for rate in (0.1, 1e300, 0.05)]
+    elif kind == "few":
+        settings["n_members_per_run"] = 2
+    with np.errstate(all="ignore"):  # the stand-in for CuPy is NumPy, which warns
+        fit = Population(members).fit(X, Y, backend=make(request, name).backend, compile=compile, **COMMON | settings)
+    assert {how for _, how in fit.runs} == {"captured as a CUDA graph" if compile else "step by step"}
+    assert fit.dropped == ([1] if kind == "not finite" else [])
+    settings.pop("n_members_per_run", None)
+    for own, member in zip(fit, members, strict=True):
+        assert_same(own, alone(member, compile=False, **COMMON | settings), rtol=1e-9, atol=1e-10)
 
 
 def test_float32_members_agree_to_rounding():

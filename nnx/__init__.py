@@ -13,10 +13,12 @@ _HOMES = {
     "errors": "BackendError DataError ModelFileError NNXError OutOfMemoryError SettingError ShapeError TrainingError",
     "contract": "Initializer Key Layer Loss Optimizer Schedule",
     "random": "key",
-    "initializers": "Constant GlorotNormal GlorotUniform HeNormal HeUniform LeCunNormal LeCunUniform Orthogonal Zeros",
+    "initializers": (
+        "Constant GlorotNormal GlorotUniform HeNormal HeUniform LeCunNormal LeCunUniform Normal Orthogonal Signs Zeros"
+    ),
     "layers": (
-        "BatchNorm Chain Concat Dense Dropout ELU GELU GELUTanh Identity LayerNorm LeakyReLU Mish ReLU "
-        "Residual SELU Sigmoid SiLU Softplus Tanh "
+        "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU EnsembleView GELU GELUTanh Identity "
+        "LayerNorm LeakyReLU Mish ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
     ),
     "network": "init mlp predict",
     "losses": "AbsoluteError BinaryCrossEntropy Huber Poisson Quantile SoftmaxCrossEntropy SquaredError",

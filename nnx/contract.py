@@ -86,6 +86,11 @@ class Layer(Protocol):
         """The parameters that have none: running statistics, changed by `update`."""
         return ()
 
+    @property
+    def copies(self) -> int:
+        """How many rows come out for each that goes in: the members that an `EnsembleView` makes of it."""
+        return 1
+
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         """Initial parameters for inputs with so many features, and the number of output features."""
         return {}, features

@@ -37,6 +37,21 @@ LAYERS = {
         3,
     ),
     "activation_first": (nnx.Chain(nnx.Tanh(), nnx.Dense(2)), 3),
+    "ensemble_view": (nnx.EnsembleView(3), 4),
+    "scale_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.ScaleEnsemble(3)), 4),
+    "batch_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.BatchEnsemble(4, 3, nnx.Normal())), 5),
+    "dense_ensemble": (nnx.Chain(nnx.Tanh(), nnx.EnsembleView(3), nnx.DenseEnsemble(4, 3)), 5),
+    "nested_ensemble": (
+        nnx.Chain(
+            nnx.Dense(4),
+            nnx.EnsembleView(2),
+            nnx.Residual(nnx.Chain(nnx.BatchNorm(), nnx.BatchEnsemble(4, 2), nnx.LayerNorm(), nnx.Tanh())),
+            nnx.Concat(nnx.Identity(), nnx.DenseEnsemble(2, 2)),
+            nnx.EnsembleView(2),  # members of members
+            nnx.ScaleEnsemble(4),
+        ),
+        3,
+    ),
 }
 
 

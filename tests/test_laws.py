@@ -156,7 +156,7 @@ def test_a_population_of_layers_is_its_members_alone(name, shared, library):
     members = [layer_case(name, seed)[1] for seed in (1, 2, 3)]
     x = rng.normal(size=(N, features) if shared else (3, N, features))
     y, _ = layer.evaluate(members[0], x, train=True, key=make_key((5, 6, 7), 1))
-    dy = rng.normal(size=(3, N, y.shape[-1]))
+    dy = rng.normal(size=(3, *y.shape[-2:]))
     alone = [
         one_pass(layer)(p, x if shared else x[k], dy[k], make_key(seed, 1))
         for k, (p, seed) in enumerate(zip(members, (5, 6, 7), strict=True))

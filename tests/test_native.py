@@ -87,6 +87,11 @@ def taken(a, rows):
     return None if a is None else nnx.backends.namespace(a).take(a, rows, axis=0)
 
 
+def together(x):
+    """The members of each row one below the other: (rows, members, features) -> (rows * members, features)."""
+    return nnx.backends.namespace(x).reshape(x, (-1, x.shape[-1]))
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer(name, mode):
@@ -94,14 +99,14 @@ def test_every_layer(name, mode):
     rng = generator(name)
     params = nnx.init(layer, features, seed=3, dtype="float64") if layer.names else {}
     x = rng.normal(size=(ROWS, features))
-    dy = rng.normal(size=layer.evaluate(params, x)[0].shape)
+    dy = rng.normal(size=(ROWS, layer.copies, layer.evaluate(params, x)[0].shape[-1]))
     seed = seed_words(5)
 
     def step(carry, x, dy, weight, rows):
         key = nnx.contract.Key(carry["seed"], carry["step"])
         params = dict(carry["params"])
         _, saved = layer.evaluate(params, taken(x, rows), train=True, key=key)
-        dx, grads = layer.backprop(params, saved, taken(dy, rows))
+        dx, grads = layer.backprop(params, saved, together(taken(dy, rows)))
         for name, g in grads.items():
             params[name] -= 0.01 * g
         total, count = carry["dx"], carry["step"]

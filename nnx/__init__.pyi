@@ -64,6 +64,7 @@ from .layers import (
 from .losses import (
     AbsoluteError as AbsoluteError,
     BinaryCrossEntropy as BinaryCrossEntropy,
+    EnsembleLoss as EnsembleLoss,
     Huber as Huber,
     Poisson as Poisson,
     Quantile as Quantile,

@@ -125,6 +125,11 @@ class Loss(Protocol):
         """The smallest and largest value a target may have."""
         return -inf, inf
 
+    @property
+    def copies(self) -> int:
+        """How many rows of z there are for each of the target: the members of an ensemble."""
+        return 1
+
     def outputs(self, columns: int) -> int:
         """How many outputs a network needs for a target with so many columns."""
         return columns

@@ -257,6 +257,11 @@ def _descriptions():
     view = {"kind": "EnsembleView", "members": 2}
     yield "views that multiply", doubled(view), "very many members"
     yield "a residual around a view", fine(net={"kind": "Residual", "layer": view}), "makes 2 rows of each"
+    squared = {"kind": "SquaredError"}
+    ensemble = {"kind": "EnsembleLoss", "loss": squared, "members": 2}
+    yield "a loss for other members", fine(loss=ensemble), "its loss is for 2 members, its network has 1"
+    yield "an ensemble of a layer", fine(loss=ensemble | {"loss": NET}), "unknown kind 'Dense'"
+    yield "an ensemble of ensembles", fine(loss=ensemble | {"loss": ensemble}), "expected the loss of one member"
     yield "loss a layer", fine(loss=NET), "unknown kind 'Dense'"
     yield "loss false", fine(loss=False), "expected a loss, found False"
     yield "delta a text", fine(loss={"kind": "Huber", "delta": "1"}), "delta must be a number"

@@ -76,7 +76,7 @@ def _probabilities(rng, n, k):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# name: (loss, outputs, a function making the target)
+# name: (loss, outputs, a function making the target of n rows; z has n * loss.copies)
 LOSSES = {
     "squared_error": (nnx.SquaredError(), 3, _floats),
     "absolute_error": (nnx.AbsoluteError(), 3, _floats),
@@ -88,6 +88,11 @@ LOSSES = {
     "binary_settings": (nnx.BinaryCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 3.0)), 2, _bits),
     "softmax": (nnx.SoftmaxCrossEntropy(), 4, _labels),
     "softmax_probabilities": (nnx.SoftmaxCrossEntropy(), 4, _probabilities),
+    "ensemble": (nnx.EnsembleLoss(nnx.SquaredError(), 3), 2, _floats),
+    "ensemble_quantile": (nnx.EnsembleLoss(nnx.Quantile(), 2), 3, lambda rng, n, k: _floats(rng, n, 1)),
+    "ensemble_labels": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 3.0)), 4), 3, _labels),
+    "ensemble_probabilities": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 2), 4, _probabilities),
+    "ensemble_binary": (nnx.EnsembleLoss(nnx.BinaryCrossEntropy(), 3), 1, lambda rng, n, k: rng.integers(0, 2, n)),
     "softmax_settings": (nnx.SoftmaxCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 2.0, 0.5, 3.0)), 4, _labels),
 }
 

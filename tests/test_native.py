@@ -124,16 +124,16 @@ def test_every_layer(name, mode):
 def test_every_loss(name, weighted, mode):
     loss, outputs, make = LOSSES[name]
     rng = generator(name)
-    z, target, weight = rng.normal(size=(ROWS, outputs)), make(rng, ROWS, outputs), rng.random(ROWS)
+    z, target, weight = rng.normal(size=(ROWS, loss.copies, outputs)), make(rng, ROWS, outputs), rng.random(ROWS)
 
     def step(carry, z, target, weight, rows):
-        value, saved = loss.evaluate(taken(z, rows), taken(target, rows), taken(weight, rows))
+        value, saved = loss.evaluate(together(taken(z, rows)), taken(target, rows), taken(weight, rows))
         total, dz = carry["total"], carry["dz"]
         total += value
         dz += loss.backprop(saved)
         return {"total": total, "dz": dz}
 
-    carry = {"total": np.zeros(()), "dz": np.zeros((BATCH, outputs))}
+    carry = {"total": np.zeros(()), "dz": np.zeros((BATCH * loss.copies, outputs))}
     agree(*both(step, carry, z, target, mode, weight if weighted else None), mode)
 
 

@@ -84,7 +84,11 @@ def test_losses_with_any_shape(rows, outputs, population, weighted):
         (nnx.SoftmaxCrossEntropy(), np.zeros(rows, dtype=np.int64)),
         (nnx.Quantile(tuple(np.linspace(0.1, 0.9, outputs))), normal(rows, 1)),
     ]
+    members = normal(*population, 3 * rows, outputs)
     for loss, target in cases:
+        value, saved = nnx.EnsembleLoss(loss, 3).evaluate(members, target, weight)
+        assert value.shape == population
+        assert nnx.EnsembleLoss(loss, 3).backprop(saved).shape == members.shape
         value, saved = loss.evaluate(z, target, weight)
         assert value.shape == population
         assert loss.backprop(saved).shape == z.shape

@@ -23,7 +23,7 @@ from ..layers import (
     Residual,
     ScaleEnsemble,
 )
-from ..losses import LOSSES
+from ..losses import KINDS
 from .check import DEPTH_LIMIT
 
 PART_LIMIT = 10_000  # layers, losses and initializers in one description
@@ -32,7 +32,7 @@ LARGEST = 2**63  # a number of a description is below it
 _INITIALIZERS = [v for v in vars(initializers).values() if isinstance(v, type) and Initializer in v.__mro__[1:]]
 _TABLES: dict[Any, dict[str, type[Any]]] = {
     kind: {k.__name__: k for k in known}
-    for kind, known in ((Layer, LAYERS.values()), (Loss, LOSSES.values()), (Initializer, _INITIALIZERS))
+    for kind, known in ((Layer, LAYERS.values()), (Loss, KINDS), (Initializer, _INITIALIZERS))
 }
 FEATURES: dict[type[Layer], tuple[str, int]] = {  # the parameter, and its axis, that has the length of a row of x
     **dict.fromkeys((Dense, BatchEnsemble, DenseEnsemble), ("W", -2)),

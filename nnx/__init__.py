@@ -20,7 +20,7 @@ _HOMES = {
         "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU EnsembleView GELU GELUTanh Identity "
         "LayerNorm LeakyReLU Mish ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
     ),
-    "network": "init mlp predict",
+    "network": "init mlp predict tabm",
     "losses": "AbsoluteError BinaryCrossEntropy EnsembleLoss Huber Poisson Quantile SoftmaxCrossEntropy SquaredError",
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",
     "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",

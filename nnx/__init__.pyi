@@ -77,7 +77,7 @@ from .metrics import (
     mean_squared_error as mean_squared_error,
     r2 as r2,
 )
-from .network import init as init, mlp as mlp, predict as predict
+from .network import init as init, mlp as mlp, predict as predict, tabm as tabm
 from .onnx import to_onnx as to_onnx
 from .optimizers import (
     SGD as SGD,

@@ -41,6 +41,7 @@ LAYERS = {
     "scale_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.ScaleEnsemble(3)), 4),
     "batch_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.BatchEnsemble(4, 3, nnx.Normal())), 5),
     "dense_ensemble": (nnx.Chain(nnx.Tanh(), nnx.EnsembleView(3), nnx.DenseEnsemble(4, 3)), 5),
+    "tabm": (nnx.tabm((6, 5), 2, members=3, activation="tanh", dropout=0.2), 4),
     "nested_ensemble": (
         nnx.Chain(
             nnx.Dense(4),

@@ -287,6 +287,15 @@ def test_a_fit_is_the_same_with_a_smaller_last_batch(mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", ["tabm", "mini", "packed"])
+def test_a_fit_of_members_is_the_same(kind, mode):
+    net, loss = nnx.tabm((7, 6), 3, members=4, kind=kind, dropout=0.1), nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 4)
+    fast = trained(mode, net=net, loss=loss, dtype="float64")
+    assert fast.execution == HOW[mode]
+    same_fit(trained(False, net=net, loss=loss, dtype="float64"), fast, 0 if mode == "auto" else 1e-10)
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_fit_on_a_file_and_on_a_stream_is_the_same(mode, tmp_path):
     x, y = data(48)
     plain = trained(False, x, y, shuffle=False)

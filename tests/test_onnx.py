@@ -96,6 +96,22 @@ def test_every_layer_and_every_loss_has_its_form():
         assert nnx.to_onnx(net, params=nnx.init(net, 2), loss=kind()).graph.output, kind
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("opset", [13, 17, 21])
+@pytest.mark.parametrize("kind", ["tabm", "mini", "packed"])
+def test_a_network_of_members_gives_their_mean(kind, opset, dtype):
+    rng, loss = np.random.default_rng(0), nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 4)
+    net = nnx.tabm((8, 5), 3, members=4, kind=kind)
+    params = moved(net, nnx.init(net, 6, dtype=dtype), rng)
+    made, alone = (nnx.to_onnx(net, params=params, loss=given, opset=opset, dtype=dtype) for given in (loss, None))
+    for rows in (0, *ROWS):
+        x = rng.normal(size=(rows, 6)).astype(dtype)
+        close(run(made, x)["probabilities"], nnx.predict(net, params, x, loss=loss))
+        close(run(alone, x)["prediction"], nnx.predict(net, params, x))
+    with pytest.raises(nnx.SettingError, match="the loss is for 1 members, the network has 4"):
+        nnx.to_onnx(net, params=params, loss=nnx.SoftmaxCrossEntropy())
+
+
 ACTIVATIONS = [layer() for layer in nnx.layers.ACTIVATIONS.values()]
 PARTS = st.one_of(
     st.sampled_from([*ACTIVATIONS, nnx.LayerNorm(), nnx.BatchNorm(), nnx.Dropout(0.3)]),

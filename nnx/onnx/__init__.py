@@ -42,7 +42,7 @@ def to_onnx(
     an estimator have the shapes of its `predict` and `predict_proba`, and labels are int64 or text; several targets
     have "probabilities_0", "probabilities_1" and so on.
 
-    A network of members, is exported with its nnx.EnsembleLoss; without a loss the output has
+    A network of members, such as nnx.tabm makes, is exported with its nnx.EnsembleLoss; without a loss the output has
     the rows of all members.
 
     A model with an encoder, as `nnx train` saves it, has an input (rows, 1) for each column of the table that it uses,

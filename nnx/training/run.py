@@ -20,7 +20,7 @@ from .step import Carry, gather, inputs, make_prediction, make_step
 
 Metric = Callable[[Array, Array], Array]
 Held = tuple[Data, Any]  # data to validate on, and the numbers of its rows
-CHUNK = 8192  # rows evaluated at once in validation
+CHUNK = 8192  # rows evaluated at once in validation, counting those of members
 PATIENCE = 0.05  # seconds of steps between two looks at whether Ctrl-C was pressed
 
 
@@ -247,7 +247,7 @@ class Run:
         data, order = self.held
         params = self.carry.params(self.layout)
         parts: list[tuple[Array, ...]] = []
-        for x, target, weight, rows in singly(data.batches(order, CHUNK)):
+        for x, target, weight, rows in singly(data.batches(order, max(CHUNK // self.net.copies, 1))):
             z = self.predict(params, x, rows)
             parts.append((z, gather(target, rows), *([] if weight is None else [gather(weight, rows)])))
         z, target, *weights = (xp.concat(list(part), axis=0) for part in zip(*parts, strict=True))

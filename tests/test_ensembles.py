@@ -349,5 +349,6 @@ def test_an_estimator_refuses_the_loss_of_members():
 
 def test_members_that_were_never_made_are_refused_by_fit():
     (x, y), net = data(), nnx.Chain(nnx.BatchEnsemble(4, 3), nnx.Dense(1))
-    with pytest.raises(nnx.ShapeError, match=r"1 rows are not those of 3 members: is there no EnsembleView\(3\)"):
-        nnx.fit(net, x, y, loss="squared_error")
+    for given in ((x, y), ([(x, y)],)):  # twelve rows could be those of three members; one cannot
+        with pytest.raises(nnx.ShapeError, match=r"1 rows are not those of 3 members: is there no EnsembleView\(3\)"):
+            nnx.fit(net, *given, loss="squared_error")

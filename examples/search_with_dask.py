@@ -1,7 +1,7 @@
 """nnx's estimators on a Dask cluster: scikit-learn's own search, whose fits Dask's workers run.
 
-    pip install "dask[distributed]"
-    python examples/search_with_dask.py [--address tcp://scheduler:8786]
+pip install "dask[distributed]"
+python examples/search_with_dask.py [--address tcp://scheduler:8786]
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """nnx's estimators under Optuna: it proposes, cross-validation scores. For a grid, nnx.PopulationSearchCV is faster.
 
-    pip install optuna
-    python examples/search_with_optuna.py [--trials 20]
+pip install optuna
+python examples/search_with_optuna.py [--trials 20]
 """
 
 import argparse

@@ -13,13 +13,15 @@ _HOMES = {
     "errors": "BackendError DataError ModelFileError NNXError OutOfMemoryError SettingError ShapeError TrainingError",
     "contract": "Initializer Key Layer Loss Optimizer Schedule",
     "random": "key",
-    "initializers": "Constant GlorotNormal GlorotUniform HeNormal HeUniform LeCunNormal LeCunUniform Orthogonal Zeros",
-    "layers": (
-        "BatchNorm Chain Concat Dense Dropout ELU GELU GELUTanh Identity LayerNorm LeakyReLU Mish ReLU "
-        "Residual SELU Sigmoid SiLU Softplus Tanh "
+    "initializers": (
+        "Constant GlorotNormal GlorotUniform HeNormal HeUniform LeCunNormal LeCunUniform Normal Orthogonal Signs Zeros"
     ),
-    "network": "init mlp predict",
-    "losses": "AbsoluteError BinaryCrossEntropy Huber Poisson Quantile SoftmaxCrossEntropy SquaredError",
+    "layers": (
+        "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU EnsembleView GELU GELUTanh Identity "
+        "LayerNorm LeakyReLU Mish ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
+    ),
+    "network": "init mlp predict tabm",
+    "losses": "AbsoluteError BinaryCrossEntropy EnsembleLoss Huber Poisson Quantile SoftmaxCrossEntropy SquaredError",
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",
     "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",
     "tables": "TableEncoder",

@@ -37,18 +37,23 @@ from .initializers import (
     HeUniform as HeUniform,
     LeCunNormal as LeCunNormal,
     LeCunUniform as LeCunUniform,
+    Normal as Normal,
     Orthogonal as Orthogonal,
+    Signs as Signs,
     Zeros as Zeros,
 )
 from .layers import (
     ELU as ELU,
     GELU as GELU,
     SELU as SELU,
+    BatchEnsemble as BatchEnsemble,
     BatchNorm as BatchNorm,
     Chain as Chain,
     Concat as Concat,
     Dense as Dense,
+    DenseEnsemble as DenseEnsemble,
     Dropout as Dropout,
+    EnsembleView as EnsembleView,
     GELUTanh as GELUTanh,
     Identity as Identity,
     LayerNorm as LayerNorm,
@@ -56,6 +61,7 @@ from .layers import (
     Mish as Mish,
     ReLU as ReLU,
     Residual as Residual,
+    ScaleEnsemble as ScaleEnsemble,
     Sigmoid as Sigmoid,
     SiLU as SiLU,
     Softplus as Softplus,
@@ -64,6 +70,7 @@ from .layers import (
 from .losses import (
     AbsoluteError as AbsoluteError,
     BinaryCrossEntropy as BinaryCrossEntropy,
+    EnsembleLoss as EnsembleLoss,
     Huber as Huber,
     Poisson as Poisson,
     Quantile as Quantile,
@@ -76,7 +83,7 @@ from .metrics import (
     mean_squared_error as mean_squared_error,
     r2 as r2,
 )
-from .network import init as init, mlp as mlp, predict as predict
+from .network import init as init, mlp as mlp, predict as predict, tabm as tabm
 from .onnx import to_onnx as to_onnx
 from .optimizers import (
     SGD as SGD,

@@ -86,6 +86,11 @@ class Layer(Protocol):
         """The parameters that have none: running statistics, changed by `update`."""
         return ()
 
+    @property
+    def copies(self) -> int:
+        """How many rows come out for each that goes in: the members that an `EnsembleView` makes of it."""
+        return 1
+
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         """Initial parameters for inputs with so many features, and the number of output features."""
         return {}, features
@@ -119,6 +124,11 @@ class Loss(Protocol):
     def domain(self) -> tuple[float, float]:
         """The smallest and largest value a target may have."""
         return -inf, inf
+
+    @property
+    def copies(self) -> int:
+        """How many rows of z there are for each of the target: the members of an ensemble."""
+        return 1
 
     def outputs(self, columns: int) -> int:
         """How many outputs a network needs for a target with so many columns."""

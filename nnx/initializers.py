@@ -29,6 +29,25 @@ class Zeros(Initializer):
 
 
 @dataclass(frozen=True)
+class Normal(Initializer):
+    """Normal with this standard deviation, whatever the shape."""
+
+    deviation: float = 1.0
+
+    def init(self, shape: tuple[int, int], draw: Draw) -> Array:
+        return self.deviation * draw.normal(shape)
+
+
+@dataclass(frozen=True)
+class Signs(Initializer):
+    """-1 or 1, the one as likely as the other. Source: Wen, Tran & Ba 2020."""
+
+    def init(self, shape: tuple[int, int], draw: Draw) -> Array:
+        u = draw.uniform(shape)
+        return 2 * namespace(u).floor(2 * u) - 1
+
+
+@dataclass(frozen=True)
 class GlorotUniform(Initializer):
     """Uniform, variance 2 / (inputs + outputs). Source: Glorot & Bengio 2010, eq. 16."""
 

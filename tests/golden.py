@@ -83,7 +83,19 @@ def optimizer():
     return net, params, {"arrays": grown, "about": {"optimizer": type(rule).__name__, "rate": (0.1).hex()}}
 
 
-GOLDEN = {make.__name__: make for make in (dense, every_layer, classes, values, optimizer)}
+def members():
+    """Networks of members, and their loss."""
+    net = nnx.Chain(
+        nnx.EnsembleView(3),
+        nnx.ScaleEnsemble(3, nnx.Normal(0.5)),
+        nnx.BatchEnsemble(4, 3, nnx.Signs()),
+        nnx.ReLU(),
+        nnx.DenseEnsemble(2, 3),
+    )
+    return net, nnx.init(net, 3, seed=7), {"loss": nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 3)}
+
+
+GOLDEN = {make.__name__: make for make in (dense, every_layer, classes, values, optimizer, members)}
 
 
 def answers(model):

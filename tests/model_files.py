@@ -2,6 +2,7 @@
 
 import json
 from hashlib import sha256
+from math import prod
 
 ZEROS = b"0" * 64
 PLACE = b'"sha256":"'
@@ -71,6 +72,14 @@ def corpus():
 def fine(**changes):
     """A file that loads, or one whose description has other values."""
     return packed(json.dumps(FINE | changes), DENSE, bytes(32))
+
+
+def members(kind, shapes):
+    """A file with a layer of two members, and parameters of these shapes."""
+    layer = {"kind": kind, "members": 2} | ({} if kind == "ScaleEnsemble" else {"units": 2})
+    net = {"kind": "Chain", "layers": [{"kind": "EnsembleView", "members": 2}, layer]}
+    tensors = [(f"params.1.{name}", "F32", shape, 4 * prod(shape)) for name, shape in shapes.items()]
+    return packed(json.dumps(FINE | {"net": net}), tensors, bytes(sum(size for *_, size in tensors)))
 
 
 def doubled(layer):
@@ -239,6 +248,20 @@ def _descriptions():
         "wider",
     )
     yield "widths that double after a layer", doubled(double), "too wide"
+    for kind, shapes in (
+        ("ScaleEnsemble", {"R": (3, 3)}),
+        ("BatchEnsemble", {"W": (3, 2), "R": (2, 2), "S": (2, 2), "b": (2, 2)}),
+        ("DenseEnsemble", {"W": (2, 3, 2), "b": (3, 2)}),
+    ):
+        yield f"a {kind} for others", members(kind, shapes), "the shape of 1."
+    view = {"kind": "EnsembleView", "members": 2}
+    yield "views that multiply", doubled(view), "very many members"
+    yield "a residual around a view", fine(net={"kind": "Residual", "layer": view}), "makes 2 rows of each"
+    squared = {"kind": "SquaredError"}
+    ensemble = {"kind": "EnsembleLoss", "loss": squared, "members": 2}
+    yield "a loss for other members", fine(loss=ensemble), "its loss is for 2 members, its network has 1"
+    yield "an ensemble of a layer", fine(loss=ensemble | {"loss": NET}), "unknown kind 'Dense'"
+    yield "an ensemble of ensembles", fine(loss=ensemble | {"loss": ensemble}), "expected the loss of one member"
     yield "loss a layer", fine(loss=NET), "unknown kind 'Dense'"
     yield "loss false", fine(loss=False), "expected a loss, found False"
     yield "delta a text", fine(loss={"kind": "Huber", "delta": "1"}), "delta must be a number"

@@ -37,6 +37,22 @@ LAYERS = {
         3,
     ),
     "activation_first": (nnx.Chain(nnx.Tanh(), nnx.Dense(2)), 3),
+    "ensemble_view": (nnx.EnsembleView(3), 4),
+    "scale_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.ScaleEnsemble(3)), 4),
+    "batch_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.BatchEnsemble(4, 3, nnx.Normal())), 5),
+    "dense_ensemble": (nnx.Chain(nnx.Tanh(), nnx.EnsembleView(3), nnx.DenseEnsemble(4, 3)), 5),
+    "tabm": (nnx.tabm((6, 5), 2, members=3, activation="tanh", dropout=0.2), 4),
+    "nested_ensemble": (
+        nnx.Chain(
+            nnx.Dense(4),
+            nnx.EnsembleView(2),
+            nnx.Residual(nnx.Chain(nnx.BatchNorm(), nnx.BatchEnsemble(4, 2), nnx.LayerNorm(), nnx.Tanh())),
+            nnx.Concat(nnx.Identity(), nnx.DenseEnsemble(2, 2)),
+            nnx.EnsembleView(2),  # members of members
+            nnx.ScaleEnsemble(4),
+        ),
+        3,
+    ),
 }
 
 
@@ -61,7 +77,7 @@ def _probabilities(rng, n, k):
     return p / p.sum(axis=1, keepdims=True)
 
 
-# name: (loss, outputs, a function making the target)
+# name: (loss, outputs, a function making the target of n rows; z has n * loss.copies)
 LOSSES = {
     "squared_error": (nnx.SquaredError(), 3, _floats),
     "absolute_error": (nnx.AbsoluteError(), 3, _floats),
@@ -73,6 +89,11 @@ LOSSES = {
     "binary_settings": (nnx.BinaryCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 3.0)), 2, _bits),
     "softmax": (nnx.SoftmaxCrossEntropy(), 4, _labels),
     "softmax_probabilities": (nnx.SoftmaxCrossEntropy(), 4, _probabilities),
+    "ensemble": (nnx.EnsembleLoss(nnx.SquaredError(), 3), 2, _floats),
+    "ensemble_quantile": (nnx.EnsembleLoss(nnx.Quantile(), 2), 3, lambda rng, n, k: _floats(rng, n, 1)),
+    "ensemble_labels": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 3.0)), 4), 3, _labels),
+    "ensemble_probabilities": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 2), 4, _probabilities),
+    "ensemble_binary": (nnx.EnsembleLoss(nnx.BinaryCrossEntropy(), 3), 1, lambda rng, n, k: rng.integers(0, 2, n)),
     "softmax_settings": (nnx.SoftmaxCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 2.0, 0.5, 3.0)), 4, _labels),
 }
 

@@ -31,8 +31,10 @@ needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 
 def training(features=32, hidden=(64, 64), outputs=1, batch=32, dtype="float32", loss=None, optimizer=None, **settings):
     """A step, its carry and its data, as `fit` makes them."""
-    backend, net = nnx.backend("numpy", dtype=dtype), nnx.mlp(hidden, outputs, **settings)
+    backend = nnx.backend("numpy", dtype=dtype)
+    net = (nnx.tabm if "members" in settings else nnx.mlp)(hidden, outputs, **settings)
     loss = loss or (nnx.SquaredError() if outputs == 1 else nnx.SoftmaxCrossEntropy())
+    loss = nnx.EnsembleLoss(loss, net.copies) if "members" in settings else loss
     optimizer = optimizer or nnx.Adam(0.01)
     params = nnx.init(net, features, seed=1, dtype=dtype)
     layout = choose_layout(backend, params, tuple(net.names), apart=optimizer.decays)
@@ -74,6 +76,9 @@ CASES = {
     "wide": dict(features=90, hidden=(64,), outputs=3, batch=7, dtype="float64", optimizer=nnx.AdamW(0.01)),
     "clipped": dict(features=90, hidden=(64,), dtype="float64", optimizer=nnx.ClipNorm(nnx.Momentum(0.1), 0.1)),
     "tall": dict(features=2, hidden=(3,), outputs=2, batch=5000, dtype="float64"),
+    "tabm": dict(features=5, hidden=(8, 40), outputs=3, batch=6, members=3, dropout=0.1, dtype="float64"),
+    "mini": dict(features=5, hidden=(8,), batch=6, members=3, kind="mini", dtype="float64"),
+    "packed": dict(features=5, hidden=(8, 9), outputs=3, batch=6, members=3, kind="packed", dtype="float64"),
     "float32": dict(features=8, hidden=(16, 16), outputs=10, batch=40, dropout=0.1),
 }
 

@@ -156,7 +156,7 @@ def test_a_population_of_layers_is_its_members_alone(name, shared, library):
     members = [layer_case(name, seed)[1] for seed in (1, 2, 3)]
     x = rng.normal(size=(N, features) if shared else (3, N, features))
     y, _ = layer.evaluate(members[0], x, train=True, key=make_key((5, 6, 7), 1))
-    dy = rng.normal(size=(3, N, y.shape[-1]))
+    dy = rng.normal(size=(3, *y.shape[-2:]))
     alone = [
         one_pass(layer)(p, x if shared else x[k], dy[k], make_key(seed, 1))
         for k, (p, seed) in enumerate(zip(members, (5, 6, 7), strict=True))
@@ -228,7 +228,7 @@ def test_a_layer_survives_a_model_file(name, library, tmp_path):
 def loss_case(name):
     loss, k, make_target = LOSSES[name]
     rng = generator(name)
-    return loss, rng.normal(size=(N, k)), make_target(rng, N, k), rng.random(N)
+    return loss, rng.normal(size=(N * loss.copies, k)), make_target(rng, N, k), rng.random(N)
 
 
 def loss_pass(loss):
@@ -303,7 +303,9 @@ def test_a_weight_of_two_is_a_row_twice(name):
     weight[2] = 2.0
     twice = [*range(N), 2]
     value, dz = loss_pass(loss)(z, target, weight)
-    expected, dz_twice = loss_pass(loss)(z[twice], target[twice], None)
+    of_rows = z.reshape(N, loss.copies, -1)  # the members of each
+    expected, dz_twice = loss_pass(loss)(of_rows[twice].reshape(-1, z.shape[-1]), target[twice], None)
+    dz, dz_twice = dz.reshape(of_rows.shape), dz_twice.reshape(N + 1, *of_rows.shape[1:])
     np.testing.assert_allclose(value, expected, **EXACT)
     np.testing.assert_allclose(dz[2], dz_twice[2] + dz_twice[-1], **EXACT)
 

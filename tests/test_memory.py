@@ -1,6 +1,7 @@
 """Too little memory: one line with what was needed, what is free, and what would fit."""
 
 import re
+import resource
 
 import numpy as np
 import pytest
@@ -60,8 +61,11 @@ def test_the_line_says_what_was_needed_and_what_would_fit(name, monkeypatch):
     train(ERRORS[name], monkeypatch, free, rows=10**9, batch_size=fits, epochs=1)
 
 
-def test_what_would_fit_does_and_twice_as_much_does_not():
+@pytest.mark.parametrize("members", [1, 8])
+def test_what_would_fit_does_and_twice_as_much_does_not(members):
     net, loss = nnx.mlp((64, 64), 10), nnx.SoftmaxCrossEntropy()
+    if members > 1:
+        net, loss = nnx.tabm((64, 64), 10, members=members), nnx.EnsembleLoss(loss, members)
     params = nnx.init(net, 30)
 
     def step(carry, x, target, weight, rows):
@@ -72,7 +76,10 @@ def test_what_would_fit_does_and_twice_as_much_does_not():
     like = ((30,), "float32"), ((), "int64"), None
     few, many = (step_bytes(step, params, like, rows) for rows in (512, 1024))
     assert 1.9 < many / few < 2.1
-    assert many > 1024 * 4 * (64 + 64 + 64)  # what is kept from evaluate to backprop, at least
+    assert many > members * 1024 * 4 * (64 + 64 + 64)  # what is kept from evaluate to backprop, at least
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    step_bytes(step, params, like, 2**18)  # hundreds of megabytes of which none is written on
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 100_000
 
 
 def test_another_error_is_left_alone(monkeypatch):

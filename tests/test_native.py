@@ -79,6 +79,11 @@ def taken(a, rows):
     return None if a is None else nnx.backends.namespace(a).take(a, rows, axis=0)
 
 
+def together(x):
+    """The members of each row one below the other: (rows, members, features) -> (rows * members, features)."""
+    return nnx.backends.namespace(x).reshape(x, (-1, x.shape[-1]))
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer(name, mode):
@@ -86,14 +91,14 @@ def test_every_layer(name, mode):
     rng = generator(name)
     params = nnx.init(layer, features, seed=3, dtype="float64") if layer.names else {}
     x = rng.normal(size=(ROWS, features))
-    dy = rng.normal(size=layer.evaluate(params, x)[0].shape)
+    dy = rng.normal(size=(ROWS, layer.copies, layer.evaluate(params, x)[0].shape[-1]))
     seed = seed_words(5)
 
     def step(carry, x, dy, weight, rows):
         key = nnx.contract.Key(carry["seed"], carry["step"])
         params = dict(carry["params"])
         _, saved = layer.evaluate(params, taken(x, rows), train=True, key=key)
-        dx, grads = layer.backprop(params, saved, taken(dy, rows))
+        dx, grads = layer.backprop(params, saved, together(taken(dy, rows)))
         for name, g in grads.items():
             params[name] -= 0.01 * g
         total, count = carry["dx"], carry["step"]
@@ -111,16 +116,16 @@ def test_every_layer(name, mode):
 def test_every_loss(name, weighted, mode):
     loss, outputs, make = LOSSES[name]
     rng = generator(name)
-    z, target, weight = rng.normal(size=(ROWS, outputs)), make(rng, ROWS, outputs), rng.random(ROWS)
+    z, target, weight = rng.normal(size=(ROWS, loss.copies, outputs)), make(rng, ROWS, outputs), rng.random(ROWS)
 
     def step(carry, z, target, weight, rows):
-        value, saved = loss.evaluate(taken(z, rows), taken(target, rows), taken(weight, rows))
+        value, saved = loss.evaluate(together(taken(z, rows)), taken(target, rows), taken(weight, rows))
         total, dz = carry["total"], carry["dz"]
         total += value
         dz += loss.backprop(saved)
         return {"total": total, "dz": dz}
 
-    carry = {"total": np.zeros(()), "dz": np.zeros((BATCH, outputs))}
+    carry = {"total": np.zeros(()), "dz": np.zeros((BATCH * loss.copies, outputs))}
     agree(*both(step, carry, z, target, mode, weight if weighted else None), mode)
 
 
@@ -271,6 +276,15 @@ def test_a_fit_is_the_same_with_a_smaller_last_batch(mode):
     fast = trained(mode)
     assert fast.execution == HOW[mode]
     same_fit(trained(False), fast, 0 if mode == "auto" else 1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", ["tabm", "mini", "packed"])
+def test_a_fit_of_members_is_the_same(kind, mode):
+    net, loss = nnx.tabm((7, 6), 3, members=4, kind=kind, dropout=0.1), nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 4)
+    fast = trained(mode, net=net, loss=loss, dtype="float64")
+    assert fast.execution == HOW[mode]
+    same_fit(trained(False, net=net, loss=loss, dtype="float64"), fast, 0 if mode == "auto" else 1e-10)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -61,7 +61,8 @@ def test_a_layer_gives_what_it_gives_in_nnx(name, dtype, opset):
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_means_what_it_means_in_nnx(name):
     (loss, outputs, _), rng = LOSSES[name], generator(name)
-    net = nnx.mlp((16,), outputs, activation="tanh")
+    net, k, one = nnx.mlp((16,), outputs, activation="tanh"), loss.copies, getattr(loss, "loss", loss)
+    net = net if k == 1 else nnx.Chain(nnx.EnsembleView(k), nnx.ScaleEnsemble(k), net)
     params = moved(net, nnx.init(net, 5), rng)
     made = nnx.to_onnx(net, params=params, loss=loss)
     for rows in ROWS:
@@ -69,10 +70,10 @@ def test_a_loss_means_what_it_means_in_nnx(name):
         wanted, found = nnx.predict(net, params, x, loss=loss), run(made, x)
         p = found.pop("probabilities" if "probabilities" in found else "prediction")
         assert p.shape == wanted.shape
-        if isinstance(loss, nnx.SoftmaxCrossEntropy):
+        if isinstance(one, nnx.SoftmaxCrossEntropy):
             close(p, wanted, relative=0)
             same_labels(found.pop("label"), wanted)
-        elif isinstance(loss, nnx.BinaryCrossEntropy):
+        elif isinstance(one, nnx.BinaryCrossEntropy):
             close(p, wanted, relative=0)
             sure = abs(wanted - 0.5) > 1e-6
             np.testing.assert_array_equal(found.pop("label")[sure], (wanted > 0.5)[sure])
@@ -81,12 +82,34 @@ def test_a_loss_means_what_it_means_in_nnx(name):
         assert not found
 
 
+def kinds(net):
+    """The classes of a network's layers."""
+    parts = [*getattr(net, "layers", ()), *([net.layer] if hasattr(net, "layer") else [])]
+    return {type(net)}.union(*map(kinds, parts))
+
+
 def test_every_layer_and_every_loss_has_its_form():
     assert set(exporters.LAYERS) == set(nnx.layers.LAYERS.values())
-    assert {type(net) for net, _ in LAYERS.values()} == set(exporters.LAYERS)
+    assert set().union(*(kinds(net) for net, _ in LAYERS.values())) == set(exporters.LAYERS)
     for kind in nnx.losses.LOSSES.values():
         net = nnx.Dense(3)
         assert nnx.to_onnx(net, params=nnx.init(net, 2), loss=kind()).graph.output, kind
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("opset", [13, 17, 21])
+@pytest.mark.parametrize("kind", ["tabm", "mini", "packed"])
+def test_a_network_of_members_gives_their_mean(kind, opset, dtype):
+    rng, loss = np.random.default_rng(0), nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 4)
+    net = nnx.tabm((8, 5), 3, members=4, kind=kind)
+    params = moved(net, nnx.init(net, 6, dtype=dtype), rng)
+    made, alone = (nnx.to_onnx(net, params=params, loss=given, opset=opset, dtype=dtype) for given in (loss, None))
+    for rows in (0, *ROWS):
+        x = rng.normal(size=(rows, 6)).astype(dtype)
+        close(run(made, x)["probabilities"], nnx.predict(net, params, x, loss=loss))
+        close(run(alone, x)["prediction"], nnx.predict(net, params, x))
+    with pytest.raises(nnx.SettingError, match="the loss is for 1 members, the network has 4"):
+        nnx.to_onnx(net, params=params, loss=nnx.SoftmaxCrossEntropy())
 
 
 ACTIVATIONS = [layer() for layer in nnx.layers.ACTIVATIONS.values()]

@@ -29,6 +29,28 @@ def test_dense_with_any_shape(rows, features, units, population, shared):
 
 
 @FEW
+@given(rows=ROWS, features=SIZES, units=SIZES, members=SIZES, population=POPULATION, shared=st.booleans())
+def test_members_with_any_shape(rows, features, units, members, population, shared):
+    k, x = members, normal(*(() if shared else population), rows, features)
+    x, _ = nnx.EnsembleView(k).evaluate({}, x)
+    shapes = {"W": (features, units), "R": (k, features), "S": (k, units), "b": (k, units)}
+    own = {"W": (k, features, units), "b": (k, units)}
+    for layer, wanted in (
+        (nnx.ScaleEnsemble(k), {"R": (k, features)}),
+        (nnx.BatchEnsemble(units, k), shapes),
+        (nnx.DenseEnsemble(units, k), own),
+    ):
+        params = {name: normal(*population, *shape) for name, shape in wanted.items()}
+        y, saved = layer.evaluate(params, x)
+        assert y.shape == (*population, rows * k, features if layer.names == ("R",) else units)
+        dx, grads = layer.backprop(params, saved, y)
+        assert dx.shape == (*population, rows * k, features)
+        assert {name: g.shape for name, g in grads.items()} == {name: p.shape for name, p in params.items()}
+    dx, _ = nnx.EnsembleView(k).backprop({}, None, dx)
+    assert dx.shape == (*population, rows, features)
+
+
+@FEW
 @given(rows=st.integers(1, 5), features=SIZES, population=POPULATION, which=st.sampled_from(["layer", "batch"]))
 def test_norms_with_any_shape(rows, features, population, which):
     layer = nnx.LayerNorm() if which == "layer" else nnx.BatchNorm()
@@ -62,7 +84,11 @@ def test_losses_with_any_shape(rows, outputs, population, weighted):
         (nnx.SoftmaxCrossEntropy(), np.zeros(rows, dtype=np.int64)),
         (nnx.Quantile(tuple(np.linspace(0.1, 0.9, outputs))), normal(rows, 1)),
     ]
+    members = normal(*population, 3 * rows, outputs)
     for loss, target in cases:
+        value, saved = nnx.EnsembleLoss(loss, 3).evaluate(members, target, weight)
+        assert value.shape == population
+        assert nnx.EnsembleLoss(loss, 3).backprop(saved).shape == members.shape
         value, saved = loss.evaluate(z, target, weight)
         assert value.shape == population
         assert loss.backprop(saved).shape == z.shape

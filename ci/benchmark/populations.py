@@ -1,6 +1,6 @@
 """Populations beside runs one after another, and a search beside scikit-learn's. Rounds are interleaved in one run.
 
-    python ci/benchmark/populations.py [--rounds 5] [--only members,search] [--out ci/results/population]
+python ci/benchmark/populations.py [--rounds 5] [--only members,search] [--out ci/results/population]
 """
 
 import argparse
@@ -79,11 +79,18 @@ def search(rounds, epochs=30):
     def theirs():
         scores["scikit-learn"] = GridSearchCV(MLPClassifier(**settings), grid, cv=5, refit=False, n_jobs=2).fit(x, y)
 
-    found = medians({"PopulationSearchCV": ours, "GridSearchCV of nnx": alone, "scikit-learn, n_jobs=2": theirs}, rounds)
+    found = medians(
+        {"PopulationSearchCV": ours, "GridSearchCV of nnx": alone, "scikit-learn, n_jobs=2": theirs}, rounds
+    )
     first, *others = (search.cv_results_["mean_test_score"] for search in scores.values())
     apart = max(float(np.max(np.abs(first - other))) for other in others)
     ratios = {name: seconds / found["PopulationSearchCV"] for name, seconds in found.items()}
-    return {"epochs": epochs, "seconds": found, "over PopulationSearchCV": ratios, "largest difference of a score": apart}
+    return {
+        "epochs": epochs,
+        "seconds": found,
+        "over PopulationSearchCV": ratios,
+        "largest difference of a score": apart,
+    }
 
 
 PARTS = {"members": members, "search": search}
@@ -93,16 +100,25 @@ def table(report):
     """The results as Markdown."""
     lines = ["# Populations", ""]
     machine = report["head"]["machine"]
-    lines += [f"{report['head']['when']}, {machine['processor']}, {machine['cores']} cores. Medians of interleaved rounds.", ""]
+    lines += [
+        f"{report['head']['when']}, {machine['processor']}, {machine['cores']} cores. Medians of interleaved rounds.",
+        "",
+    ]
     if "members" in report:
         part = report["members"]
-        lines += [f"Milliseconds a member, 64-64-10 on digits (1,797 rows), batch 128, {part['epochs']} epochs, float32.", ""]
+        lines += [
+            f"Milliseconds a member, 64-64-10 on digits (1,797 rows), batch 128, {part['epochs']} epochs, float32.",
+            "",
+        ]
         lines += ["| | ms a member |", "|---|---|"]
         lines += [f"| {name} | {value:.1f} |" for name, value in part["milliseconds a member"].items()]
         lines += ["", f"64 one after another / 64 together: {part['64 one after another / 64 together']:.2f}", ""]
     if "search" in report:
         part = report["search"]
-        lines += [f"Seconds of a search, 64 candidates x 5 folds of digits, 64-100-10, {part['epochs']} epochs, float64.", ""]
+        lines += [
+            f"Seconds of a search, 64 candidates x 5 folds of digits, 64-100-10, {part['epochs']} epochs, float64.",
+            "",
+        ]
         lines += ["| | seconds | over the first |", "|---|---|---|"]
         ratios = part["over PopulationSearchCV"]
         lines += [f"| {name} | {value:.1f} | {ratios[name]:.2f} |" for name, value in part["seconds"].items()]

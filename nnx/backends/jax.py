@@ -29,6 +29,7 @@ def namespace() -> Any:
         import jax.numpy
     except ImportError:
         raise missing(name, "jax") from None
+    register()
     return jax.numpy
 
 

@@ -15,7 +15,7 @@ from .. import backends
 from ..backends import DTYPES, Backend, backend_of, numpy as host
 from ..contract import Array, Layer, Loss, Params
 from ..errors import ModelFileError, NNXError, SettingError
-from ..losses import LOSSES
+from ..losses import KINDS
 from ..network import predict
 from ..tables import TableEncoder, Target
 from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, Tensor, checked, header, parse
@@ -86,7 +86,7 @@ def save(
     """
     path = Path(path)
     try:
-        if loss is not None and type(loss) not in LOSSES.values():
+        if loss is not None and type(loss) not in KINDS:
             raise ModelFileError(f"{loss!r} is not one of nnx's losses")
         description: dict[str, Any] = {"version": VERSION, "net": to_data(net), "loss": loss and to_data(loss)}
         description["about"] = dict(about or {})
@@ -172,6 +172,9 @@ class _Described:
         """Whether parameters, encoder and target are for the network."""
         outputs = fit(self.net, shapes, None if self.encoder is None else self.encoder.width)
         classes = 0 if self.target is None else len(self.target.classes)
+        copies = 1 if self.loss is None else self.loss.copies
+        if copies != self.net.copies and (self.loss is not None or self.target is not None):
+            raise ModelFileError(f"its loss is for {copies} members, its network has {self.net.copies}")
         if classes and outputs not in (None, classes):
             raise ModelFileError(f"its target has {classes} classes, its network {outputs} outputs")
 

@@ -11,8 +11,19 @@ from typing import Any
 from .. import initializers
 from ..contract import Initializer, Layer, Loss
 from ..errors import ModelFileError, numbers
-from ..layers import LAYERS, BatchNorm, Chain, Concat, Dense, LayerNorm, Residual
-from ..losses import LOSSES
+from ..layers import (
+    LAYERS,
+    BatchEnsemble,
+    BatchNorm,
+    Chain,
+    Concat,
+    Dense,
+    DenseEnsemble,
+    LayerNorm,
+    Residual,
+    ScaleEnsemble,
+)
+from ..losses import KINDS
 from .check import DEPTH_LIMIT
 
 PART_LIMIT = 10_000  # layers, losses and initializers in one description
@@ -21,7 +32,12 @@ LARGEST = 2**63  # a number of a description is below it
 _INITIALIZERS = [v for v in vars(initializers).values() if isinstance(v, type) and Initializer in v.__mro__[1:]]
 _TABLES: dict[Any, dict[str, type[Any]]] = {
     kind: {k.__name__: k for k in known}
-    for kind, known in ((Layer, LAYERS.values()), (Loss, LOSSES.values()), (Initializer, _INITIALIZERS))
+    for kind, known in ((Layer, LAYERS.values()), (Loss, KINDS), (Initializer, _INITIALIZERS))
+}
+FEATURES: dict[type[Layer], tuple[str, int]] = {  # the parameter, and its axis, that has the length of a row of x
+    **dict.fromkeys((Dense, BatchEnsemble, DenseEnsemble), ("W", -2)),
+    **dict.fromkeys((BatchNorm, LayerNorm), ("gain", -1)),
+    ScaleEnsemble: ("R", -1),
 }
 _KINDS = {name: kind for table in _TABLES.values() for name, kind in table.items()}
 
@@ -132,6 +148,7 @@ def fit(net: Layer, shapes: Shapes, features: int | None = None) -> int | None:
     wanted = {*net.names, *net.running}
     if wanted != shapes.keys():
         raise ModelFileError(f"parameters do not fit the network: {min(wanted ^ shapes.keys())[:60]!r}")
+    _need(net.copies <= WIDEST, "very many members")
     inputs, factor = _inputs(net, shapes, "")
     features = inputs if features is None else features
     if features is None:
@@ -142,9 +159,9 @@ def fit(net: Layer, shapes: Shapes, features: int | None = None) -> int | None:
 
 def _inputs(net: Layer, shapes: Shapes, path: str) -> tuple[int | None, int]:
     """The features that the parameters expect, or None; and then how many outputs come for each feature."""
-    if isinstance(net, (Dense, BatchNorm, LayerNorm)):
-        shape = (0, 0, *shapes[path + ("W" if isinstance(net, Dense) else "gain")])
-        return (shape[-2] if isinstance(net, Dense) else shape[-1]), 0
+    if type(net) in FEATURES:
+        name, axis = FEATURES[type(net)]
+        return (0, 0, *shapes[path + name])[axis], 0
     if isinstance(net, Residual):
         return _inputs(net.layer, shapes, path)
     if not isinstance(net, (Chain, Concat)):
@@ -161,17 +178,7 @@ def _inputs(net: Layer, shapes: Shapes, path: str) -> tuple[int | None, int]:
 
 def _fit(net: Layer, shapes: Shapes, features: int, path: str) -> int:
     """The number of outputs of a part for so many features."""
-    if isinstance(net, Dense):
-        W, b = shapes[path + "W"], shapes[path + "b"]
-        _need(len(W) > 1 and W[-2:] == (features, net.units), f"the shape of {path[:60]}W")
-        _need(b in ((*W[:-2], net.units), (net.units,)), f"the shape of {path[:60]}b")
-        return net.units
-    if isinstance(net, (BatchNorm, LayerNorm)):
-        gain = shapes[path + "gain"]
-        _need(gain[-1:] == (features,), f"the shape of {path[:60]}gain")
-        for name in (*net.names, *net.running):
-            _need(shapes[path + name] in (gain, (features,)), f"the shape of {path[:60]}{name}")
-    elif isinstance(net, Residual):
+    if isinstance(net, Residual):
         outputs = _fit(net.layer, shapes, features, path)
         _need(outputs == features, f"a Residual turns {features} features into {outputs}")
     elif isinstance(net, Chain):
@@ -180,7 +187,32 @@ def _fit(net: Layer, shapes: Shapes, features: int, path: str) -> int:
     elif isinstance(net, Concat):
         features = sum(_fit(layer, shapes, features, f"{path}{i}.") for i, layer in enumerate(net.layers))
         _need(features <= WIDEST, "a Concat that is too wide")
+    else:
+        wanted, outputs = _shapes(net, features)
+        population: tuple[int, ...] | None = None  # of the first parameter; others may be shared
+        for name, own in wanted.items():
+            shape = shapes[path + name]
+            population = shape[: max(len(shape) - len(own), 0)] if population is None else population
+            _need(shape in ((*population, *own), own), f"the shape of {path[:60]}{name}")
+        return outputs
     return features
+
+
+def _shapes(net: Layer, features: int) -> tuple[dict[str, tuple[int, ...]], int]:
+    """The shapes of a layer's parameters for so many features, without a population, and the number of its outputs."""
+    if isinstance(net, (BatchNorm, LayerNorm)):
+        return {name: (features,) for name in (*net.names, *net.running)}, features
+    if isinstance(net, Dense):
+        return {"W": (features, net.units), "b": (net.units,)}, net.units
+    if isinstance(net, ScaleEnsemble):
+        return {"R": (net.members, features)}, features
+    if isinstance(net, BatchEnsemble):
+        k, u = net.members, net.units
+        return {"W": (features, u), "R": (k, features), "S": (k, u), "b": (k, u)}, u
+    if isinstance(net, DenseEnsemble):
+        k, u = net.members, net.units
+        return {"W": (k, features, u), "b": (k, u)}, u
+    return {}, features
 
 
 def _need(holds: bool, what: str) -> None:

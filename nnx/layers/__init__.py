@@ -19,6 +19,7 @@ from .activation import (
 from .combine import Chain, Concat, Residual
 from .dense import Dense
 from .dropout import Dropout
+from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
 from .norm import BatchNorm, LayerNorm
 
 ACTIVATIONS: dict[str, type[Layer]] = {
@@ -36,6 +37,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
     "softplus": Softplus,
 }
 _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, BatchNorm, Chain, Residual, Concat)
+_OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
@@ -52,11 +54,14 @@ __all__ = [
     "GELU",
     "LAYERS",
     "SELU",
+    "BatchEnsemble",
     "BatchNorm",
     "Chain",
     "Concat",
     "Dense",
+    "DenseEnsemble",
     "Dropout",
+    "EnsembleView",
     "GELUTanh",
     "Identity",
     "LayerNorm",
@@ -64,6 +69,7 @@ __all__ = [
     "Mish",
     "ReLU",
     "Residual",
+    "ScaleEnsemble",
     "SiLU",
     "Sigmoid",
     "Softplus",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from ..backends import namespace
@@ -85,6 +86,10 @@ class Chain(_Container):
     ('0.W', '0.b', '2.W', '2.b')
     """
 
+    @property
+    def copies(self) -> int:
+        return prod(layer.copies for layer in self.layers)
+
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         params: Params = {}
         for i, layer in enumerate(self.layers):
@@ -136,6 +141,8 @@ class Residual(Layer):
 
     def __post_init__(self) -> None:
         check_layer("Residual", self.layer)
+        many = self.layer.copies
+        require(many == 1, f"Residual: {self.layer!r} makes {many} rows of each; x + f(x) needs as many as there are")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -175,6 +182,15 @@ class Concat(_Container):
 
     Shapes: x (..., n, i), y (..., n, sum of the parts' features).
     """
+
+    def __init__(self, *layers: Layer) -> None:
+        super().__init__(*layers)
+        many = sorted({layer.copies for layer in layers})
+        require(len(many) == 1, f"Concat: its parts make {many[0]} and {many[-1]} rows of each, and cannot be joined")
+
+    @property
+    def copies(self) -> int:
+        return self.layers[0].copies
 
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         params: Params = {}

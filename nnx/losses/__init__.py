@@ -7,6 +7,7 @@ in batches of a few rows weights therefore count for less than in large ones. Th
 
 from ..contract import Loss
 from .cross_entropy import BinaryCrossEntropy, SoftmaxCrossEntropy, holds_labels
+from .ensemble import EnsembleLoss
 from .regression import AbsoluteError, Huber, Poisson, Quantile, SquaredError
 
 LOSSES: dict[str, type[Loss]] = {
@@ -18,11 +19,14 @@ LOSSES: dict[str, type[Loss]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
     "softmax_cross_entropy": SoftmaxCrossEntropy,
 }
+KINDS: tuple[type[Loss], ...] = (*LOSSES.values(), EnsembleLoss)
 
 __all__ = [
+    "KINDS",
     "LOSSES",
     "AbsoluteError",
     "BinaryCrossEntropy",
+    "EnsembleLoss",
     "Huber",
     "Poisson",
     "Quantile",

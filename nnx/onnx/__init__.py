@@ -42,6 +42,9 @@ def to_onnx(
     an estimator have the shapes of its `predict` and `predict_proba`, and labels are int64 or text; several targets
     have "probabilities_0", "probabilities_1" and so on.
 
+    A network of members, such as nnx.tabm makes, is exported with its nnx.EnsembleLoss; without a loss the output has
+    the rows of all members.
+
     A model with an encoder, as `nnx train` saves it, has an input (rows, 1) for each column of the table that it uses,
     of the column's name: double for numbers, booleans (1, 0) and dates (seconds since 1970 UTC), NaN where missing;
     text, "" where missing. `nnx.onnx.feeds` makes them. With a target, "label" is as the class is spelled, and
@@ -83,7 +86,10 @@ def _network(
     encoder: TableEncoder | None = None,
     target: Target | None = None,
 ) -> Any:
-    held = to_host(params)
+    held, alone = to_host(params), 1 if loss is None else loss.copies
+    rows = "rows" if alone == net.copies else "member_rows"
+    fits = alone == net.copies or (loss is None and target is None)
+    require(fits, f"to_onnx: the loss is for {alone} members, the network has {net.copies}: see nnx.EnsembleLoss")
     graph = Graph(opset=opset, dtype=float_type(held))
     features = features_of(net, held)
     if encoder is None:
@@ -95,7 +101,7 @@ def _network(
         x = _as(graph, encode(graph, encoder, inputs(graph, encoder)), encoder.dtype)
     z, width = network(graph, net, held, x, features), outputs(net, held, features)
     if target is None:
-        head(graph, loss, z, width, classes=classes, dtype=dtype)
+        head(graph, loss, z, width, classes=classes, dtype=dtype, rows=rows)
     else:
         _refuse("a target with its classes", classes=classes)
         answer(graph, target, loss, z, width, dtype)

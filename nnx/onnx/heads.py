@@ -5,12 +5,15 @@ from typing import Any
 
 from ..contract import Loss
 from ..errors import SettingError, require
-from ..losses import BinaryCrossEntropy, Poisson, Quantile, SoftmaxCrossEntropy
+from ..losses import BinaryCrossEntropy, EnsembleLoss, Poisson, Quantile, SoftmaxCrossEntropy
 from .graph import Graph, Nodes, as_host, xp
 
 
 def predict(graph: Nodes, loss: Loss | None, z: str) -> str:
-    """Add `loss.predict` of z (rows, outputs), and give its name. Raises: SettingError for an own loss with its own."""
+    """Add `loss.predict` of z (rows, outputs), and give its name; z has the rows of the members that the loss is for.
+
+    Raises: SettingError for an own loss with its own.
+    """
     form = _same if loss is None else PREDICT.get(type(loss).predict)
     if form is None:
         raise SettingError(f"to_onnx: {type(loss).__name__} is not one of nnx's losses, and its predict no ONNX form")
@@ -37,12 +40,19 @@ def _sorted(graph: Nodes, loss: Any, z: str) -> str:
     return graph.nodes("TopK", z, [len(loss.levels)], outputs=2, axis=-1, largest=0, sorted=1)[0]
 
 
+def _mean(graph: Nodes, loss: Any, z: str) -> str:
+    p = graph.node("Unsqueeze", predict(graph, loss.loss, z), [1])  # (rows members, 1, outputs)
+    total = graph.node("ReduceSum", graph.node("Reshape", p, [-1, loss.members, 0]), [1], keepdims=0)
+    return graph.node("Div", total, float(loss.members))
+
+
 PREDICT: dict[Callable[..., Any], Callable[[Nodes, Any, str], str]] = {
     Loss.predict: _same,
     SoftmaxCrossEntropy.predict: _softmax,
     BinaryCrossEntropy.predict: _sigmoid,
     Poisson.predict: _exp,
     Quantile.predict: _sorted,
+    EnsembleLoss.predict: _mean,
 }
 
 
@@ -83,22 +93,24 @@ def head(
     *,
     classes: Sequence[Any] | None = None,
     dtype: str = "float32",
+    rows: str = "rows",
 ) -> None:
     """Add what a loss means by z (rows, width), and declare the outputs.
 
     Softmax cross-entropy: "label" (rows,) and "probabilities" (rows, width). Binary cross-entropy: both (rows, width),
     "label" being 1 where the probability is above 1/2. Others: "prediction" (rows, width).
     A name that an input has gets a "_" at its end.
-    classes: the names of the labels. dtype: the float type of the outputs.
+    classes: the names of the labels. dtype: the float type of the outputs. rows: what their first axis is called.
     """
-    p, shape = predict(graph, loss, z), ["rows", "outputs" if width is None else width]
-    choice = isinstance(loss, SoftmaxCrossEntropy)
+    p, shape = predict(graph, loss, z), [rows, "outputs" if width is None else width]
+    one = loss.loss if isinstance(loss, EnsembleLoss) else loss
+    choice, binary = isinstance(one, SoftmaxCrossEntropy), isinstance(one, BinaryCrossEntropy)
     require(classes is None or choice, "to_onnx: classes are for SoftmaxCrossEntropy, which chooses one of several")
     if choice:
         many = width if classes is None else len(classes)
         require(width in (None, many), f"to_onnx: {many} classes for {width} outputs")
-        graph.output(graph.free("label"), most_likely(graph, p, classes), label_type(classes), ["rows"])
-    elif isinstance(loss, BinaryCrossEntropy):
+        graph.output(graph.free("label"), most_likely(graph, p, classes), label_type(classes), [rows])
+    elif binary:
         graph.output(graph.free("label"), likely(graph, p), "int64", shape)
-    name = "probabilities" if choice or isinstance(loss, BinaryCrossEntropy) else "prediction"
+    name = "probabilities" if choice or binary else "prediction"
     graph.output(graph.free(name), p, dtype, shape, cast=True)

@@ -14,11 +14,14 @@ from ..layers import (
     ELU,
     GELU,
     SELU,
+    BatchEnsemble,
     BatchNorm,
     Chain,
     Concat,
     Dense,
+    DenseEnsemble,
     Dropout,
+    EnsembleView,
     GELUTanh,
     Identity,
     LayerNorm,
@@ -26,6 +29,7 @@ from ..layers import (
     Mish,
     ReLU,
     Residual,
+    ScaleEnsemble,
     Sigmoid,
     SiLU,
     Softplus,
@@ -166,6 +170,33 @@ def _batch_norm(layer: Any, here: Place, x: str) -> str:
     return here.node("Add", here.node("Mul", h, here.constant("gain", factor)), here.constant("shift"))
 
 
+def _ensemble_view(layer: Any, here: Place, x: str) -> str:
+    xm = here.node("Expand", here.node("Unsqueeze", x, [1]), [1, layer.members, 1])  # (rows, members, features)
+    return here.node("Flatten", xm, axis=2)
+
+
+def _apart(layer: Any, here: Place, x: str, features: int) -> str:
+    """(rows members, features) -> (rows, members, features); Flatten is the way back."""
+    return here.node("Reshape", x, [-1, layer.members, features])
+
+
+def _scale_ensemble(layer: Any, here: Place, x: str) -> str:
+    xm = _apart(layer, here, x, here.array("R").shape[-1])
+    return here.node("Flatten", here.node("Mul", xm, here.constant("R")), axis=2)
+
+
+def _batch_ensemble(layer: Any, here: Place, x: str) -> str:
+    h = here.node("MatMul", _scale_ensemble(layer, here, x), here.constant("W"))
+    y = here.node("Mul", _apart(layer, here, h, layer.units), here.constant("S"))
+    return here.node("Flatten", here.node("Add", y, here.constant("b")), axis=2)
+
+
+def _dense_ensemble(layer: Any, here: Place, x: str) -> str:
+    xm, W = _apart(layer, here, x, here.array("W").shape[-2]), here.constant("W")
+    y = here.node("Einsum", xm, W, equation="nki,kiu->nku")  # MatMul of a batch ends onnxruntime 1.31 where n = 0
+    return here.node("Flatten", here.node("Add", y, here.constant("b")), axis=2)
+
+
 def _chain(layer: Any, here: Place, x: str) -> str:
     for i, part in enumerate(layer.layers):
         x = _add(part, here.at(i), x)
@@ -197,6 +228,10 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     Softplus: _softplus,
     LayerNorm: _layer_norm,
     BatchNorm: _batch_norm,
+    EnsembleView: _ensemble_view,
+    ScaleEnsemble: _scale_ensemble,
+    BatchEnsemble: _batch_ensemble,
+    DenseEnsemble: _dense_ensemble,
     Chain: _chain,
     Residual: _residual,
     Concat: _concat,

@@ -5,7 +5,8 @@ from typing import Any
 
 from ..contract import Layer
 from ..errors import require
-from ..layers import LAYERS, BatchNorm, Chain, Concat, Dense, LayerNorm, Residual
+from ..files.data import FEATURES
+from ..layers import LAYERS, Chain, Concat, Residual
 from .graph import xp
 
 
@@ -43,10 +44,9 @@ def features_of(net: Layer, params: Mapping[str, Any]) -> int | None:
 
 def _features(net: Layer, params: Mapping[str, Any], path: str) -> tuple[int | None, int | None]:
     """The features expected, or None; and if None, how many outputs come for each feature (None: unknown)."""
-    if isinstance(net, Dense):
-        return int(params[path + "W"].shape[-2]), None
-    if isinstance(net, (LayerNorm, BatchNorm)):
-        return int(params[path + "gain"].shape[-1]), None
+    if type(net) in FEATURES:
+        name, axis = FEATURES[type(net)]
+        return int(params[path + name].shape[axis]), None
     if isinstance(net, Residual):
         return _features(net.layer, params, path)
     if not isinstance(net, (Chain, Concat)):

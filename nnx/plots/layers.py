@@ -10,7 +10,7 @@ from ..contract import Layer, Loss, Params
 from ..layers import Chain
 from ..losses import LOSSES
 from ..random import key
-from ..training.check import as_rows, as_target, check_lengths
+from ..training.check import as_rows, as_target, check_lengths, check_members
 from ..training.data import move_target
 from ..training.given import named
 from .style import COLOURS, GREY, drawn, finish, panels, plain
@@ -35,6 +35,7 @@ def layer_values(net: Layer, params: Params, x: Any, y: Any, loss: Loss | str, *
     Raises: DataError, ShapeError.
     """
     backend, the_loss = backend_of(next(iter(params.values()))), named("loss", loss, LOSSES)
+    check_members(net, the_loss)
     with backend.scope():
         x, y = as_rows(x), as_target(y, the_loss)
         check_lengths(x, y, None)

@@ -5,8 +5,8 @@ from typing import Any
 
 from ..backends import Backend, backend_of, is_array, is_host, namespace, same_library
 from ..backends.numpy import get as host_array, is_masked, is_memmap
-from ..contract import Array, Loss
-from ..errors import DataError
+from ..contract import Array, Layer, Loss
+from ..errors import DataError, SettingError
 
 
 def choose_backend(x: Any, y: Any, weight: Any, backend: Backend | None, dtype: str) -> Backend:
@@ -76,6 +76,15 @@ def as_target(y: Any, loss: Loss) -> Any:
 def loss_labels(y: Any, loss: Loss) -> bool:
     """Whether y holds the number of a class for each row."""
     return loss.labels and y.ndim == 1 and bool(namespace(y).isdtype(y.dtype, ("bool", "integral")))
+
+
+def check_members(net: Layer, loss: Loss) -> None:
+    """Raise SettingError unless the loss is for as many members as the network has."""
+    if net.copies != loss.copies:
+        raise SettingError(
+            f"the network makes {net.copies} rows of each and {type(loss).__name__} takes {loss.copies}; the loss of a "
+            "network of k members is nnx.EnsembleLoss(loss, k)"
+        )
 
 
 def check_lengths(x: Any, y: Any, weight: Any) -> None:

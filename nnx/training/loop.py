@@ -11,7 +11,7 @@ from ..errors import DataError, SettingError, require
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
 from ..random import check_seed
-from .check import choose_backend
+from .check import check_members, choose_backend
 from .checkpoint import Checkpoint, Resumed, read
 from .data import Data, make_data, numbered, split
 from .given import check_monitor, count, kind, metrics_of, named
@@ -145,6 +145,7 @@ def fit(
     kind("net", net, "evaluate", "a layer such as nnx.Chain(nnx.Dense(10))")
     kind("loss", the_loss, "evaluate", "a loss such as nnx.SquaredError(), or its name")
     kind("optimizer", the_optimizer, "over", "an optimizer such as nnx.Adam(), or its name")
+    check_members(net, the_loss)
     for name, value in {"metrics": metrics, "callbacks": callbacks}.items():
         require(isinstance(value, (list, tuple)), f"fit: {name} must be a list, got {value!r}")
     the_metrics = metrics_of(metrics)

@@ -13,7 +13,7 @@ from ..losses import LOSSES
 from ..network import init
 from ..optimizers import OPTIMIZERS
 from ..random import key, permutation
-from .check import choose_backend
+from .check import check_members, choose_backend
 from .data import Data, make_data
 from .given import named
 from .step import gather, inputs
@@ -66,6 +66,7 @@ def rate_range(
         steps >= 10 and batch_size >= 1, f"rate_range: expected at least 10 steps, got {steps} of {batch_size} rows"
     )
     the_loss: Loss = named("loss", loss, LOSSES)
+    check_members(net, the_loss)
     the_optimizer: Optimizer = _unscheduled(named("optimizer", optimizer, OPTIMIZERS))
     chosen = choose_backend(x, y, None, None if backend is None else backends.backend(backend), "float32")
     with chosen.scope():

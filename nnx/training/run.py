@@ -20,7 +20,7 @@ from .step import Carry, gather, inputs, make_prediction, make_step
 
 Metric = Callable[[Array, Array], Array]
 Held = tuple[Data, Any]  # data to validate on, and the numbers of its rows
-CHUNK = 8192  # rows evaluated at once in validation
+CHUNK = 8192  # rows evaluated at once in validation, counting those of members
 PATIENCE = 0.05  # seconds of steps between two looks at whether Ctrl-C was pressed
 
 
@@ -31,7 +31,7 @@ class Run:
     layout: Flat | Named
     steps: Plain
     like: tuple[tuple[tuple[int, ...], str] | None, ...]  # shape and type of a row of x, target and weight
-    sample: Batch  # the first row, or the first batch of a stream
+    sample: Batch  # the first row
     best: tuple[int, Params]  # the epoch whose weights will be kept, and they
     writer: Writer | None = None  # of checkpoints
     done = 0  # epochs before those of this process
@@ -122,8 +122,11 @@ class Run:
         return self.execution or self.steps.how
 
     def first(self, data: Data, rows: Any) -> Batch:
-        """One row of the data, or the first batch of a stream."""
-        return next(singly(data.batches(None if rows is None else rows[:1], 1)))
+        """One row of the data."""
+        x, target, weight, number = next(singly(data.batches(None if rows is None else rows[:1], 1)))
+        if number is None:  # the first batch of a stream
+            x, target, weight = x[:1, :], target[:1, ...], None if weight is None else weight[:1]
+        return x, target, weight, number
 
     def start(self, params: Mapping[str, Array] | None, features: int) -> Params:
         """Own copies of the parameters given, or initial ones."""
@@ -247,7 +250,7 @@ class Run:
         data, order = self.held
         params = self.carry.params(self.layout)
         parts: list[tuple[Array, ...]] = []
-        for x, target, weight, rows in singly(data.batches(order, CHUNK)):
+        for x, target, weight, rows in singly(data.batches(order, max(CHUNK // self.net.copies, 1))):
             z = self.predict(params, x, rows)
             parts.append((z, gather(target, rows), *([] if weight is None else [gather(weight, rows)])))
         z, target, *weights = (xp.concat(list(part), axis=0) for part in zip(*parts, strict=True))

@@ -102,10 +102,11 @@ class Recorded(NDArrayOperatorsMixin):
         return self._written("other", _item, (self.value, values), array)
 
     def reshape(self, shape: Any) -> Any:
-        array = self.value.reshape(shape)
-        if np.may_share_memory(array, self.value):
-            return Recorded(array, self.calls)
-        return self._written("copy", None, (self.value,), array)
+        try:
+            return Recorded(np.reshape(self.value, shape, copy=False), self.calls)
+        except ValueError:  # it has to be copied
+            like = np.empty(self.shape, self.dtype) if isinstance(self.calls, Shapes) else self.value
+            return self._written("copy", None, (self.value,), like.reshape(shape))
 
     def take(self, indices: Any, axis: int) -> Any:
         x, rows = self.value, _value(indices)

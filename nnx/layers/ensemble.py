@@ -1,0 +1,262 @@
+"""Members: k networks in one, which share all or some of their weights.
+
+The members live in the rows. `EnsembleView` makes k rows of each, next to each other, and from there on row k i + m is
+what member m makes of row i. To other layers these are rows like any others, and a weight that the members share meets
+all of them in one matrix product. `EnsembleLoss` brings them together again.
+
+The letters: k = members, R and S = factors that each member has of its own, xm = x (..., n, k, i), member by member.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+
+from ..backends import namespace, same_library
+from ..contract import Array, Draw, Initializer, Key, Layer, Params, Saved
+from ..errors import ShapeError, require, settle
+from ..initializers import Constant, Signs
+
+ONES, SIGNS = Constant(1.0), Signs()
+
+
+@dataclass(frozen=True)
+class EnsembleView(Layer):
+    """Every row k times: y[k i + m] = x[i];  dx[i] = sum over m of dy[k i + m].
+
+    Shapes: x (..., n, i), y (..., n k, i).
+    Source: Gorishniy, Kotelnikov & Babenko 2025, "TabM", section 3.
+
+    >>> y, _ = EnsembleView(3).evaluate({}, np.ones((2, 5)))
+    >>> y.shape
+    (6, 5)
+    """
+
+    members: int
+
+    def __post_init__(self) -> None:
+        _check_members(self, self.members)
+
+    @property
+    def copies(self) -> int:
+        return self.members
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        return repeat(x, self.members), None
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        return (namespace(dy).sum(apart(dy, self.members), axis=-2) if need_dx else None), {}
+
+
+@dataclass(frozen=True)
+class ScaleEnsemble(Layer):
+    """y = x o R, each member with its own factors: all that members of TabM-mini have of their own beside their heads.
+
+    Shapes: x, y (..., n k, i), R (..., k, i).
+    Raises: ShapeError if the rows are not those of k members, or R is for others.
+    Source: Gorishniy, Kotelnikov & Babenko 2025, "TabM", section 3. R begins as random signs, as in Wen, Tran & Ba
+    2020; with embeddings of the numeric features the authors take nnx.Normal().
+    """
+
+    members: int
+    scale: Initializer = SIGNS
+
+    def __post_init__(self) -> None:
+        _check_members(self, self.members)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("R",)
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        return {"R": self.scale.init((self.members, features), draw.fold("R"))}, features
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        R = params["R"]
+        _check(self, self.members, x, R, R.shape[-1], R=R.shape)
+        xm = apart(x, self.members)
+        return rows(xm * R[..., None, :, :]), xm
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        xm, R, dym = saved, params["R"], apart(dy, self.members)
+        grads = {"R": _over_rows(dym * xm)}
+        return (rows(dym * R[..., None, :, :]) if need_dx else None), _own(grads, dy.ndim - R.ndim)
+
+
+@dataclass(frozen=True)
+class BatchEnsemble(Layer):
+    """y = ((x o R) W) o S + b, with W shared by the members and R, S, b of each member's own: a layer of TabM.
+
+    With h = x o R, g = dy o S and v = g W^T:  dW = h^T g over all rows of all members, dR = sum(v o x),
+    dS = sum(dy o (h W)), db = sum(dy), each over the rows of its member, and dx = v o R.
+
+    W is uniform within 1 / sqrt(i), b one such vector for all members, S is 1, and R as `scale` says: 1, in TabM's
+    first layer random signs, nnx.Signs(). Weight decay takes W alone; the authors' takes R and S too.
+
+    Shapes: x (..., n k, i), W (..., i, u), R (..., k, i), S, b (..., k, u), y (..., n k, u).
+    Raises: ShapeError if the rows are not those of k members, or the parameters are for others.
+    Source: Wen, Tran & Ba 2020, "BatchEnsemble"; initial values as in Gorishniy, Kotelnikov & Babenko 2025.
+    """
+
+    units: int
+    members: int
+    scale: Initializer = ONES
+
+    def __post_init__(self) -> None:
+        _check_members(self, self.members, self.units)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("W", "R", "S", "b")
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        k, u = self.members, self.units
+        params = {"W": _uniform(features, (features, u), draw.fold("W"))}
+        params["R"] = self.scale.init((k, features), draw.fold("R"))
+        params["S"] = draw.constant((k, u), 1.0)
+        params["b"] = _uniform(features, (1, u), draw.fold("b")) + draw.constant((k, u), 0.0)
+        return params, u
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        W, R, S, b = (params[name] for name in self.names)
+        _check(self, self.members, x, W, W.shape[-2], R=R.shape, S=S.shape, b=b.shape)
+        xm = apart(x, self.members)
+        h = rows(xm * R[..., None, :, :])  # (..., n k, i)
+        hW = apart(h @ W, self.members)  # (..., n, k, u)
+        y = hW * S[..., None, :, :]
+        y += b[..., None, :, :]
+        return rows(y), (xm, h, hW)
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        xp, (xm, h, hW) = namespace(dy), saved
+        W, R, S = params["W"], params["R"], params["S"]
+        dym = apart(dy, self.members)
+        g = rows(dym * S[..., None, :, :])
+        v = apart(g @ xp.matrix_transpose(W), self.members)
+        grads = {
+            "W": xp.matrix_transpose(h) @ g,
+            "R": _over_rows(v * xm),
+            "S": _over_rows(dym * hW),
+            "b": _over_rows(dym),
+        }
+        return (rows(v * R[..., None, :, :]) if need_dx else None), _own(grads, dy.ndim - W.ndim)
+
+
+@dataclass(frozen=True)
+class DenseEnsemble(Layer):
+    """y = x W + b with W and b of each member's own: k networks that share nothing, or the k heads of TabM.
+
+    W and b are uniform within 1 / sqrt(i).
+
+    Shapes: x (..., n k, i), W (..., k, i, u), b (..., k, u), y (..., n k, u).
+    Raises: ShapeError if the rows are not those of k members, or the parameters are for others.
+    """
+
+    units: int
+    members: int
+
+    def __post_init__(self) -> None:
+        _check_members(self, self.members, self.units)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("W", "b")
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        k, u = self.members, self.units
+        W = _uniform(features, (k, features, u), draw.fold("W"))
+        return {"W": W, "b": _uniform(features, (k, u), draw.fold("b"))}, u
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        W, b = params["W"], params["b"]
+        _check(self, self.members, x, W, W.shape[-2], W=W.shape[:-1], b=b.shape)
+        x = _turned(apart(x, self.members))  # (..., k, n, i)
+        y = x @ W
+        y += b[..., None, :]
+        return rows(_turned(y)), x
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        xp, x, W = namespace(dy), saved, params["W"]
+        extra = dy.ndim + 1 - W.ndim
+        dy = _turned(apart(dy, self.members))  # (..., k, n, u)
+        grads = {"W": xp.matrix_transpose(x) @ dy, "b": xp.sum(dy, axis=-2)}
+        dx = rows(_turned(dy @ xp.matrix_transpose(W))) if need_dx else None
+        return dx, _own(grads, extra)
+
+
+def repeat(x: Array, k: int) -> Array:
+    """Each row k times: (..., n, i) -> (..., n k, i)."""
+    *lead, n, i = x.shape
+    return rows(namespace(x).broadcast_to(x[..., None, :], (*lead, n, k, i)))
+
+
+def apart(x: Array, k: int) -> Array:
+    """The rows of each member along an axis of their own: (..., n k, i) -> (..., n, k, i)."""
+    *lead, nk, i = x.shape
+    return namespace(x).reshape(x, (*lead, nk // k, k, i))
+
+
+def rows(x: Array) -> Array:
+    """The members back in the rows: (..., n, k, i) -> (..., n k, i)."""
+    *lead, n, k, i = x.shape
+    return namespace(x).reshape(x, (*lead, n * k, i))
+
+
+def _over_rows(x: Array) -> Array:
+    """The sum over the rows of each member: (..., n, k, i) -> (..., k, i)."""
+    xp, (*lead, n, k, i) = namespace(x), x.shape
+    return xp.reshape(xp.sum(xp.reshape(x, (*lead, n, k * i)), axis=-2), (*lead, k, i))
+
+
+def _turned(x: Array) -> Array:
+    """(..., n, k, i) <-> (..., k, n, i)."""
+    lead = x.ndim - 3
+    return namespace(x).permute_dims(x, (*range(lead), lead + 1, lead, lead + 2))
+
+
+def _own(grads: Params, shared: int) -> Params:
+    """Gradients without the population axes in front that the parameters have not: who shares them adds up."""
+    axes = tuple(range(shared))
+    return {name: namespace(g).sum(g, axis=axes) for name, g in grads.items()} if axes else grads
+
+
+def _uniform(inputs: int, shape: tuple[int, ...], draw: Draw) -> Array:
+    """Uniform within 1 / sqrt(inputs): the beginning of PyTorch's Linear, which the authors of TabM take."""
+    return (2 * draw.uniform(shape) - 1) / sqrt(inputs)
+
+
+def _check_members(layer: Layer, members: int, units: int = 1) -> None:
+    settle(layer)
+    for name, value in (("members", members), ("units", units)):
+        require(value >= 1, f"{type(layer).__name__}: {name} must be at least 1, got {value}")
+
+
+def _check(layer: Layer, k: int, x: Array, like: Array, features: int, **own: tuple[int, ...]) -> None:
+    """Raise ShapeError or BackendError unless x has rows of k members and these features, and each of `own`, the
+    shapes of parameters up to their columns, is for k members."""
+    kind = type(layer).__name__
+    for name, shape in own.items():
+        if shape[-2:-1] != (k,):
+            many = shape[-2] if len(shape) > 1 else 1
+            raise ShapeError(f"{kind}: {name} is for {many} members, not {k}; was the network initialised for others?")
+    if x.ndim < 2 or x.shape[-1] != features:
+        raise ShapeError(f"{kind}: x has shape {x.shape}, expected (rows of {k} members, {features})")
+    if x.shape[-2] % k:
+        raise ShapeError(f"{kind}: {x.shape[-2]} rows are not those of {k} members: is there no EnsembleView({k})?")
+    if type(x) is not type(like):
+        same_library(**{"x": x, layer.names[0]: like})

@@ -1,0 +1,84 @@
+"""The loss of a network of members: the mean of theirs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..backends import namespace
+from ..contract import Array, Loss, Saved
+from ..errors import ShapeError, require, settle
+from ..layers.ensemble import apart, repeat
+from .cross_entropy import holds_labels
+
+
+@dataclass(frozen=True)
+class EnsembleLoss(Loss):
+    """The mean over rows and members of `loss`, each member held to the target by itself, and not their mean.
+
+    z has the rows of `EnsembleView`, those of the k members next to each other; target and weight have one for all.
+    `predict` is the mean over the members of what `loss` predicts: of probabilities, say, not of logits.
+
+    Shapes: z (..., n k, c), target and weight with n rows as for `loss`; predict(z) (..., n, c).
+    Raises: ShapeError if z has not k rows for each of the target.
+    Source: Gorishniy, Kotelnikov & Babenko 2025, "TabM", section 3.
+
+    >>> loss = EnsembleLoss(SoftmaxCrossEntropy(), 3)
+    >>> loss.predict(np.zeros((6, 4))).shape
+    (2, 4)
+    """
+
+    loss: Loss
+    members: int
+
+    def __post_init__(self) -> None:
+        settle(self)
+        loss: Any = self.loss
+        fine = hasattr(loss, "evaluate") and not isinstance(loss, type) and loss.copies == 1
+        require(fine, f"EnsembleLoss: expected the loss of one member, such as nnx.SquaredError(), got {loss!r}")
+        require(self.members >= 1, f"EnsembleLoss: members must be at least 1, got {self.members}")
+
+    @property
+    def labels(self) -> bool:
+        return self.loss.labels
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        return self.loss.domain
+
+    @property
+    def copies(self) -> int:
+        return self.members
+
+    def outputs(self, columns: int) -> int:
+        return self.loss.outputs(columns)
+
+    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+        k = self.members
+        self._check(z)
+        n = z.shape[-2] // k
+        labels = self.labels and holds_labels(target, z[..., :n, :])
+        if target.ndim > 1 and target.shape[-2] == n and not labels:
+            target = repeat(target, k)
+        elif target.shape[-1:] == (n,):
+            target = _repeated(target, k)
+        else:
+            raise ShapeError(f"EnsembleLoss: target has shape {target.shape}, expected {n} rows for {n * k} of output")
+        return self.loss.evaluate(z, target, None if weight is None else _repeated(weight, k))
+
+    def backprop(self, saved: Saved) -> Array:
+        return self.loss.backprop(saved)
+
+    def predict(self, z: Array) -> Array:
+        self._check(z)
+        return namespace(z).mean(apart(self.loss.predict(z), self.members), axis=-2)
+
+    def _check(self, z: Array) -> None:
+        if z.shape[-2] % self.members:
+            raise ShapeError(
+                f"EnsembleLoss: {z.shape[-2]} rows of output are not those of {self.members} members: "
+                f"is there no EnsembleView({self.members})?"
+            )
+
+
+def _repeated(x: Array, k: int) -> Array:
+    """Each element k times: (..., n) -> (..., n k)."""
+    return repeat(x[..., None], k)[..., 0]

@@ -79,14 +79,16 @@ def compare(members, x=X, y=Y, exact=False, tolerance=None, **settings):
 def test_members_with_every_layer_are_those_trained_alone(name):
     layer, features = LAYERS[name]
     net = nnx.Chain(nnx.Dense(features), layer, nnx.Dense(2))
-    compare([Member(net, SOFTMAX, nnx.Adam(rate), seed=k) for k, rate in enumerate((1e-3, 1e-2, 0.1))])
+    loss = SOFTMAX if net.copies == 1 else nnx.EnsembleLoss(SOFTMAX, net.copies)
+    compare([Member(net, loss, nnx.Adam(rate), seed=k) for k, rate in enumerate((1e-3, 1e-2, 0.1))])
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_members_with_every_loss_are_those_trained_alone(name):
     loss, outputs, make = LOSSES[name]
     y = make(generator(name), len(X), outputs)
-    compare([Member(nnx.mlp((4,), outputs), loss, seed=k) for k in range(3)], y=y, validation=0.2)
+    net = nnx.mlp((4,), outputs) if loss.copies == 1 else nnx.tabm((4,), outputs, members=loss.copies)
+    compare([Member(net, loss, seed=k) for k in range(3)], y=y, validation=0.2)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -398,6 +400,7 @@ BAD = {
         "unknown loss 'softmax': did you mean 'softmax_cross_entropy'",
     ),
     "settings of several": (lambda: Member(NET, SOFTMAX, nnx.SGD((0.1, 0.2))), "SGD has settings of several members"),
+    "members in a network": (lambda: Member(nnx.tabm((4,), 2, members=3), SOFTMAX), r"nnx.EnsembleLoss\(loss, k\)"),
     "several seeds": (lambda: Member(NET, SOFTMAX, seed=(1, 2)), "seed must be one integer"),
     "members=0": (lambda: nnx.fit(NET, X, Y, members=0, **GOOD), "members must be an integer of at least 1, got 0"),
     "too few rates": (

@@ -59,6 +59,8 @@ class Run:
             n: backend.asarray(p, first.vectors[next(iter(first.vectors))].dtype)
             for n, p in stacked(parts, shapes_of(net, self.features)).items()
         }
+        for s in self.sessions:
+            s.layout.last = ({}, {})  # it is kept for the next fit, but not this one's weights
         self.names = tuple(name for name in whole if name not in first.running)
         vectors = {name: whole[name] for name in self.names}
         state = rule.init(vectors, population=(len(parts),))

@@ -12,6 +12,7 @@ from ...losses import LOSSES
 from ...network import init
 from ...optimizers import OPTIMIZERS
 from ...random import check_seed
+from ..check import check_members
 from ..given import kind, named
 from .joining import is_single, joined, keeps_zeros, kind_of
 
@@ -44,6 +45,7 @@ class Member:
         kind("net", self.net, "evaluate", "a layer such as nnx.Chain(nnx.Dense(10))")
         kind("loss", self.loss, "evaluate", "a loss such as nnx.SquaredError(), or its name")
         kind("optimizer", self.optimizer, "over", "an optimizer such as nnx.Adam(), or its name")
+        check_members(self.net, self.loss)
         if isinstance(check_seed(self.seed), tuple):
             raise SettingError("Member: seed must be one integer")
         for part in (self.net, self.loss, self.optimizer):

@@ -160,10 +160,26 @@ extern "C" int cublasLtMatmul(void *h, void *desc, const void *alpha, const void
 @cache
 def library(text, *options):
     """The path of the text compiled to a library."""
-    path = FOLDER / (hashlib.sha256((text + repr(options)).encode()).hexdigest()[:24] + ".so")
-    command = [COMPILER, "-shared", "-fPIC", "-ffp-contract=off", "-w", *(options or ("-O1", "-std=c++17"))]
-    subprocess.run([*command, "-x", "c++", "-", "-o", path], input=text, text=True, check=True)
+    path = place(text, options, ".so")
+    compiler("-x", "c++", "-", "-o", path, "-shared", *(options or ("-O1", "-std=c++17")), input=text)
     return str(path)
+
+
+@cache
+def header(text, *options):
+    """A line that includes the text, read by the compiler once: that takes it longer than a kernel does."""
+    path = place(text, options, ".h")
+    path.write_text(text)
+    compiler("-x", "c++-header", path, "-o", f"{path}.gch", *options)
+    return f'#include "{path}"'
+
+
+def place(text, options, suffix):
+    return FOLDER / (hashlib.sha256((text + repr(options)).encode()).hexdigest()[:24] + suffix)
+
+
+def compiler(*arguments, input=None):
+    subprocess.run([COMPILER, "-fPIC", "-ffp-contract=off", "-w", *arguments], input=input, text=True, check=True)
 
 
 class Graph:
@@ -211,8 +227,9 @@ class HostDevice:
         runs = [RUN.format(name, kinds, ", ".join(re.findall(r"(\w+)(?:,|$)", kinds))) for name, kinds in found]
         if "NNX_NO_BARRIERS" in os.environ:
             text = text.replace("  T::sync();", "")
-        head = (MANY_THREADS if self.threads else ONE_THREAD) + text
-        lib = ctypes.CDLL(library("\n".join([head, *runs]), "-O1", "-std=c++20", "-pthread", *SANITIZE))
+        options = "-O1", "-std=c++20", "-pthread", *SANITIZE
+        head = header(MANY_THREADS if self.threads else ONE_THREAD, *options)
+        lib = ctypes.CDLL(library("\n".join([head, text, *runs]), *options))
 
         def function(name):
             run = getattr(lib, f"run_{name}")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from conftest import make
 from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
-from test_native import COMPILED
 
 import nnx
 from nnx.training.population import fit as population_fit, group, lanes
@@ -136,15 +135,17 @@ def varied(k):
 
 
 def test_every_setting_may_be_a_members_own(library):
+    if library.name in ("numpy_readonly", "jax_jit"):
+        pytest.skip("the same library as another")
     members = [varied(k) for k in range(3)]
     fit = compare(members, backend=library.backend, validation=0.25, metrics=["accuracy"])
     assert len(fit.runs) == 1
 
 
-@pytest.mark.parametrize("mode", [False, "auto", COMPILED])
+@pytest.mark.parametrize("mode", [False, "auto"])
 def test_on_numpy_the_same_arithmetic_gives_the_same_bits(mode):
     members = [Member(NET, SOFTMAX, nnx.Adam(rate), seed=k) for k, rate in enumerate((1e-3, 1e-2, 0.1, 0.2))]
-    compare(members, exact=mode is not True, compile=mode)
+    compare(members, exact=True, compile=mode)
 
 
 GPU = [pytest.param(*case, marks=pytest.mark.gpu) for case in (("cupy", False), ("cupy", True), ("torch_cuda", False))]

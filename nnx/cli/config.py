@@ -19,6 +19,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     task: str = "auto"  # classification, regression
     test: float = 0.2  # share of the rows kept for the test at the end
     validation: float = 0.1  # share of the rest held out each epoch
+    seed: int | None = None  # of the parts and the encoder; None: training.seed
     drop: tuple[str, ...] = ()  # columns to leave out
     kinds: dict[str, str] = {}  # what columns hold, where it is to be said: {zip = "text"}
     delimiter: str = ""  # of text files; "": a tab for .tsv, else a comma
@@ -89,6 +90,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     optimizer: Optimizer = Optimizer()
     training: Training = Training()
     place: Place = Place()
+
+    @property
+    def data_seed(self) -> int:
+        """The seed of the parts and the encoder."""
+        return self.training.seed if self.data.seed is None else self.data.seed
 
 
 LISTS = ("hidden", "drop", "missing")  # settings that one value may be given to

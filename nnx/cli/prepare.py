@@ -68,7 +68,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) 
         where = f"in all {int((roles == TRAIN).sum())} rows to train on"
         target = make_target(look(source, name, "number", roles == TRAIN), task, source.place, where)
     counts = tuple(int((roles == role).sum()) for role in (TRAIN, VALIDATION, TEST))
-    encoder = TableEncoder(**encoder_settings(config), kinds={**dropped, **data.kinds}, seed=config.training.seed)
+    encoder = TableEncoder(**encoder_settings(config), kinds={**dropped, **data.kinds}, seed=config.data_seed)
     encoder.learn(source, kinds, roles == TRAIN)
     notes += [f"{reason}; it is left out" for reason in encoder.dropped_.values()]
     notes += leaks(source, encoder, target, roles == TRAIN)
@@ -123,7 +123,7 @@ def _labels(source: Source, target: Target) -> Any:
 
 def _roles(config: Config, rows: int, labels: Any, in_blocks: bool) -> Any:
     """Of each row whether it is trained on, validated on or tested on: uint8 (rows,)."""
-    data, seed, xp = config.data, config.training.seed, host.namespace()
+    data, seed, xp = config.data, config.data_seed, host.namespace()
     roles = xp.zeros(rows, dtype="uint8")
     if in_blocks:
         share = min(data.test, HELD / rows)

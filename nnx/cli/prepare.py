@@ -37,10 +37,11 @@ class Prepared:
     counts: list[int] = field(default_factory=list)  # rows of each class that are trained on
 
 
-def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) -> Prepared:
+def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, in_memory: bool = False) -> Prepared:
     """Read the table, find what its columns hold, part its rows, learn the encoder, and encode.
 
     The encoder and the scale of the target see training rows only. encode: False stops before the rows are encoded.
+    in_memory: a table that is larger than data.memory is refused, not read in blocks.
     Raises: DataError, SettingError.
     """
     data = config.data
@@ -51,6 +52,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) 
     dropped = {column: "drop" for column in data.drop}
     require(name not in dropped, f"the target {name!r} is dropped")
     if in_blocks:
+        _refuse(in_memory, source.name, data.memory)
         say(f"{source.name} is larger than data.memory = {data.memory}: it is read in blocks")
     scan = source.scan({**dropped, **data.kinds})
     seen = look(source, name, scan.kinds[name])
@@ -75,8 +77,17 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) 
     prepared = Prepared(source, kinds, encoder, target, (counts[0], counts[1], counts[2]), notes)
     if encode:
         too_large = scan.rows * encoder.width * 4 * COPIES > limit
+        _refuse(in_memory and too_large, f"{source.name}, encoded as {encoder.width} features,", data.memory)
         _encode(prepared, roles, config, in_blocks or too_large, say)
     return prepared
+
+
+def _refuse(refused: bool, what: str, limit: str) -> None:
+    if refused:
+        raise DataError(
+            f"{what} is larger than data.memory = {limit}: a search needs it in memory; give a larger --memory, "
+            "or fewer rows"
+        )
 
 
 def encoder_settings(config: Config) -> dict[str, Any]:

@@ -368,3 +368,15 @@ def test_numbers_with_separators_are_named_as_such(nnx, folder):
         file.write("a,b,y\n" + "".join(f'{i % 9},"{i + 1},{i:03}",{i % 7}.5\n' for i in range(90)))
     out = nnx("train", "a.csv", "--target", "y", *QUICK)[1]
     assert "note: column 'b' holds numbers written as" in out and "without separators" in out
+
+
+def test_the_seed_of_the_data_leaves_the_parts_as_they_are_when_the_other_changes(nnx):
+    from nnx.cli.prepare import prepare
+
+    def tested(*texts):
+        return prepare(resolve(None, texts, {"data.path": "iris"}), lambda text: None).test[0]
+
+    first, other = tested("training.seed=0"), tested("training.seed=1")
+    assert not np.array_equal(first, other)
+    np.testing.assert_array_equal(tested("training.seed=1", "data.seed=0"), first)
+    assert nnx("train", "iris", "--set", "data.seed=-1", *QUICK)[2].startswith("nnx: seed must be an integer")

@@ -358,6 +358,57 @@ def test_the_rate_finder_draws_the_numbers_of_the_range_test():
     np.testing.assert_array_equal(axes.lines[1].get_ydata(), found.smoothed)
 
 
+# ---- a search over settings
+
+RESULTS = {
+    "param_rate": [1e-3, 1e-2, 1e-1, 1.0],
+    "param_hidden": [(64,), (128,), (64, 32), (128,)],
+    "param_activation": ["relu", "tanh", "relu", "tanh"],
+    "mean_test_score": [0.5, 0.9, 0.7, np.nan],
+    "std_test_score": [0.1, 0.05, 0.2, np.nan],
+}
+
+
+def test_a_search_is_a_panel_for_each_parameter_with_every_candidate_and_the_best_marked():
+    figure = plots.search(RESULTS, score="accuracy")
+    rate, hidden, activation = figure.axes
+    assert [axes.get_xlabel() for axes in figure.axes] == ["rate", "hidden", "activation"]
+    assert rate.get_ylabel() == "accuracy" and "1 of 4 not finite" in texts(figure)
+    assert rate.get_xscale() == "log" and hidden.get_xscale() == "linear"
+    points, best = rate.lines[0], rate.lines[-1]
+    np.testing.assert_allclose(points.get_xydata(), [[1e-3, 0.5], [1e-2, 0.9], [1e-1, 0.7]])
+    np.testing.assert_allclose(best.get_xydata(), [[1e-2, 0.9]])
+    assert [t.get_text() for t in hidden.get_xticklabels()] == ["64", "64x32", "128"]
+    assert list(hidden.lines[0].get_xdata()) == [0, 2, 1]
+    assert [t.get_text() for t in activation.get_xticklabels()] == ["relu", "tanh"]
+
+
+def test_the_best_of_a_search_is_what_the_ranks_say_and_the_parameters_are_those_asked_for():
+    figure = plots.search(RESULTS | {"rank_test_score": [1, 3, 2, 4]}, parameters=["activation"])
+    (axes,) = figure.axes
+    np.testing.assert_allclose(axes.lines[-1].get_xydata(), [[0, 0.5]])
+    with pytest.raises(nnx.DataError, match="unknown parameter 'rat': did you mean 'rate'"):
+        plots.search(RESULTS, parameters=["rat"])
+    with pytest.raises(nnx.DataError, match="no mean_test_score"):
+        plots.search({"param_rate": [1.0]})
+
+
+def test_the_results_of_scikit_learns_searches_can_be_drawn(tmp_path):
+    selection = pytest.importorskip("sklearn.model_selection", reason="scikit-learn is not installed")
+    from sklearn.svm import SVC
+
+    grid = [{"C": [0.1, 1.0, 10.0], "kernel": ["rbf"], "gamma": ["scale", 0.1]}, {"kernel": ["linear"]}]
+    results = selection.GridSearchCV(SVC(), grid, cv=2).fit(X2, Y2).cv_results_
+    figure = plots.search(results, tmp_path / "search.svg", parameters=["C", "kernel"])
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["0.1", "1", "10", "not set"]
+    assert [t.get_text() for t in figure.axes[1].get_xticklabels()] == ["linear", "rbf"]
+    assert (tmp_path / "search.svg").exists()
+
+
+def test_a_search_in_which_nothing_was_finite_is_drawn_empty():
+    plots.search({"param_rate": [1.0, 2.0], "mean_test_score": [np.nan, np.inf]})._repr_png_()
+
+
 # ---- the report
 
 

@@ -382,6 +382,12 @@ def test_verbose_says_how_many_train(capsys):
     assert capsys.readouterr().out.startswith("epoch 1/1  members 2  loss ")
 
 
+def test_verbose_shows_the_best_of_the_members_that_are_finite(capsys):
+    members = [Member(nnx.mlp((4,), 1), "squared_error", nnx.SGD(rate)) for rate in (1e30, 0.01)]
+    Population(members).fit(X, X[:, 0], epochs=2, verbose=True, batch_size=8)
+    assert "members 2" in (out := capsys.readouterr().out) and "loss nan" not in out
+
+
 def test_kinds_tell_what_can_be_joined():
     assert kind_of(nnx.Dropout(0.1)) == kind_of(nnx.Dropout(0.9))
     assert kind_of(nnx.SGD(0.1)) != kind_of(nnx.SGD(0.1, schedule=nnx.Cosine()))

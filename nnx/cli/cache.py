@@ -51,7 +51,7 @@ class Cache:
             "file": hash_of(config.data.path) if Path(config.data.path).is_file() else config.data.path,
             "encoder": prepared.encoder.to_data(),
             "target": prepared.target.to_data(),
-            "split": [config.data.test, config.data.validation, config.training.seed, prepared.rows],
+            "split": [config.data.test, config.data.validation, config.data_seed, prepared.rows],
         }
         name = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
         classes = len(prepared.target.classes)

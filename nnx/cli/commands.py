@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .._version import __version__
-from .options import CONFIGURED, Words, chosen_settings, configured, on_backend, reading
+from .options import CONFIGURED, Words, chosen_settings, configured, on_backend, reading, running
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,15 +21,8 @@ def nnx() -> None:
 @nnx.command()
 @click.argument("data", required=False)
 @configured
-@click.option("-c", "--config", "file", help="a TOML file with settings; the config.toml of a run is one")
-@click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="any setting: optimizer.rate=0.01")
-@click.option("--out", help="the run folder [default: runs/TIME-NAME]")
-@click.option("--force", is_flag=True, help="replace the run that is in the folder --out")
+@running
 @click.option("--restarts", type=click.IntRange(0), default=0, help="go on so often after a crash, from the checkpoint")
-@click.option("--dry-run", is_flag=True, help="say what would be done, and what it would take; write nothing")
-@click.option("--json", "as_json", is_flag=True, help="lines of JSON on standard output, all else on standard error")
-@click.option("--quiet", "-q", is_flag=True)
-@click.option("--verbose", "-v", is_flag=True, help="also say what each column becomes")
 def train(
     data: str | None,
     file: str | None,
@@ -50,9 +43,7 @@ def train(
     """
     from .config import resolve
 
-    config = resolve(file, assignments, {**chosen_settings(flags), "data.path": data})
-    if not config.data.path:
-        raise click.UsageError("Missing argument 'DATA': the table to train on, or data.path in the file -c")
+    config = _with_data(resolve(file, assignments, {**chosen_settings(flags), "data.path": data}))
     from .train import train as run
     from .voice import Voice
 
@@ -66,6 +57,63 @@ def train(
 
         return supervise(config, out, say, restarts, force=force)
     return _ended(lambda: run(config, out, say, force=force))
+
+
+@nnx.command()
+@click.argument("data", required=False)
+@click.option("--grid", multiple=True, metavar="NAME=VALUES", help="an option of `nnx train` and its values; see above")
+@click.option("--cv", type=click.IntRange(1), default=5, show_default=True, help="folds; 1: one validation split")
+@click.option("--random", type=click.IntRange(1), metavar="N", help="draw N candidates [default: all of the grid]")
+@click.option("--halving", is_flag=True, help="a third of the candidates go on after 1/9 of the epochs, and after 1/3")
+@click.option("--by", type=click.Choice(["loss", "accuracy", "r2"]), help="what ranks candidates [default: loss]")
+@configured
+@running
+def search(
+    data: str | None,
+    grid: tuple[str, ...],
+    cv: int,
+    random: int | None,
+    halving: bool,
+    by: str | None,
+    file: str | None,
+    assignments: tuple[str, ...],
+    out: str | None,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **flags: Any,
+) -> int:
+    """Try settings on folds of DATA, all networks trained together, and train the best as `nnx train` does.
+
+    \b
+    --grid rate=1e-4:1e-1:log:8       8 values, evenly spaced on a logarithmic scale; lin: on a linear one
+    --grid hidden=64,128,128x64       widths of the layers; none: no hidden layer
+    --grid optimizer=adamw,sgd        the values of any option, or setting: weight_decay=0,0.01
+
+    The other options say what all candidates have in common; -c and --set too. Test rows are kept aside.
+    """
+    from .config import resolve
+
+    settings = chosen_settings(flags)
+    config = _with_data(resolve(file, assignments, {**settings, "data.path": data}))
+    from .search import Wanted, search as run
+    from .voice import Voice
+
+    given = {s for s, value in settings.items() if value is not None} | {
+        a.partition("=")[0].strip() for a in assignments
+    }
+    wanted = Wanted(grid, cv, random, halving, by, frozenset(given))
+    say = Voice(json=as_json, quiet=quiet, verbose=verbose)
+    return _ended(lambda: run(config, wanted, out, say, force=force, dry_run=dry_run))
+
+
+def _with_data(config: Any) -> Any:
+    """The settings, if they name a table."""
+    if not config.data.path:
+        raise click.UsageError("Missing argument 'DATA': the table to train on, or data.path in the file -c")
+    return config
 
 
 @nnx.command()

@@ -19,6 +19,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     task: str = "auto"  # classification, regression
     test: float = 0.2  # share of the rows kept for the test at the end
     validation: float = 0.1  # share of the rest held out each epoch
+    seed: int | None = None  # of the parts and the encoder; None: training.seed
     drop: tuple[str, ...] = ()  # columns to leave out
     kinds: dict[str, str] = {}  # what columns hold, where it is to be said: {zip = "text"}
     delimiter: str = ""  # of text files; "": a tab for .tsv, else a comma
@@ -90,7 +91,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     training: Training = Training()
     place: Place = Place()
 
+    @property
+    def data_seed(self) -> int:
+        """The seed of the parts and the encoder."""
+        return self.training.seed if self.data.seed is None else self.data.seed
 
+
+WORDS = (  # what msgspec calls a type, and what a person does
+    *(("array", "a list"), ("object", "a table"), ("str", "text")),
+    *(("int", "a whole number"), ("float", "a number"), ("bool", "true or false")),
+)
 LISTS = ("hidden", "drop", "missing")  # settings that one value may be given to
 SECTIONS: dict[str, tuple[str, ...]] = {f.name: f.default.__struct_fields__ for f in msgspec.structs.fields(Config)}
 
@@ -106,7 +116,7 @@ def resolve(file: str | None, assignments: tuple[str, ...], flags: Mapping[str, 
         name, equals, value = text.partition("=")
         if not equals:
             raise SettingError(f"--set {text}: expected section.name=value, such as optimizer.rate=0.01")
-        _put(values, name.strip(), _value(value.strip()), "--set")
+        _put(values, name.strip(), value_of(value.strip()), "--set")
     for name, value in flags.items():
         if value is not None:
             _put(values, name, value, "flag")
@@ -119,7 +129,7 @@ def convert(values: Mapping[str, Any], place: str = "") -> Config:
         return msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
         text = re.sub(r" - at `\$\.?([^`]*)`", r" in \1", str(error)).replace("`", "").replace(" | null", "")
-        for word, name in (("array", "a list"), ("object", "a table"), ("str", "text"), ("int", "a whole number")):
+        for word, name in WORDS:
             text = re.sub(rf"\b{word}\b", name, text)
         raise SettingError(f"{place + ': ' if place else ''}{text}") from None
 
@@ -153,7 +163,7 @@ def _read(file: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name != "result"}  # what a run folder adds
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """A value as TOML has it; what is none is text, and 64,32 a list."""
     for attempt in (text, f"[{text}]" if "," in text else text):
         try:

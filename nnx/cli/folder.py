@@ -23,7 +23,8 @@ from .prepare import Prepared
 BEST, LAST, CONFIG, METRICS = "best.safetensors", "last.safetensors", "config.toml", "metrics.csv"
 CHECKPOINT = "checkpoint.safetensors"
 EVENTS, DATA, ENVIRONMENT, REPORT, CARD = "events.jsonl", "data.json", "environment.json", "report.html", "README.md"
-OWN = (BEST, LAST, CONFIG, METRICS, EVENTS, DATA, ENVIRONMENT, REPORT, CARD)
+SEARCH, SEARCHED = "search.csv", "search.png"  # of `nnx search`
+OWN = (BEST, LAST, CONFIG, METRICS, EVENTS, DATA, ENVIRONMENT, REPORT, CARD, SEARCH, SEARCHED)
 
 
 @contextmanager

@@ -82,6 +82,8 @@ PLACES = (
     ("--dtype", "place.dtype", "float32", "float32 or float64"),
     ("--precision", "place.precision", "", "tf32 or bf16: what a GPU may round the factors of products to"),
 )
+HOMES = {option: setting for option, setting, *_ in (*FLAGS, *READING, *PLACES)}
+HOMES["--early-stopping"] = "training.early_stopping"
 CONFIGURED = {option[2:]: default for option, _, default, _ in PLACES}  # where a model is opened by default
 
 
@@ -117,10 +119,30 @@ def configured(command: Command) -> Command:
     return command
 
 
+def running(command: Command) -> Command:
+    """The options of a command that trains, which are no settings."""
+    for option in reversed(
+        (
+            click.option("-c", "--config", "file", help="a TOML file with settings; the config.toml of a run is one"),
+            click.option(
+                "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="any setting: optimizer.rate=0.01"
+            ),
+            click.option("--out", help="the run folder [default: runs/TIME-NAME]"),
+            click.option("--force", is_flag=True, help="replace the run that is in the folder --out"),
+            click.option("--dry-run", is_flag=True, help="say what would be done, and what it takes; write nothing"),
+            click.option(
+                "--json", "as_json", is_flag=True, help="lines of JSON on standard output, all else on standard error"
+            ),
+            click.option("--quiet", "-q", is_flag=True),
+            click.option("--verbose", "-v", is_flag=True, help="also say what each column becomes"),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 def chosen_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that the options given are."""
-    homes = {option: setting for option, setting, *_ in (*FLAGS, *READING, *PLACES)}
-    homes["--early-stopping"] = "training.early_stopping"
-    settings = {setting: flags[option[2:].replace("-", "_")] for option, setting in homes.items()}
+    settings = {setting: flags[option[2:].replace("-", "_")] for option, setting in HOMES.items()}
     settings["data.kinds"] = dict(flags["kind"]) or None
     return settings

@@ -37,10 +37,11 @@ class Prepared:
     counts: list[int] = field(default_factory=list)  # rows of each class that are trained on
 
 
-def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) -> Prepared:
+def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, in_memory: bool = False) -> Prepared:
     """Read the table, find what its columns hold, part its rows, learn the encoder, and encode.
 
     The encoder and the scale of the target see training rows only. encode: False stops before the rows are encoded.
+    in_memory: a table that is larger than data.memory is refused, not read in blocks.
     Raises: DataError, SettingError.
     """
     data = config.data
@@ -51,6 +52,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) 
     dropped = {column: "drop" for column in data.drop}
     require(name not in dropped, f"the target {name!r} is dropped")
     if in_blocks:
+        _refuse(in_memory, source.name, data.memory)
         say(f"{source.name} is larger than data.memory = {data.memory}: it is read in blocks")
     scan = source.scan({**dropped, **data.kinds})
     seen = look(source, name, scan.kinds[name])
@@ -68,15 +70,24 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True) 
         where = f"in all {int((roles == TRAIN).sum())} rows to train on"
         target = make_target(look(source, name, "number", roles == TRAIN), task, source.place, where)
     counts = tuple(int((roles == role).sum()) for role in (TRAIN, VALIDATION, TEST))
-    encoder = TableEncoder(**encoder_settings(config), kinds={**dropped, **data.kinds}, seed=config.training.seed)
+    encoder = TableEncoder(**encoder_settings(config), kinds={**dropped, **data.kinds}, seed=config.data_seed)
     encoder.learn(source, kinds, roles == TRAIN)
     notes += [f"{reason}; it is left out" for reason in encoder.dropped_.values()]
     notes += leaks(source, encoder, target, roles == TRAIN)
     prepared = Prepared(source, kinds, encoder, target, (counts[0], counts[1], counts[2]), notes)
     if encode:
         too_large = scan.rows * encoder.width * 4 * COPIES > limit
+        _refuse(in_memory and too_large, f"{source.name}, encoded as {encoder.width} features,", data.memory)
         _encode(prepared, roles, config, in_blocks or too_large, say)
     return prepared
+
+
+def _refuse(refused: bool, what: str, limit: str) -> None:
+    if refused:
+        raise DataError(
+            f"{what} is larger than data.memory = {limit}: a search needs it in memory; give a larger --memory, "
+            "or fewer rows"
+        )
 
 
 def encoder_settings(config: Config) -> dict[str, Any]:
@@ -123,7 +134,7 @@ def _labels(source: Source, target: Target) -> Any:
 
 def _roles(config: Config, rows: int, labels: Any, in_blocks: bool) -> Any:
     """Of each row whether it is trained on, validated on or tested on: uint8 (rows,)."""
-    data, seed, xp = config.data, config.training.seed, host.namespace()
+    data, seed, xp = config.data, config.data_seed, host.namespace()
     roles = xp.zeros(rows, dtype="uint8")
     if in_blocks:
         share = min(data.test, HELD / rows)

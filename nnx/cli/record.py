@@ -19,12 +19,14 @@ from .folder import (
     ENVIRONMENT,
     LAST,
     REPORT,
+    SEARCH,
     card as card_of,
     environment,
     schema as schema_of,
     write_json,
 )
 from .prepare import Prepared
+from .ranking import read as read_search
 
 
 def begin(path: Path, config: Config, prepared: Prepared) -> None:
@@ -67,6 +69,11 @@ def describe(
         "epochs": f"{len(result.history['epoch'])}, best {result.best_epoch}, ended by {result.stopped}",
         "backend": f"{chosen}",
     }
+    searched: dict[str, Any] = {}
+    if (path / SEARCH).exists():
+        found, by = read_search(path / SEARCH)
+        searched = {"search": found, "search_score": by}
+        facts["chosen"] = f"the best of {len(found['rank_test_score']):,} candidates by {by}: {SEARCH}"
     card = card_of(path.name, schema, prepared.encoder, tested.scores if tested else {}, facts)
     (path / CARD).write_text(card, encoding="utf-8")
     try:
@@ -80,6 +87,7 @@ def describe(
             evaluation=tested,
             config_text=(path / CONFIG).read_text(),
             best_epoch=result.best_epoch,
+            **searched,
         )
     except NNXError as error:
         return [f"no report.html: {error}"]

@@ -43,6 +43,7 @@ def check(config: Config) -> None:
         share = getattr(data, name)
         require(0 <= share < 1, f"--{name} must be at least 0 and below 1, got {share}")
     check_seed(training.seed)
+    check_seed(config.data_seed)
     activation(config.network.activation)
     if optimizer.weight_decay is not None and optimizer.name not in DECAYING:
         raise SettingError(f"optimizer.weight_decay is for {' and '.join(DECAYING)}, not for {optimizer.name}")

@@ -41,12 +41,7 @@ def train(config: Config, out: str | None, say: Voice, *, force: bool = False) -
     chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
     with run_folder.new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path:
         prepared, config = ready(config, chosen, say)
-        try:
-            begin(path, config, prepared)
-            result, tested = complete(path, config, prepared, chosen, say, started)
-        except BaseException:
-            abandon(path, say)
-            raise
+        result, tested = trained(path, config, prepared, chosen, say, started)
         path = Path(out) if out else path
     return end(path, result, tested, say)
 
@@ -61,6 +56,18 @@ def ready(config: Config, chosen: Backend, say: Voice) -> tuple[Prepared, Config
     if say.verbose:
         say(*fates(prepared))
     return prepared, config
+
+
+def trained(
+    path: Path, config: Config, prepared: Prepared, chosen: Backend, say: Voice, started: float
+) -> tuple[Fit, Evaluation | None]:
+    """Train, test, and write all files of the run, or leave what it can be gone on with."""
+    try:
+        begin(path, config, prepared)
+        return complete(path, config, prepared, chosen, say, started)
+    except BaseException:
+        abandon(path, say)
+        raise
 
 
 def complete(
@@ -127,8 +134,7 @@ def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
     lines = [
         f"{prepared.source.name}: {sum(prepared.rows)} rows ({', '.join(f'{n} {k}' for k, n in parts.items() if n)}), "
         f"{len(prepared.encoder.columns_)} columns as {prepared.encoder.width} features, {target.task}{into}",
-        f"network {'-'.join(map(str, widths(config, prepared)))} {config.network.activation}, {config.optimizer.name} "
-        f"at {config.optimizer.rate:g}, batches of {config.training.batch_size}, backend {chosen}",
+        network_line(config, prepared, chosen),
     ]
     if len(target.classes) > max(20, sum(prepared.rows) // 4):
         prepared.notes.append(f"{target.name!r} has {len(target.classes)} classes; is it a quantity?")
@@ -136,6 +142,14 @@ def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
     if rare:
         prepared.notes.append(f"class {rare[0][:30]!r} has fewer than 2 rows to train on")
     return lines
+
+
+def network_line(config: Config, prepared: Prepared, chosen: Backend) -> str:
+    """Network, optimizer and batches, for a person."""
+    return (
+        f"network {'-'.join(map(str, widths(config, prepared)))} {config.network.activation}, {config.optimizer.name} "
+        f"at {config.optimizer.rate:g}, batches of {config.training.batch_size}, backend {chosen}"
+    )
 
 
 def open_backend(name: str, device: str, dtype: str, precision: str = "") -> Backend:

@@ -14,6 +14,7 @@ from .rates import rate_finder, rates
 from .regression import predicted_against_true, residuals
 from .reliability import calibration, reliability
 from .report import report
+from .search import search
 
 __all__ = [
     "calibration",
@@ -31,4 +32,5 @@ __all__ = [
     "reliability",
     "report",
     "residuals",
+    "search",
 ]

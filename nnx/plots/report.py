@@ -14,6 +14,7 @@ from .inline import inline_svg
 from .page import beside, folded, page, pairs, section, wide
 from .regression import predicted_against_true, residuals
 from .reliability import calibration
+from .search import search as search_picture
 
 NAMES = {"r2": "R²", "roc_auc": "ROC AUC", "macro_f1": "macro F1"}
 
@@ -27,6 +28,8 @@ def report(
     evaluation: Evaluation | None,
     config_text: str,
     best_epoch: int | None = None,
+    search: Mapping[str, Sequence[Any]] | None = None,
+    search_score: str = "score",
 ) -> None:
     """Write one HTML page: scores, facts, curves, pictures of the predictions, importance, the configuration.
 
@@ -34,6 +37,7 @@ def report(
 
     facts: what is to be said about the run, in order; history: of the fit; config_text: the resolved configuration.
     evaluation: of rows held out; None leaves out what needs them. best_epoch: whose weights were kept.
+    search: where the settings were searched for, as `nnx.plots.search` takes it, and search_score what its score is.
     Raises: NNXError if matplotlib is not installed, OSError if the file cannot be written.
     """
     parts = []
@@ -45,6 +49,8 @@ def report(
     if evaluation is not None:
         tell = _classification if evaluation.task == "classification" else _regression
         parts += [*tell(evaluation), _importance(evaluation)]
+    if search is not None:
+        parts.append(_search(search, search_score))
     if config_text:
         parts.append(folded("Configuration", config_text))
     parts.append(f"<footer>nnx {__version__}</footer>")
@@ -110,6 +116,16 @@ def _regression(e: Evaluation) -> list[str]:
         ),
     ]
     return [beside(*sections)]
+
+
+def _search(results: Mapping[str, Sequence[Any]], score: str) -> str:
+    count = len(results["mean_test_score"])
+    text = (
+        f"The {score_name(score)} of {count:,} candidates over each setting that was varied: mean and deviation over "
+        "the folds. Orange is the best, which was trained."
+    )
+    picture = search_picture(results, score=score_name(score))
+    return section("Search", text, inline_svg(picture, "search", "score of the candidates by setting"))
 
 
 def _importance(e: Evaluation) -> str:

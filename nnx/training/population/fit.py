@@ -209,7 +209,7 @@ def shown(show: Any, verbose: bool) -> PopulationCallback:
         if verbose and report.members:
             first = next(name for name in ("validation_loss", "loss") if name in report.figures)
             losses = report.figures[first]
-            best = min(range(len(losses)), key=lambda i: losses[i])
+            best = min(range(len(losses)), key=lambda i: (losses[i] != losses[i], losses[i]))  # NaN last
             figures = {name: values[best] for name, values in report.figures.items()}
             show(Report(report.epoch, report.epochs, {"members": len(losses), **figures}, {}))
 

@@ -1,0 +1,117 @@
+"""What a search over settings has found."""
+
+import os
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from ..errors import DataError, unknown
+from .style import COLOURS, GREY, INK, drawn, finish, logarithmic, panels, plain
+
+ACROSS = 3  # panels beside each other
+NAMES = 8  # of words on an axis that are written level
+
+
+@drawn
+def search(
+    results: Mapping[str, Sequence[Any]],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    parameters: Sequence[str] | None = None,
+    score: str = "score",
+) -> Any:
+    """The score of each candidate over each parameter, a panel each; the bars are one deviation, the best is marked.
+
+    results: as scikit-learn's `cv_results_`: `param_NAME`, `mean_test_score`, `std_test_score` and, if there,
+        `rank_test_score`, 1 for the best; without it the largest score is the best. Scores that are not finite are
+        left out, which the title says.
+    parameters: the names to draw, in order; None: all.
+    score: what the score is.
+    Raises: DataError for a name or a score that is not there; NNXError if matplotlib is not installed.
+    """
+    known = [name.removeprefix("param_") for name in results if name.startswith("param_")]
+    names = known if parameters is None else list(parameters)
+    for name in names:
+        if name not in known:
+            raise DataError(f"search: {unknown('parameter', name, known)}")
+    if "mean_test_score" not in results or not names:
+        raise DataError("search: the results have no mean_test_score, or no param_NAME")
+    mean = [float(v) for v in results["mean_test_score"]]
+    spread = [float(v) for v in results.get("std_test_score", [0.0] * len(mean))]
+    finite = [i for i, v in enumerate(mean) if isfinite(v)]
+    rank = results.get("rank_test_score")
+    best = min(finite, key=lambda i: -mean[i] if rank is None else rank[i], default=None)
+    across = min(len(names), ACROSS)
+    down = -(-len(names) // across)
+    figure, grid = panels(down, across, size=(3.4 * max(across, 1.4), 3.2 * down), sharey=True)
+    for axes, name in zip(grid.ravel(), names, strict=False):
+        values = [_value(results[f"param_{name}"][i]) for i in finite]
+        _panel(axes, name, values, [mean[i] for i in finite], [spread[i] for i in finite])
+        if best is not None:
+            at = finite.index(best)
+            axes.plot(_places(values)[at], mean[best], "o", color=COLOURS[1], markersize=8, zorder=4)
+    for axes in grid.ravel()[len(names) :]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(plain(score))
+    if finite and max(mean[i] for i in finite) >= 10 * min(mean[i] for i in finite):
+        logarithmic(grid[0, 0].yaxis, [mean[i] for i in finite])
+    if len(finite) < len(mean):
+        grid[0, 0].set_title(f"{len(mean) - len(finite)} of {len(mean)} not finite", fontsize=10)
+    return finish(figure, path)
+
+
+def _panel(axes: Any, name: str, values: Sequence[Any], mean: Sequence[float], spread: Sequence[float]) -> None:
+    places = _places(values)
+    bars = [s if isfinite(s) else 0.0 for s in spread]
+    axes.errorbar(places, mean, yerr=bars, fmt="o", color=COLOURS[0], ecolor=GREY, elinewidth=0.8, alpha=0.7)
+    axes.set_xlabel(plain(name))
+    if _are_numbers(values):
+        if values and min(values) > 0 and max(values) >= 10 * min(values):
+            logarithmic(axes.xaxis, places)
+        return
+    words = _words(values)
+    axes.set_xticks(range(len(words)), [plain(word, 14) for word in words])
+    axes.set_xlim(-0.5, len(words) - 0.5)
+    if len(words) > NAMES or sum(len(word) for word in words) > 28:
+        axes.tick_params(axis="x", labelrotation=40)
+    axes.tick_params(axis="x", length=0, labelcolor=INK)
+
+
+def _value(value: Any) -> Any:
+    """A number for what is one, (64,) included; else text: 64x32 for widths."""
+    if getattr(value, "mask", False):  # in scikit-learn's results, a parameter that a candidate does not have
+        return "not set"
+    if isinstance(value, (tuple, list)):
+        return _value(value[0]) if len(value) == 1 else "x".join(map(str, value))
+    if isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool" or not hasattr(value, "__float__"):
+        return str(value)
+    return float(value)
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, float) for value in values)
+
+
+def _places(values: Sequence[Any]) -> list[float]:
+    """Where values are drawn: numbers where they are, words one after another."""
+    if _are_numbers(values):
+        return list(values)
+    words = _words(values)
+    return [float(words.index(_text(value))) for value in values]
+
+
+def _words(values: Sequence[Any]) -> list[str]:
+    """Different values as text: numbers and widths in their order, then words."""
+
+    def place(word: str) -> tuple[bool, list[float], str]:
+        try:
+            return False, [float(part) for part in word.split("x")], ""
+        except ValueError:
+            return True, [], word
+
+    return sorted({_text(value) for value in values}, key=place)
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

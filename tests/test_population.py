@@ -181,26 +181,17 @@ def test_float32_members_agree_to_rounding():
 def test_lanes_of_every_size_give_the_same_bits(monkeypatch):
     members = [varied(k) for k in range(7)]
     whole = Population(members).fit(X, Y, **COMMON)
-    for workers, cache in ((1, 2**20), (2, 1), (2, 2**20), (3, 6000)):
-        monkeypatch.setattr(nnx.Backend, "side_by_side", lambda self, n=workers: _context(n))
-        monkeypatch.setattr(lanes, "CACHE", cache)
+    for workers, enough in ((1, 1), (2, 1), (2, 2**30), (3, 1)):
+        monkeypatch.setattr(nnx.Backend, "lanes", workers)
+        monkeypatch.setattr(lanes, "ENOUGH", enough)
         other = Population(members).fit(X, Y, **COMMON)
         for a, b in zip(other, whole, strict=True):
             assert_same(a, b, exact=True)
 
 
-class _context:
-    def __init__(self, value):
-        self.value = value
-
-    def __enter__(self):
-        return self.value
-
-    def __exit__(self, *error):
-        pass
-
-
-def test_members_that_share_rows_and_order_are_run_on_the_same_rows():
+def test_members_that_share_rows_and_order_are_run_on_the_same_rows(monkeypatch):
+    monkeypatch.setattr(nnx.Backend, "lanes", 2)
+    monkeypatch.setattr(lanes, "ENOUGH", 1)
     fold = np.arange(30)
     members = [Member(NET, SOFTMAX, nnx.SGD(0.1 * (k + 1)), seed=3, rows=fold) for k in range(9)]
     compare(members, exact=True)

@@ -112,8 +112,9 @@ def test_what_differs_in_numbers_only_is_one_run(monkeypatch):
 def test_lanes_of_every_size_give_the_same_bits(monkeypatch):
     grid = {"learning_rate_init": RATES, "alpha": [1e-3, 1e-1]}
     expected = nnx.PopulationSearchCV(BASE, grid, cv=3).fit(X, Y)
-    for cache in (1, 10**5, 10**9):
-        monkeypatch.setattr(lanes, "CACHE", cache)
+    for workers, enough in ((1, 1), (2, 1), (2, 10**5), (3, 1)):
+        monkeypatch.setattr(nnx.Backend, "lanes", workers)
+        monkeypatch.setattr(lanes, "ENOUGH", enough)
         got = nnx.PopulationSearchCV(BASE, grid, cv=3).fit(X, Y)
         np.testing.assert_array_equal(got.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"])
 

@@ -156,13 +156,22 @@ class Backend:
             mode = False if wanted == "never" else "always" if wanted == "always" else mode
         return self.library.loop(step, mode, epochs, self.precision)
 
-    def side_by_side(self) -> AbstractContextManager[int]:
-        """While it lasts, so many programs of steps may run in threads of their own, each on one core."""
+    @property
+    def lanes(self) -> int:
+        """How many programs of steps may run side by side, each in a thread and on a core of its own."""
         if self.name != "numpy":  # the other libraries use all cores themselves
-            return nullcontext(1)
-        from .numpy import side_by_side
+            return 1
+        from .numpy import lanes
 
-        return side_by_side()
+        return lanes()
+
+    def one_core(self) -> AbstractContextManager[Any]:
+        """While it lasts, each program of steps uses one core."""
+        if self.name != "numpy":
+            return nullcontext()
+        from .numpy import one_core
+
+        return one_core()
 
     def to_numpy(self, x: Array) -> Any:
         """x as a NumPy array on the host."""

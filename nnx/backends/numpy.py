@@ -1,8 +1,8 @@
 """NumPy: arrays on the host. Also the host's random words, from which every backend's weights are drawn."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -88,18 +88,18 @@ def loop(step: Callable[..., Any], mode: bool | str, epochs: int, precision: str
     return Native(step, mode, epochs) if mode else Plain(step)
 
 
-@contextmanager
-def side_by_side() -> Iterator[int]:
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:  # then the BLAS uses all cores in every call
-        yield 1
-        return
-    count = threads()
+def lanes() -> int:
+    """As many as the BLAS has threads, if it can be told to use one in each call."""
+    return threads() if find_spec("threadpoolctl") is not None else 1
+
+
+def one_core() -> AbstractContextManager[Any]:
+    from threadpoolctl import threadpool_limits
+
     if find_spec("scipy") is not None:
         import_module("scipy.linalg.cython_blas")  # its BLAS is told what all are told
-    with threadpool_limits(1, user_api="blas"):
-        yield count
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
 
 
 def scope(device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:

@@ -1,14 +1,14 @@
 """The steps of a population: one program for all members, or several that run side by side.
 
 On a GPU, and with a library that uses all cores by itself, one program holds all members. NumPy's matrix products of
-small networks keep one core busy: there the members are dealt out to lanes, each with arrays that fit the cache, and a
-thread for each core runs the lanes one after another. Members that train on the same rows in the same order share
-a lane, so that the rows are taken once for all of them.
+small networks keep one core busy: there the members are dealt out to lanes, as many as there are cores, and a thread for
+each runs them. Members that train on the same rows in the same order share a lane, so that the rows are taken once for
+all of them. Few or very small networks stay together: a thread would wait for the other's Python.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from ...contract import Array, Params
 from ..interrupt import Interrupt
 from ..step import Carry, Step
 
-CACHE = 2**20  # bytes of weights, gradients and what lies between layers that a lane should not exceed
+ENOUGH = 3 * 2**19  # bytes that a step of a lane works on, below which threads cost more than they bring
 SHARED = 4  # members with the same rows in the same order that are worth a lane of their own
 PATIENCE = 0.05  # seconds of steps between two looks at whether Ctrl-C was pressed
 
@@ -73,12 +73,14 @@ class Lanes:
         self.bytes_each = bytes_each  # of a member
         self.lanes: list[Lane] = []
         self.workers = 1
+        self.cores = ExitStack()
         self.pool: ThreadPoolExecutor | None = None
 
     @contextmanager
     def threads(self) -> Iterator[None]:
-        """While it lasts, lanes run side by side where the library allows it."""
-        with self.backend.side_by_side() as self.workers, ThreadPoolExecutor(self.workers, "nnx") as self.pool:
+        """While it lasts, lanes run side by side where that is possible."""
+        self.workers = self.backend.lanes
+        with ThreadPoolExecutor(self.workers, "nnx") as self.pool, self.cores:
             yield
 
     def lay(self, carry: Carry, kept: Params, members: Sequence[int], orders: Sequence[Any]) -> None:
@@ -90,23 +92,29 @@ class Lanes:
             own_carry, own_kept = (carry, kept) if whole else self.taken((carry, kept), [place[k] for k in part])
             loop = self.backend.loop(self.make(part, len(part) if own else 0), self.compile, self.epochs)
             self.lanes.append(Lane(part, own_carry, own_kept, loop, own))
+        self.cores.close()
+        if len(self.lanes) > 1:
+            self.cores.enter_context(self.backend.one_core())
 
     def _parts(self, members: Sequence[int], orders: Sequence[Any]) -> Iterator[tuple[list[int], bool]]:
         """The members of each lane, and whether they have rows of their own."""
         same: dict[int, list[int]] = {}
         for k in members:
             same.setdefault(id(orders[k]), []).append(k)
-        if self.workers == 1 or len(members) == 1:
+        if self._count(members) == 1:
             yield list(members), len(same) > 1
             return
-        several = [part for part in same.values() if len(part) >= SHARED]
-        rest = [k for part in same.values() if len(part) < SHARED for k in part]
-        for part, own in [*((part, False) for part in several), *([(rest, True)] if rest else [])]:
-            fits = max(1, min(CACHE // self.bytes_each, -(-len(part) // self.workers)))
-            count = -(-len(part) // fits)  # lanes, of sizes that differ by one at most
+        several = [part for part in same.values() if len(part) >= SHARED and len(part) * self.bytes_each >= ENOUGH]
+        rest = [k for part in same.values() if part not in several for k in part]
+        for part, own in [*((part, False) for part in several), *([(rest, len(same) > 1)] if rest else [])]:
+            count = self._count(part)
             for i in range(count):
                 lane = part[len(part) * i // count : len(part) * (i + 1) // count]
                 yield lane, own and len(lane) > 1
+
+    def _count(self, members: Sequence[int]) -> int:
+        """How many lanes so many members are worth."""
+        return max(1, min(self.workers, len(members), len(members) * self.bytes_each // ENOUGH))
 
     def keep(self, members: Sequence[int], orders: Sequence[Any]) -> None:
         """Go on with these members alone."""

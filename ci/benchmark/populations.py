@@ -1,6 +1,6 @@
 """Populations beside runs one after another, and a search beside scikit-learn's. Rounds are interleaved in one run.
 
-python ci/benchmark/populations.py [--rounds 5] [--only members,search] [--out ci/results/population]
+python ci/benchmark/populations.py [--rounds 3] [--only members,search] [--out ci/results/population]
 """
 
 import argparse
@@ -128,7 +128,7 @@ def table(report):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--out", help="write FILE.json and FILE.md")
     args = parser.parse_args()

@@ -1,8 +1,8 @@
 """The steps of a population: one program for all members, or several that run side by side.
 
 On a GPU, and with a library that uses all cores by itself, one program holds all members. NumPy's matrix products of
-small networks keep one core busy: there the members are dealt out to lanes, as many as there are cores, and a thread for
-each runs them. Members that train on the same rows in the same order share a lane, so that the rows are taken once for
+small networks keep one core busy: there the members are dealt out to lanes, as many as there are cores, and threads run
+them. Members that train on the same rows in the same order share a lane, so that the rows are taken once for
 all of them. Few or very small networks stay together: a thread would wait for the other's Python.
 """
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nnx
-from nnx.backends import backend_of, cupy, device, is_host, namespace, probe
+from nnx.backends import arrays, backend_of, cupy, device, is_host, namespace, probe
 
 
 def test_probe_accepts_every_library(library):
@@ -169,3 +169,11 @@ nnx.fit(nnx.Dense(2), np.ones((4, 3)), [0, 1, 1, 0], loss="softmax_cross_entropy
 print(sorted({"sklearn", "scipy", "torch", "jax", "matplotlib", "click", "rich", "pyarrow", "cupy"} & set(sys.modules)))
 """
     assert run_python(code).strip() == "[]"
+
+
+def test_constants_do_not_pile_up(monkeypatch):
+    monkeypatch.setattr(arrays, "MOST", 3)
+    monkeypatch.setattr(arrays, "_constants", {})
+    for k in range(9):
+        assert float(arrays.constant((float(k),), np.zeros(1))[0]) == k
+    assert len(arrays._constants) == 3

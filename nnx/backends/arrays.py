@@ -91,6 +91,7 @@ def along(value: Setting, p: Array) -> Any:
     return value if axes == 0 else per_member(value, p, p.ndim - axes)
 
 
+MOST = 1024  # constants that are kept
 _constants: dict[Any, Array] = {}
 
 
@@ -101,6 +102,8 @@ def constant(values: Any, like: Array) -> Array:
         return xp.asarray(values, dtype=like.dtype, device=device(like))
     name = (values, type(like), str(like.dtype), str(device(like)))
     if name not in _constants:
+        if len(_constants) >= MOST:  # the oldest gives way
+            _constants.pop(next(iter(_constants)), None)
         _constants[name] = xp.asarray(values, dtype=like.dtype, device=device(like))
     return _constants[name]
 

@@ -107,6 +107,10 @@ def test_what_differs_in_numbers_only_is_one_run(monkeypatch):
     made.clear()
     nnx.PopulationSearchCV(BASE, grid, cv=4, refit=False, n_members_per_run=50).fit(X, Y)
     assert made == [48, 48]
+    made.clear()
+    monkeypatch.setattr(nnx.Backend, "free_memory", lambda self: 20 * 10**6)  # 0.4 MB for each
+    nnx.PopulationSearchCV(BASE, grid, cv=4, refit=False).fit(X, Y)
+    assert sum(made) == 96 and 1 < len(made) < 96
 
 
 def test_lanes_of_every_size_give_the_same_bits(monkeypatch):

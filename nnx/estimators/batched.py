@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from math import prod
 from typing import Any
 
 from ..backends import Backend, namespace
@@ -13,7 +12,7 @@ from ..training.flat import Named
 from ..training.interrupt import Interrupt
 from ..training.population.joining import joined
 from ..training.population.lanes import Lane, Lanes
-from ..training.population.member import shapes_of, stacked
+from ..training.population.member import bytes_of_step, shapes_of, stacked
 from ..training.population.plan import Cut
 from ..training.step import Carry, Step
 from .arrays import to_host
@@ -68,10 +67,8 @@ class Run:
         seeds = seed_words(tuple(s.seed for s in self.sessions), backend)
         rest = {name: whole[name] for name in first.running}
         self.start = Carry(vectors, rest, state, seeds, backend.floats([0.0] * len(parts)))
-        item = 8 if "64" in str(vectors[self.names[0]].dtype) else 4
-        numbers: int = sum(prod(p.shape[1:]) for p in whole.values())
-        widths: int = sum(int(p.shape[-1]) for p in whole.values() if p.ndim == 3)
-        self.lanes = Lanes(backend, self.step, "auto", first.how.epochs, item * (4 * numbers + 3 * widths * self.batch))
+        bytes_each = bytes_of_step(net, self.features, self.batch, str(vectors[self.names[0]].dtype))
+        self.lanes = Lanes(backend, self.step, "auto", first.how.epochs, bytes_each)
 
     def objective(self, members: Sequence[int]) -> Objective:
         """What these members descend together."""

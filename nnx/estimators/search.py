@@ -31,7 +31,7 @@ class PopulationSearchCV(BaseSearchCV):  # type: ignore[misc]
     halving: lose the worst candidates while they train: after max_iter / factor^r epochs, ..., max_iter / factor, all
         but the best 1 / factor by their mean score on the folds held out. cv_results_["n_epochs"] says how far each
         came; those that were lost rank after those that were not, whatever their scores.
-    n_members_per_run: the most networks in one run; None: as many as the grid has.
+    n_members_per_run: the most networks in one run; None: as many as fit in the free memory.
     verbose: 1 shows a progress bar.
     All else, and the attributes after fit: as in sklearn.model_selection.GridSearchCV.
 

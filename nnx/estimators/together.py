@@ -4,19 +4,23 @@ Estimators whose networks, losses and solvers differ in numbers only, or in widt
 train on as many rows in batches of one size, are a run; the others are runs of their own, or are fitted alone.
 """
 
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from sklearn.utils import _safe_indexing
 
+from ..backends import Backend
+from ..training.memory import PART
 from ..training.population.joining import keeps_zeros, kind_of
-from ..training.population.member import of_like_width
+from ..training.population.member import bytes_of_step, of_like_width
 from ..training.step import gather
 from .arrays import is_foreign, together
 from .batched import Run, caught
 from .session import How, Session
 
+COPIES = 3  # of what a step works on, which a run needs at most: as it is, as it was, and what is made in between
 GiveBack = Callable[[int], None]  # gives the estimator of a job its weights of now
 Watch = Callable[[int, Collection[int], GiveBack], Collection[int]]  # of an epoch and who trains: who is to stop
 
@@ -54,13 +58,13 @@ def fit_together(
                 else:
                     sessions[number] = begun(job, known)
         del known
-        runs = [Run(part, sessions, errors) for part in groups(sessions, most)]
         for number in sessions:
             stack.enter_context(sessions[number])
         if show is not None:
             show(len(jobs) - len(sessions))
-        for together_now in [runs] if watch is not None else [[run] for run in runs]:
-            train(together_now, watch, show)
+        parts = groups(sessions, most)
+        for part in [parts] if watch is not None else [[numbers] for numbers in parts]:
+            train([Run(numbers, sessions, errors) for numbers in part], watch, show)
     return errors
 
 
@@ -122,6 +126,14 @@ def begun(job: Job, known: dict[Any, Any]) -> Session:
         return Session(est, X, y, weight, prepared.held, how, None, rows)
 
 
+def fitting(session: Session, features: int) -> int:
+    """How many sessions like this one fit in the free memory, as far as that is known; at least 1."""
+    backend: Backend = session.est._backend()
+    each = bytes_of_step(session.objective.net, features, session.data.batch, str(session.data.X.dtype))
+    free = backend.free_memory()
+    return max(int(PART * free // (COPIES * each)), 1) if free else sys.maxsize
+
+
 def groups(sessions: Mapping[int, Session], most: int | None) -> list[list[int]]:
     """The numbers of the sessions that are trained as one run each."""
     found: dict[Any, list[int]] = {}
@@ -135,6 +147,6 @@ def groups(sessions: Mapping[int, Session], most: int | None) -> list[list[int]]
     for group in found.values():
         features = int(sessions[group[0]].data.X.shape[1])
         for part in of_like_width(group, {k: sessions[k].objective.net for k in group}, features):
-            count = 1 if most is None else -(-len(part) // most)
+            count = -(-len(part) // (most or fitting(sessions[part[0]], features)))
             parts += [part[len(part) * i // count : len(part) * (i + 1) // count] for i in range(count)]
     return parts

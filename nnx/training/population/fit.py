@@ -183,7 +183,7 @@ def fitting(plan: Plan, numbers: Sequence[int], members: Sequence[Member], rows:
     one.begin()
     carry, start = one.beginning
     weights = sum(prod(p.shape) for p in start.values()) * (4 if plan.backend.dtype == "float32" else 8)
-    if not free or len(numbers) * one.bytes_each(start) < SMALL * free:
+    if not free or len(numbers) * one.bytes_each < SMALL * free:
         return len(numbers)
     like = [
         None if a is None else (a.shape[1:], str(a.dtype)) for a in (plan.data.x, plan.data.target, plan.data.weight)
@@ -191,7 +191,7 @@ def fitting(plan: Plan, numbers: Sequence[int], members: Sequence[Member], rows:
     try:
         needed = step_bytes(one.step([0], 0), carry, like, plan.batch_size)
     except Refused:
-        needed = one.bytes_each(start)
+        needed = one.bytes_each
     slots = sum(isinstance(slot, dict) for slot in carry.state.values())
     needed += weights * (3 + slots)  # as they are, those that are kept, those of the next epoch's beginning
     if needed > PART * free:

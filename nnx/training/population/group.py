@@ -1,7 +1,7 @@
 """Members of one kind while they train: one carry, the epochs, and what becomes of each member."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite, prod
+from math import isfinite
 from time import perf_counter
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..result import Fit
 from ..step import Carry, Step, gather, inputs, make_prediction, make_step
 from .joining import joined
 from .lanes import Lane, Lanes
-from .member import Member, Rows, shapes_of, stacked
+from .member import Member, Rows, bytes_of_step, shapes_of, stacked
 from .plan import Cut, Plan, copies, drawn, given, keep_better, validate
 from .result import PopulationCallback, PopulationReport
 
@@ -46,7 +46,8 @@ class Group:
         rest = {name: p for name, p in start.items() if name not in vectors}
         state = optimizer.init(vectors, population=(len(everyone),))
         carry = Carry(vectors, rest, state, seeds, backend.floats([0.0] * len(everyone)))
-        self.lanes = Lanes(backend, self.step, plan.compile, plan.epochs, self.bytes_each(start))
+        self.bytes_each = bytes_of_step(net, self.features, plan.batch_size, backend.dtype)
+        self.lanes = Lanes(backend, self.step, plan.compile, plan.epochs, self.bytes_each)
         self.beginning = carry, copies(backend, start)
 
     def prediction(self, members: list[int]) -> Callable[[Params, Array, Array | None], Array]:
@@ -97,13 +98,6 @@ class Group:
             if part is not None:
                 part.check(int(z.shape[-1]))
         return tuple(name for name in start if name in grads)
-
-    def bytes_each(self, start: Params) -> int:
-        """About the bytes that a member's step works on: weights, gradients, slots, and what lies between layers."""
-        item = 4 if self.backend.dtype == "float32" else 8
-        numbers: int = sum(prod(p.shape[1:]) for p in start.values())
-        widths: int = sum(p.shape[-1] for p in start.values() if p.ndim == 3)
-        return item * (4 * numbers + 3 * widths * self.plan.batch_size)
 
     def orders(self, epoch: int) -> list[Any]:
         """For each member the numbers of its rows in their order; members that share both share the array."""

@@ -430,6 +430,18 @@ BAD = {
         lambda: Population([Member(NET, nnx.SquaredError())] * 2).fit(X, X),
         r"SquaredError: target has shape \(1, 3\)",
     ),
+    "other params": (
+        lambda: Population([Member(NET, SOFTMAX, params=nnx.init(nnx.mlp((9,), 2), 3))] * 2).fit(X, Y),
+        r"params\['0.W'\] has shape \(3, 9\), the network needs \(3, 4\)",
+    ),
+    "params of fewer": (
+        lambda: nnx.fit(NET, X, Y, members=3, params=nnx.init(NET, 3, seed=(1, 2)), **GOOD),
+        "expected 3 members on axis 0",
+    ),
+    "a list of members": (lambda: nnx.fit(NET, X, Y, members=[Member(NET, SOFTMAX)], **GOOD), "use nnx.Population"),
+    "a member alone": (lambda: Population(Member(NET, SOFTMAX)), "expected a list of nnx.Member"),
+    "a metric alone": (lambda: nnx.fit(NET, X, Y, members=2, metrics="r2", validation=0.2, **GOOD), "must be a list"),
+    "an answer": (lambda: nnx.fit(NET, X, Y, members=2, callbacks=[lambda r: 0.5], **GOOD), "a callback returns None"),
     "params": (lambda: Population([Member(NET, SOFTMAX, params={})]).fit(X, Y), "params lacks '0.W'"),
     "monitor": (lambda: nnx.fit(NET, X, Y, members=2, **GOOD).scores("acuracy"), "unknown monitor 'acuracy'"),
 }

@@ -16,6 +16,12 @@ def metrics_of(metrics: Sequence[str | Metric]) -> dict[str, Metric]:
     return found
 
 
+def lists(**given: Any) -> None:
+    """Raise SettingError unless all of these are lists or tuples."""
+    for name, value in given.items():
+        require(isinstance(value, (list, tuple)), f"fit: {name} must be a list, got {value!r}")
+
+
 def count(name: str, value: Any) -> int:
     """An integer of at least 1. Raises SettingError."""
     fine = hasattr(value, "__index__") and int(value) >= 1

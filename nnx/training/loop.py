@@ -14,7 +14,7 @@ from ..random import check_seed
 from .check import check_members, choose_backend
 from .checkpoint import Checkpoint, Resumed, read
 from .data import Data, make_data, numbered, split
-from .given import check_monitor, count, kind, metrics_of, named
+from .given import check_monitor, count, kind, lists, metrics_of, named
 from .interrupt import Interrupt
 from .memory import Memory
 from .population.fit import Population
@@ -146,8 +146,7 @@ def fit(
     kind("loss", the_loss, "evaluate", "a loss such as nnx.SquaredError(), or its name")
     kind("optimizer", the_optimizer, "over", "an optimizer such as nnx.Adam(), or its name")
     check_members(net, the_loss)
-    for name, value in {"metrics": metrics, "callbacks": callbacks}.items():
-        require(isinstance(value, (list, tuple)), f"fit: {name} must be a list, got {value!r}")
+    lists(metrics=metrics, callbacks=callbacks)
     the_metrics = metrics_of(metrics)
     the_seed = check_seed(seed)
     if isinstance(the_seed, tuple):
@@ -186,7 +185,12 @@ def _together(
     resume: Any,
 ) -> Population:
     """The population that settings for several members mean."""
+    if hasattr(members, "__iter__"):
+        raise SettingError("fit: members is how many; for a list of nnx.Member, use nnx.Population(members).fit(x, y)")
     number = count("members", members)
+    for name, p in (params or {}).items():
+        found = tuple(p.shape)
+        require(found[:1] == (number,), f"fit: params[{name!r}] has shape {found}, expected {number} members on axis 0")
     require(checkpoint is None and resume is None, "fit: checkpoint and resume are for one network, without members")
     checked = check_seed(seed)
     seeds = tuple(checked + k for k in range(number)) if isinstance(checked, int) else checked

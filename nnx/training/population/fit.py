@@ -12,7 +12,7 @@ from ...contract import Loss
 from ...errors import DataError, OutOfMemoryError, SettingError, TrainingError, require
 from ..check import choose_backend
 from ..data import DeviceData, make_data, numbered, split
-from ..given import check_monitor, count, metrics_of
+from ..given import check_monitor, count, lists, metrics_of
 from ..interrupt import Interrupt
 from ..memory import GIB, PART, Memory
 from ..progress import progress
@@ -42,6 +42,7 @@ class Population:
     """
 
     def __init__(self, members: Sequence[Member]) -> None:
+        require(hasattr(members, "__iter__"), f"Population: expected a list of nnx.Member, got {members!r}")
         self.members = tuple(members)
         require(len(self.members) > 0, "Population: expected at least one member")
         for member in self.members:
@@ -76,6 +77,7 @@ class Population:
         All else: see `nnx.fit`. x and y must be arrays in memory.
         Raises: as `nnx.fit`; TrainingError if no member at all has finished an epoch.
         """
+        lists(metrics=metrics, callbacks=callbacks)
         epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)
         most = None if n_members_per_run is None else count("n_members_per_run", n_members_per_run)
         require(compile in (True, False, "auto"), f"fit: compile must be True, False or 'auto', got {compile!r}")

@@ -77,7 +77,7 @@ class Group:
         for m in self.members:
             key = (m.net, m.seed) if m.params is None else id(m.params)
             if key not in begun:
-                begun[key] = drawn(m, self.features) if m.params is None else given(m, self.backend)
+                begun[key] = drawn(m, self.features) if m.params is None else given(m, self.features, self.backend)
             parts.append(begun[key])
         return {n: self.backend.floats(p) for n, p in stacked(parts, shapes_of(net, self.features)).items()}
 
@@ -181,6 +181,8 @@ class Group:
         self.lanes.each(lambda lane: keep_better(self.backend, lane, better))
         shown = report.renumbered(self.numbers)
         for answer in [callback(shown) for callback in callbacks]:
+            if answer not in (None, True, False) and not hasattr(answer, "__iter__"):
+                raise SettingError(f"fit: a callback returns None, True, or numbers of members, got {answer!r}")
             asked = set(shown.members) if answer is True else set(answer or ())
             stop = {k: "callback" for k in report.members if self.numbers[k] in asked} | stop
         if interrupt.seen:

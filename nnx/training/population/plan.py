@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from ...backends import Backend
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Array, Loss, Params
-from ...errors import SettingError
+from ...errors import SettingError, ShapeError
 from ...metrics import METRICS
 from ...network import init
 from ..data import DeviceData
@@ -14,7 +14,7 @@ from ..result import EarlyStopping
 from ..run import Metric
 from ..step import gather
 from .lanes import Lane
-from .member import Member, Rows
+from .member import Member, Rows, shapes_of
 
 CHUNK = 8192  # rows, of all members together, evaluated at once in validation
 
@@ -63,12 +63,15 @@ def drawn(member: Member, features: int) -> Params:
     return init(member.net, features, seed=member.seed, backend="numpy", dtype="float64")
 
 
-def given(member: Member, backend: Backend) -> Params:
-    """On the host, the parameters that a member is to begin with."""
+def given(member: Member, features: int, backend: Backend) -> Params:
+    """On the host, the parameters that a member is to begin with. Raises SettingError, ShapeError."""
     params: Any = member.params
     missing = [name for name in (*member.net.names, *member.net.running) if name not in params]
     if missing:
         raise SettingError(f"fit: params lacks {missing[0]!r}; make them with nnx.init")
+    for name, shape in shapes_of(member.net, features).items():
+        if tuple(params[name].shape) != shape:
+            raise ShapeError(f"fit: params[{name!r}] has shape {tuple(params[name].shape)}, the network needs {shape}")
     return {name: backend.to_numpy(backend.floats(p)) for name, p in params.items()}
 
 

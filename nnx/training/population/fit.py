@@ -42,11 +42,15 @@ class Population:
     """
 
     def __init__(self, members: Sequence[Member]) -> None:
-        require(hasattr(members, "__iter__"), f"Population: expected a list of nnx.Member, got {members!r}")
+        fine = hasattr(members, "__iter__")
+        require(fine, f"Population: expected a list of nnx.Member, got one {type(members).__name__}")
         self.members = tuple(members)
         require(len(self.members) > 0, "Population: expected at least one member")
         for member in self.members:
-            require(isinstance(member, Member), f"Population: expected nnx.Member(net, loss, ...), got {member!r}")
+            require(
+                isinstance(member, Member),
+                f"Population: expected nnx.Member(net, loss, ...), got {type(member).__name__}",
+            )
 
     def fit(
         self,

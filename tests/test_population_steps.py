@@ -35,12 +35,15 @@ def around(layer, features):
 
 
 def of_layers(layers, features):
-    rules = zip(layers, SGD, strict=True)
-    return [Member(around(layer, features), SOFTMAX, sgd, seed=k) for k, (layer, sgd) in enumerate(rules)], Y
+    nets = [around(layer, features) for layer in layers]
+    losses = [SOFTMAX if net.copies == 1 else nnx.EnsembleLoss(SOFTMAX, net.copies) for net in nets]
+    return [Member(*parts, seed=k) for k, parts in enumerate(zip(nets, losses, SGD, strict=True))], Y
 
 
 def of_losses(losses, outputs, make, name):
-    members = [Member(nnx.mlp((4,), outputs), loss, seed=k) for k, loss in enumerate(losses)]
+    copies = losses[0].copies
+    net = nnx.mlp((4,), outputs) if copies == 1 else nnx.tabm((4,), outputs, members=copies)
+    members = [Member(net, loss, seed=k) for k, loss in enumerate(losses)]
     return members, make(generator(name), len(X), outputs)
 
 

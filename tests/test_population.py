@@ -204,18 +204,31 @@ def test_rows_are_numbers_or_masks_and_those_held_out_are_validated_on():
     members = [
         Member(NET, SOFTMAX, seed=1, rows=mask, held=~mask),
         Member(NET, SOFTMAX, seed=1, rows=np.arange(25), held=np.arange(25, 37)),
-        Member(NET, SOFTMAX, seed=2, rows=numbers, held=np.arange(30)),
+        Member(NET, SOFTMAX, seed=2, rows=numbers, held=np.r_[9:20, 21:37]),
     ]
     fit = compare(members, metrics=["accuracy"], early_stopping=nnx.EarlyStopping(1))
     assert [sorted(part) for part, _ in fit.runs] == [[0, 1], [2]]  # as many rows, and fewer
 
 
 def test_members_of_which_some_are_validated_are_scored_by_what_all_have():
-    members = [Member(NET, SOFTMAX, seed=0, held=np.arange(5)), Member(NET, SOFTMAX, seed=1)]
-    fit = compare([replace(m, rows=np.arange(len(X))) for m in members])
+    rows = np.arange(5, len(X))
+    fit = compare([Member(NET, SOFTMAX, rows=rows, held=np.arange(5)), Member(NET, SOFTMAX, seed=1, rows=rows)])
     assert fit.scores() == [f.history["loss"][-1] for f in fit] and fit.monitored() == "loss"
     with pytest.raises(nnx.SettingError, match="unknown monitor 'validation_loss'"):
         fit.best("validation_loss")
+
+
+def test_rows_held_out_are_not_trained_on():
+    members = [Member(NET, SOFTMAX, seed=1, held=np.arange(9)), Member(NET, SOFTMAX, seed=1, rows=np.arange(9, 37))]
+    one, other = Population(members).fit(X, Y, **COMMON)
+    np.testing.assert_array_equal(one.params["0.W"], other.params["0.W"])
+
+
+def test_a_callback_may_answer_in_numpys_types():
+    for answer, stopped in ((np.bool_(True), ["callback"] * 2), (np.array([1]), ["epochs", "callback"])):
+        members = [Member(NET, SOFTMAX, seed=k) for k in range(2)]
+        fit = Population(members).fit(X, Y, callbacks=[lambda report, answer=answer: answer], **COMMON)
+        assert [f.stopped for f in fit] == stopped
 
 
 def test_other_depths_activations_and_losses_are_runs_of_their_own():
@@ -442,6 +455,22 @@ BAD = {
     "a member alone": (lambda: Population(Member(NET, SOFTMAX)), "expected a list of nnx.Member"),
     "a metric alone": (lambda: nnx.fit(NET, X, Y, members=2, metrics="r2", validation=0.2, **GOOD), "must be a list"),
     "an answer": (lambda: nnx.fit(NET, X, Y, members=2, callbacks=[lambda r: 0.5], **GOOD), "a callback returns None"),
+    "rows trained on and held out": (
+        lambda: Population([Member(NET, SOFTMAX, rows=[1, 2, 3], held=[3, 4])]).fit(X, Y),
+        "rows and held have 1 rows in common",
+    ),
+    "a bootstrap and a fraction": (
+        lambda: Population([Member(NET, SOFTMAX, rows=[1, 1, 3])]).fit(X, Y, validation=0.3),
+        "rows has a row twice",
+    ),
+    "losses of two kinds": (
+        lambda: (
+            Population([Member(nnx.mlp((4,), 1), loss) for loss in (nnx.SquaredError(), nnx.Huber())])
+            .fit(X, X[:, 0], epochs=1)
+            .best()
+        ),
+        "Huber and SquaredError cannot be compared",
+    ),
     "params": (lambda: Population([Member(NET, SOFTMAX, params={})]).fit(X, Y), "params lacks '0.W'"),
     "monitor": (lambda: nnx.fit(NET, X, Y, members=2, **GOOD).scores("acuracy"), "unknown monitor 'acuracy'"),
 }

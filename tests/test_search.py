@@ -215,6 +215,11 @@ def test_a_candidate_that_fails_has_the_error_score_and_the_others_go_on():
     with pytest.warns(FitFailedWarning, match="3 fits failed out of a total of 6"):
         search.fit(X, TARGET)
     assert search.cv_results_["mean_test_score"][1] == -7.0 and search.best_index_ == 0
+    grid = {"alpha": [-1.0, 0.0]}  # the first candidate cannot be fitted at all
+    with pytest.warns((FitFailedWarning, UserWarning), match="fits failed|non-finite"):
+        first = nnx.PopulationSearchCV(BASE, grid, cv=3, refit=False).fit(X, Y)
+    assert np.isnan(first.cv_results_["mean_test_score"][0]) and first.best_index_ == 1
+    grid = {"learning_rate_init": [1e-3, 1e200], "solver": ["sgd"]}
     with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
         nnx.PopulationSearchCV(REGRESSOR, grid, cv=3, error_score="raise").fit(X, TARGET)
 
@@ -297,3 +302,11 @@ def test_fits_together_leave_what_fits_alone_leave():
 def test_convergence_warnings_are_given_as_by_fit():
     with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
         nnx.PopulationSearchCV(BASE, {"alpha": [1e-3]}, cv=2, refit=False).fit(X, Y)
+
+
+def test_a_search_is_drawn_for_any_of_its_scorers(tmp_path):
+    pytest.importorskip("matplotlib")
+    search = nnx.PopulationSearchCV(BASE, {"alpha": [0.1, 1.0]}, cv=2, refit=False, scoring=["accuracy", "f1_macro"])
+    nnx.plots.search(search.fit(X, Y), tmp_path / "s.png", score="f1_macro")
+    with pytest.raises(nnx.DataError, match="give score='accuracy'"):
+        nnx.plots.search(search)

@@ -149,6 +149,13 @@ class EnsembleRegressor(RegressorMixin, _Ensemble):  # type: ignore[misc]
     """Several MLPRegressors that differ in their random numbers, and with bootstrap in their rows; their mean.
 
     The parameters are those of EnsembleClassifier. After fit: estimators_, n_features_in_.
+
+    >>> import numpy as np
+    >>> x = np.arange(20.0).reshape(-1, 1) / 10 - 1
+    >>> base = nnx.MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs")
+    >>> mean, spread = nnx.EnsembleRegressor(base, 3, random_state=0).fit(x, x[:, 0] ** 2).predict(x, return_std=True)
+    >>> mean.shape, spread.shape
+    ((20,), (20,))
     """
 
     _kind = MLPRegressor

@@ -33,7 +33,8 @@ class PopulationSearchCV(BaseSearchCV):  # type: ignore[misc]
         came; those that were lost rank after those that were not, whatever their scores.
     n_members_per_run: the most networks in one run; None: as many as fit in the free memory.
     verbose: 1 shows a progress bar.
-    All else, and the attributes after fit: as in sklearn.model_selection.GridSearchCV.
+    All else, and the attributes after fit: as in sklearn.model_selection.GridSearchCV, but for n_jobs: one process
+        trains all.
 
     >>> import numpy as np
     >>> x = np.arange(40.0).reshape(-1, 1) / 20 - 1

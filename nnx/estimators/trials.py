@@ -145,9 +145,8 @@ class Trials:
             result |= {
                 "fit_error": f"{type(error).__name__}: {error}\n",
                 "test_scores": nothing,
-                "train_scores": nothing,
             }
-            return result
+            return result | ({"train_scores": nothing} if search.return_train_score else {})
         began = time.perf_counter()
         result["test_scores"] = self.score(est, fold)
         result["score_time"] = time.perf_counter() - began

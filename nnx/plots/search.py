@@ -22,24 +22,28 @@ def search(
 ) -> Any:
     """The score of each candidate over each parameter, a panel each; the bars are one deviation, the best is marked.
 
-    results: as scikit-learn's `cv_results_`: `param_NAME`, `mean_test_score`, `std_test_score` and, if there,
+    results: a fitted search, or as its `cv_results_`: `param_NAME`, `mean_test_score`, `std_test_score` and, if there,
         `rank_test_score`, 1 for the best; without it the largest score is the best. Scores that are not finite are
         left out, which the title says.
     parameters: the names to draw, in order; None: all.
-    score: what the score is.
+    score: what the score is; of several scorers, the one to draw.
     Raises: DataError for a name or a score that is not there; NNXError if matplotlib is not installed.
     """
+    results = getattr(results, "cv_results_", results)
+    kind = score if f"mean_test_{score}" in results else "score"  # one of several scorers, or the only one
     known = [name.removeprefix("param_") for name in results if name.startswith("param_")]
     names = known if parameters is None else list(parameters)
     for name in names:
         if name not in known:
             raise DataError(f"search: {unknown('parameter', name, known)}")
-    if "mean_test_score" not in results or not names:
-        raise DataError("search: the results have no mean_test_score, or no param_NAME")
-    mean = [float(v) for v in results["mean_test_score"]]
-    spread = [float(v) for v in results.get("std_test_score", [0.0] * len(mean))]
+    if f"mean_test_{kind}" not in results or not names:
+        scorers = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
+        hint = f"; give score={scorers[0]!r}" if scorers else ""
+        raise DataError(f"search: the results have no mean_test_score, or no param_NAME{hint}")
+    mean = [float(v) for v in results[f"mean_test_{kind}"]]
+    spread = [float(v) for v in results.get(f"std_test_{kind}", [0.0] * len(mean))]
     finite = [i for i, v in enumerate(mean) if isfinite(v)]
-    rank = results.get("rank_test_score")
+    rank = results.get(f"rank_test_{kind}")
     best = min(finite, key=lambda i: -mean[i] if rank is None else rank[i], default=None)
     across = min(len(names), ACROSS)
     down = -(-len(names) // across)

@@ -83,7 +83,7 @@ class Run:
         vectors, seed = self.layout.pack(start), seed_words(self.seed, backend)
         state = self.optimizer.init(vectors)
         if self.optimizer.current_rate(state).ndim:  # also finds a schedule that does not know its steps
-            raise SettingError("fit trains one network: give the optimizer single numbers")
+            raise SettingError("fit trains one network: give the optimizer single numbers, or members=K")
         rest = {name: p for name, p in start.items() if name not in names}
         self.carry = Carry(vectors, rest, state, seed, backend.floats(0.0))
         step = make_step(self.net, self.loss, self.optimizer, self.layout)

@@ -8,6 +8,7 @@ from typing import Any
 from ...backends import Backend, backend as make_backend
 from ...backends.native.loop import step_bytes
 from ...backends.native.record import Refused
+from ...backends.numpy import namespace as host_namespace
 from ...contract import Loss
 from ...errors import DataError, OutOfMemoryError, SettingError, TrainingError, require
 from ..check import choose_backend
@@ -159,17 +160,31 @@ class Sources:
             fraction = self.validation is not None and held is None
             key = (id(m.rows), id(m.held), m.seed if fraction else 0)
             if key not in known:
-                own = numbered(train.rows) if m.rows is None else row_numbers("rows", m.rows, train.rows)
                 other = None if m.held is None else row_numbers("held", m.held, train.rows)
+                own = numbered(train.rows) if m.rows is None else row_numbers("rows", m.rows, train.rows)
+                if other is not None:
+                    own = without(own, other, drop=m.rows is None)
                 if held is not None:
                     other = numbered(held.rows)
                 elif fraction:
                     require(hasattr(self.validation, "__float__"), "fit: validation must be a fraction or (x, y)")
+                    if len(set(own.tolist())) < len(own):
+                        raise DataError("rows has a row twice, which a fraction would hold out and train on: give held")
                     kept, away = split(len(own), float(self.validation), m.seed)
                     own, other = own[kept], own[away]
                 known[key] = Rows(own, other)
             found.append(known[key])
         return found
+
+
+def without(rows: Any, held: Any, *, drop: bool) -> Any:
+    """The rows to train on without those held out, or the same if they are none of them. Raises DataError."""
+    both = host_namespace().isin(rows, held)
+    if not both.any():
+        return rows
+    if not drop or both.all():
+        raise DataError(f"rows and held have {int(both.sum())} rows in common: no row may be trained on and held out")
+    return rows[~both]
 
 
 def in_runs(

@@ -181,9 +181,7 @@ class Group:
         self.lanes.each(lambda lane: keep_better(self.backend, lane, better))
         shown = report.renumbered(self.numbers)
         for answer in [callback(shown) for callback in callbacks]:
-            if answer not in (None, True, False) and not hasattr(answer, "__iter__"):
-                raise SettingError(f"fit: a callback returns None, True, or numbers of members, got {answer!r}")
-            asked = set(shown.members) if answer is True else set(answer or ())
+            asked = asked_to_stop(answer, shown.members)
             stop = {k: "callback" for k in report.members if self.numbers[k] in asked} | stop
         if interrupt.seen:
             stop = dict.fromkeys(report.members, "interrupted") | stop
@@ -213,3 +211,15 @@ class Group:
                         lane.loop.how,
                     )
         self.live = [k for k in self.live if k not in stopped]
+
+
+def asked_to_stop(answer: Any, members: Sequence[int]) -> set[int]:
+    """The members that a callback's answer means. Raises SettingError."""
+    if hasattr(answer, "item") and getattr(answer, "ndim", 1) == 0:
+        answer = answer.item()
+    if answer is None or isinstance(answer, bool):
+        return set(members) if answer else set()
+    found = set(answer) if hasattr(answer, "__iter__") else {answer}
+    if not hasattr(answer, "__iter__") or not all(hasattr(k, "__index__") for k in found):
+        raise SettingError(f"fit: a callback returns None, True, or numbers of members, got {answer!r}")
+    return found

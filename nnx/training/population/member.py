@@ -25,7 +25,7 @@ class Member:
 
     net, loss, optimizer: as for `nnx.fit`; every setting is one number.
     seed: of its initial weights, the order of its rows, its dropout and its part held out.
-    rows: the numbers of the rows to train on, or a mask of them; None: all.
+    rows: the numbers of the rows to train on, or a mask of them; None: all that are not held.
     held: the numbers of the rows to validate on, or a mask; None: as `validation` of the fit says.
     params: where to begin, in place of initial parameters.
     Raises: SettingError for what is no network, loss, optimizer or seed.

@@ -101,8 +101,17 @@ class PopulationFit:
         return [fit.history[name][fit.best_epoch - 1] if fit.best_epoch else float("nan") for fit in self.fits]
 
     def best(self, monitor: str = "auto", better: str = "auto") -> int:
-        """The number of the best member. better: "smaller" or "larger"; "auto" knows it for nnx's own figures."""
+        """The number of the best member. better: "smaller" or "larger"; "auto" knows it for nnx's own figures.
+
+        Members are compared by what they were validated on: with a fraction each has its own rows, by its seed.
+        Raises: SettingError if losses of several kinds are to be compared.
+        """
         scores = self.scores(monitor)
+        kinds = sorted({type(fit.loss).__name__ for fit in self.fits})
+        alike = len(kinds) == 1 or not self.monitored(monitor).endswith("loss")
+        require(
+            alike, f"best: {' and '.join(kinds)} cannot be compared; give a metric, such as monitor='validation_r2'"
+        )
         rule = EarlyStopping(monitor="loss" if monitor == "auto" else monitor, better=better)
         require(rule.knows_what_is_better, f"best: say whether {monitor} is better='smaller' or better='larger'")
         larger = rule.improves(1.0, 0.0)

@@ -2,7 +2,10 @@
 
 import importlib.util
 import os
+import sys
+from functools import cache
 from pathlib import Path
+from types import CodeType
 
 import pytest
 from libraries import GPU, LIBRARIES, Library
@@ -37,7 +40,69 @@ def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.gpu if name in GPU else ()) for name in LIBRARIES])
+# ---- what may be absent
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what needs a device, by its parameters, and what may need PyTorch, by those and by its code."""
+    for item in items:
+        names = given(item)
+        if names & {*GPU, "torch:cuda", "jax:gpu"}:
+            item.add_marker("gpu")
+        if any(name.partition("_")[0].partition(":")[0] == "torch" for name in names | words(item.function.__code__)):
+            item.add_marker("torch")
+
+
+def given(item):
+    """The texts among a test's parameters."""
+    return {x for x in item.callspec.params.values() if isinstance(x, str)} if hasattr(item, "callspec") else set()
+
+
+@cache
+def words(code):
+    """The names and texts in a function's code, in the functions within it too; not in its decorators."""
+    found = {*code.co_names, *(x for x in code.co_consts if isinstance(x, str))}
+    return found.union(*(words(x) for x in code.co_consts if isinstance(x, CodeType)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    return (yield from _skipped_if_absent(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    return (yield from _skipped_if_absent(item))
+
+
+def _skipped_if_absent(item):
+    """The one place that asks for optional packages: a test that names one and ends because it is absent is skipped."""
+    try:
+        return (yield)
+    except BaseException as error:
+        name = absent(error)
+        if not name or name not in Path(item.path).read_text() + " ".join(given(item)):
+            raise
+        if name == "torch" and not item.get_closest_marker("torch"):
+            pytest.fail("this test needs PyTorch: give it @pytest.mark.torch")
+        pytest.skip(f"{name} is not installed")
+
+
+def absent(error):
+    """The package whose absence is behind an error, or None."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            root = error.name.partition(".")[0]
+            if root not in sys.modules and importlib.util.find_spec(root) is None:
+                return root
+        error = error.__cause__ or error.__context__
+    return None
+
+
+# ---- libraries and devices
+
+
+@pytest.fixture(params=LIBRARIES)
 def library(request) -> Library:
     """Each library in turn: a backend, and the way functions are run on it."""
     chosen = request.config.getoption("--library")
@@ -47,16 +112,15 @@ def library(request) -> Library:
 
 
 def make(request, name: str) -> Library:
-    root = {"strict": "array_api_strict", "strict_device1": "array_api_strict"}.get(name, name.partition("_")[0])
-    required = name in GPU and request.config.getoption("--require-gpu")
-    if importlib.util.find_spec(root) is None:
-        (pytest.fail if required else pytest.skip)(f"{root} is not installed")
+    """The library of this name. A device that cannot compute is a skip, or with --require-gpu a failure."""
+    if name not in GPU:
+        return LIBRARIES[name]()
+    if not request.node.get_closest_marker("gpu"):
+        pytest.fail("this test needs a device: give it @pytest.mark.gpu")
     try:
         return LIBRARIES[name]()
     except Exception as error:
-        if name not in GPU or required:
-            raise
-        pytest.skip(str(error))
+        (pytest.fail if request.config.getoption("--require-gpu") else pytest.skip)(str(error))
 
 
 @pytest.fixture(autouse=True)

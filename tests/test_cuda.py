@@ -172,6 +172,7 @@ def test_memory_is_not_asked_for_while_a_graph_is_captured():
             call()
 
 
+@pytest.mark.gpu
 def test_cupy_captures_only_when_asked(request):
     make(request, "cupy")
     x = np.random.default_rng(0).normal(size=(20, 3))
@@ -185,6 +186,7 @@ MODES = (False, "auto", True)
 
 
 @pytest.mark.parametrize("compile", MODES)
+@pytest.mark.gpu
 def test_small_integers_stay_so_on_the_device(compile, request):
     make(request, "cupy")
     rng = np.random.default_rng(0)
@@ -206,6 +208,7 @@ def test_rows_are_converted_as_they_are_taken():
 
 
 @pytest.mark.parametrize(("precision", "compute", "plain"), [("", 68, 1), ("tf32", 77, 7), ("bf16", 75, 6)])
+@pytest.mark.gpu
 def test_the_precision_reaches_the_products(precision, compute, plain, request, monkeypatch):
     make(request, "cupy")
     from cupy._core import _routines_linalg
@@ -243,6 +246,7 @@ def test_a_precision_that_cannot_be_is_one_line(name, dtype, precision, text):
         nnx.backend(name, dtype, precision)
 
 
+@pytest.mark.gpu
 def test_kernels_share_one_workspace_that_lives_as_long_as_the_graphs(request):
     make(request, "cupy")
     from nnx.backends.cuda.device import CuPyDevice
@@ -256,6 +260,7 @@ def test_kernels_share_one_workspace_that_lives_as_long_as_the_graphs(request):
     np.testing.assert_allclose(fits[0].history["loss"], fits[1].history["loss"], rtol=1e-5)
 
 
+@pytest.mark.gpu
 def test_kernels_that_do_not_compile_are_no_end_of_a_training(request, monkeypatch):
     make(request, "cupy")
     from nnx.backends.cuda import emit

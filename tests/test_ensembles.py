@@ -122,7 +122,8 @@ def torch_tabm(torch, kind, params, x):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_and_gradients_are_those_of_the_paper_in_torch(kind):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    import torch
+
     net, loss, (x, y) = nnx.tabm((6, 5), 3, members=4, kind=kind), nnx.SoftmaxCrossEntropy(), data()
     params = moved(net, 4)
     z, value, grads = gradients(net, nnx.EnsembleLoss(loss, 4), params, x, y)
@@ -140,7 +141,7 @@ def test_values_and_gradients_are_those_of_the_paper_in_torch(kind):
 def test_values_and_gradients_are_those_of_the_authors_package(kind):
     """Their package `tabm`, with our parameters in its modules."""
     pytest.importorskip("torch", reason="torch is not installed")
-    tabm = pytest.importorskip("tabm", reason="the authors' package tabm is not installed")
+    import tabm
     import torch
 
     (x, y), start = data(), None if kind == "packed" else "random-signs"

@@ -135,7 +135,8 @@ class Fourth(nnx.Loss):
     ],
 )
 def test_gradient(name, solver):
-    jax = pytest.importorskip("jax")
+    import jax
+
     with jax.enable_x64(True):
         settings, forward, loss = _cases()[name]
         model = nnx.MLPRegressor(
@@ -722,7 +723,8 @@ def test_partial_fit_computes_on_another_backend(task, request):
 
 
 def test_frames_keep_their_names_on_another_backend(request):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     make(request, "torch")
     frame = pandas.DataFrame(X, columns=list("abcdef"))
     _, model, y = pair("binary", max_iter=3, early_stopping=True, own={"backend": "torch", "scoring": "roc_auc"})

@@ -89,7 +89,8 @@ def test_lbfgs_ends_where_scikit_learns_does(task, activation):
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("kind", ["csr", "csc"])
 def test_sparse_rows_stay_sparse(kind, solver, monkeypatch):
-    sparse = pytest.importorskip("scipy.sparse")
+    import scipy.sparse as sparse
+
     theirs, ours, y = pair("multiclass", solver=solver, max_iter=10)
     x = getattr(sparse, f"{kind}_matrix")(np.where(X > 0.5, X, 0))
     theirs.fit(x, y)
@@ -251,7 +252,8 @@ def test_to_scikit_learn_and_back(task, settings):
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
 def test_to_scikit_learn_from_tensors(task):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    import torch
+
     _, ours, y = pair(task, max_iter=5)
     ours.fit(torch.from_numpy(X), torch.from_numpy(y))
     np.testing.assert_allclose(ours.to_sklearn().predict(X), ours.predict(torch.from_numpy(X)).numpy(), rtol=1e-9)
@@ -273,7 +275,8 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_wrong_with_tensors_is_one_line(name):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    import torch
+
     wrong, text = WRONG[name]
     with pytest.raises(ValueError, match=text) as error:
         wrong(nnx.MLPClassifier((4,), max_iter=2), torch.from_numpy(X))
@@ -281,8 +284,9 @@ def test_what_is_wrong_with_tensors_is_one_line(name):
 
 
 def test_sparse_rows_on_another_backend_are_refused_and_tensors_can_be_brought_to_numpy():
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    sparse = pytest.importorskip("scipy.sparse")
+    import scipy.sparse as sparse
+    import torch
+
     y = TASKS["binary"][1]
     with pytest.raises(ValueError, match="sparse X is computed with on the host: leave backend='torch' out"):
         nnx.MLPClassifier(backend="torch").fit(sparse.csr_matrix(X), y)

@@ -23,7 +23,8 @@ def predictions(rows, k, seed):
 @pytest.mark.parametrize("k", [2, 3, 7])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_scores_of_a_classification_are_scikit_learns(k, seed):
-    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    import sklearn.metrics as metrics
+
     target, p = predictions(200, k, seed)
     found, guess = scores("classification", target, p), p.argmax(axis=1)
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(target, guess), abs=1e-12)
@@ -34,7 +35,8 @@ def test_the_scores_of_a_classification_are_scikit_learns(k, seed):
 
 
 def test_classes_that_do_not_occur_count_as_in_scikit_learn():
-    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    import sklearn.metrics as metrics
+
     target, p = predictions(60, 5, 1)
     target = np.where(target == 4, 0, target)  # 4 is predicted and never true
     p[:, 3] = 0.0  # 3 is true and never predicted
@@ -49,7 +51,8 @@ def test_classes_that_do_not_occur_count_as_in_scikit_learn():
 
 @pytest.mark.parametrize("decimals", [1, 8])
 def test_the_area_under_the_curve_is_scikit_learns_with_ties_too(decimals):
-    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    import sklearn.metrics as metrics
+
     target, p = predictions(300, 2, 5)
     p1 = p[:, 1].round(decimals)
     expected = metrics.roc_auc_score(target, p1)
@@ -63,7 +66,8 @@ def test_the_area_under_the_curve_is_no_number_where_a_class_is_missing():
 
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_the_scores_of_a_regression_are_scikit_learns(outputs):
-    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    import sklearn.metrics as metrics
+
     target = 50 + RNG.normal(size=(90, outputs)).squeeze()
     y = target + RNG.normal(size=target.shape)
     found = scores("regression", target, y)
@@ -107,7 +111,7 @@ def test_an_evaluation_holds_its_scores():
 
 
 def test_permutation_importance_agrees_with_scikit_learns():
-    inspection = pytest.importorskip("sklearn.inspection", reason="scikit-learn is not installed")
+    import sklearn.inspection as inspection
     from sklearn.linear_model import LinearRegression
 
     x = RNG.normal(size=(400, 4))

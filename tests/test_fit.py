@@ -329,7 +329,8 @@ def test_arrays_of_another_library_are_copied_where_asked(library):
 
 
 def test_data_frames_are_data():
-    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    import pandas
+
     x, y = spirals()
     frame = pandas.DataFrame(x, columns=["a", "b"])
     fit = nnx.fit(NET, frame, pandas.Series(y), **SETTINGS)

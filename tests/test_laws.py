@@ -53,7 +53,8 @@ def test_gradient_along_a_random_direction_is_the_central_difference(name):
 @pytest.mark.parametrize("train", [True, False])
 @pytest.mark.parametrize("name", LAYERS)
 def test_backprop_is_the_vjp_of_evaluate(name, train):
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    import jax
+
     layer, params, x, dy = layer_case(name)
     backend = nnx.backend("jax", dtype="float64")
     with backend.scope():
@@ -248,7 +249,8 @@ def test_loss_gradient_is_jax_grad_and_the_central_difference(name, weighted):
     v, h = generator(name + "v").normal(size=z.shape), 1e-6
     difference = (loss.evaluate(z + h * v, target, weight)[0] - loss.evaluate(z - h * v, target, weight)[0]) / (2 * h)
     np.testing.assert_allclose(np.sum(dz * v), difference, rtol=1e-7, atol=1e-9)
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    import jax
+
     backend = nnx.backend("jax", dtype="float64")
     with backend.scope():
         t = backend.integers(target) if target.dtype.kind == "i" else backend.floats(target)
@@ -413,7 +415,8 @@ def test_all_libraries_agree_on_schedules(name, library):
 
 
 def test_a_compiled_step_is_traced_once():
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    import jax
+
     from nnx.training.flat import Named
     from nnx.training.step import Carry, make_step
 

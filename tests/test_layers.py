@@ -95,7 +95,8 @@ def test_layer_norm_rows_have_mean_zero_and_variance_one():
 
 
 def test_norms_are_those_of_torch():
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    import torch
+
     x = np.random.default_rng(0).normal(size=(6, 4))
     for ours, theirs in ((nnx.LayerNorm(), torch.nn.LayerNorm(4)), (nnx.BatchNorm(), torch.nn.BatchNorm1d(4))):
         theirs = theirs.double()
@@ -142,7 +143,8 @@ def test_two_dropouts_of_a_container_draw_different_masks(container):
 
 
 def test_the_key_of_a_part_can_be_an_argument_of_a_compiled_function():
-    jax = pytest.importorskip("jax", reason="jax is not installed")
+    import jax
+
     x, key = jax.numpy.ones((5, 4)), nnx.key(1, backend="jax").fold(3)
 
     def drop(x, key):

@@ -247,7 +247,8 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path, monkeyp
 
 
 def test_any_reader_of_safetensors_opens_our_files(tmp_path):
-    safetensors = pytest.importorskip("safetensors")
+    import safetensors
+
     content(tmp_path, rich)
     model = nnx.load(tmp_path / "m.safetensors")
     with safetensors.safe_open(tmp_path / "m.safetensors", framework="np") as file:

@@ -281,7 +281,8 @@ def test_what_cannot_be_done_is_one_line(tmp_path):
 @pytest.fixture
 def command(tmp_path, monkeypatch, capsys):
     """`nnx` in this process, in a folder of its own: what it prints."""
-    cli = pytest.importorskip("nnx.cli")
+    import nnx.cli as cli
+
     monkeypatch.chdir(tmp_path)
 
     def call(*args):

@@ -15,7 +15,8 @@ def trajectory(optimizer, p, gradients):
 
 
 def torch_trajectory(make, p, gradients):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    import torch
+
     t = torch.nn.Parameter(torch.from_numpy(p.copy()))
     optimizer = make(torch.optim, [t])
     for g in gradients:
@@ -47,7 +48,8 @@ def test_optimizer_is_that_of_torch(ours, theirs):
 
 
 def test_adam_is_that_of_scikit_learn():
-    module = pytest.importorskip("sklearn.neural_network._stochastic_optimizers", reason="scikit-learn not installed")
+    import sklearn.neural_network._stochastic_optimizers as module
+
     rng = np.random.default_rng(0)
     p, gradients = rng.normal(size=(3, 2)), rng.normal(size=(12, 3, 2))
     theirs, q = module.AdamOptimizer([p.copy()], 0.1, 0.8, 0.95, 1e-3), [p.copy()]
@@ -80,7 +82,8 @@ def test_decay_spares_biases():
 
 
 def test_one_cycle_is_that_of_torch():
-    torch = pytest.importorskip("torch", reason="torch is not installed")
+    import torch
+
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=50, cycle_momentum=False)
     for step in range(49):

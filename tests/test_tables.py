@@ -226,7 +226,8 @@ def mixed():
 
 
 def test_every_kind_of_table_of_python_gives_the_same_matrix():
-    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    import pandas as pd
+
     table = mixed()
     x = TableEncoder().fit_transform(table)
     frame = pd.DataFrame(table)
@@ -239,7 +240,8 @@ def test_every_kind_of_table_of_python_gives_the_same_matrix():
 
 
 def test_polars_frames_are_tables():
-    pl = pytest.importorskip("polars", reason="polars is not installed")
+    import polars as pl
+
     table = mixed()
     assert np.array_equal(TableEncoder().fit_transform(pl.DataFrame(table)), TableEncoder().fit_transform(table))
 
@@ -377,7 +379,8 @@ def test_classes_are_kept_as_they_are_spelled():
 
 
 def test_set_output_gives_data_frames():
-    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    import pandas as pd
+
     frame = pd.DataFrame(mixed(), index=range(5, 65))
     encoder = TableEncoder().fit(frame)
     out = make_pipeline(encoder).set_output(transform="pandas").transform(frame)

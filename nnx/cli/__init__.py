@@ -27,15 +27,13 @@ def main(args: list[str] | None = None) -> None:
     try:
         from .commands import nnx
 
-        with nnx.make_context("nnx", list(sys.argv[1:] if args is None else args)) as context:
+        words = sys.argv[1:] if args is None else args
+        with nnx.make_context("nnx", list(words) or ["--help"]) as context:
             code = nnx.invoke(context) or 0
         sys.stdout.flush()
         sys.exit(code)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        sys.exit(2)
     except click.ClickException as error:
         _fail(" ".join(error.format_message().split()), 2)
     except click.exceptions.Abort:

@@ -8,7 +8,7 @@ import click
 Command = Callable[..., Any]
 
 
-class Words(click.ParamType[tuple[str, ...]]):
+class Words(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """Words parted by commas."""
 
     name = "a,b"
@@ -17,7 +17,7 @@ class Words(click.ParamType[tuple[str, ...]]):
         return value if isinstance(value, tuple) else tuple(v.strip() for v in value.split(",") if v.strip())
 
 
-class Widths(click.ParamType[tuple[int, ...]]):
+class Widths(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """Widths of layers parted by commas."""
 
     name = "128,64"
@@ -31,7 +31,7 @@ class Widths(click.ParamType[tuple[int, ...]]):
             self.fail(f"expected widths such as 128,64, got {value!r}", parameter, context)
 
 
-class Kind(click.ParamType[tuple[str, str]]):
+class Kind(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """What a column holds: COLUMN=KIND."""
 
     name = "COLUMN=KIND"

@@ -1,5 +1,6 @@
 """Choosing a backend, probing one, what a backend that cannot run says, and keeping what is the caller's."""
 
+import pickle
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -74,6 +75,111 @@ def test_auto_says_what_it_chose():
     chosen = nnx.backend("auto")
     assert chosen.why.startswith("auto: ")
     probe(chosen)
+
+
+# ---- the first that works, and the environment's default
+
+X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+LIST, WHY = "cupy:97,array_api_strict", "cupy:97,array_api_strict: array_api_strict works (cupy:97: "
+
+
+def model(folder):
+    net = nnx.Dense(2)
+    nnx.save(folder / "m.safetensors", net, nnx.init(net, 3))
+    return nnx.load(folder / "m.safetensors").backend
+
+
+def trained(x=X, y=Y, **settings):
+    return nnx.fit(nnx.Dense(2), x, y, loss="softmax_cross_entropy", epochs=1, **settings).backend
+
+
+def frame(folder):
+    import pandas
+
+    return trained(pandas.DataFrame(X), pandas.Series(Y))
+
+
+def estimator(x=X, **settings):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    return backend_of(nnx.MLPClassifier((3,), max_iter=1, solver="sgd", **settings).fit(x, Y).coefs_[0])
+
+
+def members(folder):
+    member = nnx.Member(nnx.Dense(2), nnx.SoftmaxCrossEntropy(), nnx.Adam())
+    return nnx.Population([member]).fit(X, Y, epochs=1)[0].backend
+
+
+def ensemble(folder):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    return backend_of(nnx.EnsembleClassifier(nnx.MLPClassifier((3,), max_iter=1), 2).fit(X, Y).estimators_[0].coefs_[0])
+
+
+def search(folder):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    found = nnx.PopulationSearchCV(nnx.MLPClassifier((3,), max_iter=1), {"alpha": [0.1, 1.0]}, cv=2).fit(X, Y)
+    return backend_of(found.best_estimator_.coefs_[0])
+
+
+DOORS = {
+    "backend": lambda folder: nnx.backend(),
+    "load": model,
+    "fit": lambda folder: trained(),
+    "lists": lambda folder: trained(X.tolist(), Y.tolist()),
+    "frame": frame,
+    "batches": lambda folder: trained([(X, Y)], None),
+    "population": members,
+    "estimator": lambda folder: estimator(),
+    "ensemble": ensemble,
+    "search": search,
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("door", DOORS)
+def test_the_environment_decides_where_nothing_else_does(door, monkeypatch, tmp_path):
+    assert DOORS[door](tmp_path).name == "numpy"
+    monkeypatch.setenv("NNX_BACKEND", LIST)
+    assert DOORS[door](tmp_path).name == "array_api_strict"
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_argument_or_an_array_decides_before_the_environment(monkeypatch):
+    strict = nnx.backend("array_api_strict", "float64").floats(X)
+    labels = nnx.backend("array_api_strict").integers(Y)
+    monkeypatch.setenv("NNX_BACKEND", "array_api_strict")
+    assert trained(backend="numpy").name == estimator(backend="numpy").name == "numpy"
+    monkeypatch.setenv("NNX_BACKEND", "numpy")
+    assert trained(strict, labels).name == estimator(strict).name == "array_api_strict"
+    monkeypatch.setenv("NNX_BACKEND", "nonsense")
+    with pytest.raises(nnx.BackendError, match="unknown backend 'nonsense'"):
+        trained()
+    net = nnx.Dense(2)  # a loop of one's own: where its arrays are
+    params = nnx.init(net, X, seed=0)
+    assert backend_of(net.evaluate(params, X)[0]).name == backend_of(params["W"]).name == "numpy"
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_of_several_names_the_first_that_works_is_taken_and_said(capsys):
+    assert nnx.backend(LIST).why.startswith(WHY) and nnx.backend("numpy, cupy").why == "numpy, cupy: numpy works"
+    assert trained(backend=LIST, verbose=True).name == estimator(backend=LIST, verbose=True).name == "array_api_strict"
+    assert [line.startswith(WHY) for line in capsys.readouterr().out.splitlines()].count(True) == 2
+    assert pickle.loads(pickle.dumps(nnx.backend(LIST))).name == "array_api_strict"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("cupi,numpy", {}, "unknown backend 'cupi': did you mean 'cupy'"),
+        ("numpy,auto", {}, "unknown backend 'auto'"),
+        ("cupy:97,cupy:98", {}, "none of cupy:97,cupy:98 works here: cupy:97: .*; cupy:98: "),
+        ("cupy:97,numpy", {"precision": "tf32"}, "numpy: precision='tf32' is for float32 on a GPU"),
+        ("cupy:97,numpy", {"dtype": "int8"}, "dtype 'int8' is not supported"),
+    ],
+)
+def test_names_of_which_none_can_be_taken_are_one_line(name, settings, message):
+    with pytest.raises(nnx.BackendError, match=message) as error:
+        nnx.backend(name, **settings)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

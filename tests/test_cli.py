@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -164,6 +165,35 @@ def test_the_same_seed_gives_the_same_run(nnx):
     runs = [nnx("train", "iris", "--json", "--seed", seed, *QUICK)[1].splitlines()[:3] for seed in (1, 1, 2)]
     losses = [[json.loads(line)["loss"] for line in run] for run in runs]
     assert losses[0] == losses[1] != losses[2]
+
+
+SEVERAL = "cupy:97,array_api_strict"
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_run_says_which_backend_was_used_and_which_were_asked_for(nnx, monkeypatch, flag):
+    if not flag:
+        monkeypatch.setenv("NNX_BACKEND", SEVERAL)
+    code, out, _ = nnx("train", "iris", *QUICK, "--out", "run", *(["--backend", SEVERAL] if flag else []))
+    assert code == 0 and f"{SEVERAL}: array_api_strict works (cupy:97: " in out
+    place = tomllib.loads(Path("run/config.toml").read_text())["place"]
+    assert (place["backend"], place["asked"]) == ("array_api_strict", SEVERAL)
+    assert "array_api_strict" in json.loads(Path("run/environment.json").read_text())["backend"]["name"]
+    code, out, _ = nnx("train", "iris", "-c", "run/config.toml", "--backend", "numpy", "--out", "next")
+    place = tomllib.loads(Path("next/config.toml").read_text())["place"]
+    assert code == 0 and (place["backend"], place["asked"]) == ("numpy", "")
+
+
+def test_the_environment_decides_for_other_commands_and_the_flag_before_it(nnx, monkeypatch):
+    nnx("train", "iris", *QUICK, "--out", "run")
+    assert tomllib.loads(Path("run/config.toml").read_text())["place"]["backend"] == "numpy"
+    monkeypatch.setenv("NNX_BACKEND", "nonsense")
+    for command in (["train", "iris", *QUICK], ["evaluate", "run", "iris"], ["search", "iris", "--grid", "rate=1,2"]):
+        code, out, err = nnx(*command)
+        assert (code, out) == (4, "") and "unknown backend 'nonsense'" in err
+        assert nnx(*command, "--backend", "numpy", "--dtype", "float64")[0] == 0
+    assert nnx("verify", "--backends", "array_api_strict")[0] == 0  # it says itself what it tries
+    assert "NNX_BACKEND=nonsense" in nnx("info")[1]
 
 
 def test_info_names_every_backend(nnx):

@@ -2,7 +2,7 @@
 
 from .arrays import along, constant, device, each, erf, is_array, namespace, per_member, same_library
 from .base import DTYPES, Backend, Plain
-from .choose import LIBRARIES, backend, backend_of, is_host, probe
+from .choose import LIBRARIES, backend, backend_of, first_working, is_host, preferred, probe
 from .fused import elementwise, has_numba, sign, sqrt
 
 __all__ = [
@@ -18,11 +18,13 @@ __all__ = [
     "each",
     "elementwise",
     "erf",
+    "first_working",
     "has_numba",
     "is_array",
     "is_host",
     "namespace",
     "per_member",
+    "preferred",
     "probe",
     "same_library",
     "sign",

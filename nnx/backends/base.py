@@ -68,7 +68,8 @@ class Library(Protocol):
 class Backend:
     """An array library, a device of it, and the float type to compute in.
 
-    `device` is the library's own device object (None: the default one); `why` says how "auto" decided. `precision`
+    `device` is the library's own device object (None: the default one); `why` says which of several
+    names was taken. `precision`
     is what a GPU may round the factors of float32 matrix products to: see `PRECISIONS`.
     """
 
@@ -99,6 +100,9 @@ class Backend:
     def is_gpu(self) -> bool:
         """Whether its arrays live on a GPU."""
         return self.name == "cupy" or any(word in str(self.device).lower() for word in ("cuda", "gpu"))
+
+    def __hash__(self) -> int:  # CuPy's devices can be compared, but have no hash
+        return hash((self.name, str(self.device), self.dtype, self.precision))
 
     def __reduce__(self) -> tuple[Any, tuple[str, str, str]]:
         """Pickled as its name: a module or a device cannot travel."""

@@ -1,6 +1,8 @@
 """Choosing a backend: by name, by the arrays given, or "auto"; and probing whether one can really compute."""
 
 import importlib
+import os
+import re
 from dataclasses import replace
 from functools import cache
 from typing import Any, cast
@@ -12,14 +14,17 @@ from .base import Backend, Library, missing
 from .other import Other
 
 LIBRARIES = ("numpy", "cupy", "torch", "jax")
-GPUS = ("cupy", "torch:cuda", "jax:gpu")  # the order in which "auto" looks
+KNOWN = (*LIBRARIES, "array_api_strict")
+AUTO = "cupy,torch:cuda,jax:gpu,numpy"
 
 
-def backend(name: str | Backend = "numpy", dtype: str | None = None, precision: str | None = None) -> Backend:
-    """The backend of this name: "numpy", "cupy", "cupy:1", "torch", "torch:cuda", "jax", or "auto".
+def backend(name: str | Backend | None = None, dtype: str | None = None, precision: str | None = None) -> Backend:
+    """The backend of this name: "numpy", "cupy", "cupy:1", "torch", "torch:cuda", "jax", or the first that works.
 
-    "auto" is a working GPU if there is one, else numpy; `why` says what was found. A name that cannot run here is an
-    error that says why: there is no silent fallback.
+    A name that cannot run here is an error that says why: there is no silent fallback. The way out is to say it:
+    "cupy,torch:cuda,numpy" is the first of these that works, and `why` says in one line which, and why the others do
+    not; "auto" is "cupy,torch:cuda,jax:gpu,numpy". Left out, it is what the environment variable NNX_BACKEND names,
+    else "numpy".
 
     dtype: "float32" (the default) or "float64"; given with a Backend, that one in this type.
     precision: "tf32" or "bf16" lets a GPU round the factors of float32 matrix products to as many bits, and use its
@@ -30,16 +35,43 @@ def backend(name: str | Backend = "numpy", dtype: str | None = None, precision: 
     if isinstance(name, Backend):
         name = name if dtype is None else replace(name, dtype=dtype)
         return name if precision is None else replace(name, precision=precision)
+    if name is None:
+        name = preferred()
     if not isinstance(name, str):
         raise BackendError(f"backend: expected a name such as 'numpy' or 'torch:cuda', got {name!r}")
+    name, why = first_working(name, dtype or "float32", precision or "")
     found = _backend(name, dtype or "float32")
-    return found if not precision else replace(found, precision=precision)
+    return replace(found, precision=precision or "", why=why) if precision or why else found
+
+
+def preferred(default: str = "numpy") -> str:
+    """What NNX_BACKEND names, which decides where no argument and no array of a device does; else the default."""
+    return os.environ.get("NNX_BACKEND", "").strip() or default
+
+
+def first_working(text: str, dtype: str = "float32", precision: str = "") -> tuple[str, str]:
+    """Of names parted by commas the first that works here, and in one line why the others do not; a name alone is
+    that name. Raises BackendError if none works, or one is unknown."""
+    names = [part.strip() for part in (AUTO if text == "auto" else text).split(",") if part.strip()]
+    if len(names) < 2:
+        return (names or [text])[0], ""
+    for name in names:
+        if name.partition(":")[0] not in KNOWN:
+            raise BackendError(unknown("backend", name, [*LIBRARIES, "auto"]))
+    reasons = []
+    for name in names:
+        try:
+            probe(replace(_backend(name, dtype), precision=precision))
+        except BackendError as error:
+            reason = re.sub(r"^backend '[^']*': |;.*$", "", str(error))
+            reasons.append(f"{name}: {reason}")
+            continue
+        return name, f"{text}: {name} works" + (f" ({'; '.join(reasons)})" if reasons else "")
+    raise BackendError(f"none of {text} works here: {'; '.join(reasons)}")
 
 
 @cache
 def _backend(name: str, dtype: str) -> Backend:
-    if name == "auto":
-        return _auto(dtype)
     library_word, _, device_text = name.partition(":")
     library = _library(library_word)
     xp = library.namespace()
@@ -52,26 +84,12 @@ def _backend(name: str, dtype: str) -> Backend:
 def _library(name: str) -> Library:
     if name in LIBRARIES:
         return cast(Library, importlib.import_module(f".{name}", __package__))
-    if name != "array_api_strict":  # other namespaces are known by their arrays, not by name
+    if name not in KNOWN:  # other namespaces are known by their arrays, not by name
         raise BackendError(unknown("backend", name, [*LIBRARIES, "auto"]))
     try:
         return Other(importlib.import_module(name))
     except ImportError:
         raise missing(name, "test") from None
-
-
-def _auto(dtype: str) -> Backend:
-    reasons = []
-    for name in GPUS:
-        try:
-            found = backend(name, dtype)
-            probe(found)
-        except BackendError as error:
-            reasons.append(str(error).partition(": ")[2].partition(";")[0])
-            continue
-        return Backend(found.library, found.xp, found.device, dtype, why=f"auto: {name} works")
-    found = backend("numpy", dtype)
-    return Backend(found.library, found.xp, found.device, dtype, why=f"auto: no GPU ({'; '.join(reasons)})")
 
 
 def probe(chosen: Backend) -> None:

@@ -38,6 +38,8 @@ def find_device(text: str) -> Any:
         )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise BackendError(f"backend 'torch': no device {text!r}; this machine has {torch.cuda.device_count()}")
+    if device.type == "cuda" and device.index is None:  # as the arrays on it say it: cuda is not equal to cuda:0
+        device = torch.device("cuda", torch.cuda.current_device())
     return device
 
 

@@ -199,7 +199,7 @@ def export(run: str, output: str, opset: int) -> None:
     """Write the model in folder RUN, table encoder included, as the ONNX file OUTPUT."""
     from ..onnx import to_onnx
 
-    to_onnx(_open(run, CONFIGURED).model, output, opset=opset)
+    to_onnx(_open(run, {**CONFIGURED, "backend": "numpy"}).model, output, opset=opset)
     print(f"written to {output}: opset {opset}; its inputs are the columns of the table")
 
 
@@ -269,7 +269,8 @@ def bench(backend: str, as_json: bool) -> None:
 
 
 def _open(run: str, given: dict[str, str]) -> Any:
+    from .place import open_backend
     from .run import Run
-    from .train import open_backend
 
-    return Run(run, open_backend(given["backend"], given["device"], given["dtype"], given["precision"]))
+    _, chosen = open_backend(given["backend"], given["device"], given["dtype"], given["precision"])
+    return Run(run, chosen)

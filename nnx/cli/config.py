@@ -74,7 +74,8 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where it is computed."""
 
-    backend: str = "numpy"
+    backend: str = ""  # "": what NNX_BACKEND names, else numpy; several by commas: the first that works
+    asked: str = ""  # what `backend` was before it was settled on one that works
     device: str = ""
     dtype: str = "float32"
     precision: str = ""

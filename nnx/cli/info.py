@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import __version__
-from ..backends import LIBRARIES, backend, has_numba, probe
+from ..backends import LIBRARIES, backend, has_numba, preferred, probe
 from ..errors import BackendError
 
 
@@ -25,6 +25,8 @@ def lines() -> list[str]:
     compiled = "compiled by numba on long runs" if has_numba() else "not compiled: pip install 'nnx-array[fast]'"
     out = [f"nnx {__version__}", f"steps on a CPU: {compiled}"]
     out.append("steps on CuPy: one after another; captured as a CUDA graph with compile=True or NNX_COMPILE=always")
+    if preferred(""):
+        out.append(f"NNX_BACKEND={preferred('')}: what trains where no option, argument or array of a device decides")
     for name, values in facts().items():
         works = values.pop("works")
         text = "  ".join(f"{k} {v}" for k, v in values.items()) if works else values["why"]

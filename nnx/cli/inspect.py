@@ -26,7 +26,7 @@ def lines(file: str, target: str | None, given: Mapping[str, str]) -> list[str]:
 
 def of_model(path: Path) -> list[str]:
     """Network, parameters, encoder and target of a model file."""
-    model: Model = load(path)
+    model: Model = load(path, backend="numpy")
     count = sum(int(p.size) for p in model.params.values())
     out = [f"{path}: {count:,} parameters, {next(iter(model.params.values())).dtype}", f"network  {model.net}"]
     out.append(f"loss     {model.loss}")

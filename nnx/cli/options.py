@@ -76,8 +76,9 @@ READING = (
     ("--encoding", "data.encoding", "of a text file [default: utf-8]"),
     ("--decimal", "data.decimal", "the decimal sign of a text file [default: .]"),
 )
+SOME, OPEN = "cupy,numpy", "[default: that of NNX_BACKEND, or numpy]"
 PLACES = (
-    ("--backend", "place.backend", "numpy", "numpy, cupy, torch, jax or auto"),
+    ("--backend", "place.backend", "", f"numpy, cupy, torch, jax, auto, or the first that works of {SOME} {OPEN}"),
     ("--device", "place.device", "", "a device of the backend: cuda:1"),
     ("--dtype", "place.dtype", "float32", "float32 or float64"),
     ("--precision", "place.precision", "", "tf32 or bf16: what a GPU may round the factors of products to"),

@@ -20,12 +20,12 @@ def plan(config: Config, say: Voice) -> int:
     """Say schema, shapes, parameters, memory, time and the settings. Returns the exit code."""
     import tomli_w
 
+    from .place import placed
     from .run import json_line
-    from .train import open_backend, summary
+    from .train import summary
 
     check(config)
-    place = config.place
-    chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
+    config, chosen = placed(config)
     prepared = prepare(config, say, encode=False)
     config = settled(config, prepared, validated=prepared.rows[1] > 0)
     x, y = sample(prepared)

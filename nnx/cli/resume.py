@@ -10,9 +10,10 @@ from ..training.checkpoint import Resumed, clean, previous, read
 from . import folder as run_folder
 from .cache import hash_of
 from .config import Config, resolve
+from .place import open_backend
 from .prepare import Prepared
 from .settle import check
-from .train import complete, end, open_backend, ready
+from .train import complete, end, ready
 from .voice import Voice
 
 
@@ -28,7 +29,7 @@ def resume(folder: str, say: Voice) -> int:
     resumed = read(file) if file.exists() or previous(file).exists() else None
     say(f"{path}: " + (f"goes on after epoch {resumed.progress.epoch}" if resumed else "no checkpoint: it begins anew"))
     place = config.place
-    chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
+    _, chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
     prepared, config = ready(config, chosen, say)
     if resumed is not None:
         same_encoder(path, prepared, resumed)

@@ -16,12 +16,13 @@ from . import folder as run_folder
 from .config import Config
 from .folds import Fold, folds_of, rows_of
 from .grid import Parameter, applied, candidates, parameters, shown
+from .place import placed
 from .plan import fates
 from .prepare import Prepared, prepare
 from .ranking import Candidate, Results, Trial, of_json, ranked, read
 from .run import json_line
 from .settle import check, loss_of, network, optimizer_of, settled
-from .train import end, network_line, open_backend, summary, threads, trained
+from .train import end, network_line, summary, threads, trained
 from .voice import Voice
 
 LOSSES = ("loss", "label_smoothing", "class_weight")  # settings that change what the loss measures
@@ -64,9 +65,8 @@ def search(config: Config, wanted: Wanted, out: str | None, say: Voice, *, force
         if parameter.setting in wanted.given:
             raise SettingError(f"--grid {parameter.name} beside a value for {parameter.setting}: give one of them")
     check(config)
+    config, chosen = placed(config)
     found = [(values, applied(config, values)) for values in candidates(grid, wanted.random, config.training.seed)]
-    place = config.place
-    chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
     if dry_run:
         from .search_plan import search_plan
 
@@ -77,7 +77,7 @@ def search(config: Config, wanted: Wanted, out: str | None, say: Voice, *, force
         return 0
     with run_folder.new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path:
         task = begin(config, wanted, grid, found, chosen, say)
-        with threads(place.threads):
+        with threads(config.place.threads):
             results = tried(task, say, halving=wanted.halving)
         for remark in record(path, results):
             say(remark)

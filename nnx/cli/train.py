@@ -11,7 +11,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
-from ..backends import Backend, backend
+from ..backends import Backend
 from ..contract import Params
 from ..errors import SettingError, TrainingError
 from ..evaluation import Evaluation, permutation_importance, scores
@@ -22,6 +22,7 @@ from ..training.progress import progress
 from . import folder as run_folder
 from .blocks import Blocks
 from .config import Config, seconds
+from .place import placed
 from .plan import fates
 from .prepare import Prepared, prepare
 from .record import begin, describe, widths, write
@@ -37,8 +38,7 @@ def train(config: Config, out: str | None, say: Voice, *, force: bool = False) -
     """Train, test, and write the run folder. Returns the exit code."""
     started = monotonic()
     check(config)
-    place = config.place
-    chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
+    config, chosen = placed(config)
     with run_folder.new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path:
         prepared, config = ready(config, chosen, say)
         result, tested = trained(path, config, prepared, chosen, say, started)
@@ -150,13 +150,6 @@ def network_line(config: Config, prepared: Prepared, chosen: Backend) -> str:
         f"network {'-'.join(map(str, widths(config, prepared)))} {config.network.activation}, {config.optimizer.name} "
         f"at {config.optimizer.rate:g}, batches of {config.training.batch_size}, backend {chosen}"
     )
-
-
-def open_backend(name: str, device: str, dtype: str, precision: str = "") -> Backend:
-    """The backend that the options --backend, --device, --dtype and --precision name."""
-    if device and (":" in name or name == "auto"):
-        raise SettingError(f"--device {device} beside --backend {name}: say the device once")
-    return backend(f"{name}:{device}" if device else name, dtype, precision)
 
 
 def run(

@@ -106,6 +106,8 @@ class BaseMLP(Prediction):
         sizes = self._hidden_sizes()
         self._check(sizes, held)
         place = self._place(X)
+        if self.verbose and place.why:
+            print(place.why)
         with place.scope():
             X, y, sample_weight, held = self._validated(X, y, sample_weight, held, how, reset=first)
             if first:
@@ -126,7 +128,7 @@ class BaseMLP(Prediction):
         self, X: Any, y: Any, sample_weight: Any, held: Any, how: How, reset: bool
     ) -> tuple[Any, Any, Any, Any]:
         """The data, checked, and where it is computed with."""
-        if self.backend is not None and not is_foreign(X):
+        if self._asked(X) and not is_foreign(X):
             _check_feature_names(self, X, reset=reset)  # before X loses them
         X, y = self._validate_input(self._moved(X), y, how.kind, reset=reset)
         if sample_weight is not None:
@@ -196,13 +198,19 @@ class BaseMLP(Prediction):
 
     def _moved(self, X: Any) -> Any:
         """X where it is computed with; sparse matrices, lists and frames stay what they are until they are checked."""
-        if self.backend is None:
+        asked = self._asked(X)
+        if not asked:
             return X
-        if self.backend == "numpy":
+        place = self._place(X)
+        if place.name == "numpy":
             return to_host(X)
         if hasattr(X, "tocsr"):
-            raise ValueError(f"sparse X is computed with on the host: leave backend={self.backend!r} out")
-        return self._place(X).as_floats(X if is_foreign(X) else check_array(X, dtype=FLOATS))
+            raise ValueError(
+                f"sparse X is computed with on the host: leave backend={asked!r} out"
+                if self.backend
+                else f"sparse X is computed with on the host, not on NNX_BACKEND={asked}: give backend='numpy'"
+            )
+        return place.as_floats(X if is_foreign(X) else check_array(X, dtype=FLOATS))
 
     def _move_to(self, chosen: Backend) -> None:
         """The weights and the optimizer's state on this backend; where they are there already, nothing is done."""

@@ -45,7 +45,8 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     scoring: what early_stopping watches: the name of a scorer, a function of estimator, X and y, or "loss".
     callbacks: functions of the estimator after each epoch; one that returns True ends the training.
     fixes: quirks of scikit-learn to be without, by name, or "all": nnx.estimators.FIXES.
-    backend, device: where to compute.
+    backend, device: where to compute; "cupy,numpy" is the first that works. None: where X is, or for data of the host
+        NNX_BACKEND.
 
     >>> import numpy as np
     >>> x = np.arange(20.0).reshape(-1, 1) / 10 - 1

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..backends import Backend, backend, backend_of, is_array
+from ..backends import Backend, backend, backend_of, is_array, preferred
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Loss, Params
 from ..layers import Dense
@@ -105,11 +105,18 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         """Where the weights are."""
         return backend_of(self.coefs_[0])
 
+    def _asked(self, X: Any) -> str:
+        """The backend asked for: the parameter, or NNX_BACKEND for data of the host; "": where X is."""
+        return self.backend or ("" if is_foreign(X) else preferred(""))
+
     def _place(self, X: Any) -> Backend:
-        """Where X is computed with: its own library and device, or those of the parameters backend and device."""
-        if self.backend is None:
+        """Where X is computed with: its own library and device, or those that are asked for."""
+        asked = self._asked(X)
+        if not asked:
             return backend_for(X) if is_foreign(X) else backend_of(np.zeros(1))
-        name = f"{self.backend}:{self.device}" if self.device else self.backend
+        if self.device and ("," in asked or asked == "auto"):
+            raise ValueError(f"device={self.device!r} beside backend={asked!r}: say the device once")
+        name = f"{asked}:{self.device}" if self.device else asked
         kind = str(getattr(X, "dtype", "float64")).rpartition(".")[2]
         return backend(name, kind if kind in ("float32", "float64") else "float64")
 

@@ -105,10 +105,10 @@ def save(
     write_whole(path, head[:place], digest.hexdigest().encode(), head[place + 64 :], *pieces)
 
 
-def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy", dtype: str | None = None) -> Model:
+def load(path: str | os.PathLike[str], *, backend: str | Backend | None = None, dtype: str | None = None) -> Model:
     """Read a model file onto a backend, whichever it was saved from; in the file's float type unless one is given.
 
-    All of the file is checked before anything is made of it: see SECURITY.md.
+    backend: a name or nnx.Backend; left out, NNX_BACKEND or NumPy. All of the file is checked before anything is made of it: see SECURITY.md.
     Raises: ModelFileError, BackendError.
     """
     path = Path(path)
@@ -125,7 +125,7 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend = "numpy", dtyp
         raise fault(path, f"cannot be read: {getattr(error, 'strerror', None) or _line(error)}") from None
 
 
-def read(file: BinaryIO, size: int, backend: str | Backend = "numpy", dtype: str | None = None) -> Model:
+def read(file: BinaryIO, size: int, backend: str | Backend | None = "numpy", dtype: str | None = None) -> Model:
     """The model in an open file of so many bytes.
 
     Raises: ModelFileError, whose text does not name the file; BackendError.

@@ -3,24 +3,25 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..backends import Backend, backend_of, is_array, is_host, namespace, same_library
+from ..backends import Backend, backend, backend_of, is_array, is_host, namespace, same_library
 from ..backends.numpy import get as host_array, is_masked, is_memmap
 from ..contract import Array, Layer, Loss
 from ..errors import DataError, SettingError
 
 
-def choose_backend(x: Any, y: Any, weight: Any, backend: Backend | None, dtype: str) -> Backend:
-    """The backend given, or that of the arrays, which must then all be of one library."""
-    if backend is not None:
-        return backend
+def choose_backend(x: Any, y: Any, weight: Any, given: Backend | None, dtype: str) -> Backend:
+    """The backend given, or that of the arrays, which must then all be of one library; of data of the host,
+    NNX_BACKEND or NumPy."""
+    if given is not None:
+        return given
     if y is None:  # batches: the first one tells
         batches_can_begin_anew(x)
         first = next(iter(x() if callable(x) else x), None)
         x, *others = first if isinstance(first, (tuple, list)) and len(first) in (2, 3) else ([0.0], [0.0])
         y, weight = (*others, None)[:2]
-    given = {name: a for name, a in {"x": x, "y": y, "sample_weight": weight}.items() if is_array(a)}
-    same_library(**given)
-    return backend_of(x if is_array(x) else [0.0], dtype)
+    arrays = {name: a for name, a in {"x": x, "y": y, "sample_weight": weight}.items() if is_array(a)}
+    same_library(**arrays)
+    return backend_of(x, dtype) if is_array(x) and not is_host(x) else backend(None, dtype)
 
 
 def batches_can_begin_anew(x: Any) -> None:

@@ -178,7 +178,7 @@ def read(path: str | os.PathLike[str]) -> Resumed:
 
 
 def _read(path: Path) -> Resumed:
-    model = load(path)
+    model = load(path, backend="numpy")
     about = model.about.get("checkpoint")
     if not isinstance(about, dict) or about.get("version") != VERSION:
         raise ModelFileError(f"{path}: a model, but not a checkpoint that this nnx can go on from")

@@ -120,6 +120,7 @@ def fit(
         (x, y, weight), or a function returning an iterator over them, called for a trial and once an epoch.
     loss, optimizer, metrics: objects, or names such as "softmax_cross_entropy", "adam", "accuracy".
     validation: a fraction of the rows to set aside, or a tuple (x, y) or (x, y, weight).
+    backend: a name or nnx.Backend; left out, that of the arrays, or for data of the host NNX_BACKEND, else NumPy.
     sample_weight: one weight >= 0 for each row. params: where to begin; left unchanged.
     compile: whether to compile the step; "auto" does where it pays, and `Fit.execution` says what was done. A compiled
         step is a layer's code run once: what it does besides arithmetic on arrays is not repeated.
@@ -170,7 +171,7 @@ def fit(
         run.look(held)
         with resuming(run, checkpoint, resumed, early_stopping, the_metrics) as from_there:
             run.begin(params, from_there)
-        with progress(epochs, verbose) as show, Interrupt() as interrupt:
+        with progress(epochs, verbose, head=chosen.why) as show, Interrupt() as interrupt:
             return run.train(early_stopping, the_metrics, [*callbacks, show], interrupt)
 
 

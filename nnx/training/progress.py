@@ -18,9 +18,13 @@ HIDDEN = ("seconds", "samples_per_second", "rate")
 
 
 @contextmanager
-def progress(epochs: int, show: bool, stream: TextIO | None = None) -> Iterator[Callable[[Report], None]]:
-    """A callback that shows each epoch on the stream (standard output), or shows nothing."""
+def progress(
+    epochs: int, show: bool, stream: TextIO | None = None, *, head: str = ""
+) -> Iterator[Callable[[Report], None]]:
+    """A callback that shows each epoch on the stream (standard output), after a line above all, or shows nothing."""
     stream = stream or sys.stdout
+    if show and head:
+        print(head, file=stream, flush=True)
     if not show:
         yield lambda report: None
     elif _is_live(stream):

@@ -109,7 +109,7 @@ class Population:
                 for part in in_runs(plan, numbers, self.members, rows, most):
                     group = Group(plan, part, self.members, rows)
                     group.begin()
-                    with progress(epochs, verbose) as show:
+                    with progress(epochs, verbose, head=chosen.why) as show:
                         group.train([*callbacks, shown(show, verbose)], interrupt)
                     fits |= {number: group.fits[k] for k, number in enumerate(part)}
                     runs.append((part, group.fits[0].execution))

@@ -1,0 +1,28 @@
+"""Where a command computes: the backend that its options name, and what the run folder says of it."""
+
+from dataclasses import replace
+
+from msgspec.structs import replace as changed
+
+from ..backends import Backend, backend, first_working, preferred
+from ..errors import SettingError
+from .config import Config
+
+
+def open_backend(name: str, device: str, dtype: str, precision: str = "") -> tuple[str, Backend]:
+    """The backend that the options --backend, --device, --dtype and --precision name, and its name: of several, the
+    first that works; of none, that of NNX_BACKEND, or numpy."""
+    asked = name or preferred()
+    if device and (":" in asked or "," in asked or asked == "auto"):
+        raise SettingError(f"--device {device} beside --backend {asked}: say the device once")
+    used, why = first_working(asked, dtype, precision)
+    chosen = backend(f"{used}:{device}" if device else used, dtype, precision)
+    return used, replace(chosen, why=why)
+
+
+def placed(config: Config) -> tuple[Config, Backend]:
+    """The settings with the backend that is used in the place of the one asked for, and that backend."""
+    place = config.place
+    used, chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
+    asked = place.backend or preferred()
+    return changed(config, place=changed(place, backend=used, asked=asked if asked != used else "")), chosen

@@ -72,8 +72,8 @@ def main():
     for name in dict.fromkeys(["numpy", *args.backends]):
         try:
             report["results"][name] = measure(name)
-        except nnx.NNXError as error:
-            report["results"][name] = {"error": str(error)}
+        except Exception as error:  # whatever it is, the others go on
+            report["results"][name] = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
             failures.append(f"{name}: {error}")
     base = report["results"]["numpy"]
     lines = ["| backend | XOR error at 3000 | XOR cost at 1500 | loss float64 | loss float32 | accuracy | us / step |"]

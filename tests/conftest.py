@@ -2,10 +2,12 @@
 
 import importlib.util
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
 from types import CodeType
+from unittest import SkipTest
 
 import pytest
 from libraries import GPU, LIBRARIES, Library
@@ -46,12 +48,11 @@ def cores():
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what needs a device, by its parameters, and what may need PyTorch, by those and by its code."""
+    """Mark what needs a device, by its parameters, and what may need PyTorch, by its name and its code."""
     for item in items:
-        names = given(item)
-        if names & {*GPU, "torch:cuda", "jax:gpu"}:
+        if given(item) & {*GPU, "torch:cuda", "jax:gpu"}:
             item.add_marker("gpu")
-        if any(name.partition("_")[0].partition(":")[0] == "torch" for name in names | words(item.function.__code__)):
+        if "torch" in item.name or any(re.match("torch(:|$)", word) for word in words(item.function.__code__)):
             item.add_marker("torch")
 
 
@@ -81,6 +82,8 @@ def _skipped_if_absent(item):
     """The one place that asks for optional packages: a test that names one and ends because it is absent is skipped."""
     try:
         return (yield)
+    except (pytest.skip.Exception, SkipTest):
+        raise
     except BaseException as error:
         name = absent(error)
         if not name or name not in Path(item.path).read_text() + " ".join(given(item)):

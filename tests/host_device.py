@@ -24,8 +24,10 @@ FOLDER = Path(tempfile.mkdtemp(prefix="nnx-host-device-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 ONE_THREAD = """
 #include <cmath>
+#include <cstring>
 using namespace std;
 #define WIDTH 1
+inline unsigned __float_as_uint(float x) { unsigned u; memcpy(&u, &x, 4); return u; }
 #define __global__
 #define __device__
 #define __launch_bounds__(n)
@@ -35,7 +37,17 @@ static Three threadIdx{0, 0, 0}, blockIdx{0, 0, 0}, blockDim{1, 1, 1}, gridDim{1
 inline void __syncthreads() {}
 inline void __syncwarp() {}
 template <class T> T __shfl_xor_sync(unsigned, T v, int) { return v; }
+#ifdef FLUSH
+#include <immintrin.h>
+template <class F> void run(unsigned, unsigned, unsigned, F f) {
+  const unsigned before = _mm_getcsr();
+  _mm_setcsr(before | 0x8040);  // flush to zero, denormals are zero
+  f();
+  _mm_setcsr(before);
+}
+#else
 template <class F> void run(unsigned, unsigned, unsigned, F f) { f(); }
+#endif
 """
 MANY_THREADS = """
 #include <barrier>
@@ -45,6 +57,7 @@ MANY_THREADS = """
 #include <thread>
 #include <vector>
 using namespace std;
+inline unsigned __float_as_uint(float x) { unsigned u; memcpy(&u, &x, 4); return u; }
 #define __global__
 #define __device__
 #define __launch_bounds__(n)
@@ -84,13 +97,14 @@ PRODUCTS = """
 #include <cstdint>
 #include <cstring>
 struct Layout { int type; uint64_t rows, cols; int64_t ld; int32_t count; int64_t offset; };
-struct Desc { int compute, scale; int32_t a, b; };
+struct Desc { int compute, scale; int32_t a, b; int epilogue; };
 struct Result { uint64_t algorithm[8]; size_t workspace; int32_t state; float waves; int32_t reserved[4]; };
 struct Preference { uint64_t workspace; uint32_t aligned[4]; };
 extern "C" {
 int cublasLtCreate(void **h) { *h = new int(1); return 0; }
-int cublasLtMatmulDescCreate(void **d, int compute, int scale) { *d = new Desc{compute, scale, 0, 0}; return 0; }
+int cublasLtMatmulDescCreate(void **d, int compute, int scale) { *d = new Desc{compute, scale, 0, 0, 0}; return 0; }
 int cublasLtMatmulDescSetAttribute(void *d, int a, const void *v, size_t n) {
+  if (a == 7 || a == 8 || a == 11 || a == 12) return ((Desc *)d)->epilogue = 1, 0;  // known, but not computed
   if (n != 4 || (a != 3 && a != 4)) return 7;
   memcpy(a == 3 ? &((Desc *)d)->a : &((Desc *)d)->b, v, 4);
   return 0;
@@ -123,7 +137,11 @@ int cublasLtMatmulAlgoGetHeuristic(void *h, void *d, void *a, void *b, void *c, 
   return want > 0 ? 0 : 7;
 }
 }
-template <class T> void product(Desc *d, const T *a, Layout *A, const T *b, Layout *B, T *c, Layout *C) {
+struct Half {  // bfloat16
+  uint16_t bits;
+  operator double() const { uint32_t u = (uint32_t)bits << 16; float x; memcpy(&x, &u, 4); return x; }
+};
+template <class T, class R> void product(Desc *d, const T *a, Layout *A, const T *b, Layout *B, R *c, Layout *C) {
   uint64_t m = C->rows, n = C->cols, k = d->a ? A->rows : A->cols;
   for (int q = 0; q < C->count; q++, a += A->offset, b += B->offset, c += C->offset)
     for (uint64_t i = 0; i < m; i++)
@@ -131,7 +149,7 @@ template <class T> void product(Desc *d, const T *a, Layout *A, const T *b, Layo
         double s = 0;
         for (uint64_t r = 0; r < k; r++)
           s += (double)(d->a ? a[r + i * A->ld] : a[i + r * A->ld]) * (d->b ? b[j + r * B->ld] : b[r + j * B->ld]);
-        c[i + j * C->ld] = (T)s;
+        c[i + j * C->ld] = (R)s;
       }
 }
 extern "C" int cublasLtMatmul(void *h, void *desc, const void *alpha, const void *a, void *la, const void *b, void *lb,
@@ -142,12 +160,17 @@ extern "C" int cublasLtMatmul(void *h, void *desc, const void *alpha, const void
   const uint32_t *aligned = (const uint32_t *)algorithm;
   const void *places[4] = {a, b, c, out};  // the first is the left factor column by column
   for (int i = 0; i < 4; i++) if (!aligned[i] || (uintptr_t)places[i] % aligned[i]) return 14;
-  if (A->type != B->type || A->type != C->type || d->scale != A->type || (size && !workspace) || c != out) return 15;
+  if (d->epilogue) return 15;
+  bool halves = A->type == 14 && C->type == 0;  // factors of bfloat16
+  if (A->type != B->type || (A->type != C->type && !halves)) return 15;
+  if (d->scale != C->type || (size && !workspace) || c != out) return 15;
   if ((d->a ? A->cols : A->rows) != C->rows || (d->b ? B->rows : B->cols) != C->cols) return 7;
   if ((d->a ? A->rows : A->cols) != (d->b ? B->cols : B->rows)) return 7;
   if (A->count != C->count || B->count != C->count) return 7;
-  bool single = d->compute == 68 || d->compute == 75 || d->compute == 77;
-  if (A->type == 0 && *(float *)alpha == 1 && *(float *)beta == 0 && single)
+  bool single = d->compute == 68 || (d->compute == 77 && !halves);
+  if (halves && *(float *)alpha == 1 && *(float *)beta == 0 && single)
+    product((Desc *)d, (const Half *)a, A, (const Half *)b, B, (float *)out, C);
+  else if (A->type == 0 && *(float *)alpha == 1 && *(float *)beta == 0 && single)
     product((Desc *)d, (const float *)a, A, (const float *)b, B, (float *)out, C);
   else if (A->type == 1 && *(double *)alpha == 1 && *(double *)beta == 0 && d->compute == 70)
     product((Desc *)d, (const double *)a, A, (const double *)b, B, (double *)out, C);
@@ -197,12 +220,13 @@ class HostDevice:
     """NumPy memory as a device; while a graph is captured, nothing but kernels and products is allowed.
 
     threads: run two blocks of two warps as threads; else one does the work of all. A kernel is right with any number.
+    flush: in kernels of float32, what is too small for full precision is 0, as CuPy's compiler has it.
     """
 
-    def __init__(self, *, threads=False):
+    def __init__(self, *, threads=False, precision="", flush=False):
         self.graph = None
         self.text = ""
-        self.threads = threads
+        self.threads, self.precision, self.flush = threads, precision, flush
 
     def allow(self):
         assert self.graph is None, "memory was asked for, or looked at, while a graph was captured"
@@ -227,7 +251,8 @@ class HostDevice:
         runs = [RUN.format(name, kinds, ", ".join(re.findall(r"(\w+)(?:,|$)", kinds))) for name, kinds in found]
         if "NNX_NO_BARRIERS" in os.environ:
             text = text.replace("  T::sync();", "")
-        options = "-O1", "-std=c++20", "-pthread", *SANITIZE
+        small = ("-DFLUSH",) if self.flush and re.search(r"float \*", text) else ()
+        options = "-O1", "-std=c++20", "-pthread", *SANITIZE, *small
         head = header(MANY_THREADS if self.threads else ONE_THREAD, *options)
         lib = ctypes.CDLL(library("\n".join([head, text, *runs]), *options))
 
@@ -251,7 +276,7 @@ class HostDevice:
 
     def products(self):
         self.workspace = self.empty(1)
-        return Products(self.lib(), self.address(self.workspace))
+        return Products(self.lib(), self.address(self.workspace), self.precision)
 
     def lib(self):
         """The stand-in for cuBLASLt."""

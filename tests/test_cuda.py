@@ -207,29 +207,56 @@ def test_rows_are_converted_as_they_are_taken():
     assert len(bytes.steps) == len(floats.steps) == 16
 
 
-@pytest.mark.parametrize(("precision", "compute", "plain"), [("", 68, 1), ("tf32", 77, 7), ("bf16", 75, 6)])
 @pytest.mark.gpu
-def test_the_precision_reaches_the_products(precision, compute, plain, request, monkeypatch):
+@pytest.mark.parametrize("compile", [True, False])
+@pytest.mark.parametrize(("precision", "compute", "kind"), [("tf32", 77, 0), ("bf16", 68, 14)])
+def test_the_precision_reaches_the_products(precision, compute, kind, compile, request, monkeypatch):
+    """Of the steps, captured or plain, and of predictions: the compute type, and the type of the factors."""
     make(request, "cupy")
-    from cupy._core import _routines_linalg
-
-    from nnx.backends.cuda import lt
+    from nnx.backends.cuda import lt, rounded
 
     seen, create = set(), lt.Products.create
 
     def watched(self, name, *arguments):
-        if name == "MatmulDescCreate":
-            seen.add((arguments[0], _routines_linalg.get_compute_type("float32")))
+        if name in ("MatmulDescCreate", "MatrixLayoutCreate"):
+            seen.add((name, arguments[0]))
         return create(self, name, *arguments)
 
     monkeypatch.setattr(lt.Products, "create", watched)
+    rounded.products.cache_clear()
     x = np.random.default_rng(0).normal(size=(20, 3))
     backend = nnx.backend("cupy", precision=precision)
-    fit = nnx.fit(nnx.Dense(1), x, x[:, :1], loss="squared_error", epochs=2, backend=backend, compile=True)
-    assert seen == {(compute, plain)}
-    assert fit.params["0.W" if "0.W" in fit.params else "W"].dtype == np.float32
-    assert _routines_linalg.get_compute_type("float32") == 1
+    fit = nnx.fit(nnx.Dense(1), x, x[:, :1], loss="squared_error", epochs=2, backend=backend, compile=compile)
+    wanted = {("MatmulDescCreate", compute), ("MatrixLayoutCreate", kind), ("MatrixLayoutCreate", 0)}
+    assert seen == wanted
+    seen.clear()
+    fit.predict(x[:7])
+    assert seen == wanted
+    assert fit.params["W"].dtype == np.float32
     assert str(pickle.loads(pickle.dumps(backend))) == str(backend)
+    assert hash(backend) == hash(nnx.backend("cupy", precision=precision)) and backend.device is not None
+
+
+def bfloat16(x):
+    """x with the fraction of bfloat16: to the nearest, halves to even."""
+    u = x.astype(np.float32).view(np.uint32).astype(np.uint64)
+    return ((u + 0x7FFF + ((u >> 16) & 1)) >> 16 << 16).astype(np.uint32).view(np.float32)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("shapes", [((5, 4), (4, 3)), ((2, 5, 4), (4, 3)), ((2, 1, 5, 4), (3, 4, 6))])
+@pytest.mark.parametrize("precision", ["", "tf32", "bf16"])
+def test_products_outside_of_a_captured_step_are_rounded_too(precision, shapes, request):
+    make(request, "cupy")
+    rng, backend = np.random.default_rng(0), nnx.backend("cupy", precision=precision)
+    a, b = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
+    for turn in (False, True):
+        with backend.scope():
+            x = backend.floats(np.swapaxes(a, -1, -2).copy() if turn else a)
+            x = backend.xp.matrix_transpose(x) if turn else x
+            found = backend.to_numpy(backend.xp.matmul(x, backend.floats(b)))
+        exact = np.matmul(bfloat16(a), bfloat16(b)) if precision == "bf16" else np.matmul(a, b)
+        np.testing.assert_allclose(found, exact, rtol=2e-3 if precision == "tf32" else 1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -321,6 +348,44 @@ def test_a_product_into_columns_is_refused():
     a = np.ones((3, 4))
     with pytest.raises(Refused, match="transposed"):
         product(a, np.ones((4, 5)), np.empty((5, 3)).T)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["MatmulAlgoGetHeuristic", "Matmul"])
+def test_a_product_that_the_library_does_not_support_is_refused(name):
+    class Unsupported(HostDevice):
+        def lib(self):
+            whole = super().lib()
+            return SimpleNamespace(
+                **{f"cublasLt{call}": getattr(whole, f"cublasLt{call}") for call in CALLS if call != name},
+                **{f"cublasLt{name}": lambda *arguments: 15},
+            )
+
+    with pytest.raises(Refused, match=f"a matrix product that cublasLt{name} does not support|no algorithm for"):
+        product(np.ones((3, 4)), np.ones((4, 5)), np.empty((3, 5)), Unsupported())
+
+
+CALLS = ("Create", "MatmulDescCreate", "MatmulDescSetAttribute", "MatrixLayoutCreate", "MatrixLayoutSetAttribute")
+CALLS += ("MatmulPreferenceCreate", "MatmulPreferenceSetAttribute", "MatmulAlgoGetHeuristic", "Matmul")
+
+
+@pytest.mark.gpu
+def test_an_error_in_a_capture_ends_the_capture(request):
+    make(request, "cupy")
+    from nnx.backends.cuda.device import CuPyDevice
+
+    device, calls = CuPyDevice(), []
+
+    def run(stream):
+        calls.append(stream)
+        if len(calls) == 2:
+            raise ValueError("in the capture")
+
+    with pytest.raises(ValueError, match="in the capture"):
+        device.capture(run)
+    assert device.address(device.empty(8)) > 0
+    device.capture(lambda stream: calls.append(stream))()  # another one can be begun, and run
+    assert len(calls) == 4
 
 
 def test_an_error_of_the_library_is_named():

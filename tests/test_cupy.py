@@ -42,14 +42,7 @@ def test_all_that_is_asked_of_every_library():
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 def test_captured_steps():
     assert run("test_native.py", "-k", "cupy") > 100
-    assert (
-        run(
-            "test_cuda.py",
-            "-k",
-            "test_cupy or test_the_precision or test_kernels_share or test_kernels_that or test_small",
-        )
-        == 9
-    )
+    assert run("test_cuda.py", "-m", "gpu") == 20
 
 
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")

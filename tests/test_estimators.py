@@ -108,7 +108,10 @@ def test_sparse_rows_stay_sparse(kind, solver, monkeypatch):
 def test_arrays_of_any_library(name, task, settings, dtype, request):
     library = make(request, name)
     backend = nnx.backend(library.backend, dtype)
-    theirs, ours, y = pair(task, max_iter=30, **({"solver": "lbfgs"} if settings == "lbfgs" else SETTINGS[settings]))
+    own = {"solver": "lbfgs"} if settings == "lbfgs" else SETTINGS[settings]
+    if dtype == "float32":  # smooth: a ReLU that tips over by a rounding makes another network
+        own = {"activation": "tanh"} | own
+    theirs, ours, y = pair(task, max_iter=30, **own)
     weight = WEIGHT if settings == "weighted" else None
     with backend.scope():
         x, target = backend.floats(X), backend.integers(y) if y.dtype.kind == "i" else backend.floats(y)

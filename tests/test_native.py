@@ -440,8 +440,9 @@ def test_every_function_gives_numpys_values_at_the_ends(dtype, columns, mode):
     count = len(UNARY) + len(BINARY) + 4
     carry = {"a": a, "b": b} | {f"r{i}": np.zeros_like(a) for i in range(count)}
     plain, fast = both(step, carry, np.zeros((ROWS, 1)), np.zeros(ROWS), mode)
+    near = dict(rtol=1e-6 if dtype == "float32" else 1e-13, atol=np.finfo(dtype).tiny if mode == "cupy" else 0)
     for name, value in fast.items():
-        np.testing.assert_allclose(value, plain[name], rtol=1e-6 if dtype == "float32" else 1e-13, err_msg=name)
+        np.testing.assert_allclose(value, plain[name], **near, err_msg=name)  # CuPy flushes what is below tiny to 0
 
 
 @pytest.mark.parametrize("mode", [COMPILED, DEVICE, CUPY])

@@ -1,14 +1,16 @@
 """The rivals on a GPU: the same networks and steps as in rivals.py, the whole data on the device.
 
-NNX_BENCH_DEVICE=cpu runs what can run without a GPU, to try the code.
+NNX_BENCH_DEVICE=cpu runs small forms of the workloads on the CPU, to try the code (`ci/gpu second --dry`).
 """
 
 import math
 import os
 import statistics
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import rivals
@@ -16,6 +18,7 @@ from rivals import BETA1, BETA2, EPSILON, RATE, Workload, nnx_on
 from scale import member_step
 
 DEVICE = os.environ.get("NNX_BENCH_DEVICE", "cuda")
+SHARED = Path(tempfile.gettempdir()) / "nnx-benchmark"  # the data, made once for all rivals
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,30 @@ class Task(Workload):
 
     precision: str = ""
 
+    def data(self):
+        """Normals and labels at random: made once, float32, and read from one file by all."""
+        rows, features, classes = self.batch * self.batches, self.sizes[0], self.sizes[-1]
+        file = SHARED / f"{rows}x{features}.npy"
+        if not file.exists():
+            SHARED.mkdir(exist_ok=True)
+            own = file.with_suffix(f".{os.getpid()}.npy")
+            np.save(own, np.random.default_rng(0).standard_normal((rows, features), dtype=np.float32))
+            own.replace(file)
+        return np.load(file), np.random.default_rng(1).integers(0, classes, rows)
+
+    def small(self):
+        """The same on a CPU: narrow, and few batches."""
+        sizes = tuple(min(s, 48) for s in self.sizes)
+        members = {"members": min(self.members, 4)} if isinstance(self, Members) else {}
+        precision = "" if DEVICE == "cpu" else self.precision
+        return replace(self, sizes=sizes, batch=min(self.batch, 32), batches=4, precision=precision, **members)
+
 
 @dataclass(frozen=True)
-class Members(Workload):
+class Members(Task):
     """Many networks of one shape that are trained at once on the same batches, each from weights of its own."""
 
     members: int = 1
-    precision: str = ""
 
     def weights(self):
         rng = np.random.default_rng(1)
@@ -52,9 +72,11 @@ WORKLOADS = {
     )
 }
 POPULATIONS = {
-    f"{k} at once, 32-64-64-2": Members(f"{k} at once, 32-64-64-2", (32, 64, 64, 2), 32, n, k)
+    f"{k} at once, 32-64-64-2": Members(f"{k} at once, 32-64-64-2", (32, 64, 64, 2), 32, n, members=k)
     for k, n in ((1, 2000), (32, 1000), (1024, 200))
 }
+if DEVICE == "cpu":
+    WORKLOADS, POPULATIONS = ({name: w.small() for name, w in ws.items()} for ws in (WORKLOADS, POPULATIONS))
 
 
 def nnx_cupy(compiled):
@@ -261,11 +283,13 @@ def torch_members(work, tick, graph=True):
 
 
 def jax_step(work):
-    """The step as a function of carry and rows, and the first carry; over members with vmap."""
+    """The step as a function of carry, rows and data, and the first carry; over members with vmap.
+
+    The data is an argument: JAX writes what a function closes over into the program.
+    """
     import jax
     import jax.numpy as jnp
 
-    x, y = map(jnp.asarray, work.data())
     W, b = work.weights()
     params = [(jnp.asarray(w), jnp.asarray(c)) for w, c in zip(W, b, strict=True)]
     low = jnp.bfloat16 if work.precision == "bf16" else jnp.float32
@@ -283,7 +307,7 @@ def jax_step(work):
     if isinstance(work, Members):
         gradient = jax.vmap(gradient, in_axes=(0, None, None))
 
-    def step(carry, rows):
+    def step(carry, rows, x, y):
         params, m, v, t = carry
         value, grads = gradient(params, x[rows], y[rows])
         t = t + 1
@@ -305,11 +329,15 @@ def jax_scan(work, tick):
     products = {"": "float32", "tf32": "tensorfloat32", "bf16": "float32"}[work.precision]
     with jax.default_matmul_precision(products):
         step, carry = jax_step(work)
-        batches = jnp.asarray(np.stack(work.rows()))
-        epoch = jax.jit(lambda carry: jax.lax.scan(step, carry, batches), donate_argnums=0).lower(carry).compile()
+        data = (jnp.asarray(np.stack(work.rows())), *map(jnp.asarray, work.data()))
+
+        def steps(carry, batches, x, y):
+            return jax.lax.scan(lambda carry, rows: step(carry, rows, x, y), carry, batches)
+
+        epoch = jax.jit(steps, donate_argnums=0).lower(carry, *data).compile()
         tick(None)
         while True:
-            carry, values = epoch(carry)
+            carry, values = epoch(carry, *data)
             tick(float(values.mean()))
 
 
@@ -322,12 +350,13 @@ def jax_steps(work, tick):
     with jax.default_matmul_precision(products):
         step, carry = jax_step(work)
         batches = [jnp.asarray(rows) for rows in work.rows()]
-        compiled = jax.jit(step, donate_argnums=0).lower(carry, batches[0]).compile()
+        x, y = map(jnp.asarray, work.data())
+        compiled = jax.jit(step, donate_argnums=0).lower(carry, batches[0], x, y).compile()
         tick(None)
         while True:
             values = []
             for rows in batches:
-                carry, value = compiled(carry, rows)
+                carry, value = compiled(carry, rows, x, y)
                 values.append(value)
             tick(float(jnp.stack(values).mean()))
 
@@ -340,25 +369,28 @@ RIVALS = {
     "PyTorch compiled": partial(torch_steps, compile="default"),
     "PyTorch reduce-overhead": partial(torch_steps, compile="reduce-overhead"),
     "PyTorch graph": torch_graph,
-    "PyTorch compiled, graph": partial(torch_graph, compiled=True),
+    "PyTorch compiled graph": partial(torch_graph, compiled=True),
     "JAX jit": jax_steps,
     "JAX scan": jax_scan,
 }
 POPULATION_RIVALS = {
     "nnx cupy": nnx_members,
     "PyTorch vmap": partial(torch_members, graph=False),
-    "PyTorch vmap, graph": torch_members,
-    "JAX vmap, scan": jax_scan,
+    "PyTorch vmap graph": torch_members,
+    "JAX vmap scan": jax_scan,
 }
 
 
+USUAL = ("nnx cupy", "PyTorch eager", "PyTorch graph", "PyTorch compiled graph", "JAX scan")  # where none are named
+USUAL_AT_ONCE = ("nnx cupy", "PyTorch vmap", "PyTorch vmap graph", "JAX vmap scan")
+
+
 def floor(work):
-    """Seconds a step cannot go below: its products at the rate of cuBLAS, and the bytes of Adam at that of a copy."""
+    """Seconds a step cannot go below: its products by cuBLASLt, factors in the precision asked for, and the bytes of
+    Adam at the rate of a copy."""
     import cupy
 
-    import nnx
-
-    backend = nnx.backend("cupy", precision=work.precision)
+    from nnx.backends.cuda.rounded import Rounded
 
     def best(call):
         call()
@@ -373,24 +405,28 @@ def floor(work):
             times.append(cupy.cuda.get_elapsed_time(begin, end) / 20e3)
         return statistics.median(times)
 
-    rng, products = cupy.random.default_rng(0), 0.0
-    with backend.scope():
-        for i, (k, u) in enumerate(zip(work.sizes[:-1], work.sizes[1:], strict=True)):
-            shapes = ((work.batch, k), (k, u), (work.batch, u))
-            x, W, dz = (rng.standard_normal(shape, dtype=cupy.float32) for shape in shapes)
-            products += best(lambda: x @ W) + best(lambda: x.T @ dz)
-            products += best(lambda: dz @ W.T) if i else 0.0
-        parameters = sum((k + 1) * u for k, u in zip(work.sizes[:-1], work.sizes[1:], strict=True))
-        a = cupy.ones(max(28 * parameters // 8, 1024), dtype=cupy.float32)
-        b = cupy.empty_like(a)
-        return products + best(lambda: cupy.copyto(b, a))
+    rng, rounded, products = cupy.random.default_rng(0), Rounded(work.precision), 0.0
+
+    def product(a, b):
+        a, b, c = rounded.factor(a), rounded.factor(b), cupy.empty((a.shape[0], b.shape[1]), dtype=cupy.float32)
+        return best(lambda: rounded.product(a, b, c))
+
+    for i, (k, u) in enumerate(zip(work.sizes[:-1], work.sizes[1:], strict=True)):
+        shapes = ((work.batch, k), (k, u), (work.batch, u))
+        x, W, dz = (rng.standard_normal(shape, dtype=cupy.float32) for shape in shapes)
+        products += product(x, W) + product(x.T, dz)
+        products += product(dz, W.T) if i else 0.0
+    parameters = sum((k + 1) * u for k, u in zip(work.sizes[:-1], work.sizes[1:], strict=True))
+    a = cupy.ones(max(28 * parameters // 8, 1024), dtype=cupy.float32)
+    b = cupy.empty_like(a)
+    return products + best(lambda: cupy.copyto(b, a))
 
 
 def node_seconds(count=2000):
     """Seconds of one kernel of one block in a graph of many, each after the one before."""
     import cupy
 
-    kernel = cupy.RawKernel('extern "C" __global__ void add(float *x) { *x += 1; }', "add")
+    kernel = cupy.RawKernel('extern "C" __global__ void add(float *total) { *total += 1; }', "add")
     x, stream = cupy.zeros(1, dtype=cupy.float32), cupy.cuda.Stream(non_blocking=True)
     with stream:
         kernel((1,), (1,), (x,))

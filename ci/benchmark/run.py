@@ -1,7 +1,8 @@
 """Time nnx beside its rivals: ci/bench cpu|gpu|sklearn [--only TEXT] [--rivals TEXT,TEXT] [--rounds N] [--out FILE].
 
 Each rival runs in a process of its own and all take turns, one epoch each; what is reported is the median. Rivals that
-are not installed are left out. "cpu" takes about nine minutes on two cores.
+are not installed are left out, one that dies is reported so and the others go on, and FILE is written after each task.
+On a GPU at most five are held at once, and prepare side by side. "cpu" takes about nine minutes on two cores.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import os
 import platform
 import statistics
 import time
+from functools import cache
 from pathlib import Path
 
 import estimators
@@ -42,6 +44,8 @@ def serve(rival, task, pipe):
         if not pipe.recv():
             pipe.send(peak())
             os._exit(0)
+        if os.environ.get("NNX_BENCH_KILL") == rival:  # to try what becomes of the others
+            os._exit(9)
         started = time.perf_counter()
 
     cases, functions = (TASKS | ON_GPU | ESTIMATORS)[task]
@@ -54,10 +58,9 @@ def serve(rival, task, pipe):
 
 
 def peak():
-    """The most memory this process has held, in MB."""
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory this process has held, in MB; what getrusage says began as that of the process before."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def measure_floor(workload, pipe):
@@ -71,44 +74,89 @@ def apart(function, *args):
     ours, theirs = CONTEXT.Pipe()
     process = CONTEXT.Process(target=function, args=(*args, theirs))
     process.start()
-    answer = ours.recv()
-    process.join()
-    return answer
+    theirs.close()
+    try:
+        return ours.recv()
+    except EOFError:
+        return None
+    finally:
+        process.join()
 
 
-def compare(task, names, rounds):
-    """For each rival: median and minimum microseconds a step, the time it took to prepare, its most memory."""
-    cases, functions = (TASKS | ON_GPU | ESTIMATORS)[task]
-    pipes, results, losses = {}, {}, {}
-    for name in (n for n in names if n in functions):
+def answer(process, pipe, limit=600.0):
+    """What a rival says, within so many seconds; ("failed", why, None) if it says nothing, or has died."""
+    try:
+        if pipe.poll(limit):
+            return pipe.recv()
+        process.kill()
+        return "failed", f"said nothing for {limit:.0f} s", None
+    except (EOFError, OSError):
+        process.join()
+        return "failed", f"died, exit code {process.exitcode}", None
+
+
+def compare(task, names, rounds, together=1):
+    """For each rival: median and minimum microseconds a step, the time it took to prepare, its most memory.
+
+    together: how many are held at once; the first one is in every group.
+    """
+    first, *others = names
+    size = max(together - 1, 1) if together > 1 else len(others) or 1
+    results = {}
+    for i in range(0, max(len(others), 1), size):
+        results |= measured(task, [first, *others[i : i + size]], rounds, side_by_side=together > 1)
+    return {"rivals": results}
+
+
+def measured(task, names, rounds, side_by_side):
+    """The same of rivals that are held at once."""
+    cases, _ = (TASKS | ON_GPU | ESTIMATORS)[task]
+    running, results, losses, times = {}, {}, {}, {}
+    for name in names:
         ours, theirs = CONTEXT.Pipe()
-        CONTEXT.Process(target=serve, args=(name, task, theirs), daemon=True).start()
-        word, value, loss = ours.recv()
-        if word == "ready":
-            pipes[name], losses[name], results[name] = ours, [loss], {"prepare_seconds": value}
-        else:
-            results[name] = {"error": value}
-    times = {name: [] for name in pipes}
+        process = CONTEXT.Process(target=serve, args=(name, task, theirs), daemon=True)
+        process.start()
+        theirs.close()  # or a rival that dies would leave its end open here
+        running[name] = process, ours
+        if not side_by_side:
+            ready(name, running, results, losses)
+    for name in list(running) if side_by_side else ():
+        ready(name, running, results, losses)
     for _ in range(rounds):
-        for name, pipe in pipes.items():
+        for name, (process, pipe) in list(running.items()):
             time.sleep(0.1)  # let the other process's threads go to sleep
-            pipe.send(True)
-            answer = pipe.recv()
-            if answer[0] != "done":
-                raise RuntimeError(f"{name}: {answer[1]}")
-            times[name].append(answer[1])
-            losses[name].append(answer[2])
-    for name, pipe in pipes.items():
+            try:
+                pipe.send(True)
+                word, value, loss = answer(process, pipe)
+            except OSError:
+                word, value, loss = answer(process, pipe, 1.0)
+            if word != "done":
+                results[name] = {"error": value}
+                del running[name]
+                continue
+            times.setdefault(name, []).append(value)
+            losses[name].append(loss)
+    for name, (process, pipe) in running.items():
         pipe.send(False)
         per_step = [1e6 * t / cases[task].batches for t in times[name]]
         results[name] |= {"median_us": statistics.median(per_step), "minimum_us": min(per_step)}
-        results[name] |= {"peak_MB": pipe.recv(), "losses": losses[name]}
-    return {"rivals": results}
+        results[name] |= {"peak_MB": answer(process, pipe, 60.0), "losses": losses[name]}
+    return {name: results[name] for name in names}
+
+
+def ready(name, running, results, losses):
+    """Wait until a rival has prepared; one that cannot run is reported so."""
+    word, value, loss = answer(*running[name])
+    if word == "ready":
+        losses[name], results[name] = [loss], {"prepare_seconds": value}
+    else:
+        results[name] = {"error": value}
+        del running[name]
 
 
 def disagreeing(report):
     """The rivals whose losses are not those of the first, but for what rounding grows to in a long training."""
-    first, *others = [(name, r) for name, r in report["rivals"].items() if "losses" in r]
+    first, *others = [(name, r) for name, r in report["rivals"].items() if "losses" in r] or [None]
     return [
         name
         for name, r in others
@@ -140,6 +188,7 @@ def shown(value, base):
     return text if base in (None, value) else f"{text} ({value / base:.2f})"
 
 
+@cache
 def head():
     """What was measured, on what."""
     import nnx.cli.info as info
@@ -172,56 +221,65 @@ def main():
     parser.add_argument("--out", help="write FILE.json and FILE.md")
     args = parser.parse_args()
     started = time.monotonic()
-    if args.what == "gpu":
-        names = dict.fromkeys((*gpu.RIVALS, *gpu.POPULATION_RIVALS))
-    elif args.what == "sklearn":
-        names = estimators.RIVALS
-    else:
-        names = dict.fromkeys((*rivals.RIVALS, *predicting.RIVALS))
-    names = [name for name in names if not args.rivals or any(part in name for part in args.rivals.split(","))]
+    tasks = {"cpu": TASKS, "gpu": ON_GPU, "sklearn": ESTIMATORS}[args.what]
+    asked = [part for part in args.rivals.split(",") if part]
 
     def wanted(task):
         return any(part in task for part in args.only.split(","))
 
     reports = {}
-    for task in filter(wanted, {"cpu": TASKS, "gpu": ON_GPU, "sklearn": ESTIMATORS}[args.what]):
-        reports[task] = compare(task, names, args.rounds)
+    for task in filter(wanted, tasks):
+        names = chosen(list(tasks[task][1]), asked)
+        if task in ON_GPU:
+            ON_GPU[task][0][task].data()  # made once, before the rivals look for it
+        reports[task] = compare(task, names, args.rounds, together=5 if args.what == "gpu" else 1)
         if task in rivals.WORKLOADS or (task in gpu.WORKLOADS and gpu.DEVICE == "cuda"):
-            reports[task]["floor_us"] = 1e6 * apart(measure_floor, task)
+            found = apart(measure_floor, task)
+            reports[task] |= {"floor_us": 1e6 * found} if found else {}
         print("\n".join(table({task: reports[task]})), flush=True)
         for name in disagreeing(reports[task]):
             print(f"WARNING: the losses of {name} differ", reports[task]["rivals"][name]["losses"][:4])
         for name, r in reports[task]["rivals"].items():
             if "error" in r:
-                print(f"({name}: {r['error'].splitlines()[0][:100]})")
-    parts = scale.PARTS if args.what == "cpu" else ()
-    growth = {part: apart(scale.measure, part) for part in parts if wanted(f"growth {part}")}
+                print(f"({name}: {r['error'].splitlines()[0][:100]})", flush=True)
+        write(args.out, reports, {}, started)
+    growth = {}
+    for part in scale.PARTS if args.what == "cpu" else ():
+        if wanted(f"growth {part}"):
+            growth[part] = apart(scale.measure, part)
+    print("\n".join(write(args.out, reports, growth, started)))
+
+
+def chosen(known, asked):
+    """The rivals whose names are asked for, or contain what is; none asked: on a GPU the usual ones, else all."""
+    if not asked:
+        usual = [name for name in known if name in (*gpu.USUAL, *gpu.USUAL_AT_ONCE)]
+        return usual if known[0] in usual else known
+    return [name for name in known if any(part == name or (part not in known and part in name) for part in asked)]
+
+
+def write(out, reports, growth, started):
+    """The results so far as lines; written to FILE.json and FILE.md."""
     trained = {task: r for task, r in reports.items() if task not in predicting.CASES}
     predicted = {task: r for task, r in reports.items() if task in predicting.CASES}
     lines = []
     if trained:
         lines += ["Microseconds a training step, or call; in brackets over the first column.", "", *table(trained), ""]
-        lines += [
-            "Seconds to prepare: imports, data, compiling, the first epoch.",
-            "",
-            *table(trained, "prepare_seconds"),
-            "",
-        ]
+        lines += ["Seconds to prepare: imports, data, compiling, the first epoch.", ""]
+        lines += [*table(trained, "prepare_seconds"), ""]
         lines += ["Most memory of the process, MB.", "", *table(trained, "peak_MB"), ""]
     if predicted:
         lines += ["Microseconds a call of predict, 64-100-10.", "", *table(predicted), ""]
     for part, figures in growth.items():
         lines += [scale.PARTS[part].__doc__.splitlines()[0], "", "| | |", "|---|---|"]
         lines += [f"| {name} | {v if isinstance(v, str) else f'{v:,.3g}'} |" for name, v in figures.items()] + [""]
-    lines.append(f"({(time.monotonic() - started) / 60:.1f} minutes)")
-    print("\n".join(lines))
-    if args.out:
-        facts = head()
-        facts["minutes"] = (time.monotonic() - started) / 60
-        Path(args.out).with_suffix(".json").write_text(
-            json.dumps(facts | {"tasks": reports, "growth": growth}, indent=1)
-        )
-        Path(args.out).with_suffix(".md").write_text("\n".join(lines) + "\n")
+    minutes = (time.monotonic() - started) / 60
+    lines.append(f"({minutes:.1f} minutes)")
+    if out:
+        facts = head() | {"minutes": minutes, "tasks": reports, "growth": growth}
+        Path(out).with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
+        Path(out).with_suffix(".md").write_text("\n".join(lines) + "\n")
+    return lines
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ def _find_namespace(x: Array) -> Any:
         from .numpy import lean
 
         return lean  # NumPy >= 2.1 is itself an array API namespace
+    if library_name(x) == "cupy":
+        from .cupy import namespace as own
+
+        return own()
     import array_api_compat
 
     if library_name(x) == "jax":

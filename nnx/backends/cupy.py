@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from functools import cache
+from types import ModuleType
 from typing import Any
 
 from ..errors import BackendError
@@ -12,7 +15,12 @@ NO_DEVICE = 100  # cudaErrorNoDevice
 OLD_DRIVER = 35  # cudaErrorInsufficientDriver: also what CuPy gets where there is no driver at all
 
 
+precision_now: ContextVar[str] = ContextVar("precision", default="")  # of the scope that computes
+
+
+@cache
 def namespace() -> Any:
+    """CuPy's namespace of the standard, in which `matmul` rounds its factors as the scope's precision asks."""
     try:
         import cupy  # noqa: F401
     except ImportError as error:
@@ -21,7 +29,18 @@ def namespace() -> Any:
         raise missing(name, "cuda12") from None
     import array_api_compat.cupy as xp
 
-    return xp
+    def matmul(a: Any, b: Any) -> Any:
+        precision = precision_now.get()
+        plain = not precision or a.dtype != "float32" or b.dtype != "float32" or min(a.ndim, b.ndim) < 2
+        if plain or 0 in (*a.shape, *b.shape):
+            return xp.matmul(a, b)
+        from .cuda.rounded import products
+
+        return products(a.device.id, precision)(a, b)
+
+    module = ModuleType("cupy", "CuPy for nnx")
+    module.__dict__.update(vars(xp), matmul=matmul)
+    return module
 
 
 def find_device(text: str) -> Any:
@@ -102,7 +121,7 @@ def free_memory(device: Any) -> int:
 
 
 def scope(device: Any, dtype: str, precision: str) -> AbstractContextManager[Any]:
-    return _precisely(device, precision) if precision else _current(device)
+    return _precisely(device, precision) if precision != precision_now.get() else _current(device)
 
 
 def _current(device: Any) -> AbstractContextManager[Any]:
@@ -114,17 +133,13 @@ def _current(device: Any) -> AbstractContextManager[Any]:
 
 @contextmanager
 def _precisely(device: Any, precision: str) -> Iterator[None]:
-    """The device, with CuPy's own matrix products of float32 in this precision; CuPy has one setting for a process."""
-    from cupy._core import _routines_linalg as products
-
-    kind = {"tf32": products.COMPUTE_TYPE_TF32, "bf16": products.COMPUTE_TYPE_BF16}[precision]
-    before = products.get_compute_type("float32")
-    products.set_compute_type("float32", kind)
+    """The device, with matrix products of float32 in this precision."""
+    token = precision_now.set(precision)
     try:
         with _current(device):
             yield
     finally:
-        products.set_compute_type("float32", before)
+        precision_now.reset(token)
 
 
 def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:

@@ -108,7 +108,8 @@ def save(
 def load(path: str | os.PathLike[str], *, backend: str | Backend | None = None, dtype: str | None = None) -> Model:
     """Read a model file onto a backend, whichever it was saved from; in the file's float type unless one is given.
 
-    backend: a name or nnx.Backend; left out, NNX_BACKEND or NumPy. All of the file is checked before anything is made of it: see SECURITY.md.
+    backend: a name or nnx.Backend; left out, NNX_BACKEND or NumPy.
+    All of the file is checked before anything is made of it: see SECURITY.md.
     Raises: ModelFileError, BackendError.
     """
     path = Path(path)

@@ -48,7 +48,7 @@ class Dense(Layer):
             self._refuse(x, W)
         if type(x) is not type(W):
             same_library(x=x, W=W)
-        y = x @ W
+        y = namespace(x).matmul(x, W)
         y += params["b"][..., None, :]
         return y, x
 
@@ -56,11 +56,11 @@ class Dense(Layer):
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         xp, x, W = namespace(dy), saved, params["W"]
-        grads = {"W": xp.matrix_transpose(x) @ dy, "b": xp.sum(dy, axis=-2)}
+        grads = {"W": xp.matmul(xp.matrix_transpose(x), dy), "b": xp.sum(dy, axis=-2)}
         if dy.ndim > W.ndim:  # members that share W add up
             shared = tuple(range(dy.ndim - W.ndim))
             grads = {name: xp.sum(g, axis=shared) for name, g in grads.items()}
-        return (dy @ xp.matrix_transpose(W) if need_dx else None), grads
+        return (xp.matmul(dy, xp.matrix_transpose(W)) if need_dx else None), grads
 
     def _refuse(self, x: Array, W: Array) -> None:
         if x.ndim < 2:

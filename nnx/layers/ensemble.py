@@ -131,7 +131,7 @@ class BatchEnsemble(Layer):
         _check(self, self.members, x, W, W.shape[-2], R=R.shape, S=S.shape, b=b.shape)
         xm = apart(x, self.members)
         h = rows(xm * R[..., None, :, :])  # (..., n k, i)
-        hW = apart(h @ W, self.members)  # (..., n, k, u)
+        hW = apart(namespace(h).matmul(h, W), self.members)  # (..., n, k, u)
         y = hW * S[..., None, :, :]
         y += b[..., None, :, :]
         return rows(y), (xm, h, hW)
@@ -143,9 +143,9 @@ class BatchEnsemble(Layer):
         W, R, S = params["W"], params["R"], params["S"]
         dym = apart(dy, self.members)
         g = rows(dym * S[..., None, :, :])
-        v = apart(g @ xp.matrix_transpose(W), self.members)
+        v = apart(xp.matmul(g, xp.matrix_transpose(W)), self.members)
         grads = {
-            "W": xp.matrix_transpose(h) @ g,
+            "W": xp.matmul(xp.matrix_transpose(h), g),
             "R": _over_rows(v * xm),
             "S": _over_rows(dym * hW),
             "b": _over_rows(dym),
@@ -184,7 +184,7 @@ class DenseEnsemble(Layer):
         W, b = params["W"], params["b"]
         _check(self, self.members, x, W, W.shape[-2], W=W.shape[:-1], b=b.shape)
         x = _turned(apart(x, self.members))  # (..., k, n, i)
-        y = x @ W
+        y = namespace(x).matmul(x, W)
         y += b[..., None, :]
         return rows(_turned(y)), x
 
@@ -194,8 +194,8 @@ class DenseEnsemble(Layer):
         xp, x, W = namespace(dy), saved, params["W"]
         extra = dy.ndim + 1 - W.ndim
         dy = _turned(apart(dy, self.members))  # (..., k, n, u)
-        grads = {"W": xp.matrix_transpose(x) @ dy, "b": xp.sum(dy, axis=-2)}
-        dx = rows(_turned(dy @ xp.matrix_transpose(W))) if need_dx else None
+        grads = {"W": xp.matmul(xp.matrix_transpose(x), dy), "b": xp.sum(dy, axis=-2)}
+        dx = rows(_turned(xp.matmul(dy, xp.matrix_transpose(W)))) if need_dx else None
         return dx, _own(grads, extra)
 
 

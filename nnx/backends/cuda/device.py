@@ -3,6 +3,7 @@
 import gc
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from ...errors import BackendError
@@ -73,6 +74,10 @@ class CuPyDevice:
 
         return function
 
+    def stream(self) -> int:
+        """The stream that is now in use."""
+        return int(self.cupy.cuda.get_current_stream().ptr)
+
     def products(self) -> Products:
         if self.planner is None:  # one for all graphs: its workspace must live as long as they do
             self.planner = self._planner()
@@ -100,7 +105,12 @@ class CuPyDevice:
             gc.disable()  # what is freed in a capture may not unload a module
             try:
                 stream.begin_capture()
-                run(stream.ptr)
+                try:
+                    run(stream.ptr)
+                except BaseException:
+                    with suppress(Exception):  # a stream that is left capturing refuses all that follows
+                        stream.end_capture()
+                    raise
                 graph = stream.end_capture()
             finally:
                 if collecting:

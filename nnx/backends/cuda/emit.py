@@ -14,6 +14,12 @@ from .plan import Work, arena, in_registers, scratch, works
 PART = 4096  # numbers that a block adds up
 PARTS = 256  # blocks that add up one total
 
+ROUND = """
+__device__ unsigned short bf16(float x) {  // to the nearest, halves to even; the bits of what is not a number stay so
+  const unsigned u = __float_as_uint(x);
+  return (unsigned short)((u & 0x7fffffffu) > 0x7f800000u ? u >> 16 | 64 : (u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+"""
 PRELUDE = """
 #ifndef WIDTH
 #define WIDTH 32
@@ -87,7 +93,7 @@ def module(program: Program, sources: Sequence[int]) -> Module:
             steps.append(kernel.launch)
             done.append(part)
     places, size = arena(done, program, held)
-    return Module("\n".join([f"typedef {index} I;", PRELUDE, ADVANCE, *texts]), steps, places, size)
+    return Module("\n".join([f"typedef {index} I;", ROUND, PRELUDE, ADVANCE, *texts]), steps, places, size)
 
 
 def _parts(work: Work, program: Program) -> list[Work]:

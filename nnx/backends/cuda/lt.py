@@ -18,12 +18,15 @@ from ..native.program import View
 from ..native.record import Refused
 from ..native.schedule import Pass
 
-FLOAT, DOUBLE = 0, 1  # cudaDataType_t: CUDA_R_32F, CUDA_R_64F
-COMPUTE = {"float32": 68, "bf16": 75, "tf32": 77, "float64": 70}  # cublasComputeType_t
+TYPES = {"f": 0, "d": 1, "H": 14}  # cudaDataType_t: CUDA_R_32F, CUDA_R_64F, CUDA_R_16BF (its bits are a uint16)
+COMPUTE = {"float32": 68, "tf32": 77, "float64": 70}  # cublasComputeType_t
 TRANSA, TRANSB = 3, 4  # cublasLtMatmulDescAttributes_t
 BATCH_COUNT, BATCH_OFFSET = 5, 6  # cublasLtMatrixLayoutAttribute_t
 MAX_WORKSPACE, MIN_ALIGNMENT = 1, (5, 6, 7, 8)  # cublasLtMatmulPreferenceAttributes_t: of A, B, C and D
 WORKSPACE = 32 * 2**20  # bytes: what NVIDIA recommends for Hopper
+NOT_SUPPORTED = 15  # cublasStatus_t: no product of these types, layouts and alignments
+
+Run = Callable[[int, int, int, int], None]  # of a stream, and the addresses of the factors and of the product
 
 
 class _Heuristic(ctypes.Structure):
@@ -76,12 +79,19 @@ class Products:
         self.check(name, getattr(self.lib, f"cublasLt{name}")(thing, attribute, byref(value), ctypes.sizeof(value)))
 
     def check(self, name: str, status: int) -> None:
+        if status == NOT_SUPPORTED:
+            raise Refused(f"a matrix product that cublasLt{name} does not support")
         if status:
             raise BackendError(f"backend 'cupy': cublasLt{name} failed with status {status}")
 
     def plan(self, p: Pass, address: Callable[[View], int]) -> Callable[[int], None]:
         """The product as a function of a stream. address: where a view begins in memory. Raises Refused."""
-        a, b, c = matrices(p)
+        places = [address(x) for x in matrices(p)]
+        run = self.prepare(*matrices(p), [gcd(256, x) for x in places])
+        return lambda stream: run(stream, *places)
+
+    def prepare(self, a: View, b: View, c: View, aligned: Sequence[int]) -> Run:
+        """The product c = a b of matrices like these, each aligned to so many bytes. Raises Refused."""
         (m, k), n = a.shape[-2:], b.shape[-1]
         lead = c.shape[:-2]
         places = [[place(x, member) for x in (b, a, c)] for member in np.ndindex(lead)]
@@ -91,36 +101,36 @@ class Products:
         else:
             starts, count, steps = places, 1, [0, 0, 0]
         # A row-major matrix is its own transpose column by column, which is how cuBLAS reads: C' = B' A'.
-        kind = {"f": FLOAT, "d": DOUBLE}[c.dtype.char]
         letters, layouts = [], []
         for x, (rows, columns), step in zip((b, a, c), ((n, k), (k, m), (n, m)), steps, strict=True):
             letter, distance = layout(x)
             letters.append(letter)
             size = (rows, columns) if letter == "N" else (columns, rows)
-            made = self.create("MatrixLayoutCreate", kind, *size, distance)
+            made = self.create("MatrixLayoutCreate", TYPES[x.dtype.char], *size, distance)
             self.set("MatrixLayout", made, BATCH_COUNT, c_int32(count))
             self.set("MatrixLayout", made, BATCH_OFFSET, c_int64(step // x.dtype.itemsize))
             layouts.append(made)
         if letters[2] != "N":
             raise Refused("a matrix product into a transposed array")
-        compute = self.precision if self.precision and kind == FLOAT else c.dtype.name
-        what = self.create("MatmulDescCreate", COMPUTE[compute], kind)
+        scale = TYPES[c.dtype.char]
+        tf32 = self.precision == "tf32" and a.dtype.char == "f"
+        what = self.create("MatmulDescCreate", COMPUTE["tf32" if tf32 else c.dtype.name], scale)
         for attribute, letter in zip((TRANSA, TRANSB), letters, strict=False):
             self.set("MatmulDesc", what, attribute, c_int32(letter == "T"))
-        origins = [address(x) for x in (b, a, c)]
-        calls = [[origin + q for origin, q in zip(origins, start, strict=True)] for start in starts]
+        order = (aligned[1], aligned[0], aligned[2])
         strides = [s if count > 1 else 0 for s in steps]
-        found = self.algorithm(what, layouts, [gcd(256, s, *x) for *x, s in zip(*calls, strides, strict=True)])
-        number = c_float if kind == FLOAT else c_double
+        offsets = zip(*starts, strict=True)
+        found = self.algorithm(what, layouts, [gcd(o, s, *x) for o, s, x in zip(order, strides, offsets, strict=True)])
+        number = c_double if c.dtype.char == "d" else c_float
         one, zero = number(1), number(0)
         lib, handle, workspace = self.lib, self.handle, self.workspace
         left, right, out = layouts
 
-        def run(stream: int) -> None:
-            for x, y, z in calls:
+        def run(stream: int, first: int, second: int, product: int) -> None:
+            for x, y, z in starts:
                 status = lib.cublasLtMatmul(
-                    handle, what, byref(one), x, left, y, right, byref(zero), z, out, z, out, byref(found.algorithm),
-                    workspace, WORKSPACE, stream,
+                    handle, what, byref(one), second + x, left, first + y, right, byref(zero), product + z, out,
+                    product + z, out, byref(found.algorithm), workspace, WORKSPACE, stream,
                 )  # fmt: skip
                 if status:
                     self.check("Matmul", status)
@@ -138,7 +148,8 @@ class Products:
         status = self.lib.cublasLtMatmulAlgoGetHeuristic(
             self.handle, what, left, right, out, out, wanted, 1, byref(result), byref(count)
         )
-        self.check("MatmulAlgoGetHeuristic", status)
-        if not count.value or result.state:
+        if status != NOT_SUPPORTED:
+            self.check("MatmulAlgoGetHeuristic", status)
+        if status or not count.value or result.state:
             raise Refused("a matrix product that cuBLASLt has no algorithm for")
         return result

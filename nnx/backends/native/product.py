@@ -8,7 +8,8 @@ from .schedule import Pass
 def matrices(p: Pass) -> tuple[View, View, View]:
     """The two factors and the product. Raises Refused."""
     a, b, c = (*p.op.inputs, p.op.output)
-    if not all(isinstance(x, View) and len(x.shape) >= 2 and x.dtype == c.dtype for x in (a, b)):
+    kind = p.op.settings.get("factors", c.dtype)
+    if not all(isinstance(x, View) and len(x.shape) >= 2 and x.dtype == kind for x in (a, b)):
         raise Refused("a matrix product of other than matrices of one type")
     if c.dtype.char not in "fd":
         raise Refused(f"a matrix product of {c.dtype}")

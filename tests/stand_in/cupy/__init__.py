@@ -98,6 +98,12 @@ def given(tree):
     return ndarray(tree) if isinstance(tree, (np.ndarray, np.generic)) else tree
 
 
+def flush(x):
+    """What is too small for a float32 of full precision is 0: CuPy compiles with -ftz=true."""
+    if isinstance(x, np.ndarray) and x.dtype == np.float32 and x.flags.writeable:
+        x[np.abs(x) < np.finfo(np.float32).tiny] = 0
+
+
 def wrapped(function):
     """A function of NumPy as one of the stand-in."""
 
@@ -108,6 +114,8 @@ def wrapped(function):
         if isinstance(out, tuple):
             settings["out"] = out = out[0]
         result = function(*own(args), **own(settings))
+        if isinstance(function, np.ufunc):
+            flush(result if out is None else out.value)
         return out if out is not None else given(result)
 
     call.__name__ = getattr(function, "__name__", "call")
@@ -121,6 +129,7 @@ def _operator(name):
         if isinstance(other, np.ndarray):
             raise TypeError(f"Unsupported type {type(other)}")
         result = method(self.value, *(() if other is None else (own(other),)))
+        flush(result)
         if name.startswith("__i") and name != "__invert__":
             return self
         return result if result is NotImplemented else given(result)
@@ -173,7 +182,22 @@ def asnumpy(a):
     return a.get() if isinstance(a, ndarray) else np.asarray(a)
 
 
-from . import cuda, fft, linalg  # noqa: E402, F401
+class RawKernel:
+    """A kernel of a text."""
+
+    def __init__(self, code, name):
+        self.function = RawModule(code).kernel(name)
+
+    def __call__(self, blocks, threads, arguments):
+        self.function(blocks, (threads[0], 1), [x.data.ptr if isinstance(x, ndarray) else x for x in arguments])
+
+
+def copyto(dst, src):
+    """The elements of src in dst."""
+    np.copyto(dst.value, own(src))
+
+
+from . import cuda, fft, linalg, random  # noqa: E402, F401
 from .cuda import RawModule, get_default_memory_pool  # noqa: E402, F401
 
 __all__ = [name for name in globals() if not name.startswith("_")]

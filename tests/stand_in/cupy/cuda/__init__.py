@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from subprocess import CalledProcessError
+from time import perf_counter
 from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -13,11 +14,11 @@ from nnx.backends.cuda import device as captured
 from . import device  # noqa: F401
 from .device import Device  # noqa: F401
 
-HOST = HostDevice()
+HOST = HostDevice(flush=True)
 
 
 class Stream:
-    """A stream, which is needed for a capture."""
+    """A stream, which is needed for a capture. One that is left capturing refuses all that follows."""
 
     ptr = 1
 
@@ -38,7 +39,22 @@ class Stream:
         HOST.begin()
 
     def end_capture(self):
-        return SimpleNamespace(launch=HOST.end())
+        return SimpleNamespace(launch=HOST.end(), debug_dot_str=lambda flags=0: "KERNEL" * (flags & 1))
+
+
+class Event:
+    """A moment."""
+
+    def record(self):
+        self.at = perf_counter()
+
+    def synchronize(self):
+        HOST.allow()
+
+
+def get_elapsed_time(begin, end):
+    """Milliseconds between two events."""
+    return 1e3 * (end.at - begin.at)
 
 
 class CompileException(Exception):
@@ -56,6 +72,10 @@ class RawModule:
             self.functions = HOST.kernels(self.code)
         except CalledProcessError as error:
             raise CompileException(f"{error}\nand more") from None
+
+    def kernel(self, name):
+        self.compile()
+        return self.get_function(name)
 
     def get_function(self, name):
         function = self.functions(name)

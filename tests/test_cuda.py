@@ -18,6 +18,7 @@ from nnx.backends.cuda.loop import Captured
 from nnx.backends.cuda.lt import Products
 from nnx.backends.cuda.plan import arena, in_registers, works
 from nnx.backends.native.loop import recorded
+from nnx.backends.numpy import lean
 from nnx.backends.native.program import View
 from nnx.backends.native.record import Refused
 from nnx.backends.native.schedule import Operation, Pass
@@ -95,6 +96,61 @@ def test_captured_steps_are_the_plain_ones(name, threads):
         rows = rows[:1]
     fast = loop(own(carry), x, y, None, rows, 0, len(rows))
     agree(fast, Plain(step)(own(carry), x, y, None, rows, 0, len(rows)), 1e-5 if name == "float32" else 1e-10)
+
+
+def bfloat16(x):
+    """x with the fraction of bfloat16: to the nearest, halves to even."""
+    u = x.astype(np.float32).view(np.uint32).astype(np.uint64)
+    return ((u + 0x7FFF + ((u >> 16) & 1)) >> 16 << 16).astype(np.uint32).view(np.float32)
+
+
+HALVES = {
+    "softmax": dict(features=8, hidden=(16, 24), outputs=10, batch=40, dropout=0.1),
+    "one number": dict(features=5, hidden=(7, 6), batch=9, optimizer=nnx.AdamW(0.01)),
+    "deep": dict(features=33, hidden=(64, 65, 66, 67), outputs=3, batch=17),
+    "clipped": dict(features=9, hidden=(8,), outputs=3, batch=6, optimizer=nnx.ClipNorm(nnx.Momentum(0.1), 0.1)),
+    "tabm": dict(features=5, hidden=(8, 40), outputs=3, batch=6, members=3, dropout=0.1),
+    "packed": dict(features=5, hidden=(8, 9), outputs=3, batch=6, members=3, kind="packed"),
+    "bytes": dict(features=6, hidden=(8,), outputs=3, batch=7),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("threads", [False, True])
+@pytest.mark.parametrize("name", HALVES)
+def test_captured_steps_with_bfloat16_are_plain_ones_whose_products_round(name, threads, monkeypatch):
+    """The factors of the products are rounded and nothing else: captured and plain agree to float32's rounding."""
+    step, carry, x, y, rows = training(**HALVES[name])
+    if name == "bytes":
+        x = (20 * x).astype("int8")
+    loop = Captured(step, True, 1, lambda: HostDevice(threads=threads, precision="bf16"))
+    rows = rows[:1] if threads else rows
+    fast = loop(own(carry), x, y, None, rows, 0, len(rows))
+    for number in range(len(rows)):  # again, with what lasts from step to step given from outside each time
+        again = loop(own(again if number else carry), x, y, None, rows, number, number + 1)
+    again = own(again)
+    monkeypatch.setattr(lean, "matmul", lambda a, b: np.matmul(bfloat16(a), bfloat16(b)))
+    plain = Plain(step)(own(carry), x, y, None, rows, 0, len(rows))
+    agree(fast, plain, 2e-3)  # a float32 at the border of two bfloat16 numbers rounds to another one
+    agree(again, plain, 2e-3)
+    monkeypatch.undo()
+    exact = Plain(step)(own(carry), x, y, None, rows, 0, len(rows))
+    errors = [np.abs(a.total - b.total).max() for a, b in ((fast, plain), (exact, plain))]
+    assert errors[0] < 0.1 * errors[1]  # the rounding is seen
+
+
+def test_products_of_bfloat16_read_what_other_kernels_have_rounded():
+    """No float32 array is read by a product, and only what a product reads, or what lasts, is stored."""
+    settings = dict(features=64, hidden=(128, 128), outputs=8, batch=4096)
+    step, carry, x, y, rows = training(**settings)
+    program, sources = planned(step, carry, x, y, rows)
+    plan = module(program, sources, "bf16", lasting=program.leaves - 3)
+    products = [p for p in plan.steps if isinstance(p, Pass)]
+    assert {view.dtype.name for p in products for view in p.op.reads} == {"uint16"}
+    assert set(plan.copies) == {0, 2, 4} or len(plan.copies) == 1  # the weights, each alone or in one vector
+    stored = {p.op.output.buffer for work in plan.works for p in work.passes} - plan.held
+    read = {view.buffer for work in plan.works for p in work.passes for view in p.op.reads}
+    assert {b for b in stored if b >= program.leaves} <= read
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="no CUDA compiler")
@@ -235,12 +291,6 @@ def test_the_precision_reaches_the_products(precision, compute, kind, compile, r
     assert fit.params["W"].dtype == np.float32
     assert str(pickle.loads(pickle.dumps(backend))) == str(backend)
     assert hash(backend) == hash(nnx.backend("cupy", precision=precision)) and backend.device is not None
-
-
-def bfloat16(x):
-    """x with the fraction of bfloat16: to the nearest, halves to even."""
-    u = x.astype(np.float32).view(np.uint32).astype(np.uint64)
-    return ((u + 0x7FFF + ((u >> 16) & 1)) >> 16 << 16).astype(np.uint32).view(np.float32)
 
 
 @pytest.mark.gpu

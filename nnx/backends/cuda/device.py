@@ -16,6 +16,8 @@ Function = Callable[[int, tuple[int, int], Sequence[int]], None]  # of blocks, t
 class Device(Protocol):
     """Memory, kernels, matrix products and graphs."""
 
+    precision: str  # of the products: "", "tf32" or "bf16"
+
     def upload(self, x: Any) -> Any:
         """A host array on the device."""
         ...

@@ -10,14 +10,22 @@ from ..native.program import Program, View
 from ..native.schedule import Pass
 from .kernel import Final, Kernel, Launch, Partial, is_sum
 from .plan import Work, arena, in_registers, scratch, works
+from .rewrite import rounded, single, totals_of_rows
 
-PART = 4096  # numbers that a block adds up
+PART = 4096  # numbers that a block adds up, where there are more than `FEW`
+FEW = 4 * PART
 PARTS = 256  # blocks that add up one total
 
 ROUND = """
 __device__ unsigned short bf16(float x) {  // to the nearest, halves to even; the bits of what is not a number stay so
   const unsigned u = __float_as_uint(x);
   return (unsigned short)((u & 0x7fffffffu) > 0x7f800000u ? u >> 16 | 64 : (u + 0x7fff + (u >> 16 & 1)) >> 16);
+}
+"""
+ROUNDED = """
+extern "C" __global__ void rounded(float *given, unsigned short *made, long long size) {
+  const long long stride = (long long)gridDim.x * blockDim.x;
+  for (long long e = (long long)blockIdx.x * blockDim.x + threadIdx.x; e < size; e += stride) made[e] = bf16(given[e]);
 }
 """
 PRELUDE = """
@@ -71,12 +79,21 @@ class Module:
     steps: list[Launch | Pass]
     places: dict[int, int]  # temporary buffer -> where it begins
     size: int  # bytes of all temporary buffers together
+    copies: dict[int, int]  # of leaves that last from step to step: the buffers of their rounded copies, likewise
+    sizes: list[int]  # bytes of each buffer
+    works: list[Work]  # what each step does
+    held: set[int]  # buffers that need no memory
 
 
-def module(program: Program, sources: Sequence[int]) -> Module:
-    """The program for the device; sources: as `works` has them. Raises Refused."""
+def module(program: Program, sources: Sequence[int], precision: str = "", lasting: int = 0) -> Module:
+    """The program for the device; sources: as `works` has them; lasting: as `rounded` has it. Raises Refused."""
+    program, copies = totals_of_rows(single(program)), {}
+    if precision == "bf16":
+        with_copies = rounded(program, lasting)
+        program, copies = with_copies.program, with_copies.copies
     plan = works(program, sources)
     held = in_registers(plan, program.leaves)
+    apart = held | set(copies.values())
     sizes = [*program.sizes, *(prod(p.shape) for work in plan for p in work.passes)]
     index = "int" if max(sizes) < 2**30 else "long long"
     texts: list[str] = []
@@ -92,8 +109,9 @@ def module(program: Program, sources: Sequence[int]) -> Module:
             texts.append(kernel.text)
             steps.append(kernel.launch)
             done.append(part)
-    places, size = arena(done, program, held)
-    return Module("\n".join([f"typedef {index} I;", ROUND, PRELUDE, ADVANCE, *texts]), steps, places, size)
+    places, size = arena(done, program, apart)
+    text = "\n".join([f"typedef {index} I;", ROUND, ROUNDED if copies else "", PRELUDE, ADVANCE, *texts])
+    return Module(text, steps, places, size, copies, program.sizes, done, held)
 
 
 def _parts(work: Work, program: Program) -> list[Work]:
@@ -101,7 +119,7 @@ def _parts(work: Work, program: Program) -> list[Work]:
     p = work.first
     level = p.reduced[0] if p.reduced else 0
     outer, inner = prod(p.shape[:level]), prod(p.shape[level:])
-    count = min(-(-inner // PART), PARTS)
+    count = min(-(-inner // PART), PARTS) if inner > FEW else 1
     if work.kind != "total" or count == 1:
         return [work]
     view = View(0, 0, (outer, count), (8 * count, 8), np.dtype("float64" if is_sum(p) else p.op.output.dtype))

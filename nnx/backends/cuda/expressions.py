@@ -65,6 +65,10 @@ class Expressions:
         if op.kind in ("copy", "fill"):
             dtype = op.output.dtype if op.kind == "fill" else dtype_of(op.inputs[0])
             return self._operand(p, op.inputs[0], dtype, axes, values)
+        if op.kind == "round":
+            return f"bf16({self._operand(p, op.inputs[0], np.dtype('float32'), axes, values)})"
+        if op.kind == "above_zero":  # of bits: above 0, and not above infinity
+            return f"(unsigned)({self._operand(p, op.inputs[0], op.inputs[0].dtype, axes, values)} - 1) < 0x7f80u"
         if op.kind == "where":
             kinds = (np.dtype(bool), op.output.dtype, op.output.dtype)
             texts = [self._operand(p, x, k, axes, values) for x, k in zip(op.inputs, kinds, strict=True)]

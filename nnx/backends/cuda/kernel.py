@@ -95,7 +95,8 @@ class Kernel(Expressions):
     def _rows(self) -> Any:
         rows, passes = self.work.first.rows, self.work.passes
         columns = max(p.columns for p in passes)
-        axes = merged(rows, [p.strides(v)[:-1] for p in passes for v in p.views()])
+        strides = [p.strides(v) for p in passes for v in p.views()] + self._constants(passes)
+        axes = merged(rows, [s[:-1] for s in strides])
         count = prod(rows)
         wide = columns > SHORT
         team = "Block" if wide else "Warp"
@@ -183,7 +184,8 @@ class Kernel(Expressions):
             x, out = p.op.inputs[0], p.op.output
             source = f"((const {type_name(x.dtype)} *)place[{1 + self.sources.index(x.buffer)}])"
             wide = out.size // count
-            lines += self._taken(out, f"{source}[rows[e / {wide}] * {wide} + e % {wide}]")
+            value = f"{source}[rows[e / {wide}] * {wide} + e % {wide}]"
+            lines += self._taken(out, f"bf16((float){value})" if p.op.settings.get("round") else value)
         return self._spread_over(lines, max(p.op.output.size for p in self.work.passes))
 
     def _take(self) -> Any:

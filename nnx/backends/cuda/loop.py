@@ -61,7 +61,7 @@ class _Graph:
         self.place = device.upload(np.zeros(1 + len(sources), dtype=np.int64))
         if by_rows and self.fed[-1].dtype != np.int64:
             raise Refused(f"row numbers of type {self.fed[-1].dtype}")
-        self.calls = self._calls(module(found, sources))
+        self.calls = self._calls(module(found, sources, device.precision, lasting=len(self.slots)))
         if by_rows:
             self._point_to(data, device.upload(np.zeros((2 * UNROLLED, *self.fed[-1].shape), dtype=np.int64)), 0)
         self.one = device.capture(self._run(1))
@@ -75,6 +75,8 @@ class _Graph:
         start = device.address(self.temporary)
         memory |= {buffer: start + place for buffer, place in plan.places.items()}
         self.constants: list[Any] = []
+        self.copies = {leaf: device.empty(plan.sizes[copy]) for leaf, copy in plan.copies.items()}
+        memory |= {plan.copies[leaf]: device.address(copy) for leaf, copy in self.copies.items()}
 
         def address(x: Any) -> int:
             if isinstance(x, np.ndarray):
@@ -93,6 +95,7 @@ class _Graph:
             else:
                 calls.append(_without_number(products.plan(item, lambda view: address((view.buffer, view.offset)))))
         self.advance, self.place_address = kernels("next_steps"), place
+        self.round = kernels("rounded") if self.copies else None
         return calls
 
     def _run(self, times: int) -> Callable[[int], None]:
@@ -103,6 +106,14 @@ class _Graph:
             self.advance(1, (1, 1), [self.place_address, times])
 
         return run
+
+    def _renew(self) -> None:
+        """Round what the products read of the carry anew: it has been given from outside."""
+        for leaf, copy in self.copies.items():
+            x = self.slots[leaf]
+            places = self.device.address(x), self.device.address(copy)
+            if self.round:
+                self.round(min(-(-x.size // 256), 1056), (256, 1), [*places, x.size])
 
     def _point_to(self, data: Sequence[Any], rows: Any, start: int) -> None:
         """Begin at batch number start of these rows of this data."""
@@ -116,6 +127,7 @@ class _Graph:
             for slot, given in zip(self.slots, arrays_in(carry), strict=True):
                 if slot is not given:
                     slot[...] = given
+            self._renew()
         if rows is None:
             for slot, given in zip(self.fed, arrays_in(data), strict=True):
                 slot[...] = given

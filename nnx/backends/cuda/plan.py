@@ -1,13 +1,13 @@
 """Which operations of a program share a kernel, and where in one piece of memory its temporary results lie."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 from ..native.program import Operation, Program, View
 from ..native.record import Refused
-from ..native.schedule import ALONE, Pass, Shared, as_pass, by_columns, hazard, placed, same_element, same_row
+from ..native.schedule import ALONE, Pass, Shared, as_pass, by_columns, hazard, placed, same_element, same_row, sunk
 
 WIDE = 4096  # elements of a vector from which on it is spread over the whole device
 FEW = 2**16  # elements up to which passes over the same rows share a kernel even if none needs a whole row
@@ -47,7 +47,8 @@ def works(program: Program, sources: Sequence[int]) -> list[Work]:
     sources: the leaves with the batch's row numbers and with the data, which are elsewhere in every call; or none.
     Raises Refused.
     """
-    operations = _converted(program.operations, program.leaves, set(sources[1:]))
+    operations = _converted(program.operations, program.leaves, set(sources[1:]), "copy")
+    operations = _converted(operations, program.leaves, set(sources[1:]), "round")
     passes = [_simpler(replace(as_pass(op), vector=False)) for op in operations]
     of_batch = [p for p in passes if any(view.buffer in sources for view in p.views())]
     for p in of_batch:
@@ -57,12 +58,13 @@ def works(program: Program, sources: Sequence[int]) -> list[Work]:
     def space(p: Pass) -> Any:
         return "batch" if p in of_batch else _space(p)
 
-    found = [work for group in placed(passes, space, _conflict) for work in _split(group)]
+    groups = sunk(placed(passes, space, _conflict), _conflict)
+    found = [work for group in groups for work in _split(group)]
     return _with_sums(found)
 
 
-def _converted(operations: Sequence[Operation], leaves: int, data: set[int]) -> list[Operation]:
-    """The operations, where rows of data that are only taken to be converted are converted as they are taken."""
+def _converted(operations: Sequence[Operation], leaves: int, data: set[int], how: str) -> list[Operation]:
+    """The operations, where rows of data that are only taken to be converted, or rounded, are so as they are taken."""
     readers: dict[int, list[Operation]] = {}
     for op in operations:
         for view in op.reads:
@@ -71,13 +73,14 @@ def _converted(operations: Sequence[Operation], leaves: int, data: set[int]) -> 
     for op in operations:
         found = readers.get(op.output.buffer, [])
         of_data = op.kind == "take" and op.inputs[0].buffer in data and op.output.buffer >= leaves
-        if of_data and len(found) == 1 and found[0].kind == "copy" and found[0].inputs[0] == op.output:
+        if of_data and len(found) == 1 and found[0].kind == how and found[0].inputs[0] == op.output:
             taken[op.output.buffer] = op
     kept = []
     for op in operations:
-        source = op.reads[0].buffer if op.kind == "copy" and op.reads else -1
+        source = op.reads[0].buffer if op.kind == how and op.reads else -1
         if source in taken:
-            op = replace(taken[source], output=replace(op.output, shape=taken[source].output.shape))
+            output = replace(op.output, shape=taken[source].output.shape)
+            op = replace(taken[source], output=output, settings={"axis": 0, "round": how == "round"})
         elif op.output.buffer in taken:
             continue
         kept.append(op)
@@ -172,9 +175,9 @@ def _is_local(found: list[tuple[Work, Shared, tuple[int, ...], View]]) -> bool:
     return all(i is item and s == strides for _, i, s, _ in found)
 
 
-def arena(plan: Sequence[Work], program: Program, held: set[int]) -> tuple[dict[int, int], int]:
+def arena(plan: Sequence[Work], program: Program, held: Set[int]) -> tuple[dict[int, int], int]:
     """Where each temporary buffer begins in one piece of memory, and the bytes of it; those never in use at the same
-    time may lie in the same place."""
+    time may lie in the same place. held: the buffers that have no place in it."""
     ends: dict[int, tuple[int, int]] = {}  # first and last launch that looks at it
     for number, work in enumerate(plan):
         for buffer in work.buffers - held:

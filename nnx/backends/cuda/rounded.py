@@ -11,19 +11,8 @@ import numpy as np
 
 from ..native.program import View
 from .device import CuPyDevice
-from .emit import ROUND
+from .emit import ROUND, ROUNDED
 from .lt import Run
-
-TEXT = (
-    ROUND
-    + """
-extern "C" __global__ void rounded(float *given, unsigned short *made, long long size) {
-  const long long stride = (long long)gridDim.x * blockDim.x;
-  for (long long e = (long long)blockIdx.x * blockDim.x + threadIdx.x; e < size; e += stride) made[e] = bf16(given[e]);
-}
-"""
-)
-
 
 @cache
 def products(device: int, precision: str) -> "Rounded":
@@ -38,7 +27,7 @@ class Rounded:
         self.device = CuPyDevice(precision)
         self.plans: dict[Any, Run] = {}
         self.precision = precision
-        self.kernel = self.device.kernels(TEXT)("rounded") if precision == "bf16" else None
+        self.kernel = self.device.kernels(ROUND + ROUNDED)("rounded") if precision == "bf16" else None
 
     def __call__(self, a: Any, b: Any) -> Any:
         """a b, float32. Shapes: a (..., n, i), b (..., i, u), broadcast as in matmul. Raises Refused."""

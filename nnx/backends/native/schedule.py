@@ -190,7 +190,7 @@ def as_pass(op: Operation) -> Pass:
             raise Refused(f"{op.function.__name__} with {', '.join(op.settings)}")
         case "ufunc":
             return Pass(op, shape, vector=is_vector(op, shape[-1]))
-        case "where" | "fill":
+        case "where" | "fill" | "round" | "above_zero":
             return Pass(op, shape)
         case "copy":
             x = op.inputs[0]

@@ -19,6 +19,7 @@ import numpy as np
 
 import nnx
 from nnx.backends.cuda.emit import module
+from nnx.backends.cuda.kernel import Final, Partial
 from nnx.backends.native.loop import recorded
 from nnx.backends.native.schedule import Pass
 from nnx.random import seed_words
@@ -59,10 +60,14 @@ def planned(work):
 
 def traffic(work, held):
     """Bytes that a launch reads and writes."""
-    read, written = {}, {}
-    for p in work.passes:
+    read, written, passes = {}, {}, work.passes
+    parts = prod(work.view.shape) * work.view.dtype.itemsize if isinstance(work, (Partial, Final)) else 0
+    if isinstance(work, Final):
+        out = passes[-1].op.output
+        return parts + out.size * out.dtype.itemsize
+    for p in passes:
         for view in p.views():
-            if view.buffer in held:
+            if view.buffer in held or (parts and view is passes[-1].op.output):
                 continue
             size = view.dtype.itemsize * prod(n for n, s in zip(view.shape, view.strides, strict=True) if s or n == 1)
             if p.op.kind == "take" and view is p.op.inputs[0]:
@@ -71,7 +76,7 @@ def traffic(work, held):
             if into is read and any(w[:2] == (view.buffer, view.offset) for w in written):
                 continue  # made in this launch
             into[view.buffer, view.offset, view.shape] = size
-    return sum(read.values()) + sum(written.values())
+    return parts + sum(read.values()) + sum(written.values())
 
 
 def figures(work):

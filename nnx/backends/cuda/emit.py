@@ -6,11 +6,11 @@ from math import prod
 
 import numpy as np
 
-from ..native.program import Program, View
+from ..native.program import Program
 from ..native.schedule import Pass
 from .kernel import Final, Kernel, Launch, Partial, is_sum
-from .plan import Work, arena, in_registers, scratch, works
-from .rewrite import rounded, single, totals_of_rows
+from .plan import Work, arena, in_registers, parts_of_columns, scratch, works
+from .rewrite import rounded, single, totals_of_rows, whole
 
 PART = 4096  # numbers that a block adds up, where there are more than `FEW`
 FEW = 4 * PART
@@ -115,13 +115,21 @@ def module(program: Program, sources: Sequence[int], precision: str = "", lastin
 
 
 def _parts(work: Work, program: Program) -> list[Work]:
-    """A total of many numbers as two launches: the sums of its parts, and their sum."""
-    p = work.first
-    level = p.reduced[0] if p.reduced else 0
-    outer, inner = prod(p.shape[:level]), prod(p.shape[level:])
-    count = min(-(-inner // PART), PARTS) if inner > FEW else 1
-    if work.kind != "total" or count == 1:
+    """A total of many numbers, or sums of many rows for few columns, as two launches: the sums of parts, their sum."""
+    if work.kind not in ("total", "columns"):
         return [work]
-    view = View(0, 0, (outer, count), (8 * count, 8), np.dtype("float64" if is_sum(p) else p.op.output.dtype))
-    view = View(scratch(program, outer * count * 8), 0, view.shape, view.strides, view.dtype)
-    return [Partial("total", work.items, view), Final("total", work.items, view)]
+    p = work.passes[-1]
+    kind = np.dtype("float64" if is_sum(p) else p.op.output.dtype)
+    level = p.reduced[0]
+    if work.kind == "total":
+        outer, inner = prod(p.shape[:level]), prod(p.shape[level:])
+        count = min(-(-inner // PART), PARTS) if inner > FEW else 1
+        shape = outer, count
+    else:
+        length = p.shape[level]
+        count, size = parts_of_columns(length, prod(p.shape) // length), prod(p.shape) // length
+        shape = count, size
+    if count == 1:
+        return [work]
+    view = whole(scratch(program, prod(shape) * kind.itemsize), shape, kind)
+    return [Partial(work.kind, work.items, view), Final(work.kind, work.items, view)]

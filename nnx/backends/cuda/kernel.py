@@ -41,13 +41,13 @@ class Launch:
 
 @dataclass(frozen=True, eq=False)
 class Partial(Work):
-    """The sums of the parts of a total."""
+    """The sums of the parts of a total, or of each column; and what makes the numbers that are added up."""
 
-    view: View
+    view: View  # (totals, parts), or (parts, columns)
 
     @property
     def buffers(self) -> set[int]:
-        return {self.first.op.reads[0].buffer, self.view.buffer}
+        return super().buffers - {self.passes[-1].op.output.buffer} | {self.view.buffer}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Final(Work):
 
     @property
     def buffers(self) -> set[int]:
-        return {self.first.op.output.buffer, self.view.buffer}
+        return {self.passes[-1].op.output.buffer, self.view.buffer}
 
 
 def is_sum(p: Pass) -> bool:
@@ -117,28 +117,51 @@ class Kernel(Expressions):
         names = [a for a in range(len(p.shape)) if a != axis]
         size, length = prod(kept), p.shape[axis]
         axes = [(a, f"i{a}") for a in names if p.shape[a] > 1]
+        if isinstance(self.work, Final):
+            return self._sum_of_parts(p, axes, size)
+        parts = self.work.view.shape[0] if isinstance(self.work, Partial) else 1
+        long = -(-length // parts)  # rows in a part
         kind, inside = sum_type(p), [*axes, (axis, "r")]
+        if isinstance(self.work, Partial):
+            target = f"{self._pointer(self.work.view)}[part * {size} + e] = s"
+        else:
+            target = f"{self._element(p, p.op.output, axes)} = {cast(p.op.output.dtype, 's')}"
         made: Values = {}
         body = self._made(makers, inside, made)
         lines = [
             f"__shared__ {kind} room[32][33];",
-            f"for (I base = (I)blockIdx.x * blockDim.x; base < {size}; base += (I)gridDim.x * blockDim.x) {{",
-            "  const I e = base + threadIdx.x;",
+            f"const I blocks = ({size} + blockDim.x - 1) / blockDim.x;",
+            f"for (I w = blockIdx.x; w < blocks * {parts}; w += gridDim.x) {{",
+            f"  const I e = w / {parts} * blockDim.x + threadIdx.x, part = w % {parts};",
+            f"  const I stop = (part + 1) * {long} < {length} ? (part + 1) * {long} : {length};",
             *indented(decomposed("e", axes, p.shape)),
             f"  {kind} s = 0;",
-            f"  if (e < {size}) for (I r = threadIdx.y; r < {length}; r += blockDim.y) {{",
+            f"  if (e < {size}) for (I r = part * {long} + threadIdx.y; r < stop; r += blockDim.y) {{",
             *indented(indented([*body, f"s += {self._formula(p, inside, made)};"])),
             "  }",
             "  room[threadIdx.y][threadIdx.x] = s;",
             "  __syncthreads();",
             f"  if (threadIdx.y == 0 && e < {size}) {{",
             "    for (unsigned k = 1; k < blockDim.y; k++) s += room[k][threadIdx.x];",
-            f"    {self._element(p, p.op.output, axes)} = {cast(p.op.output.dtype, 's')};",
+            f"    {target};",
             "  }",
             "  __syncthreads();",
             "}",
         ]
-        return lines, -(-size // 32), (32, min(32, rounded_up(length, 1)))
+        return lines, -(-size // 32) * parts, (32, min(32, rounded_up(long, 1)))
+
+    def _sum_of_parts(self, p: Pass, axes: Axes, size: int) -> Any:
+        """The sum for each column, of the sums of its parts."""
+        view, kind = self.work.view, sum_type(p)
+        lines = [
+            f"for (I e = (I)blockIdx.x * blockDim.x + threadIdx.x; e < {size}; e += (I)gridDim.x * blockDim.x) {{",
+            *indented(decomposed("e", axes, p.shape)),
+            f"  {kind} s = 0;",
+            f"  for (I k = 0; k < {view.shape[0]}; k++) s += {self._pointer(view)}[k * {size} + e];",
+            f"  {self._element(p, p.op.output, axes)} = {cast(p.op.output.dtype, 's')};",
+            "}",
+        ]
+        return self._spread_over(lines, size)
 
     def _total(self) -> Any:
         """The sum, largest or smallest of the last axes: a block for each part of it."""

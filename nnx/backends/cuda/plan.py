@@ -12,6 +12,8 @@ from ..native.schedule import ALONE, Pass, Shared, as_pass, by_columns, hazard, 
 WIDE = 4096  # elements of a vector from which on it is spread over the whole device
 FEW = 2**16  # elements up to which passes over the same rows share a kernel even if none needs a whole row
 MANY = 1024  # rows from which on they do so too
+FULL = 264  # blocks: two for each of the 132 multiprocessors of an H100 or H200
+LONG = 128  # rows that a block adds up at least
 APART = 256  # bytes: where the parts of the memory begin
 
 
@@ -135,9 +137,14 @@ def _split(group: Shared) -> list[Work]:
     return [Work("elements", [item]) for item in items]
 
 
+def parts_of_columns(rows: int, columns: int) -> int:
+    """How many parts a sum over the rows is made in, a block for 32 columns of each: as many as fill the device."""
+    return max(1, min(-(-FULL * 32 // columns), rows // LONG))
+
+
 def _with_sums(plan: list[Work]) -> list[Work]:
-    """Sums over the rows in the loops that make the numbers added up, where these are too few to fill the device."""
-    for work in [w for w in plan if w.kind == "columns" and prod(w.first.shape) <= FEW]:
+    """Sums over the rows in the loops that make the numbers added up."""
+    for work in [w for w in plan if w.kind == "columns"]:
         p = work.first
         before = [w for w in plan[: plan.index(work)] if any(hazard(q, p, _never) for q in w.passes)]
         if not before or before[-1].kind != "elements" or before[-1].first.shape != p.shape:

@@ -55,7 +55,7 @@ def totals_of_rows(program: Program) -> Program:
             chosen = set(range(d)) if axes is None else {a % d for a in (axes if isinstance(axes, tuple) else (axes,))}
             if d > 1 and {d - 1, d - 2} <= chosen and x.shape[-1] > 1 and x.buffer >= program.leaves:
                 sizes.append(x.size // x.shape[-1] * x.dtype.itemsize)
-                rows = _whole(len(sizes) - 1, x.shape[:-1], x.dtype)
+                rows = whole(len(sizes) - 1, x.shape[:-1], x.dtype)
                 operations.append(replace(op, output=rows, settings={"axis": d - 1, "keepdims": False}))
                 left = tuple(sorted(chosen - {d - 1}))
                 output = op.output
@@ -66,7 +66,8 @@ def totals_of_rows(program: Program) -> Program:
     return Program(operations, sizes, program.leaves)
 
 
-def _whole(buffer: int, shape: tuple[int, ...], dtype: Any) -> View:
+def whole(buffer: int, shape: tuple[int, ...], dtype: Any) -> View:
+    """A buffer's elements one after another, in this shape."""
     steps = tuple(prod(shape[axis + 1 :]) * dtype.itemsize for axis in range(len(shape)))
     return View(buffer, 0, shape, steps, dtype)
 
@@ -98,10 +99,9 @@ def rounded(program: Program, lasting: int) -> Rounded:
         strides = tuple(s // 2 for s in view.strides)
         return View(copies[view.buffer], view.offset // 2, view.shape, strides, BITS)
 
-    def whole(buffer: int) -> View:
-        return View(buffer, 0, (sizes[buffer] // 4,), (4,), np.dtype("float32"))
-
-    operations = [_rounding(whole(b), copy) for b in copies if lasting <= b < program.leaves]
+    single = np.dtype("float32")
+    given = [whole(b, (sizes[b] // 4,), single) for b in copies if lasting <= b < program.leaves]
+    operations = [_rounding(view, copy) for view in given]
     for op in program.operations:
         if _factors(op):
             op = replace(op, inputs=tuple(copy(x) for x in op.inputs), settings={"factors": BITS})

@@ -45,7 +45,11 @@ def planned(work):
     if members:
         from scale import member_step
 
-        carry = {"params": params, "state": optimizer.init(params, population=lead), "total": np.zeros(lead, np.float32)}
+        carry = {
+            "params": params,
+            "state": optimizer.init(params, population=lead),
+            "total": np.zeros(lead, np.float32),
+        }
         carry["seed"] = seed_words(tuple(range(members)), backend)
         step = member_step(net, loss, optimizer)
     else:

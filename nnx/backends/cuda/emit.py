@@ -6,11 +6,12 @@ from math import prod
 
 import numpy as np
 
-from ..native.program import Program
+from ..native.program import Program, View
 from ..native.schedule import Pass
-from .kernel import Final, Kernel, Launch, Partial, is_sum
+from .kernel import Final, Kernel, Launch, Partial
 from .plan import Work, arena, in_registers, parts_of_columns, scratch, works
 from .rewrite import rounded, single, totals_of_rows, whole
+from .rows import is_sum
 
 PART = 4096  # numbers that a block adds up, where there are more than `FEW`
 FEW = 4 * PART
@@ -32,6 +33,7 @@ PRELUDE = """
 #ifndef WIDTH
 #define WIDTH 32
 #endif
+template <class T> struct alignas(4 * sizeof(T)) Four { T v[4]; };
 struct Add { template <class T> __device__ T operator()(T a, T b) const { return a + b; } };
 struct Max { template <class T> __device__ T operator()(T a, T b) const { return a >= b || a != a ? a : b; } };
 struct Min { template <class T> __device__ T operator()(T a, T b) const { return a <= b || a != a ? a : b; } };
@@ -94,8 +96,9 @@ def module(program: Program, sources: Sequence[int], precision: str = "", lastin
     plan = works(program, sources)
     held = in_registers(plan, program.leaves)
     apart = held | set(copies.values())
-    sizes = [*program.sizes, *(prod(p.shape) for work in plan for p in work.passes)]
-    index = "int" if max(sizes) < 2**30 else "long long"
+    passes = [p for work in plan for p in work.passes]
+    reach = [*(extent(v) for work in plan if work.kind != "batch" for p in work.passes for v in p.views())]
+    index = "int" if max(*(prod(p.shape) for p in passes), *reach) < 2**30 else "long long"
     texts: list[str] = []
     steps: list[Launch | Pass] = []
     done: list[Work] = []
@@ -112,6 +115,12 @@ def module(program: Program, sources: Sequence[int], precision: str = "", lastin
     places, size = arena(done, program, apart)
     text = "\n".join([f"typedef {index} I;", ROUND, ROUNDED if copies else "", PRELUDE, ADVANCE, *texts])
     return Module(text, steps, places, size, copies, program.sizes, done, held)
+
+
+def extent(view: View) -> int:
+    """How many elements there are from the view's first to its last."""
+    steps = zip(view.shape, view.strides, strict=True)
+    return 1 + sum((n - 1) * abs(stride) // view.dtype.itemsize for n, stride in steps)
 
 
 def _parts(work: Work, program: Program) -> list[Work]:

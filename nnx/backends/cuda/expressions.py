@@ -14,6 +14,57 @@ Values = dict[Any, str]
 Axes = list[tuple[int, str]]  # axis of a pass, and the text of the number along it
 
 
+class Loads:
+    """What a loop over elements reads and writes: each once, `width` elements at a time, before and after the rest.
+
+    Nothing else is written where it reads: operations share such a loop only element for element.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.fixed: dict[str, tuple[str, str]] = {}  # pointer -> type, name: the same for all elements
+        self.read: dict[str, tuple[str, str, str]] = {}  # pointer and number -> type, name, text
+        self.kinds: dict[str, str] = {}
+        self.written: set[str] = set()
+
+    def element(self, pointer: str, kind: str, number: str) -> str:
+        """The text of an element that is read."""
+        if number == "0":
+            return self.fixed.setdefault(pointer, (kind, f"{pointer}c"))[1]
+        if self.width > 1:
+            self.kinds.setdefault(pointer, kind)
+            if pointer not in self.written:
+                self.read.setdefault(pointer, (kind, f"{pointer}v", ""))
+            return f"{pointer}v.v[k]"
+        text = f"{pointer}[{number}]"
+        return self.read.setdefault(text, (kind, f"{pointer}v{len(self.read)}", text))[1]
+
+    def target(self, pointer: str, kind: str, number: str) -> str:
+        """The text of an element that is written."""
+        if self.width == 1:
+            return f"{pointer}[{number}]"
+        self.kinds.setdefault(pointer, kind)
+        self.written.add(pointer)
+        return f"{pointer}v.v[k]"
+
+    def once(self) -> list[str]:
+        """Lines before the loop."""
+        return [f"const {kind} {name} = {pointer}[0];" for pointer, (kind, name) in self.fixed.items()]
+
+    def before(self) -> list[str]:
+        """Lines at the beginning of the loop's body."""
+        if self.width == 1:
+            return [f"const {kind} {name} = {text};" for kind, name, text in self.read.values()]
+        whole = {pointer: f" = ((const Four<{kind}> *){pointer})[e]" for pointer, (kind, _, _) in self.read.items()}
+        return [f"Four<{kind}> {pointer}v{whole.get(pointer, '')};" for pointer, kind in self.kinds.items()]
+
+    def after(self) -> list[str]:
+        """Lines at its end."""
+        if self.width == 1:
+            return []
+        return [f"((Four<{self.kinds[pointer]}> *){pointer})[e] = {pointer}v;" for pointer in sorted(self.written)]
+
+
 class Expressions:
     """The text of formulas, and the pointers that they need. held: the buffers whose numbers are in variables."""
 
@@ -23,6 +74,7 @@ class Expressions:
         self.names: dict[Any, str] = {}
         self.count = 0
         self.row_values: Values = {}  # the numbers of the row that are in variables
+        self.loads: Loads | None = None
 
     def _new(self, prefix: str) -> str:
         self.count += 1
@@ -37,11 +89,23 @@ class Expressions:
             self.pointers.append((x.buffer, x.offset) if isinstance(x, View) else np.ascontiguousarray(x.array))
         return self.names[key]
 
-    def _element(self, p: Pass, x: Any, axes: Axes) -> str:
+    def _number(self, p: Pass, x: Any, axes: Axes) -> str:
+        """The number of an element from the view's first."""
         strides = p.strides(x) if isinstance(x, View) else spread(x, p.shape)
         item = dtype_of(x).itemsize
-        terms = [f"{text} * {strides[a] // item}" for a, text in axes if strides[a]]
-        return f"{self._pointer(x)}[{' + '.join(terms) or '0'}]"
+        return " + ".join(f"{text} * {strides[a] // item}" for a, text in axes if strides[a]) or "0"
+
+    def _element(self, p: Pass, x: Any, axes: Axes) -> str:
+        pointer, number = self._pointer(x), self._number(p, x, axes)
+        if self.loads:
+            return self.loads.element(pointer, type_name(dtype_of(x)), number)
+        return f"{pointer}[{number}]"
+
+    def _target(self, p: Pass, axes: Axes) -> str:
+        """The element that the pass writes."""
+        out = p.op.output
+        pointer, number = self._pointer(out), self._number(p, out, axes)
+        return self.loads.target(pointer, type_name(out.dtype), number) if self.loads else f"{pointer}[{number}]"
 
     def _operand(self, p: Pass, x: Any, dtype: Any, axes: Axes, values: Values) -> str:
         if isinstance(x, Constant) and x.array.ndim == 0:

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from ..native.program import View
 from ..native.record import Refused
 from ..native.schedule import Pass, Shared
-from .expressions import Axes, Expressions, Values, cast, decomposed, indented, key_of, merged, names_of, row_key
+from .expressions import Axes, Loads, Values, cast, decomposed, indented, merged, names_of
 from .formulas import type_name
 from .plan import Work
+from .rows import REDUCERS, Rows, sum_type
 
 THREADS = 256  # of a block
 BLOCKS = 1056  # eight for each of the 132 multiprocessors of an H100 or H200; threads go on where there are fewer
+LARGE = 2**12  # elements of which four are read at once
 SHORT = 256  # columns up to which one warp takes a row
-REDUCERS = {"add": "Add", "maximum": "Max", "minimum": "Min"}
 # The number of the next batch, then where the row numbers and the data are; and the number of this step in its graph.
 NUMBERED = ("long long *place", "long long number")
 
@@ -61,15 +60,11 @@ class Final(Work):
         return {self.passes[-1].op.output.buffer, self.view.buffer}
 
 
-def is_sum(p: Pass) -> bool:
-    return p.op.function.__name__ == "add" and p.op.output.dtype.kind == "f"
-
-
-class Kernel(Expressions):
+class Kernel(Rows):
     """One launch as text."""
 
     def __init__(self, name: str, work: Work, held: set[int], sources: Sequence[int]) -> None:
-        super().__init__(held)
+        super().__init__(held, work.passes)
         self.work, self.sources = work, sources
         body, blocks, threads = getattr(self, f"_{work.kind}")()
         numbered = work.kind == "batch"
@@ -88,9 +83,30 @@ class Kernel(Expressions):
         shape = item.passes[0].shape
         axes = merged(shape, [p.strides(v) for p in item.passes for v in p.views()] + self._constants(item.passes))
         size = prod(shape)
-        lines = [*decomposed("e", axes, shape), *self._loop_body(item, names_of(axes))]
-        start = "for (I e = (I)blockIdx.x * blockDim.x + threadIdx.x; e < {}; e += (I)gridDim.x * blockDim.x) {{"
-        return self._spread_over([start.format(size), *indented(lines), "}"], size)
+        fours = size // 4 if len(axes) == 1 and size >= LARGE and self._in_fours(item) else 0
+        once: dict[str, None] = {}
+        loops: list[str] = []
+        for width, begin, end in ((4, 0, fours), (1, 4 * fours, size)):
+            if begin == end:
+                continue
+            self.loads = loads = Loads(width)
+            body = self._loop_body(item, names_of(axes))
+            if width > 1:
+                body = ["#pragma unroll", f"for (int k = 0; k < {width}; k++) {{", *indented(body), "}"]
+            body = [*decomposed("e", axes, shape), *loads.before(), *body, *loads.after()]
+            first = f"(I)blockIdx.x * blockDim.x + threadIdx.x{f' + {begin}' if begin else ''}"
+            loops += [f"for (I e = {first}; e < {end}; e += (I)gridDim.x * blockDim.x) {{", *indented(body), "}"]
+            once |= dict.fromkeys(loads.once())
+        return self._spread_over([*once, *loops], fours or size)
+
+    def _in_fours(self, item: Shared) -> bool:
+        """Whether four elements can be read and written at once: they lie one after another, at multiples of four."""
+        for p in item.passes:
+            for view in p.views():
+                item_size, stride = view.dtype.itemsize, p.strides(view)[-1]
+                if stride not in (0, item_size) or (stride and view.offset % (4 * item_size)):
+                    return False
+        return True
 
     def _rows(self) -> Any:
         rows, passes = self.work.first.rows, self.work.passes
@@ -118,7 +134,7 @@ class Kernel(Expressions):
         size, length = prod(kept), p.shape[axis]
         axes = [(a, f"i{a}") for a in names if p.shape[a] > 1]
         if isinstance(self.work, Final):
-            return self._sum_of_parts(p, axes, size)
+            return self._sum_of_parts(p, axes, self.work.view)
         parts = self.work.view.shape[0] if isinstance(self.work, Partial) else 1
         long = -(-length // parts)  # rows in a part
         kind, inside = sum_type(p), [*axes, (axis, "r")]
@@ -150,14 +166,14 @@ class Kernel(Expressions):
         ]
         return lines, -(-size // 32) * parts, (32, min(32, rounded_up(long, 1)))
 
-    def _sum_of_parts(self, p: Pass, axes: Axes, size: int) -> Any:
+    def _sum_of_parts(self, p: Pass, axes: Axes, view: View) -> Any:
         """The sum for each column, of the sums of its parts."""
-        view, kind = self.work.view, sum_type(p)
+        kind, (parts, size) = sum_type(p), view.shape
         lines = [
             f"for (I e = (I)blockIdx.x * blockDim.x + threadIdx.x; e < {size}; e += (I)gridDim.x * blockDim.x) {{",
             *indented(decomposed("e", axes, p.shape)),
             f"  {kind} s = 0;",
-            f"  for (I k = 0; k < {view.shape[0]}; k++) s += {self._pointer(view)}[k * {size} + e];",
+            f"  for (I k = 0; k < {parts}; k++) s += {self._pointer(view)}[k * {size} + e];",
             f"  {self._element(p, p.op.output, axes)} = {cast(p.op.output.dtype, 's')};",
             "}",
         ]
@@ -231,69 +247,6 @@ class Kernel(Expressions):
         """The lines with as many blocks of threads as there are elements, up to a limit."""
         threads = min(THREADS, rounded_up(size))
         return lines, min(-(-size // threads), BLOCKS), (threads, 1)
-
-    # ---- rows
-
-    def _item(self, item: Shared, rows: Axes) -> list[str]:
-        first = item.passes[0]
-        if first.within_row:
-            return self._row_total(first, rows)
-        if first.columns > 1:
-            last = len(first.shape) - 1
-            body = self._loop_body(item, [*rows, (last, "j")])
-            return [f"for (I j = T::lane(); j < {first.columns}; j += T::lanes()) {{", *indented(body), "}"]
-        lines: list[str] = []
-        values: Values = {}
-        stores: Values = {}
-        for p in item.passes:
-            name = self._new("v")
-            value = cast(p.op.output.dtype, self._formula(p, rows, values))
-            lines.append(f"const {type_name(p.op.output.dtype)} {name} = {value};")
-            values[key_of(p, p.op.output)] = self.row_values[row_key(p, p.op.output)] = name
-            if p.op.output.buffer not in self.held:
-                stores[key_of(p, p.op.output)] = f"  {self._element(p, p.op.output, rows)} = {name};"
-        if stores:
-            lines += ["T::sync();", "if (T::lane() == 0) {", *stores.values(), "}"]
-        return lines
-
-    def _row_total(self, p: Pass, rows: Axes) -> list[str]:
-        last, kind, reducer = len(p.shape) - 1, sum_type(p), REDUCERS[p.op.function.__name__]
-        total, name, dtype = self._new("s"), self._new("v"), p.op.output.dtype
-        value = self._formula(p, [*rows, (last, "j")], {})
-        start = "0" if reducer == "Add" else self._formula(p, rows, {})
-        lines = [
-            f"{kind} {total} = {start};",
-            f"for (I j = T::lane(); j < {p.columns}; j += T::lanes())",
-            f"  {total} = {reducer}()({total}, ({kind}){value});",
-            f"const {type_name(dtype)} {name} = {cast(dtype, f'T::all({total}, {reducer}())')};",
-        ]
-        self.row_values[row_key(p, p.op.output)] = name
-        if p.op.output.buffer not in self.held:
-            lines.append(f"if (T::lane() == 0) {self._element(p, p.op.output, rows)} = {name};")
-        return lines
-
-    def _loop_body(self, item: Shared, axes: Axes) -> list[str]:
-        return self._made(item.passes, axes, {})
-
-    def _made(self, passes: Sequence[Pass], axes: Axes, values: Values) -> list[str]:
-        """Lines that compute an element of each pass, held in variables that `values` then names, and store it."""
-        lines = []
-        last = {key_of(p, p.op.output): p for p in passes}
-        for p in passes:
-            name, dtype = self._new("v"), p.op.output.dtype
-            lines.append(f"const {type_name(dtype)} {name} = {cast(dtype, self._formula(p, axes, values))};")
-            values[key_of(p, p.op.output)] = name
-            if p.op.output.buffer not in self.held and last[key_of(p, p.op.output)] is p:
-                lines.append(f"{self._element(p, p.op.output, axes)} = {name};")
-        return lines
-
-
-def sum_type(p: Pass) -> str:
-    """What a total is kept in: sums of floats in float64."""
-    kind = np.dtype("float64") if is_sum(p) else p.op.output.dtype
-    if kind.itemsize < 4:
-        raise Refused(f"a total of {kind}")
-    return type_name(kind)
 
 
 def rounded_up(n: int, least: int = 32) -> int:

@@ -14,6 +14,7 @@ FEW = 2**16  # elements up to which passes over the same rows share a kernel eve
 MANY = 1024  # rows from which on they do so too
 FULL = 264  # blocks: two for each of the 132 multiprocessors of an H100 or H200
 LONG = 128  # rows that a block adds up at least
+AGAIN = 12  # operations up to which an element of a row is made again where it is needed again
 APART = 256  # bytes: where the parts of the memory begin
 
 
@@ -162,24 +163,45 @@ def _never(*views: Any) -> bool:
 
 def in_registers(plan: Sequence[Work], leaves: int) -> set[int]:
     """The buffers that need no memory: what is used only in the loop over elements, or the row, that it is made in."""
-    uses: dict[int, list[tuple[Work, Shared, tuple[int, ...], View]]] = {}
+    uses: dict[int, list[tuple[Work, Shared, Pass, View]]] = {}
     for work in plan:
         for item in work.items:
             for p in item.passes:
                 for view in p.views():
-                    uses.setdefault(view.buffer, []).append((work, item, p.strides(view), view))
-    return {buffer for buffer, found in uses.items() if buffer >= leaves and _is_local(found)}
+                    uses.setdefault(view.buffer, []).append((work, item, p, view))
+    again = {id(work): _made_again(work, leaves) for work in plan if work.kind == "rows"}
+    return {b for b, found in uses.items() if b >= leaves and _is_local(found, b in again.get(id(found[0][0]), ()))}
 
 
-def _is_local(found: list[tuple[Work, Shared, tuple[int, ...], View]]) -> bool:
-    work, item, strides, view = found[0]
+def _is_local(found: list[tuple[Work, Shared, Pass, View]], again: bool) -> bool:
+    work, item, first, view = found[0]
     if work.kind not in ("elements", "rows", "columns"):
         return False
     if any(w is not work or (v.offset, v.dtype) != (view.offset, view.dtype) for w, _, _, v in found):
         return False
-    if work.kind == "rows" and all(s[:-1] == strides[:-1] and s[-1] == 0 for _, _, s, _ in found):
+    strides = first.strides(view)
+    every = [p.strides(v) for _, _, p, v in found]
+    if work.kind == "rows" and all(s[:-1] == strides[:-1] and s[-1] == 0 for s in every):
         return True  # a number of the row
-    return all(i is item and s == strides for _, i, s, _ in found)
+    return all(s == strides for s in every) and (
+        all(i is item for _, i, _, _ in found) or (again and all(p.shape == first.shape for _, _, p, _ in found))
+    )
+
+
+def _made_again(work: Work, leaves: int) -> set[int]:
+    """The elements of rows that a later loop over the row makes again from what is there, instead of reading them."""
+    written = [p.op.output.buffer for p in work.passes]
+    numbers = {p.op.output.buffer for p in work.passes if p.within_row or p.columns == 1}
+    steps: dict[int, int] = {}  # operations that it takes
+    for p in work.passes:
+        buffer, reads = p.op.output.buffer, [view.buffer for view in p.op.reads]
+        if buffer < leaves or buffer in numbers or written.count(buffer) > 1:
+            continue
+        lasting = all(b in steps or b not in written or (b in numbers and written.count(b) == 1) for b in reads)
+        steps_now = 1 + sum(steps.get(b, 0) for b in reads)
+        if lasting and steps_now <= AGAIN:
+            steps[buffer] = steps_now
+    return set(steps)
 
 
 def arena(plan: Sequence[Work], program: Program, held: Set[int]) -> tuple[dict[int, int], int]:

@@ -46,7 +46,7 @@ def _renamed(x: Any, now: dict[int, int]) -> Any:
 
 
 def totals_of_rows(program: Program) -> Program:
-    """Sums over the last axes in two parts, the sum of each row first: it can be added up where its numbers are made."""
+    """Sums over the last axes in two parts, that of each row first: it can be added up where its numbers are made."""
     sizes, operations = list(program.sizes), []
     for op in program.operations:
         x, axes = op.inputs[0] if op.inputs else None, op.settings.get("axis", ())
@@ -105,7 +105,12 @@ def rounded(program: Program, lasting: int) -> Rounded:
     for op in program.operations:
         if _factors(op):
             op = replace(op, inputs=tuple(copy(x) for x in op.inputs), settings={"factors": BITS})
-        elif op.kind == "ufunc" and op.function is np.greater and op.inputs[1:] == (0.0,) and op.reads[0].buffer in copies:
+        elif (
+            op.kind == "ufunc"
+            and op.function is np.greater
+            and op.inputs[1:] == (0.0,)
+            and op.reads[0].buffer in copies
+        ):
             op = replace(op, kind="above_zero", inputs=(copy(op.reads[0]),))  # rounding keeps the sign
         operations.append(op)
         if op.output.buffer in copies:

@@ -14,6 +14,7 @@ from .device import CuPyDevice
 from .emit import ROUND, ROUNDED
 from .lt import Run
 
+
 @cache
 def products(device: int, precision: str) -> "Rounded":
     """Those of a device, which must be the current one."""

@@ -205,11 +205,15 @@ def compiler(*arguments, input=None):
     subprocess.run([COMPILER, "-fPIC", "-ffp-contract=off", "-w", *arguments], input=input, text=True, check=True)
 
 
+SIDE = 2  # the stream at the side
+
+
 class Graph:
     """Calls in the order in which they were captured."""
 
     def __init__(self):
         self.calls = []
+        self.late, self.done = [], 0  # what is at the side, and how many of it have been waited for
 
     def __call__(self):
         for call in self.calls:
@@ -220,10 +224,12 @@ class HostDevice:
     """NumPy memory as a device; while a graph is captured, nothing but kernels and products is allowed.
 
     threads: run two blocks of two warps as threads; else one does the work of all. A kernel is right with any number.
+    late: do what is at the side only when it is waited for; else at once. Both must be right.
     flush: in kernels of float32, what is too small for full precision is 0, as CuPy's compiler has it.
     """
 
-    def __init__(self, *, threads=False, precision="", flush=False):
+    def __init__(self, *, threads=False, precision="", flush=False, late=True):
+        self.late = late
         self.graph = None
         self.text = ""
         self.threads, self.precision, self.flush = threads, precision, flush
@@ -274,9 +280,22 @@ class HostDevice:
         else:
             self.graph.calls.append(call)
 
-    def products(self):
+    def products(self, *, aside=False):
         self.workspace = self.empty(1)
         return Products(self.lib(), self.address(self.workspace), self.precision)
+
+    def side(self, stream):
+        return SIDE
+
+    def mark(self, stream):
+        return len(self.graph.late) if self.graph else 0
+
+    def wait(self, stream, marks):
+        """What was left for later is done when it is waited for, at the latest."""
+        if self.graph:
+            for mark in marks:
+                self.graph.calls += self.graph.late[self.graph.done : mark]
+                self.graph.done = max(self.graph.done, mark)
 
     def lib(self):
         """The stand-in for cuBLASLt."""
@@ -311,5 +330,7 @@ class _Lib:
     def cublasLtMatmul(self, *arguments):
         if self.device.graph is None:
             return self.lib.cublasLtMatmul(*arguments)
-        self.device.graph.calls.append(partial(self.lib.cublasLtMatmul, *arguments))
+        graph = self.device.graph
+        late = arguments[-1] == SIDE and self.device.late
+        (graph.late if late else graph.calls).append(partial(self.lib.cublasLtMatmul, *arguments))
         return 0

@@ -13,6 +13,7 @@ from host_device import COMPILER, HostDevice
 
 import nnx
 from nnx.backends import Plain
+from nnx.backends.cuda import loop as loops
 from nnx.backends.cuda.emit import module
 from nnx.backends.cuda.loop import Captured
 from nnx.backends.cuda.lt import Products
@@ -103,6 +104,20 @@ def bfloat16(x):
     """x with the fraction of bfloat16: to the nearest, halves to even."""
     u = x.astype(np.float32).view(np.uint32).astype(np.uint64)
     return ((u + 0x7FFF + ((u >> 16) & 1)) >> 16 << 16).astype(np.uint32).view(np.float32)
+
+
+@needs_compiler
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("name", ["small", "wide", "clipped", "tabm", "float32"])
+def test_gradients_of_weights_may_be_branches(name, late, monkeypatch):
+    """What is at the side is done at once, or as late as it may be: the places of the arrays allow both."""
+    monkeypatch.setattr(loops, "BRANCHING", True)
+    step, carry, x, y, rows = training(**CASES[name])
+    loop = Captured(step, True, 1, lambda: HostDevice(late=late))
+    fast = loop(own(carry), x, y, None, rows, 0, len(rows))
+    (ready,) = loop.ready.values()
+    assert ready.beside
+    agree(fast, Plain(step)(own(carry), x, y, None, rows, 0, len(rows)), 1e-5 if name == "float32" else 1e-10)
 
 
 HALVES = {
@@ -331,7 +346,7 @@ def test_kernels_share_one_workspace_that_lives_as_long_as_the_graphs(request):
 
     device = CuPyDevice()
     first = device.products()
-    assert device.products() is first and first.workspace == device.address(device.workspace)
+    assert device.products() is first and first.workspace == device.address(device.workspaces[0])
     x = np.random.default_rng(0).normal(size=(50, 3))  # batches of two sizes: two graphs
     fits = [nnx.fit(nnx.Dense(1), x, x[:, :1], loss="squared_error", epochs=3, batch_size=16, backend="cupy", compile=c)
             for c in (False, True)]  # fmt: skip

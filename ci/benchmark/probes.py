@@ -156,6 +156,17 @@ def precisions():
     return result
 
 
+def branches():
+    """5. Do gradients of weights as branches of the graph help? Microseconds a step without and with them."""
+    result = {}
+    for name in ("32-64-64-2 batch 32", "784-256-256-10 batch 128 tf32", "4 x 1024 batch 1024 tf32"):
+        for captured.BRANCHING in (False, True):
+            epoch, _ = step_of(gpu.WORKLOADS[name])
+            result[f"{name}{', branches' * captured.BRANCHING}"] = 1e6 * seconds(epoch, 2) / gpu.WORKLOADS[name].batches
+    captured.BRANCHING = False
+    return result
+
+
 def heuristics_in_capture():
     """6. May cuBLASLt be asked for an algorithm while a graph is captured?"""
     call = product("", random(256, 256), random(256, 256))
@@ -194,6 +205,7 @@ PROBES = (
     graph_costs,
     tf32_layouts,
     precisions,
+    branches,
     heuristics_in_capture,
     adam_bandwidth,
 )

@@ -34,8 +34,20 @@ class Device(Protocol):
         """The kernels of a text by their names."""
         ...
 
-    def products(self) -> Products:
-        """What plans matrix products."""
+    def products(self, *, aside: bool = False) -> Products:
+        """What plans matrix products; aside: those of the stream at the side, with a workspace of their own."""
+        ...
+
+    def side(self, stream: int) -> int:
+        """A stream at the side, in which what follows waits for what is in this stream now."""
+        ...
+
+    def mark(self, stream: int) -> Any:
+        """Something to wait for: what is in the stream now."""
+        ...
+
+    def wait(self, stream: int, marks: Sequence[Any]) -> None:
+        """What follows in the stream waits for these."""
         ...
 
     def capture(self, run: Callable[[int], None]) -> Callable[[], None]:
@@ -50,7 +62,9 @@ class CuPyDevice:
         import cupy
 
         self.cupy, self.precision = cupy, precision
-        self.planner: Products | None = None
+        self.planners: dict[bool, Products] = {}  # each with its workspace, which must live as long as the graphs
+        self.workspaces: list[Any] = []
+        self.beside: Any = None  # the stream at the side
 
     def upload(self, x: Any) -> Any:
         return self.cupy.asarray(x)
@@ -80,10 +94,25 @@ class CuPyDevice:
         """The stream that is now in use."""
         return int(self.cupy.cuda.get_current_stream().ptr)
 
-    def products(self) -> Products:
-        if self.planner is None:  # one for all graphs: its workspace must live as long as they do
-            self.planner = self._planner()
-        return self.planner
+    def products(self, *, aside: bool = False) -> Products:
+        if aside not in self.planners:
+            self.planners[aside] = self._planner()
+        return self.planners[aside]
+
+    def side(self, stream: int) -> int:
+        if self.beside is None:
+            self.beside = self.cupy.cuda.Stream(non_blocking=True)
+        self.beside.wait_event(self.mark(stream))
+        return int(self.beside.ptr)
+
+    def mark(self, stream: int) -> Any:
+        event = self.cupy.cuda.Event(disable_timing=True)
+        event.record(self.cupy.cuda.ExternalStream(stream))
+        return event
+
+    def wait(self, stream: int, marks: Sequence[Any]) -> None:
+        for event in marks:
+            self.cupy.cuda.ExternalStream(stream).wait_event(event)
 
     def _planner(self) -> Products:
         self.cupy.cuda.device.get_cublas_handle()  # loads the library
@@ -93,8 +122,8 @@ class CuPyDevice:
             lib = load(name)
         except OSError as error:
             raise BackendError(f"backend 'cupy': {name} was not found ({error}); leave compile out") from None
-        self.workspace = self.empty(WORKSPACE)
-        return Products(lib, self.address(self.workspace), self.precision)
+        self.workspaces.append(self.empty(WORKSPACE))
+        return Products(lib, self.address(self.workspaces[-1]), self.precision)
 
     def capture(self, run: Callable[[int], None]) -> Callable[[], None]:
         stream = self.cupy.cuda.Stream(non_blocking=True)

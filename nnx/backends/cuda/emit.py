@@ -9,7 +9,7 @@ import numpy as np
 from ..native.program import Program, View
 from ..native.schedule import Pass
 from .kernel import Final, Kernel, Launch, Partial
-from .plan import Work, arena, in_registers, parts_of_columns, scratch, works
+from .plan import Work, arena, branches, in_registers, parts_of_columns, scratch, works
 from .rewrite import rounded, single, totals_of_rows, whole
 from .rows import is_sum
 
@@ -83,12 +83,18 @@ class Module:
     size: int  # bytes of all temporary buffers together
     copies: dict[int, int]  # of leaves that last from step to step: the buffers of their rounded copies, likewise
     sizes: list[int]  # bytes of each buffer
+    beside: dict[int, int]  # the steps that run beside others, and the first that waits for them
     works: list[Work]  # what each step does
     held: set[int]  # buffers that need no memory
 
 
-def module(program: Program, sources: Sequence[int], precision: str = "", lasting: int = 0) -> Module:
-    """The program for the device; sources: as `works` has them; lasting: as `rounded` has it. Raises Refused."""
+def module(
+    program: Program, sources: Sequence[int], precision: str = "", lasting: int = 0, *, branching: bool = False
+) -> Module:
+    """The program for the device; sources: as `works` has them; lasting: as `rounded` has it. Raises Refused.
+
+    branching: let products run beside other launches where nothing waits for them.
+    """
     program, copies = totals_of_rows(single(program)), {}
     if precision == "bf16":
         with_copies = rounded(program, lasting)
@@ -112,9 +118,10 @@ def module(program: Program, sources: Sequence[int], precision: str = "", lastin
             texts.append(kernel.text)
             steps.append(kernel.launch)
             done.append(part)
-    places, size = arena(done, program, apart)
+    beside = branches(done) if branching else {}
+    places, size = arena(done, program, apart, beside)
     text = "\n".join([f"typedef {index} I;", ROUND, ROUNDED if copies else "", PRELUDE, ADVANCE, *texts])
-    return Module(text, steps, places, size, copies, program.sizes, done, held)
+    return Module(text, steps, places, size, copies, program.sizes, beside, done, held)
 
 
 def extent(view: View) -> int:

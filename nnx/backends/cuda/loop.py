@@ -12,6 +12,7 @@ from .emit import Module, module
 from .kernel import Launch
 
 UNROLLED = 16  # steps in one graph
+BRANCHING = False  # whether gradients of weights are branches of it, until a device shows that they gain
 
 Call = Callable[[int, int], None]  # of a stream, and the number of the step in its graph
 
@@ -61,7 +62,7 @@ class _Graph:
         self.place = device.upload(np.zeros(1 + len(sources), dtype=np.int64))
         if by_rows and self.fed[-1].dtype != np.int64:
             raise Refused(f"row numbers of type {self.fed[-1].dtype}")
-        self.calls = self._calls(module(found, sources, device.precision, lasting=len(self.slots)))
+        self.calls = self._calls(module(found, sources, device.precision, len(self.slots), branching=BRANCHING))
         if by_rows:
             self._point_to(data, device.upload(np.zeros((2 * UNROLLED, *self.fed[-1].shape), dtype=np.int64)), 0)
         self.one = device.capture(self._run(1))
@@ -85,15 +86,21 @@ class _Graph:
             buffer, offset = x
             return int(memory[buffer] + offset)
 
-        kernels, products = device.kernels(plan.text), device.products()
+        self.beside = plan.beside
+        kernels, products, aside = (
+            device.kernels(plan.text),
+            device.products(),
+            device.products(aside=bool(plan.beside)),
+        )
         calls: list[Call] = []
         place = device.address(self.place)
-        for item in plan.steps:
+        for number, item in enumerate(plan.steps):
             if isinstance(item, Launch):
                 pointers = [address(x) for x in item.pointers]
                 calls.append(_launch(kernels(item.name), item, place, pointers))
             else:
-                calls.append(_without_number(products.plan(item, lambda view: address((view.buffer, view.offset)))))
+                planner = aside if number in plan.beside else products
+                calls.append(_without_number(planner.plan(item, lambda view: address((view.buffer, view.offset)))))
         self.advance, self.place_address = kernels("next_steps"), place
         self.round = kernels("rounded") if self.copies else None
         return calls
@@ -101,8 +108,16 @@ class _Graph:
     def _run(self, times: int) -> Callable[[int], None]:
         def run(stream: int) -> None:
             for number in range(times):
-                for call in self.calls:
-                    call(stream, number)
+                marks: dict[int, list[Any]] = {}  # by the call that waits for them
+                for i, call in enumerate(self.calls):
+                    self.device.wait(stream, marks.pop(i, []))
+                    if i in self.beside:
+                        side = self.device.side(stream)
+                        call(side, number)
+                        marks.setdefault(self.beside[i], []).append(self.device.mark(side))
+                    else:
+                        call(stream, number)
+                self.device.wait(stream, [mark for found in marks.values() for mark in found])
             self.advance(1, (1, 1), [self.place_address, times])
 
         return run

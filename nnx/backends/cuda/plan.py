@@ -1,6 +1,6 @@
 """Which operations of a program share a kernel, and where in one piece of memory its temporary results lie."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -204,14 +204,37 @@ def _made_again(work: Work, leaves: int) -> set[int]:
     return set(steps)
 
 
-def arena(plan: Sequence[Work], program: Program, held: Set[int]) -> tuple[dict[int, int], int]:
+def branches(plan: Sequence[Work]) -> dict[int, int]:
+    """The products that the next launch does not wait for, and the first launch that does: they can run beside those
+    between. By numbers in the plan; one that no launch waits for is over with the last."""
+    found = {}
+    for number, work in enumerate(plan):
+        if work.kind == "matmul":
+            output, inputs = work.first.op.output.buffer, {view.buffer for view in work.first.op.reads}
+            later = number + 1
+            while later < len(plan) and output not in plan[later].buffers and not inputs & _written(plan[later]):
+                later += 1
+            if later > number + 1:
+                found[number] = later
+    return found
+
+
+def _written(work: Work) -> set[int]:
+    return {p.op.output.buffer for p in work.passes}
+
+
+def arena(
+    plan: Sequence[Work], program: Program, held: Set[int], beside: Mapping[int, int] | None = None
+) -> tuple[dict[int, int], int]:
     """Where each temporary buffer begins in one piece of memory, and the bytes of it; those never in use at the same
-    time may lie in the same place. held: the buffers that have no place in it."""
+    time may lie in the same place. held: the buffers that have no place in it; beside: as `branches` gives them."""
     ends: dict[int, tuple[int, int]] = {}  # first and last launch that looks at it
     for number, work in enumerate(plan):
+        last = (beside or {}).get(number, number + 1) - 1
         for buffer in work.buffers - held:
             if buffer >= program.leaves:
-                ends[buffer] = (ends.get(buffer, (number, 0))[0], number)
+                before = ends.get(buffer, (number, 0))
+                ends[buffer] = before[0], max(before[1], last)
     places: dict[int, int] = {}
     for buffer in sorted(ends, key=lambda b: -program.sizes[b]):
         first, last = ends[buffer]

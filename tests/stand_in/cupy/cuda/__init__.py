@@ -34,6 +34,9 @@ class Stream:
     def synchronize(self):
         HOST.allow()
 
+    def wait_event(self, event):
+        assert event.at <= perf_counter()
+
     def begin_capture(self):
         assert self.non_blocking
         HOST.begin()
@@ -45,7 +48,10 @@ class Stream:
 class Event:
     """A moment."""
 
-    def record(self):
+    def __init__(self, disable_timing=False):
+        pass
+
+    def record(self, stream=None):
         self.at = perf_counter()
 
     def synchronize(self):
@@ -55,6 +61,13 @@ class Event:
 def get_elapsed_time(begin, end):
     """Milliseconds between two events."""
     return 1e3 * (end.at - begin.at)
+
+
+class ExternalStream(Stream):
+    """A stream by its address."""
+
+    def __init__(self, ptr):
+        super().__init__(True)
 
 
 class CompileException(Exception):

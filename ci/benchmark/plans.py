@@ -4,7 +4,7 @@
 
 bytes: what the kernels beside the products read and write, each array once a kernel. floor: the time of those bytes at
 the rate of a copy, plus that of the products at the rate cuBLAS reaches, or of the launches in a row, if that is more.
-The rates are those of an H100 as NVIDIA and others measured them, not of nnx: COPY, RATES, NODE.
+The rates are assumed for an H100, not measured: COPY, RATES, NODE.
 """
 
 import argparse

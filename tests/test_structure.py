@@ -115,6 +115,11 @@ class Ban(ast.NodeVisitor):
             self.found.append(f"out=, line {node.lineno}")
         self.generic_visit(node)
 
+    def visit_BinOp(self, node):
+        if isinstance(node.op, ast.MatMult):  # CuPy's knows no precision
+            self.found.append(f"@ instead of xp.matmul, line {node.lineno}")
+        self.generic_visit(node)
+
     def visit_If(self, node):
         for part in ast.walk(node.test):
             if isinstance(part, ast.Attribute) and part.attr in {"any", "all"}:

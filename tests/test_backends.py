@@ -161,16 +161,26 @@ def test_an_argument_or_an_array_decides_before_the_environment(monkeypatch):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_of_several_names_the_first_that_works_is_taken_and_said(capsys):
     assert nnx.backend(LIST).why.startswith(WHY) and nnx.backend("numpy, cupy").why == "numpy, cupy: numpy works"
+    assert nnx.backend(" auto ").why.startswith(" auto : ") and nnx.backend("numpy,auto").name == "numpy"
+    assert nnx.backend(LIST) == nnx.backend("array_api_strict")
     assert trained(backend=LIST, verbose=True).name == estimator(backend=LIST, verbose=True).name == "array_api_strict"
     assert [line.startswith(WHY) for line in capsys.readouterr().out.splitlines()].count(True) == 2
     assert pickle.loads(pickle.dumps(nnx.backend(LIST))).name == "array_api_strict"
+
+
+@pytest.mark.parametrize("name", ["auto", "cupy:97,numpy", "torch:cpu"])
+def test_a_device_is_said_once(name):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    with pytest.raises(ValueError, match="say the device once"):
+        nnx.MLPClassifier(backend=name, device="cpu").fit(X, Y)
 
 
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
         ("cupi,numpy", {}, "unknown backend 'cupi': did you mean 'cupy'"),
-        ("numpy,auto", {}, "unknown backend 'auto'"),
+        ("numpy,auto:cuda", {}, "unknown backend 'auto:cuda'"),
+        ("auto", {"precision": "fp8"}, "precision must be 'tf32' or 'bf16', or left out; got 'fp8'"),
         ("cupy:97,cupy:98", {}, "none of cupy:97,cupy:98 works here: cupy:97: .*; cupy:98: "),
         ("cupy:97,numpy", {"precision": "tf32"}, "numpy: precision='tf32' is for float32 on a GPU"),
         ("cupy:97,numpy", {"dtype": "int8"}, "dtype 'int8' is not supported"),

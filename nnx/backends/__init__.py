@@ -2,7 +2,7 @@
 
 from .arrays import along, constant, device, each, erf, is_array, namespace, per_member, same_library
 from .base import DTYPES, Backend, Plain
-from .choose import LIBRARIES, backend, backend_of, first_working, is_host, preferred, probe
+from .choose import LIBRARIES, backend, backend_of, first_working, is_host, on_device, preferred, probe
 from .fused import elementwise, has_numba, sign, sqrt
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "is_array",
     "is_host",
     "namespace",
+    "on_device",
     "per_member",
     "preferred",
     "probe",

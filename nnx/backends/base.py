@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..contract import Array
@@ -77,7 +77,7 @@ class Backend:
     xp: Any
     device: Any = None
     dtype: str = "float32"
-    why: str = ""
+    why: str = field(default="", compare=False)
     precision: str = ""
 
     def __post_init__(self) -> None:

@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any, cast
 
 from ..contract import Array
-from ..errors import BackendError, unknown
+from ..errors import BackendError, SettingError, unknown
 from .arrays import device, library_name, namespace
-from .base import Backend, Library, missing
+from .base import PRECISIONS, Backend, Library, missing
 from .other import Other
 
 LIBRARIES = ("numpy", "cupy", "torch", "jax")
 KNOWN = (*LIBRARIES, "array_api_strict")
-AUTO = "cupy,torch:cuda,jax:gpu,numpy"
+AUTO = ("cupy", "torch:cuda", "jax:gpu", "numpy")
 
 
 def backend(name: str | Backend | None = None, dtype: str | None = None, precision: str | None = None) -> Backend:
@@ -52,22 +52,34 @@ def preferred(default: str = "numpy") -> str:
 def first_working(text: str, dtype: str = "float32", precision: str = "") -> tuple[str, str]:
     """Of names parted by commas the first that works here, and in one line why the others do not; a name alone is
     that name. Raises BackendError if none works, or one is unknown."""
-    names = [part.strip() for part in (AUTO if text == "auto" else text).split(",") if part.strip()]
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    names = list(dict.fromkeys(name for part in parts for name in (AUTO if part == "auto" else (part,))))
     if len(names) < 2:
         return (names or [text])[0], ""
     for name in names:
         if name.partition(":")[0] not in KNOWN:
             raise BackendError(unknown("backend", name, [*LIBRARIES, "auto"]))
+    known = _backend("numpy", dtype)  # or it would be no backend's fault
+    if precision not in PRECISIONS:
+        replace(known, precision=precision)
     reasons = []
     for name in names:
         try:
             probe(replace(_backend(name, dtype), precision=precision))
         except BackendError as error:
-            reason = re.sub(r"^backend '[^']*': |;.*$", "", str(error))
+            reason = re.sub(r"^backend '[^']*': |;.*$", "", str(error).splitlines()[0])
             reasons.append(f"{name}: {reason}")
             continue
         return name, f"{text}: {name} works" + (f" ({'; '.join(reasons)})" if reasons else "")
     raise BackendError(f"none of {text} works here: {'; '.join(reasons)}")
+
+
+def on_device(name: str, device: str) -> str:
+    """The name with a device that is given beside it. Raises SettingError where that says it twice."""
+    name = name.strip()
+    if device and (":" in name or "," in name or name == "auto"):
+        raise SettingError(f"device {device!r} beside backend {name!r}: say the device once")
+    return f"{name}:{device}" if device else name
 
 
 @cache

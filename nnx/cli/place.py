@@ -4,20 +4,16 @@ from dataclasses import replace
 
 from msgspec.structs import replace as changed
 
-from ..backends import Backend, backend, first_working, preferred
-from ..errors import SettingError
+from ..backends import Backend, backend, first_working, on_device, preferred
 from .config import Config
 
 
 def open_backend(name: str, device: str, dtype: str, precision: str = "") -> tuple[str, Backend]:
     """The backend that the options --backend, --device, --dtype and --precision name, and its name: of several, the
     first that works; of none, that of NNX_BACKEND, or numpy."""
-    asked = name or preferred()
-    if device and (":" in asked or "," in asked or asked == "auto"):
-        raise SettingError(f"--device {device} beside --backend {asked}: say the device once")
+    asked = on_device(name or preferred(), device)
     used, why = first_working(asked, dtype, precision)
-    chosen = backend(f"{used}:{device}" if device else used, dtype, precision)
-    return used, replace(chosen, why=why)
+    return used.removesuffix(f":{device}"), replace(backend(used, dtype, precision), why=why)
 
 
 def placed(config: Config) -> tuple[Config, Backend]:

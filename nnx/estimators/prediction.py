@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..backends import Backend, backend, backend_of, is_array, preferred
+from ..backends import Backend, backend, backend_of, is_array, on_device, preferred
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Loss, Params
 from ..layers import Dense
@@ -114,9 +114,7 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         asked = self._asked(X)
         if not asked:
             return backend_for(X) if is_foreign(X) else backend_of(np.zeros(1))
-        if self.device and ("," in asked or asked == "auto"):
-            raise ValueError(f"device={self.device!r} beside backend={asked!r}: say the device once")
-        name = f"{asked}:{self.device}" if self.device else asked
+        name = on_device(asked, self.device)
         kind = str(getattr(X, "dtype", "float64")).rpartition(".")[2]
         return backend(name, kind if kind in ("float32", "float64") else "float64")
 

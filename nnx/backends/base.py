@@ -111,6 +111,8 @@ class Backend:
         place = self.device
         if self.name == "cupy" and place is not None:
             place = place.id
+        if self.name == "jax" and place is not None:  # older releases spell a device TFRT_CPU_0
+            place = f"{place.platform}:{place.id}"
         where = "" if place is None else f":{place}"
         return backend, (self.name + where, self.dtype, self.precision)
 

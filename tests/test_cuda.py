@@ -120,6 +120,21 @@ def test_gradients_of_weights_may_be_branches(name, late, monkeypatch):
     agree(fast, Plain(step)(own(carry), x, y, None, rows, 0, len(rows)), 1e-5 if name == "float32" else 1e-10)
 
 
+@needs_compiler
+@pytest.mark.parametrize(
+    ("name", "threads"), [(name, t) for name in CASES for t in (False, True) if name not in ("blocks", "tall") or not t]
+)
+def test_a_small_step_may_be_one_kernel(name, threads, monkeypatch):
+    monkeypatch.setattr(loops, "TOGETHER", True)
+    step, carry, x, y, rows = training(**CASES[name])
+    loop = Captured(step, True, 1, lambda: HostDevice(threads=threads))
+    rows = rows[:1] if threads else np.concatenate([rows] * 7)  # one kernel of sixteen steps, and five of one
+    fast = loop(own(carry), x, y, None, rows, 0, len(rows))
+    (ready,) = loop.ready.values()
+    assert ready.together
+    agree(fast, Plain(step)(own(carry), x, y, None, rows, 0, len(rows)), 2e-5 if name == "float32" else 1e-9)
+
+
 HALVES = {
     "softmax": dict(features=8, hidden=(16, 24), outputs=10, batch=40, dropout=0.1),
     "one number": dict(features=5, hidden=(7, 6), batch=9, optimizer=nnx.AdamW(0.01)),
@@ -170,9 +185,10 @@ def test_products_of_bfloat16_read_what_other_kernels_have_rounded():
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="no CUDA compiler")
+@pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("name", CASES)
-def test_kernels_compile_for_a_gpu(name, tmp_path):
-    text = module(*planned(*training(**CASES[name]))).text
+def test_kernels_compile_for_a_gpu(name, together, tmp_path):
+    text = module(*planned(*training(**CASES[name])), together=together).text
     (tmp_path / "kernels.cu").write_text(text)
     command = ["nvcc", "-cubin", "-arch=sm_90", "-std=c++17", "-Werror=all-warnings", "-diag-suppress=177"]
     done = subprocess.run([*command, "kernels.cu", "-o", "kernels.cubin"], cwd=tmp_path, capture_output=True, text=True)

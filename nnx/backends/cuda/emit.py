@@ -12,6 +12,7 @@ from .kernel import Final, Kernel, Launch, Partial
 from .plan import Work, arena, branches, in_registers, parts_of_columns, scratch, works
 from .rewrite import rounded, single, totals_of_rows, whole
 from .rows import is_sum
+from .whole import Product, fits, whole_step
 
 PART = 4096  # numbers that a block adds up, where there are more than `FEW`
 FEW = 4 * PART
@@ -83,17 +84,25 @@ class Module:
     size: int  # bytes of all temporary buffers together
     copies: dict[int, int]  # of leaves that last from step to step: the buffers of their rounded copies, likewise
     sizes: list[int]  # bytes of each buffer
+    together: Launch | None  # all steps as one kernel of one block; its number is that of the steps to do
     beside: dict[int, int]  # the steps that run beside others, and the first that waits for them
     works: list[Work]  # what each step does
     held: set[int]  # buffers that need no memory
 
 
 def module(
-    program: Program, sources: Sequence[int], precision: str = "", lasting: int = 0, *, branching: bool = False
+    program: Program,
+    sources: Sequence[int],
+    precision: str = "",
+    lasting: int = 0,
+    *,
+    branching: bool = False,
+    together: bool = False,
 ) -> Module:
     """The program for the device; sources: as `works` has them; lasting: as `rounded` has it. Raises Refused.
 
     branching: let products run beside other launches where nothing waits for them.
+    together: make one kernel of all, where the step is small enough for one block.
     """
     program, copies = totals_of_rows(single(program)), {}
     if precision == "bf16":
@@ -106,22 +115,32 @@ def module(
     reach = [*(extent(v) for work in plan if work.kind != "batch" for p in work.passes for v in p.views())]
     index = "int" if max(*(prod(p.shape) for p in passes), *reach) < 2**30 else "long long"
     texts: list[str] = []
+    parts: list[Kernel | Product] = []
+    small = together and fits(plan)
     steps: list[Launch | Pass] = []
     done: list[Work] = []
     for work in plan:
         if work.kind == "matmul":
             steps.append(work.first)
             done.append(work)
+            small = small and not precision
+            if small:
+                parts.append(Product(f"product{len(parts)}", work.first))
             continue
         for part in _parts(work, program):
             kernel = Kernel(f"k{len(texts)}", part, held, sources)
             texts.append(kernel.text)
+            parts.append(kernel)
             steps.append(kernel.launch)
             done.append(part)
     beside = branches(done) if branching else {}
     places, size = arena(done, program, apart, beside)
+    one = None
+    if small:
+        own, one = whole_step(parts)
+        texts = [own]
     text = "\n".join([f"typedef {index} I;", ROUND, ROUNDED if copies else "", PRELUDE, ADVANCE, *texts])
-    return Module(text, steps, places, size, copies, program.sizes, beside, done, held)
+    return Module(text, steps, places, size, copies, program.sizes, one, beside, done, held)
 
 
 def extent(view: View) -> int:

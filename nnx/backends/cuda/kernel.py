@@ -65,14 +65,12 @@ class Kernel(Rows):
 
     def __init__(self, name: str, work: Work, held: set[int], sources: Sequence[int]) -> None:
         super().__init__(held, work.passes)
-        self.work, self.sources = work, sources
-        body, blocks, threads = getattr(self, f"_{work.kind}")()
+        self.name, self.work, self.sources = name, work, sources
+        self.body, blocks, threads = getattr(self, f"_{work.kind}")()
         numbered = work.kind == "batch"
-        arguments = ", ".join(
-            [*(NUMBERED if numbered else []), *(f"{key[-1]} *{text}" for key, text in self.names.items())]
-        )
-        lines = "\n".join("  " + line for line in body)
-        head = f'extern "C" __global__ void __launch_bounds__({prod(threads)}) {name}({arguments})'
+        self.arguments = [*(NUMBERED if numbered else []), *(f"{key[-1]} *{text}" for key, text in self.names.items())]
+        lines = "\n".join("  " + line for line in self.body)
+        head = f'extern "C" __global__ void __launch_bounds__({prod(threads)}) {name}({", ".join(self.arguments)})'
         self.text = f"{head} {{\n{lines}\n}}"
         self.launch = Launch(name, max(1, min(blocks, 2**31 - 1)), threads, self.pointers, numbered)
 
@@ -146,25 +144,27 @@ class Kernel(Rows):
         body = self._made(makers, inside, made)
         lines = [
             f"__shared__ {kind} room[32][33];",
-            f"const I blocks = ({size} + blockDim.x - 1) / blockDim.x;",
+            "const I wide = blockDim.x < 32 ? blockDim.x : 32, high = blockDim.x / wide;",
+            "const I tx = threadIdx.x % wide, ty = threadIdx.x / wide;",
+            f"const I blocks = ({size} + wide - 1) / wide;",
             f"for (I w = blockIdx.x; w < blocks * {parts}; w += gridDim.x) {{",
-            f"  const I e = w / {parts} * blockDim.x + threadIdx.x, part = w % {parts};",
+            f"  const I e = w / {parts} * wide + tx, part = w % {parts};",
             f"  const I stop = (part + 1) * {long} < {length} ? (part + 1) * {long} : {length};",
             *indented(decomposed("e", axes, p.shape)),
             f"  {kind} s = 0;",
-            f"  if (e < {size}) for (I r = part * {long} + threadIdx.y; r < stop; r += blockDim.y) {{",
+            f"  if (e < {size}) for (I r = part * {long} + ty; r < stop; r += high) {{",
             *indented(indented([*body, f"s += {self._formula(p, inside, made)};"])),
             "  }",
-            "  room[threadIdx.y][threadIdx.x] = s;",
+            "  room[ty][tx] = s;",
             "  __syncthreads();",
-            f"  if (threadIdx.y == 0 && e < {size}) {{",
-            "    for (unsigned k = 1; k < blockDim.y; k++) s += room[k][threadIdx.x];",
+            f"  if (ty == 0 && e < {size}) {{",
+            "    for (I k = 1; k < high; k++) s += room[k][tx];",
             f"    {target};",
             "  }",
             "  __syncthreads();",
             "}",
         ]
-        return lines, -(-size // 32) * parts, (32, min(32, rounded_up(long, 1)))
+        return lines, -(-size // 32) * parts, (32 * min(32, rounded_up(long, 1)), 1)
 
     def _sum_of_parts(self, p: Pass, axes: Axes, view: View) -> Any:
         """The sum for each column, of the sums of its parts."""

@@ -12,6 +12,7 @@ from .emit import Module, module
 from .kernel import Launch
 
 UNROLLED = 16  # steps in one graph
+TOGETHER = False  # whether the steps of a small network are one kernel, until a device shows that it gains
 BRANCHING = False  # whether gradients of weights are branches of it, until a device shows that they gain
 
 Call = Callable[[int, int], None]  # of a stream, and the number of the step in its graph
@@ -62,7 +63,8 @@ class _Graph:
         self.place = device.upload(np.zeros(1 + len(sources), dtype=np.int64))
         if by_rows and self.fed[-1].dtype != np.int64:
             raise Refused(f"row numbers of type {self.fed[-1].dtype}")
-        self.calls = self._calls(module(found, sources, device.precision, len(self.slots), branching=BRANCHING))
+        ways = {"branching": BRANCHING, "together": TOGETHER}
+        self.calls = self._calls(module(found, sources, device.precision, len(self.slots), **ways))
         if by_rows:
             self._point_to(data, device.upload(np.zeros((2 * UNROLLED, *self.fed[-1].shape), dtype=np.int64)), 0)
         self.one = device.capture(self._run(1))
@@ -94,7 +96,7 @@ class _Graph:
         )
         calls: list[Call] = []
         place = device.address(self.place)
-        for number, item in enumerate(plan.steps):
+        for number, item in enumerate(plan.steps if not plan.together else ()):
             if isinstance(item, Launch):
                 pointers = [address(x) for x in item.pointers]
                 calls.append(_launch(kernels(item.name), item, place, pointers))
@@ -102,11 +104,18 @@ class _Graph:
                 planner = aside if number in plan.beside else products
                 calls.append(_without_number(planner.plan(item, lambda view: address((view.buffer, view.offset)))))
         self.advance, self.place_address = kernels("next_steps"), place
+        self.together: Callable[[int], None] | None = None
+        if plan.together:
+            pointers = [address(x) for x in plan.together.pointers]
+            run = _launch(kernels(plan.together.name), plan.together, place, pointers)
+            self.together = lambda steps: run(0, steps)
         self.round = kernels("rounded") if self.copies else None
         return calls
 
     def _run(self, times: int) -> Callable[[int], None]:
         def run(stream: int) -> None:
+            if self.together:
+                return self.together(times)
             for number in range(times):
                 marks: dict[int, list[Any]] = {}  # by the call that waits for them
                 for i, call in enumerate(self.calls):

@@ -68,9 +68,8 @@ class Library(Protocol):
 class Backend:
     """An array library, a device of it, and the float type to compute in.
 
-    `device` is the library's own device object (None: the default one); `why` says which of several
-    names was taken. `precision`
-    is what a GPU may round the factors of float32 matrix products to: see `PRECISIONS`.
+    `device` is the library's own device object (None: the default one); `why` says which of several names was taken.
+    `precision` is what a GPU may round the factors of float32 matrix products to: see `PRECISIONS`.
     """
 
     library: Library

@@ -1,9 +1,12 @@
 """The libraries every law is tried on, and the options that choose among them."""
 
+import atexit
 import importlib.util
 import os
 import re
+import shutil
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 from types import CodeType
@@ -29,7 +32,10 @@ def pytest_cmdline_main(config):
     A part of it, which would wait for the start, and the tests of a GPU, which is one, run in this process.
     """
     option = config.option
-    if not hasattr(option, "numprocesses") or hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        return
+    compiled_once()
+    if not hasattr(option, "numprocesses"):
         return
     if option.numprocesses is None and option.dist == "no":
         chosen = option.keyword or option.markexpr or getattr(option, "lf", False) or option.require_gpu
@@ -38,6 +44,18 @@ def pytest_cmdline_main(config):
             option.numprocesses, option.dist = min(4, cores()), "worksteal"
     if option.numprocesses:  # BLAS threads that are more than the cores wait for each other in loops
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def compiled_once():
+    """What is compiled is kept while the tests run, for all their processes: XLA's programs, and g++'s kernels."""
+    if "NNX_TESTS_COMPILED" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="nnx-tests-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["NNX_TESTS_COMPILED"] = folder
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(folder, "jax")))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # of LLVM: its passes take longest
 
 
 def cores():

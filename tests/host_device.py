@@ -3,7 +3,6 @@
 It refuses what a device refuses while a graph is captured, and its memory is filled with what is not a number.
 """
 
-import atexit
 import ctypes
 import hashlib
 import os
@@ -20,14 +19,14 @@ from nnx.backends.cuda.lt import Products, load
 
 COMPILER = shutil.which("g++")
 SANITIZE = ("-g", "-fsanitize=thread") if "NNX_RACES" in os.environ else ()  # see ci/races
-FOLDER = Path(tempfile.mkdtemp(prefix="nnx-host-device-"))
-atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+FOLDER = Path(os.environ.get("NNX_TESTS_COMPILED") or tempfile.mkdtemp(prefix="nnx-tests-"))
 ONE_THREAD = """
 #include <cmath>
 #include <cstring>
 using namespace std;
 #define WIDTH 1
 inline unsigned __float_as_uint(float x) { unsigned u; memcpy(&u, &x, 4); return u; }
+inline float __uint_as_float(unsigned u) { float x; memcpy(&x, &u, 4); return x; }
 #define __global__
 #define __device__
 #define __launch_bounds__(n)
@@ -49,6 +48,79 @@ template <class F> void run(unsigned, unsigned, unsigned, F f) {
 template <class F> void run(unsigned, unsigned, unsigned, F f) { f(); }
 #endif
 """
+IN_TURN = """
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <ucontext.h>
+using namespace std;
+inline unsigned __float_as_uint(float x) { unsigned u; memcpy(&u, &x, 4); return u; }
+inline float __uint_as_float(unsigned u) { float x; memcpy(&x, &u, 4); return x; }
+#define __global__
+#define __device__
+#define __launch_bounds__(n)
+#define __shared__ static
+struct Three { unsigned x, y, z; };
+static Three threadIdx, blockIdx, blockDim, gridDim;
+enum State { READY, AT_WARP, AT_BLOCK, DONE };  // AT_WARP waits for the others of its warp, AT_BLOCK for all
+struct Thread { ucontext_t context; Three at; State state; char stack[1 << 15]; };
+static Thread threads[128];
+static ucontext_t home;
+static function<void()> kernel;
+static double room[128];
+static int now;
+static void wait_as(State state) {
+  threads[now].state = state;
+  swapcontext(&threads[now].context, &home);
+}
+static void begin() { kernel(); wait_as(DONE); }
+inline void __syncthreads() { wait_as(AT_BLOCK); }
+inline void __syncwarp() { wait_as(AT_WARP); }
+template <class T> T __shfl_xor_sync(unsigned, T v, int k) {
+  int own = now;
+  memcpy(&room[own], &v, sizeof v);
+  __syncwarp();
+  memcpy(&v, &room[own ^ k], sizeof v);
+  __syncwarp();
+  return v;
+}
+static int count(State state, int from, int to) {
+  int n = 0;
+  for (int t = from; t < to; t++) n += threads[t].state == state;
+  return n;
+}
+static void release(State state, int from, int to) {
+  for (int t = from; t < to; t++) if (threads[t].state == state) threads[t].state = READY;
+}
+template <class F> void run(unsigned blocks, unsigned x, unsigned y, F f) {
+  blockDim = {x, y, 1}; gridDim = {blocks, 1, 1}; kernel = f;
+  const int n = x * y;
+  for (unsigned b = 0; b < blocks; b++) {
+    blockIdx = {b, 0, 0};
+    for (int t = 0; t < n; t++) {
+      Thread &own = threads[t];
+      getcontext(&own.context);
+      own.context.uc_stack.ss_sp = own.stack; own.context.uc_stack.ss_size = sizeof own.stack;
+      makecontext(&own.context, begin, 0);
+      own.at = {t % x, t / x, 0}; own.state = READY;
+    }
+    for (int turn = 0; count(DONE, 0, n) < n; turn++) {
+      if (!count(READY, 0, n)) abort();  // threads that wait for each other
+      for (int k = 0; k < n; k++) {  // from the first to the last, then from the last to the first
+        now = turn % 2 ? n - 1 - k : k;
+        threadIdx = threads[now].at;
+        if (threads[now].state == READY) swapcontext(&home, &threads[now].context);
+      }
+      for (int w = 0; w < n; w += 32) {
+        int end = min(w + 32, n);
+        if (count(AT_WARP, w, end) + count(DONE, w, end) == end - w) release(AT_WARP, w, end);
+      }
+      if (count(AT_BLOCK, 0, n) + count(DONE, 0, n) == n) release(AT_BLOCK, 0, n);
+    }
+  }
+}
+"""
 MANY_THREADS = """
 #include <barrier>
 #include <cmath>
@@ -58,6 +130,7 @@ MANY_THREADS = """
 #include <vector>
 using namespace std;
 inline unsigned __float_as_uint(float x) { unsigned u; memcpy(&u, &x, 4); return u; }
+inline float __uint_as_float(unsigned u) { float x; memcpy(&x, &u, 4); return x; }
 #define __global__
 #define __device__
 #define __launch_bounds__(n)
@@ -183,26 +256,28 @@ extern "C" int cublasLtMatmul(void *h, void *desc, const void *alpha, const void
 @cache
 def library(text, *options):
     """The path of the text compiled to a library."""
-    path = place(text, options, ".so")
-    compiler("-x", "c++", "-", "-o", path, "-shared", *(options or ("-O1", "-std=c++17")), input=text)
-    return str(path)
+    options = options or ("-O1", "-std=c++17")
+    return str(compiled(text, ".so", "c++", "-shared", *options))
 
 
 @cache
 def header(text, *options):
     """A line that includes the text, read by the compiler once: that takes it longer than a kernel does."""
-    path = place(text, options, ".h")
-    path.write_text(text)
-    compiler("-x", "c++-header", path, "-o", f"{path}.gch", *options)
+    path = compiled(text, ".h.gch", "c++-header", *options).with_suffix("")
     return f'#include "{path}"'
 
 
-def place(text, options, suffix):
-    return FOLDER / (hashlib.sha256((text + repr(options)).encode()).hexdigest()[:24] + suffix)
-
-
-def compiler(*arguments, input=None):
-    subprocess.run([COMPILER, "-fPIC", "-ffp-contract=off", "-w", *arguments], input=input, text=True, check=True)
+def compiled(text, suffix, language, *options):
+    """The path of what the compiler makes of the text, once for all processes of the tests."""
+    path = FOLDER / (hashlib.sha256((text + repr(options)).encode()).hexdigest()[:24] + suffix)
+    if not path.exists():
+        own, source = path.with_suffix(f".{os.getpid()}"), path.with_suffix(f".{os.getpid()}.h")
+        source.write_text(text)
+        command = [COMPILER, "-fPIC", "-ffp-contract=off", "-w", *options, "-x", language, source, "-o", own]
+        subprocess.run(command, check=True)
+        os.replace(source, path.with_suffix(""))
+        os.replace(own, path)
+    return path
 
 
 SIDE = 2  # the stream at the side
@@ -223,13 +298,15 @@ class Graph:
 class HostDevice:
     """NumPy memory as a device; while a graph is captured, nothing but kernels and products is allowed.
 
-    threads: run two blocks of two warps as threads; else one does the work of all. A kernel is right with any number.
+    threads: run two blocks of two warps, each thread until it waits for others, in turn; with NNX_RACES as threads of
+        the host. Else one does the work of all. A kernel is right with any number.
     late: do what is at the side only when it is waited for; else at once. Both must be right.
+    near: bytes of memory that a block can have for itself.
     flush: in kernels of float32, what is too small for full precision is 0, as CuPy's compiler has it.
     """
 
-    def __init__(self, *, threads=False, precision="", flush=False, late=True):
-        self.late = late
+    def __init__(self, *, threads=False, precision="", flush=False, late=True, near=200_000):
+        self.late, self.near = late, near
         self.graph = None
         self.text = ""
         self.threads, self.precision, self.flush = threads, precision, flush
@@ -259,13 +336,14 @@ class HostDevice:
             text = text.replace("  T::sync();", "")
         small = ("-DFLUSH",) if self.flush and re.search(r"float \*", text) else ()
         options = "-O1", "-std=c++20", "-pthread", *SANITIZE, *small
-        head = header(MANY_THREADS if self.threads else ONE_THREAD, *options)
+        many = MANY_THREADS if SANITIZE else IN_TURN
+        head = header(many if self.threads else ONE_THREAD, *options)
         lib = ctypes.CDLL(library("\n".join([head, text, *runs]), *options))
 
         def function(name):
             run = getattr(lib, f"run_{name}")
 
-            def launch(blocks, threads, arguments):
+            def launch(blocks, threads, arguments, near=0):
                 x, y = min(threads[0], 64), min(threads[1], 2)
                 sizes = (min(blocks, 2), x, y) if self.threads else (1, 1, 1)
                 self.do(partial(run, *map(ctypes.c_uint, sizes), *map(ctypes.c_void_p, arguments)))

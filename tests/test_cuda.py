@@ -14,7 +14,7 @@ from host_device import COMPILER, HostDevice
 import nnx
 from nnx.backends import Plain
 from nnx.backends.cuda import loop as loops
-from nnx.backends.cuda.emit import module
+from nnx.backends.cuda.emit import Blocks, module
 from nnx.backends.cuda.loop import Captured
 from nnx.backends.cuda.lt import Products
 from nnx.backends.cuda.plan import arena, in_registers, works
@@ -25,7 +25,8 @@ from nnx.backends.native.schedule import Operation, Pass
 from nnx.backends.numpy import lean
 from nnx.random import seed_words
 from nnx.training.data import make_data
-from nnx.training.flat import choose_layout
+from nnx.training.flat import Named, choose_layout
+from nnx.training.population.joining import joined
 from nnx.training.step import Carry, make_step
 
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
@@ -127,12 +128,60 @@ def test_gradients_of_weights_may_be_branches(name, late, monkeypatch):
 def test_a_small_step_may_be_one_kernel(name, threads, monkeypatch):
     monkeypatch.setattr(loops, "TOGETHER", True)
     step, carry, x, y, rows = training(**CASES[name])
-    loop = Captured(step, True, 1, lambda: HostDevice(threads=threads))
+    loop = Captured(step, True, 1, lambda: HostDevice(threads=threads, near=4_000_000))
     rows = rows[:1] if threads else np.concatenate([rows] * 7)  # one kernel of sixteen steps, and five of one
     fast = loop(own(carry), x, y, None, rows, 0, len(rows))
     (ready,) = loop.ready.values()
     assert ready.together
     agree(fast, Plain(step)(own(carry), x, y, None, rows, 0, len(rows)), 2e-5 if name == "float32" else 1e-9)
+
+
+def population(net, count, same, dtype="float64", optimizer=nnx.Adam, batch=8):
+    """A step of members that differ in rate, and in seed and rows if they are not the same; its carry and its data."""
+    backend, seeds = nnx.backend("numpy", dtype=dtype), [0 if same else k for k in range(count)]
+    rule = joined([optimizer(0.1 / (k + 1)) for k in range(count)])
+    each = [nnx.init(net, 5, seed=seed, dtype=dtype) for seed in seeds]
+    params = {name: np.stack([p[name] for p in each]) for name in each[0]}
+    vectors = {name: params[name] for name in net.names}
+    rest = {name: p for name, p in params.items() if name not in vectors}
+    state, total = rule.init(vectors, population=(count,)), np.zeros(count, dtype)
+    carry = Carry(vectors, rest, state, seed_words(tuple(seeds), backend), total)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 5)).astype(dtype), rng.integers(0, 3, 40)
+    step = make_step(net, nnx.SoftmaxCrossEntropy(), rule, Named({}, tuple(vectors)), members=0 if same else count)
+    return step, carry, x, y, rng.integers(0, len(x), (21, batch if same else count * batch))
+
+
+WIDE_MLP = nnx.mlp((8, 8), 3, dropout=0.1)
+MEMBERS = {
+    "same rows": (nnx.mlp((8, 8), 3), 3, True),
+    "own rows": (nnx.mlp((8, 8), 3), 3, False),
+    "as many as rows": (nnx.mlp((8, 8), 3), 8, False),
+    "as many as rows, the same": (nnx.mlp((8, 8), 3), 8, True),
+    "as many as units": (nnx.Chain(nnx.Dense(5), nnx.Tanh(), nnx.Dense(3)), 5, True),
+    "dropout": (WIDE_MLP, 3, False),
+    "dropout, the same": (WIDE_MLP, 3, True),
+    "decays": (WIDE_MLP, 3, False, "float64", lambda r: nnx.AdamW(r, weight_decay=r)),
+    "clipped": (WIDE_MLP, 2, False, "float64", lambda r: nnx.ClipNorm(nnx.Momentum(r), 0.1)),
+    "normalised": (nnx.Chain(nnx.Dense(8), nnx.BatchNorm(), nnx.ReLU(), nnx.LayerNorm(), nnx.Dense(3)), 3, False),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize(("name", "near", "threads"), [
+    *((name, 200_000, False) for name in MEMBERS),
+    *((name, 16_000, False) for name in ("own rows", "dropout, the same")),  # what lasts for a step is elsewhere
+    *((name, 200_000, True) for name in ("own rows", "same rows")),
+])  # fmt: skip
+def test_steps_of_small_members_may_be_one_kernel_with_a_block_for_each(name, near, threads, monkeypatch):
+    monkeypatch.setattr(loops, "TOGETHER", True)
+    step, carry, x, y, rows = population(*MEMBERS[name])
+    rows = rows[:1] if threads else rows  # one kernel of sixteen steps, and five of one
+    loop = Captured(step, True, 1, lambda: HostDevice(threads=threads, near=near))
+    fast = loop(own(carry), x, y, None, rows, 0, len(rows))
+    (ready,) = loop.ready.values()
+    assert ready.together
+    agree(fast, Plain(step)(own(carry), x, y, None, rows, 0, len(rows)), 1e-9)
 
 
 HALVES = {
@@ -147,16 +196,20 @@ HALVES = {
 
 
 @needs_compiler
-@pytest.mark.parametrize("threads", [False, True])
-@pytest.mark.parametrize("name", HALVES)
-def test_captured_steps_with_bfloat16_are_plain_ones_whose_products_round(name, threads, monkeypatch):
+@pytest.mark.parametrize("how", ["one thread", "threads", "one kernel"])
+@pytest.mark.parametrize("name", [*HALVES, "members"])
+def test_captured_steps_with_bfloat16_are_plain_ones_whose_products_round(name, how, monkeypatch):
     """The factors of the products are rounded and nothing else: captured and plain agree to float32's rounding."""
-    step, carry, x, y, rows = training(**HALVES[name])
+    threads = how == "threads"
+    monkeypatch.setattr(loops, "TOGETHER", how == "one kernel")
+    members = name == "members"
+    step, carry, x, y, rows = population(WIDE_MLP, 3, False, "float32") if members else training(**HALVES[name])
     if name == "bytes":
         x = (20 * x).astype("int8")
-    loop = Captured(step, True, 1, lambda: HostDevice(threads=threads, precision="bf16"))
+    loop = Captured(step, True, 1, lambda: HostDevice(threads=threads, precision="bf16", near=400_000))
     rows = rows[:1] if threads else rows
     fast = own(loop(own(carry), x, y, None, rows, 0, len(rows)))
+    assert all(bool(ready.together) == (how == "one kernel") for ready in loop.ready.values())
     again = own(carry)
     for number in range(len(rows)):  # with what lasts from step to step given from outside each time
         again = own(loop(again, x, y, None, rows, number, number + 1))
@@ -164,7 +217,7 @@ def test_captured_steps_with_bfloat16_are_plain_ones_whose_products_round(name, 
     plain = Plain(step)(own(carry), x, y, None, rows, 0, len(rows))
     agree(fast, plain, 2e-3)  # a float32 at the border of two bfloat16 numbers rounds to another one
     agree(again, fast, 0.0)
-    monkeypatch.undo()
+    monkeypatch.setattr(lean, "matmul", np.matmul)
     exact = Plain(step)(own(carry), x, y, None, rows, 0, len(rows))
     errors = [np.abs(a.total - b.total).max() for a, b in ((fast, plain), (exact, plain))]
     assert errors[0] < 0.1 * errors[1]  # the rounding is seen
@@ -185,9 +238,14 @@ def test_products_of_bfloat16_read_what_other_kernels_have_rounded():
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="no CUDA compiler")
-@pytest.mark.parametrize(("name", "together"), [*((name, False) for name in CASES), ("small", True), ("tabm", True)])
+@pytest.mark.parametrize(
+    ("name", "together"), [*((name, False) for name in CASES), ("small", True), ("tabm", True), ("dropout", True)]
+)
 def test_kernels_compile_for_a_gpu(name, together, tmp_path):
-    text = module(*planned(*training(**CASES[name])), together=together).text
+    program, sources = planned(*(population(*MEMBERS[name]) if name in MEMBERS else training(**CASES[name])))
+    own = range(program.leaves - 3) if name in MEMBERS else ()
+    blocks = Blocks(3 if own else 0, own, 200_000) if together else None
+    text = module(program, sources, lasting=program.leaves - 3, blocks=blocks).text
     (tmp_path / "kernels.cu").write_text(text)
     command = ["nvcc", "-cubin", "-arch=sm_90", "-std=c++17", "-Werror=all-warnings", "-diag-suppress=177"]
     done = subprocess.run([*command, "kernels.cu", "-o", "kernels.cubin"], cwd=tmp_path, capture_output=True, text=True)

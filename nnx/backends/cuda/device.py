@@ -10,13 +10,26 @@ from ...errors import BackendError
 from ..native.record import Refused
 from .lt import WORKSPACE, Products, load
 
-Function = Callable[[int, tuple[int, int], Sequence[int]], None]  # of blocks, threads, and arguments
+OTHER = 2**14  # bytes that a block may need beside what it asks for
+
+
+class Function(Protocol):
+    """A kernel of a device."""
+
+    def __call__(self, blocks: int, threads: tuple[int, int], arguments: Sequence[int], near: int = 0, /) -> None:
+        """Launch it; near: bytes of memory that each block has for itself."""
+        ...
 
 
 class Device(Protocol):
     """Memory, kernels, matrix products and graphs."""
 
     precision: str  # of the products: "", "tf32" or "bf16"
+
+    @property
+    def near(self) -> int:
+        """The most bytes of memory that a block can have for itself."""
+        ...
 
     def upload(self, x: Any) -> Any:
         """A host array on the device."""
@@ -66,6 +79,10 @@ class CuPyDevice:
         self.workspaces: list[Any] = []
         self.beside: Any = None  # the stream at the side
 
+    @property
+    def near(self) -> int:
+        return int(self.cupy.cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"]) - OTHER
+
     def upload(self, x: Any) -> Any:
         return self.cupy.asarray(x)
 
@@ -86,7 +103,13 @@ class CuPyDevice:
 
         def function(name: str) -> Function:
             kernel = module.get_function(name)
-            return lambda blocks, threads, arguments: kernel((blocks,), threads, tuple(arguments))
+
+            def launch(blocks: int, threads: tuple[int, int], arguments: Sequence[int], near: int = 0, /) -> None:
+                if near > kernel.max_dynamic_shared_size_bytes:
+                    kernel.max_dynamic_shared_size_bytes = near
+                kernel((blocks,), threads, tuple(arguments), shared_mem=near)
+
+            return launch
 
         return function
 
@@ -131,7 +154,6 @@ class CuPyDevice:
         with stream:
             run(stream.ptr)  # loads the kernels
             stream.synchronize()
-            gc.collect()
             collecting = gc.isenabled()
             gc.disable()  # what is freed in a capture may not unload a module
             try:

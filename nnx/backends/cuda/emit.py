@@ -1,18 +1,20 @@
 """A program as launches on a device: the text of its kernels, its matrix products, and its memory."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
 from ..native.program import Program, View
+from ..native.record import Refused
 from ..native.schedule import Pass
 from .kernel import Final, Kernel, Launch, Partial
 from .plan import Work, arena, branches, in_registers, parts_of_columns, scratch, works
 from .rewrite import rounded, single, totals_of_rows, whole
 from .rows import is_sum
-from .whole import Product, fits, whole_step
+from .whole import MEMORY, Whole, whole_step
 
 PART = 4096  # numbers that a block adds up, where there are more than `FEW`
 FEW = 4 * PART
@@ -41,8 +43,8 @@ struct Min { template <class T> __device__ T operator()(T a, T b) const { return
 struct Warp {
   static __device__ I lane() { return threadIdx.x % WIDTH; }
   static __device__ I lanes() { return WIDTH; }
-  static __device__ I first() { return ((I)blockIdx.x * blockDim.x + threadIdx.x) / WIDTH; }
-  static __device__ I teams() { return (I)gridDim.x * blockDim.x / WIDTH; }
+  static __device__ I first() { return (BLOCK * blockDim.x + threadIdx.x) / WIDTH; }
+  static __device__ I teams() { return BLOCKS * blockDim.x / WIDTH; }
   static __device__ void sync() { __syncwarp(); }
   template <class T, class F> static __device__ T all(T v, F f) {
     for (int k = WIDTH / 2; k; k /= 2) v = f(v, __shfl_xor_sync(0xffffffffu, v, k));
@@ -52,8 +54,8 @@ struct Warp {
 struct Block {
   static __device__ I lane() { return threadIdx.x; }
   static __device__ I lanes() { return blockDim.x; }
-  static __device__ I first() { return blockIdx.x; }
-  static __device__ I teams() { return gridDim.x; }
+  static __device__ I first() { return BLOCK; }
+  static __device__ I teams() { return BLOCKS; }
   static __device__ void sync() { __syncthreads(); }
   template <class T, class F> static __device__ T all(T v, F f) {
     __shared__ T room[32];
@@ -67,9 +69,11 @@ struct Block {
   }
 };
 """
+GRID = "#define BLOCK ((I)blockIdx.x)\n#define BLOCKS ((I)gridDim.x)"
+ALONE = "#define BLOCK ((I)0)\n#define BLOCKS ((I)1)"  # every block does all of its member
 ADVANCE = """
 extern "C" __global__ void next_steps(long long *place, long long steps) {
-  if (blockIdx.x == 0 && threadIdx.x == 0) place[0] += steps;
+  if (threadIdx.x == 0) place[0] += steps;
 }
 """
 
@@ -84,10 +88,20 @@ class Module:
     size: int  # bytes of all temporary buffers together
     copies: dict[int, int]  # of leaves that last from step to step: the buffers of their rounded copies, likewise
     sizes: list[int]  # bytes of each buffer
-    together: Launch | None  # all steps as one kernel of one block; its number is that of the steps to do
+    together: Whole | None  # all steps as one kernel, in place of the others
     beside: dict[int, int]  # the steps that run beside others, and the first that waits for them
     works: list[Work]  # what each step does
     held: set[int]  # buffers that need no memory
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How many blocks a step may be: one for each of the members, if it is a population, which are axis 0 of the leaves
+    `own`; and how many bytes of memory a block can have for itself."""
+
+    members: int
+    own: Sequence[int]
+    near: int
 
 
 def module(
@@ -97,50 +111,48 @@ def module(
     lasting: int = 0,
     *,
     branching: bool = False,
-    together: bool = False,
+    blocks: Blocks | None = None,
 ) -> Module:
     """The program for the device; sources: as `works` has them; lasting: as `rounded` has it. Raises Refused.
 
     branching: let products run beside other launches where nothing waits for them.
-    together: make one kernel of all, where the step is small enough for one block.
+    blocks: make one kernel of all, where the step, or that of each member, is small enough for one block.
     """
     program, copies = totals_of_rows(single(program)), {}
     if precision == "bf16":
         with_copies = rounded(program, lasting)
         program, copies = with_copies.program, with_copies.copies
+    found = Module("", [], {}, 0, copies, program.sizes, None, {}, [], set())
+    if blocks:
+        with suppress(Refused):
+            every = {leaf: copies.get(leaf, -1) for leaf in range(lasting)}
+            found.together = whole_step(program, sources, every, blocks.members, blocks.own, blocks.near)
+            found.text = _text(ALONE, [ROUNDED if copies else "", found.together.text], [])
+            found.places, found.size = {MEMORY: 0}, found.together.size
+            return found
     plan = works(program, sources)
-    held = in_registers(plan, program.leaves)
-    apart = held | set(copies.values())
-    passes = [p for work in plan for p in work.passes]
-    reach = [*(extent(v) for work in plan if work.kind != "batch" for p in work.passes for v in p.views())]
-    index = "int" if max(*(prod(p.shape) for p in passes), *reach) < 2**30 else "long long"
+    found.held = in_registers(plan, program.leaves)
     texts: list[str] = []
-    parts: list[Kernel | Product] = []
-    small = together and fits(plan)
-    steps: list[Launch | Pass] = []
-    done: list[Work] = []
     for work in plan:
-        if work.kind == "matmul":
-            steps.append(work.first)
-            done.append(work)
-            small = small and not precision
-            if small:
-                parts.append(Product(f"product{len(parts)}", work.first))
-            continue
-        for part in _parts(work, program):
-            kernel = Kernel(f"k{len(texts)}", part, held, sources)
+        for part in _parts(work, program) if work.kind != "matmul" else [work]:
+            found.works.append(part)
+            if work.kind == "matmul":
+                found.steps.append(work.first)
+                continue
+            kernel = Kernel(f"k{len(texts)}", part, found.held, sources)
             texts.append(kernel.text)
-            parts.append(kernel)
-            steps.append(kernel.launch)
-            done.append(part)
-    beside = branches(done) if branching else {}
-    places, size = arena(done, program, apart, beside)
-    one = None
-    if small:
-        own, one = whole_step(parts)
-        texts = [own]
-    text = "\n".join([f"typedef {index} I;", ROUND, ROUNDED if copies else "", PRELUDE, ADVANCE, *texts])
-    return Module(text, steps, places, size, copies, program.sizes, one, beside, done, held)
+            found.steps.append(kernel.launch)
+    found.beside = branches(found.works) if branching else {}
+    found.places, found.size = arena(found.works, program, found.held | set(copies.values()), found.beside)
+    found.text = _text(GRID, [ROUNDED if copies else "", ADVANCE, *texts], plan)
+    return found
+
+
+def _text(grid: str, texts: Sequence[str], plan: Sequence[Work]) -> str:
+    passes = [p for work in plan for p in work.passes]
+    reach = [extent(v) for work in plan if work.kind != "batch" for p in work.passes for v in p.views()]
+    index = "int" if max([0, *(prod(p.shape) for p in passes), *reach]) < 2**30 else "long long"
+    return "\n".join([f"typedef {index} I;", grid, ROUND, PRELUDE, *texts])
 
 
 def extent(view: View) -> int:

@@ -1,8 +1,8 @@
 """One launch as the text of a CUDA C++ kernel.
 
 Every kernel is written for any number of threads: those of a team share a row, and a thread goes on to the next
-element, or its team to the next row, until all are done. WIDTH is the number of threads in a warp; with WIDTH 1 a
-kernel is a plain loop, and a C++ compiler for the host can check it.
+element, or its team to the next row, until all are done. BLOCK of BLOCKS blocks is the one that runs. WIDTH is the
+number of threads in a warp; with WIDTH 1 a kernel is a plain loop, and a C++ compiler for the host can check it.
 """
 
 import math
@@ -36,6 +36,7 @@ class Launch:
     threads: tuple[int, int]
     pointers: list[Any]  # (buffer, offset in bytes), or an array
     numbered: bool  # whether `NUMBERED` come before them
+    near: int = 0  # bytes of memory that each block has for itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +93,8 @@ class Kernel(Rows):
             if width > 1:
                 body = ["#pragma unroll", f"for (int k = 0; k < {width}; k++) {{", *indented(body), "}"]
             body = [*decomposed("e", axes, shape), *loads.before(), *body, *loads.after()]
-            first = f"(I)blockIdx.x * blockDim.x + threadIdx.x{f' + {begin}' if begin else ''}"
-            loops += [f"for (I e = {first}; e < {end}; e += (I)gridDim.x * blockDim.x) {{", *indented(body), "}"]
+            first = f"BLOCK * blockDim.x + threadIdx.x{f' + {begin}' if begin else ''}"
+            loops += [f"for (I e = {first}; e < {end}; e += BLOCKS * blockDim.x) {{", *indented(body), "}"]
             once |= dict.fromkeys(loads.once())
         return self._spread_over([*once, *loops], fours or size)
 
@@ -147,7 +148,7 @@ class Kernel(Rows):
             "const I wide = blockDim.x < 32 ? blockDim.x : 32, high = blockDim.x / wide;",
             "const I tx = threadIdx.x % wide, ty = threadIdx.x / wide;",
             f"const I blocks = ({size} + wide - 1) / wide;",
-            f"for (I w = blockIdx.x; w < blocks * {parts}; w += gridDim.x) {{",
+            f"for (I w = BLOCK; w < blocks * {parts}; w += BLOCKS) {{",
             f"  const I e = w / {parts} * wide + tx, part = w % {parts};",
             f"  const I stop = (part + 1) * {long} < {length} ? (part + 1) * {long} : {length};",
             *indented(decomposed("e", axes, p.shape)),
@@ -170,7 +171,7 @@ class Kernel(Rows):
         """The sum for each column, of the sums of its parts."""
         kind, (parts, size) = sum_type(p), view.shape
         lines = [
-            f"for (I e = (I)blockIdx.x * blockDim.x + threadIdx.x; e < {size}; e += (I)gridDim.x * blockDim.x) {{",
+            f"for (I e = BLOCK * blockDim.x + threadIdx.x; e < {size}; e += BLOCKS * blockDim.x) {{",
             *indented(decomposed("e", axes, p.shape)),
             f"  {kind} s = 0;",
             f"  for (I k = 0; k < {parts}; k++) s += {self._pointer(view)}[k * {size} + e];",
@@ -211,7 +212,7 @@ class Kernel(Rows):
             f"s = Block::all(s, {reducer}());",
             f"if (threadIdx.x == 0) {target}",
         ]
-        lines = [f"for (I w = blockIdx.x; w < {outer * parts}; w += gridDim.x) {{", *indented(body), "}"]
+        lines = [f"for (I w = BLOCK; w < {outer * parts}; w += BLOCKS) {{", *indented(body), "}"]
         threads = min(1024, rounded_up(-(-inner // (4 * parts))))
         return lines, outer * parts, (threads, 1)
 
@@ -239,7 +240,7 @@ class Kernel(Rows):
         if not out.whole:
             raise Refused("take into a part of an array")
         return [
-            f"for (I e = (I)blockIdx.x * blockDim.x + threadIdx.x; e < {out.size}; e += (I)gridDim.x * blockDim.x)",
+            f"for (I e = BLOCK * blockDim.x + threadIdx.x; e < {out.size}; e += BLOCKS * blockDim.x)",
             f"  {self._pointer(out)}[e] = {value};",
         ]
 

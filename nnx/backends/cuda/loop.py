@@ -8,11 +8,12 @@ import numpy as np
 from ..native.loop import Native, arrays_in, is_leaf, recorded, signature
 from ..native.record import Refused, mapped
 from .device import CuPyDevice, Device, Function
-from .emit import Module, module
+from .emit import Blocks, Module, module
 from .kernel import Launch
+from .whole import MEMORY
 
 UNROLLED = 16  # steps in one graph
-TOGETHER = False  # whether the steps of a small network are one kernel, until a device shows that it gains
+TOGETHER = False  # whether the steps of small networks are one kernel, until a device shows that it gains
 BRANCHING = False  # whether gradients of weights are branches of it, until a device shows that they gain
 
 Call = Callable[[int, int], None]  # of a stream, and the number of the step in its graph
@@ -63,8 +64,9 @@ class _Graph:
         self.place = device.upload(np.zeros(1 + len(sources), dtype=np.int64))
         if by_rows and self.fed[-1].dtype != np.int64:
             raise Refused(f"row numbers of type {self.fed[-1].dtype}")
-        ways = {"branching": BRANCHING, "together": TOGETHER}
-        self.calls = self._calls(module(found, sources, device.precision, len(self.slots), **ways))
+        blocks = Blocks(*_members(self.slots), device.near) if TOGETHER else None
+        lasting = len(self.slots)
+        self.calls = self._calls(module(found, sources, device.precision, lasting, branching=BRANCHING, blocks=blocks))
         if by_rows:
             self._point_to(data, device.upload(np.zeros((2 * UNROLLED, *self.fed[-1].shape), dtype=np.int64)), 0)
         self.one = device.capture(self._run(1))
@@ -76,7 +78,7 @@ class _Graph:
         self.temporary = device.empty(max(plan.size, 1))
         memory = {i: device.address(x) for i, x in enumerate(self.given)}
         start = device.address(self.temporary)
-        memory |= {buffer: start + place for buffer, place in plan.places.items()}
+        memory |= {MEMORY: start} | {buffer: start + place for buffer, place in plan.places.items()}
         self.constants: list[Any] = []
         self.copies = {leaf: device.empty(plan.sizes[copy]) for leaf, copy in plan.copies.items()}
         memory |= {plan.copies[leaf]: device.address(copy) for leaf, copy in self.copies.items()}
@@ -96,27 +98,28 @@ class _Graph:
         )
         calls: list[Call] = []
         place = device.address(self.place)
-        for number, item in enumerate(plan.steps if not plan.together else ()):
+        for number, item in enumerate(plan.steps):
             if isinstance(item, Launch):
                 pointers = [address(x) for x in item.pointers]
                 calls.append(_launch(kernels(item.name), item, place, pointers))
             else:
                 planner = aside if number in plan.beside else products
                 calls.append(_without_number(planner.plan(item, lambda view: address((view.buffer, view.offset)))))
-        self.advance, self.place_address = kernels("next_steps"), place
-        self.together: Callable[[int], None] | None = None
-        if plan.together:
-            pointers = [address(x) for x in plan.together.pointers]
-            run = _launch(kernels(plan.together.name), plan.together, place, pointers)
-            self.together = lambda steps: run(0, steps)
+        whole = plan.together
+        advance, after = kernels("next_steps"), [address(x) for x in (whole.after if whole else ())]
+        self.advance: Call = lambda stream, steps: advance(1, (32, 1), [place, steps, *after])
+        self.together: Call | None = None
+        if whole:
+            kernel, pointers = kernels(whole.launch.name), [address(x) for x in whole.launch.pointers]
+            self.together = _launch(kernel, whole.launch, place, pointers)
         self.round = kernels("rounded") if self.copies else None
         return calls
 
     def _run(self, times: int) -> Callable[[int], None]:
         def run(stream: int) -> None:
             if self.together:
-                return self.together(times)
-            for number in range(times):
+                self.together(stream, times)
+            for number in range(times if self.calls else 0):
                 marks: dict[int, list[Any]] = {}  # by the call that waits for them
                 for i, call in enumerate(self.calls):
                     self.device.wait(stream, marks.pop(i, []))
@@ -127,7 +130,7 @@ class _Graph:
                     else:
                         call(stream, number)
                 self.device.wait(stream, [mark for found in marks.values() for mark in found])
-            self.advance(1, (1, 1), [self.place_address, times])
+            self.advance(stream, times)
 
         return run
 
@@ -166,10 +169,17 @@ class _Graph:
 
 
 def _launch(kernel: Function, launch: Launch, place: int, pointers: list[int]) -> Call:
-    blocks, threads = launch.blocks, launch.threads
+    blocks, threads, near = launch.blocks, launch.threads, launch.near
     if launch.numbered:
-        return lambda stream, number: kernel(blocks, threads, [place, number, *pointers])
-    return lambda stream, number: kernel(blocks, threads, pointers)
+        return lambda stream, number: kernel(blocks, threads, [place, number, *pointers], near)
+    return lambda stream, number: kernel(blocks, threads, pointers, near)
+
+
+def _members(slots: Sequence[Any]) -> tuple[int, list[int]]:
+    """How many members these arrays may be of, and which of them then have the members on axis 0."""
+    own = [i for i, x in enumerate(slots) if x.ndim]
+    counts = {slots[i].shape[0] for i in own}
+    return (counts.pop(), own) if len(counts) == 1 else (0, [])
 
 
 def _without_number(run: Callable[[int], None]) -> Call:

@@ -41,7 +41,7 @@ class Work:
 
     @property
     def buffers(self) -> set[int]:
-        return {view.buffer for p in self.passes for view in p.views()}
+        return {buffer for p in self.passes for buffer in p.op.touched}
 
 
 def works(program: Program, sources: Sequence[int]) -> list[Work]:
@@ -238,17 +238,18 @@ def arena(
     places: dict[int, int] = {}
     for buffer in sorted(ends, key=lambda b: -program.sizes[b]):
         first, last = ends[buffer]
-        size = _rounded(program.sizes[buffer])
+        size = aligned(program.sizes[buffer])
         start = 0
         for other in sorted((b for b in places if ends[b][0] <= last and first <= ends[b][1]), key=places.__getitem__):
             if start + size <= places[other]:
                 break
-            start = max(start, places[other] + _rounded(program.sizes[other]))
+            start = max(start, places[other] + aligned(program.sizes[other]))
         places[buffer] = start
-    return places, max((places[b] + _rounded(program.sizes[b]) for b in places), default=0)
+    return places, max((places[b] + aligned(program.sizes[b]) for b in places), default=0)
 
 
-def _rounded(size: int) -> int:
+def aligned(size: int) -> int:
+    """The bytes with those up to where the next part may begin."""
     return -(-size // APART) * APART
 
 

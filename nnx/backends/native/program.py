@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Operation:
     output: View
     settings: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def kinds(self) -> tuple[np.dtype[Any], ...]:
         """The types in which NumPy computes an element-wise function: of each input, and of the output."""
         own = [dtype_of(x) for x in self.inputs]
@@ -67,9 +68,14 @@ class Operation:
         ]
         return tuple(self.function.resolve_dtypes((*kinds, None)))
 
-    @property
+    @cached_property
     def reads(self) -> list[View]:
         return [x for x in _flat(self.inputs) if isinstance(x, View)]
+
+    @cached_property
+    def touched(self) -> frozenset[int]:
+        """The buffers that it reads or writes."""
+        return frozenset({self.output.buffer, *(view.buffer for view in self.reads)})
 
     @property
     def views(self) -> list[View]:

@@ -71,6 +71,8 @@ class Shared:
 
 def hazard(first: Pass, second: Pass, together: Callable[[Pass, View, Pass, View], bool]) -> str:
     """How the second must follow the first: "" not at all, "with" it or after it, only "after" it."""
+    if first.op.output.buffer not in second.op.touched and second.op.output.buffer not in first.op.touched:
+        return ""
     found = ""
     for a in first.views():
         for b in second.views():

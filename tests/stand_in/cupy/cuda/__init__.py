@@ -91,8 +91,20 @@ class RawModule:
         return self.get_function(name)
 
     def get_function(self, name):
-        function = self.functions(name)
-        return lambda blocks, threads, arguments: function(blocks[0], threads, arguments)
+        return Kernel(self.functions(name))
+
+
+class Kernel:
+    """A function of a module; one that asks for more memory than a block is given must have said so."""
+
+    max_dynamic_shared_size_bytes = 49152
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, blocks, threads, arguments, shared_mem=0):
+        assert shared_mem <= self.max_dynamic_shared_size_bytes
+        self.function(blocks[0], threads, arguments, shared_mem)
 
 
 def get_current_stream():

@@ -4,6 +4,8 @@
 class Device:
     """The only device."""
 
+    attributes = {"MaxSharedMemoryPerBlockOptin": 232448}  # noqa: RUF012
+
     def __init__(self, device=None):
         self.id = getattr(device, "id", device) or 0
 

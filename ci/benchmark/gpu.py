@@ -121,6 +121,18 @@ def nnx_members(work, tick):
             tick(float(backend.to_numpy(carry["total"]).mean()) / work.batches)
 
 
+def in_blocks(run):
+    """nnx on CuPy with the steps of small networks as one kernel, a block for each member."""
+
+    def with_blocks(work, tick):
+        from nnx.backends.cuda import loop
+
+        loop.TOGETHER = True
+        run(work, tick)
+
+    return with_blocks
+
+
 def torch_network(work):
     import torch
 
@@ -364,6 +376,7 @@ def jax_steps(work, tick):
 RIVALS = {
     "nnx cupy": nnx_cupy(True),
     "nnx cupy plain": nnx_cupy(False),
+    "nnx cupy blocks": in_blocks(nnx_cupy(True)),
     "nnx jax": nnx_jax,
     "PyTorch eager": torch_steps,
     "PyTorch compiled": partial(torch_steps, compile="default"),
@@ -375,6 +388,7 @@ RIVALS = {
 }
 POPULATION_RIVALS = {
     "nnx cupy": nnx_members,
+    "nnx cupy blocks": in_blocks(nnx_members),
     "PyTorch vmap": partial(torch_members, graph=False),
     "PyTorch vmap graph": torch_members,
     "JAX vmap scan": jax_scan,
@@ -382,7 +396,7 @@ POPULATION_RIVALS = {
 
 
 USUAL = ("nnx cupy", "PyTorch eager", "PyTorch graph", "PyTorch compiled graph", "JAX scan")  # where none are named
-USUAL_AT_ONCE = ("nnx cupy", "PyTorch vmap", "PyTorch vmap graph", "JAX vmap scan")
+USUAL_AT_ONCE = ("nnx cupy", "nnx cupy blocks", "PyTorch vmap", "PyTorch vmap graph", "JAX vmap scan")
 
 
 def floor(work):

@@ -18,9 +18,10 @@ import gpu
 import numpy as np
 
 import nnx
-from nnx.backends.cuda.emit import module
+from nnx.backends.cuda.device import OTHER
+from nnx.backends.cuda.emit import Blocks, module
 from nnx.backends.cuda.kernel import Final, Partial
-from nnx.backends.native.loop import recorded
+from nnx.backends.native.loop import arrays_in, recorded
 from nnx.backends.native.schedule import Pass
 from nnx.random import seed_words
 from nnx.training.flat import choose_layout
@@ -28,11 +29,12 @@ from nnx.training.step import Carry, make_step
 
 COPY = 3.0e12  # bytes a second, read and written together
 RATES = {"": 50e12, "tf32": 350e12, "bf16": 650e12}  # operations a second
+NEAR = 227 * 1024 - OTHER  # bytes that a block can have for itself
 NODE = 1.2e-6  # seconds from the end of a small kernel of a graph to the end of the next
 
 
-def planned(work):
-    """The plan of a workload's step."""
+def planned(work, blocks=False):
+    """The plan of a workload's step; blocks: as one kernel, where it is small enough."""
     backend = nnx.backend("numpy")
     net, loss, optimizer = nnx.mlp(work.sizes[1:-1], work.sizes[-1]), nnx.SoftmaxCrossEntropy(), nnx.Adam(1e-3)
     rows, members = work.batch, getattr(work, "members", 0)
@@ -59,7 +61,9 @@ def planned(work):
         step = make_step(net, loss, optimizer, layout)
     program = recorded(step, carry, (x, y, None, numbers), compute=False)
     sources = (program.leaves - 1, program.leaves - 3, program.leaves - 2)
-    return module(program, sources, work.precision, lasting=program.leaves - 3)
+    own = [i for i, x in enumerate(arrays_in(carry)) if x.ndim] if members else []
+    room = Blocks(members, own, NEAR) if blocks else None
+    return module(program, sources, work.precision, lasting=program.leaves - 3, blocks=room)
 
 
 def traffic(work, held):
@@ -110,6 +114,11 @@ def main():
             for w in plan.works if args.each else ():
                 done = [f"{p.op.function.__name__ if p.op.function else p.op.kind}" for p in w.passes]
                 print(f"{w.kind:9} {traffic(w, plan.held) / 1e6:9.3f} MB  {w.first.shape}  {' '.join(done)[:90]}")
+    lines += ["", "| as one kernel of 16 steps | blocks | KB of its own for each | KB elsewhere |", "|---|---|---|---|"]
+    for name, work in (gpu.WORKLOADS | gpu.POPULATIONS).items():
+        whole = planned(work, blocks=True).together if args.only in name else None
+        if whole:
+            lines.append(f"| {name} | {whole.launch.blocks} | {whole.launch.near / 1e3:.0f} | {whole.size / 1e3:.0f} |")
     print("\n".join(lines))
     if args.out:
         Path(args.out).with_suffix(".md").write_text("\n".join(lines) + "\n")

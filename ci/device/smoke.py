@@ -98,6 +98,17 @@ def cupy_population():
             compare(found[k], expected[k], 1e-8)
 
 
+def cupy_blocks():
+    """Steps of small networks as one kernel, a block for each member."""
+    from nnx.backends.cuda import loop
+
+    loop.TOGETHER = True
+    cupy_captured()
+    cupy_population()
+    for precision in ("tf32", "bf16"):
+        compare(fit("cupy", True, precision=precision), fit("numpy", False), 0.1)
+
+
 def torch_cuda():
     for dtype, tolerance in (("float64", 1e-9), ("float32", 1e-4)):
         compare(fit(TORCH, "auto", dtype), fit("numpy", False, dtype), tolerance)

@@ -112,6 +112,7 @@ class _Graph:
         if whole:
             kernel, pointers = kernels(whole.launch.name), [address(x) for x in whole.launch.pointers]
             self.together = _launch(kernel, whole.launch, place, pointers)
+            self.how += " of one kernel"
         self.round = kernels("rounded") if self.copies else None
         return calls
 

@@ -9,11 +9,11 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType
 from unittest import SkipTest
 
 import pytest
-from libraries import GPU, LIBRARIES, Library
+from libraries import GPU, LIBRARIES, RUNS, Library
 
 os.environ.pop("NNX_BACKEND", None)  # what trains here is what the tests say
 
@@ -66,7 +66,12 @@ def cores():
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what needs a device, by its parameters, and what may need PyTorch, by its name and its code."""
+    """Mark what needs a device, by its parameters, and what may need PyTorch, by its name and its code.
+
+    Left out: a library that differs from another only in how it runs a function, where no function is run; and JAX
+    without `jit`, which compiles every operation by itself, where one is.
+    """
+    items[:] = [i for i in items if not given(i) & ({"jax"} if "run" in words_below(i.function) else {*RUNS})]
     for item in items:
         if given(item) & {*GPU, "torch:cuda", "jax:gpu"}:
             item.add_marker("gpu")
@@ -84,6 +89,13 @@ def words(code):
     """The names and texts in a function's code, in the functions within it too; not in its decorators."""
     found = {*code.co_names, *(x for x in code.co_consts if isinstance(x, str))}
     return found.union(*(words(x) for x in code.co_consts if isinstance(x, CodeType)))
+
+
+def words_below(function):
+    """Those of a function, and of the functions of its module that it names."""
+    found = words(function.__code__)
+    helpers = (function.__globals__.get(name) for name in found)
+    return found.union(*(words(f.__code__) for f in helpers if isinstance(f, FunctionType)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -105,7 +105,7 @@ class CuPyDevice:
             kernel = module.get_function(name)
 
             def launch(blocks: int, threads: tuple[int, int], arguments: Sequence[int], near: int = 0, /) -> None:
-                if near > kernel.max_dynamic_shared_size_bytes:
+                if near and near > kernel.max_dynamic_shared_size_bytes:
                     kernel.max_dynamic_shared_size_bytes = near
                 kernel((blocks,), threads, tuple(arguments), shared_mem=near)
 

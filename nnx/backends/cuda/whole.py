@@ -192,10 +192,7 @@ class _Text:
         where |= {b: f"{'far' if apart else 'nearby'} + {begins + place}" for b, place in places.items()}
         total = blocks * temporary if apart else 0
         lasting = []
-        for (
-            b,
-            base,
-        ) in after:  # every block counts for itself; what the first has counted is given back when all are done
+        for b, base in after:  # every block counts for itself; the first member's count is kept when all are done
             end.append(f"if (member == 0) copied(memory + {total}, {where[b]}, {sizes[b]});")
             lasting.append(((MEMORY, total), base, sizes[b]))
             total += aligned(sizes[b])

@@ -244,7 +244,7 @@ def test_random_programs(seed, mode):
 
 
 @pytest.mark.parametrize("mode", [COMPILED])
-@pytest.mark.parametrize("seed", range(0, 40, 3))  # numba takes seconds for each
+@pytest.mark.parametrize("seed", range(0, 40, 5))  # numba takes seconds for each
 def test_random_programs_compiled(seed, mode):
     test_random_programs(seed, mode)
 

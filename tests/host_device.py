@@ -3,6 +3,7 @@
 It refuses what a device refuses while a graph is captured, and its memory is filled with what is not a number.
 """
 
+import atexit
 import ctypes
 import hashlib
 import os
@@ -20,11 +21,13 @@ from nnx.backends.cuda.lt import Products, load
 COMPILER = shutil.which("g++")
 SANITIZE = ("-g", "-fsanitize=thread") if "NNX_RACES" in os.environ else ()  # see ci/races
 FOLDER = Path(os.environ.get("NNX_TESTS_COMPILED") or tempfile.mkdtemp(prefix="nnx-tests-"))
-ONE_THREAD = """
+if "NNX_TESTS_COMPILED" not in os.environ:  # not in the tests, whose folder goes with the last of their processes
+    atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+COMMON = """
 #include <cmath>
 #include <cstring>
+#include <functional>
 using namespace std;
-#define WIDTH 1
 inline unsigned __float_as_uint(float x) { unsigned u; memcpy(&u, &x, 4); return u; }
 inline float __uint_as_float(unsigned u) { float x; memcpy(&x, &u, 4); return x; }
 #define __global__
@@ -32,6 +35,13 @@ inline float __uint_as_float(unsigned u) { float x; memcpy(&x, &u, 4); return x;
 #define __launch_bounds__(n)
 #define __shared__ static
 struct Three { unsigned x, y, z; };
+"""
+ONE_THREAD = (
+    COMMON
+    + """
+#include <cmath>
+#include <cstring>
+#define WIDTH 1
 static Three threadIdx{0, 0, 0}, blockIdx{0, 0, 0}, blockDim{1, 1, 1}, gridDim{1, 1, 1};
 inline void __syncthreads() {}
 inline void __syncwarp() {}
@@ -48,20 +58,15 @@ template <class F> void run(unsigned, unsigned, unsigned, F f) {
 template <class F> void run(unsigned, unsigned, unsigned, F f) { f(); }
 #endif
 """
-IN_TURN = """
+)
+IN_TURN = (
+    COMMON
+    + """
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <ucontext.h>
-using namespace std;
-inline unsigned __float_as_uint(float x) { unsigned u; memcpy(&u, &x, 4); return u; }
-inline float __uint_as_float(unsigned u) { float x; memcpy(&x, &u, 4); return x; }
-#define __global__
-#define __device__
-#define __launch_bounds__(n)
-#define __shared__ static
-struct Three { unsigned x, y, z; };
 static Three threadIdx, blockIdx, blockDim, gridDim;
 enum State { READY, AT_WARP, AT_BLOCK, DONE };  // AT_WARP waits for the others of its warp, AT_BLOCK for all
 struct Thread { ucontext_t context; Three at; State state; char stack[1 << 15]; };
@@ -121,21 +126,16 @@ template <class F> void run(unsigned blocks, unsigned x, unsigned y, F f) {
   }
 }
 """
-MANY_THREADS = """
+)
+MANY_THREADS = (
+    COMMON
+    + """
 #include <barrier>
 #include <cmath>
 #include <cstring>
 #include <memory>
 #include <thread>
 #include <vector>
-using namespace std;
-inline unsigned __float_as_uint(float x) { unsigned u; memcpy(&u, &x, 4); return u; }
-inline float __uint_as_float(unsigned u) { float x; memcpy(&x, &u, 4); return x; }
-#define __global__
-#define __device__
-#define __launch_bounds__(n)
-#define __shared__ static
-struct Three { unsigned x, y, z; };
 static thread_local Three threadIdx, blockIdx;
 static Three blockDim, gridDim;
 static barrier<> *whole, *warps[32];
@@ -165,6 +165,7 @@ template <class F> void run(unsigned blocks, unsigned x, unsigned y, F f) {
   }
 }
 """
+)
 RUN = 'extern "C" void run_{0}(unsigned b, unsigned x, unsigned y, {1}) {{ run(b, x, y, [=] {{ {0}({2}); }}); }}'
 PRODUCTS = """
 #include <cstdint>

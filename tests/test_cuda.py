@@ -17,6 +17,7 @@ from nnx.backends.cuda import loop as loops
 from nnx.backends.cuda.emit import Blocks, module
 from nnx.backends.cuda.loop import Captured
 from nnx.backends.cuda.lt import Products
+from nnx.backends.cuda.members import member_of
 from nnx.backends.cuda.plan import arena, in_registers, works
 from nnx.backends.native.loop import recorded
 from nnx.backends.native.program import View
@@ -136,7 +137,7 @@ def test_a_small_step_may_be_one_kernel(name, threads, monkeypatch):
     agree(fast, Plain(step)(own(carry), x, y, None, rows, 0, len(rows)), 2e-5 if name == "float32" else 1e-9)
 
 
-def population(net, count, same, dtype="float64", optimizer=nnx.Adam, batch=8):
+def population(net, count, same, dtype="float64", optimizer=nnx.Adam, loss=None, batch=8):
     """A step of members that differ in rate, and in seed and rows if they are not the same; its carry and its data."""
     backend, seeds = nnx.backend("numpy", dtype=dtype), [0 if same else k for k in range(count)]
     rule = joined([optimizer(0.1 / (k + 1)) for k in range(count)])
@@ -148,22 +149,32 @@ def population(net, count, same, dtype="float64", optimizer=nnx.Adam, batch=8):
     carry = Carry(vectors, rest, state, seed_words(tuple(seeds), backend), total)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, 5)).astype(dtype), rng.integers(0, 3, 40)
-    step = make_step(net, nnx.SoftmaxCrossEntropy(), rule, Named({}, tuple(vectors)), members=0 if same else count)
+    loss = loss or nnx.SoftmaxCrossEntropy()
+    step = make_step(net, loss, rule, Named({}, tuple(vectors)), members=0 if same else count)
     return step, carry, x, y, rng.integers(0, len(x), (21, batch if same else count * batch))
 
 
-WIDE_MLP = nnx.mlp((8, 8), 3, dropout=0.1)
+DROPPED = nnx.mlp((8, 8), 3, dropout=0.1)
 MEMBERS = {
     "same rows": (nnx.mlp((8, 8), 3), 3, True),
     "own rows": (nnx.mlp((8, 8), 3), 3, False),
     "as many as rows": (nnx.mlp((8, 8), 3), 8, False),
     "as many as rows, the same": (nnx.mlp((8, 8), 3), 8, True),
     "as many as units": (nnx.Chain(nnx.Dense(5), nnx.Tanh(), nnx.Dense(3)), 5, True),
-    "dropout": (WIDE_MLP, 3, False),
-    "dropout, the same": (WIDE_MLP, 3, True),
-    "decays": (WIDE_MLP, 3, False, "float64", lambda r: nnx.AdamW(r, weight_decay=r)),
-    "clipped": (WIDE_MLP, 2, False, "float64", lambda r: nnx.ClipNorm(nnx.Momentum(r), 0.1)),
+    "dropout": (DROPPED, 3, False),
+    "dropout, the same": (DROPPED, 3, True),
+    "decays": (DROPPED, 3, False, "float64", lambda r: nnx.AdamW(r, weight_decay=r)),
+    "clipped": (DROPPED, 2, False, "float64", lambda r: nnx.ClipNorm(nnx.Momentum(r), 0.1)),
     "normalised": (nnx.Chain(nnx.Dense(8), nnx.BatchNorm(), nnx.ReLU(), nnx.LayerNorm(), nnx.Dense(3)), 3, False),
+    "tabm": (
+        nnx.tabm((8,), 3, members=4),
+        3,
+        False,
+        "float64",
+        nnx.Adam,
+        nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 4),
+    ),
+    "one": (DROPPED, 1, False),
 }
 
 
@@ -180,8 +191,34 @@ def test_steps_of_small_members_may_be_one_kernel_with_a_block_for_each(name, ne
     loop = Captured(step, True, 1, lambda: HostDevice(threads=threads, near=near))
     fast = loop(own(carry), x, y, None, rows, 0, len(rows))
     (ready,) = loop.ready.values()
-    assert ready.together
+    assert ready.together and f"member < {MEMBERS[name][1]};" in loop.device.text
     agree(fast, Plain(step)(own(carry), x, y, None, rows, 0, len(rows)), 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("apart", "function"),
+    [
+        (True, lambda a: 2 * a),
+        (True, lambda a: a - a.mean(axis=-1, keepdims=True)),
+        (True, lambda a: a @ np.swapaxes(a, -1, -2)),
+        (True, lambda a: a * np.array([1.0, 2.0, 3.0])[:, None, None]),
+        (True, lambda a: np.arange(3.0) + a),
+        (False, lambda a: a[::-1]),
+        (False, lambda a: a[1:2] + a),
+        (False, lambda a: a - a.mean(axis=0)),
+        (False, lambda a: a - a.sum()),
+        (False, lambda a: np.swapaxes(a, 0, 1) + a),
+        (False, lambda a: a @ a[0]),
+        (False, lambda a: np.concatenate([a[2:], a[:2]])),
+        (False, lambda a: a + a.reshape(-1)[::10][:3, None, None]),
+    ],
+)
+def test_members_are_apart_if_none_reads_what_is_anothers(apart, function):
+    def step(carry, x, target, weight, rows):
+        return {"a": carry["a"] + function(carry["a"])}
+
+    program = recorded(step, {"a": np.ones((3, 3, 3))}, (None, None, None, None), compute=False)
+    assert member_of(program, 3, [0], None).count == (3 if apart else 1)
 
 
 HALVES = {
@@ -203,7 +240,7 @@ def test_captured_steps_with_bfloat16_are_plain_ones_whose_products_round(name, 
     threads = how == "threads"
     monkeypatch.setattr(loops, "TOGETHER", how == "one kernel")
     members = name == "members"
-    step, carry, x, y, rows = population(WIDE_MLP, 3, False, "float32") if members else training(**HALVES[name])
+    step, carry, x, y, rows = population(DROPPED, 3, False, "float32") if members else training(**HALVES[name])
     if name == "bytes":
         x = (20 * x).astype("int8")
     loop = Captured(step, True, 1, lambda: HostDevice(threads=threads, precision="bf16", near=400_000))
@@ -242,8 +279,8 @@ def test_products_of_bfloat16_read_what_other_kernels_have_rounded():
     ("name", "together"), [*((name, False) for name in CASES), ("small", True), ("tabm", True), ("dropout", True)]
 )
 def test_kernels_compile_for_a_gpu(name, together, tmp_path):
-    program, sources = planned(*(population(*MEMBERS[name]) if name in MEMBERS else training(**CASES[name])))
-    own = range(program.leaves - 3) if name in MEMBERS else ()
+    program, sources = planned(*(training(**CASES[name]) if name in CASES else population(*MEMBERS[name])))
+    own = range(program.leaves - 3) if name not in CASES else ()
     blocks = Blocks(3 if own else 0, own, 200_000) if together else None
     text = module(program, sources, lasting=program.leaves - 3, blocks=blocks).text
     (tmp_path / "kernels.cu").write_text(text)

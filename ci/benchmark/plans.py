@@ -21,6 +21,7 @@ import nnx
 from nnx.backends.cuda.device import OTHER
 from nnx.backends.cuda.emit import Blocks, module
 from nnx.backends.cuda.kernel import Final, Partial
+from nnx.backends.cuda.loop import members_in
 from nnx.backends.native.loop import arrays_in, recorded
 from nnx.backends.native.schedule import Pass
 from nnx.random import seed_words
@@ -61,8 +62,7 @@ def planned(work, blocks=False):
         step = make_step(net, loss, optimizer, layout)
     program = recorded(step, carry, (x, y, None, numbers), compute=False)
     sources = (program.leaves - 1, program.leaves - 3, program.leaves - 2)
-    own = [i for i, x in enumerate(arrays_in(carry)) if x.ndim] if members else []
-    room = Blocks(members, own, NEAR) if blocks else None
+    room = Blocks(*members_in(arrays_in(carry)), NEAR) if blocks else None
     return module(program, sources, work.precision, lasting=program.leaves - 3, blocks=room)
 
 
@@ -107,16 +107,16 @@ def main():
     parser.add_argument("--out", help="write FILE.md")
     args = parser.parse_args()
     lines = ["| workload | launches | of them products | MB beside the products | floor, us |", "|---|---|---|---|---|"]
-    for name, work in (gpu.WORKLOADS | gpu.POPULATIONS).items():
-        if args.only in name:
-            plan, f = figures(work)
-            lines.append(f"| {name} | {f['launches']} | {f['products']} | {f['MB']:,.3g} | {f['floor']:,.0f} |")
-            for w in plan.works if args.each else ():
-                done = [f"{p.op.function.__name__ if p.op.function else p.op.kind}" for p in w.passes]
-                print(f"{w.kind:9} {traffic(w, plan.held) / 1e6:9.3f} MB  {w.first.shape}  {' '.join(done)[:90]}")
+    chosen = {name: work for name, work in (gpu.WORKLOADS | gpu.POPULATIONS).items() if args.only in name}
+    for name, work in chosen.items():
+        plan, f = figures(work)
+        lines.append(f"| {name} | {f['launches']} | {f['products']} | {f['MB']:,.3g} | {f['floor']:,.0f} |")
+        for w in plan.works if args.each else ():
+            done = [f"{p.op.function.__name__ if p.op.function else p.op.kind}" for p in w.passes]
+            print(f"{w.kind:9} {traffic(w, plan.held) / 1e6:9.3f} MB  {w.first.shape}  {' '.join(done)[:90]}")
     lines += ["", "| as one kernel of 16 steps | blocks | KB of its own for each | KB elsewhere |", "|---|---|---|---|"]
-    for name, work in (gpu.WORKLOADS | gpu.POPULATIONS).items():
-        whole = planned(work, blocks=True).together if args.only in name else None
+    for name, work in chosen.items():
+        whole = planned(work, blocks=True).together
         if whole:
             lines.append(f"| {name} | {whole.launch.blocks} | {whole.launch.near / 1e3:.0f} | {whole.size / 1e3:.0f} |")
     print("\n".join(lines))

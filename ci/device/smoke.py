@@ -106,7 +106,9 @@ def cupy_blocks():
     cupy_captured()
     cupy_population()
     for precision in ("tf32", "bf16"):
-        compare(fit("cupy", True, precision=precision), fit("numpy", False), 0.1)
+        found = fit("cupy", True, precision=precision)
+        compare(found, fit("numpy", False), 0.1)
+        assert found.execution.endswith("of one kernel"), found.execution
 
 
 def torch_cuda():

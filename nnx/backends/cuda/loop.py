@@ -10,7 +10,6 @@ from ..native.record import Refused, mapped
 from .device import CuPyDevice, Device, Function
 from .emit import Blocks, Module, module
 from .kernel import Launch
-from .whole import MEMORY
 
 UNROLLED = 16  # steps in one graph
 TOGETHER = False  # whether the steps of small networks are one kernel, until a device shows that it gains
@@ -64,7 +63,7 @@ class _Graph:
         self.place = device.upload(np.zeros(1 + len(sources), dtype=np.int64))
         if by_rows and self.fed[-1].dtype != np.int64:
             raise Refused(f"row numbers of type {self.fed[-1].dtype}")
-        blocks = Blocks(*_members(self.slots), device.near) if TOGETHER else None
+        blocks = Blocks(*members_in(self.slots), device.near) if TOGETHER else None
         lasting = len(self.slots)
         self.calls = self._calls(module(found, sources, device.precision, lasting, branching=BRANCHING, blocks=blocks))
         if by_rows:
@@ -78,7 +77,7 @@ class _Graph:
         self.temporary = device.empty(max(plan.size, 1))
         memory = {i: device.address(x) for i, x in enumerate(self.given)}
         start = device.address(self.temporary)
-        memory |= {MEMORY: start} | {buffer: start + place for buffer, place in plan.places.items()}
+        memory |= {buffer: start + place for buffer, place in plan.places.items()}
         self.constants: list[Any] = []
         self.copies = {leaf: device.empty(plan.sizes[copy]) for leaf, copy in plan.copies.items()}
         memory |= {plan.copies[leaf]: device.address(copy) for leaf, copy in self.copies.items()}
@@ -176,7 +175,7 @@ def _launch(kernel: Function, launch: Launch, place: int, pointers: list[int]) -
     return lambda stream, number: kernel(blocks, threads, pointers, near)
 
 
-def _members(slots: Sequence[Any]) -> tuple[int, list[int]]:
+def members_in(slots: Sequence[Any]) -> tuple[int, list[int]]:
     """How many members these arrays may be of, and which of them then have the members on axis 0."""
     own = [i for i, x in enumerate(slots) if x.ndim]
     counts = {slots[i].shape[0] for i in own}

@@ -13,7 +13,7 @@ from types import CodeType, FunctionType
 from unittest import SkipTest
 
 import pytest
-from libraries import GPU, LIBRARIES, RUNS, Library
+from libraries import GPU, LIBRARIES, TWINS, Library
 
 os.environ.pop("NNX_BACKEND", None)  # what trains here is what the tests say
 
@@ -71,7 +71,8 @@ def pytest_collection_modifyitems(items):
     Left out: a library that differs from another only in how it runs a function, where no function is run; and JAX
     without `jit`, which compiles every operation by itself, where one is, but in the laws that compare all libraries.
     """
-    items[:] = [item for item in items if library_of(item) not in told_apart_elsewhere(item)]
+    there = {(item.function, library_of(item)) for item in items if library_of(item)}
+    items[:] = [item for item in items if (item.function, twin(item)) not in there]
     for item in items:
         if given(item) & {*GPU, "torch:cuda", "jax:gpu"}:
             item.add_marker("gpu")
@@ -83,11 +84,12 @@ def library_of(item):
     return item.callspec.params.get("library") if hasattr(item, "callspec") else None
 
 
-def told_apart_elsewhere(item):
-    """The libraries that would only do again in this test what another does."""
+def twin(item):
+    """The library that does the same in this test, or None."""
+    library = library_of(item)
     if "run" not in words_below(item.function):
-        return RUNS
-    return () if item.name.startswith("test_all_libraries_agree") else ("jax",)
+        return TWINS.get(library)
+    return "jax_jit" if library == "jax" and not item.name.startswith("test_all_libraries_agree") else None
 
 
 def given(item):

@@ -111,4 +111,5 @@ LIBRARIES = {
     "torch_cuda": lambda: Library("torch_cuda", _double("torch:cuda")),
 }
 GPU = ("cupy", "torch_cuda")
-RUNS = ("numpy_readonly", "jax_jit")  # those that differ from another in `Library.run` alone
+# What differs from another in `Library.run` alone.
+TWINS = {"numpy_readonly": "numpy", "jax_jit": "jax"}

@@ -63,7 +63,7 @@ def penalised(plan, population):
     return evaluate
 
 
-@pytest.fixture(params=["numpy_readonly", "strict", "torch", "jax"])
+@pytest.fixture(params=["numpy_readonly", "strict", "torch", "jax_jit"])
 def library(request):
     """One of each kind: what the parts do on the others, test_laws.py tells."""
     chosen = request.config.getoption("--library")

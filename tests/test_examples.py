@@ -10,7 +10,7 @@ import pytest
 import nnx
 
 ROOT = Path(__file__).parent.parent
-SPEC = {"numpy": "numpy", "strict": "array_api_strict", "torch": "torch", "jax_jit": "jax", "cupy": "cupy"}
+SPEC = {"numpy": "numpy", "strict": "array_api_strict", "torch": "torch", "jax": "jax", "cupy": "cupy"}
 SPEC |= {"torch_cuda": "torch:cuda"}
 
 

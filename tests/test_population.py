@@ -135,8 +135,6 @@ def varied(k):
 
 
 def test_every_setting_may_be_a_members_own(library):
-    if library.name in ("numpy_readonly", "jax_jit"):
-        pytest.skip("the same library as another")
     members = [varied(k) for k in range(3)]
     fit = compare(members, backend=library.backend, validation=0.25, metrics=["accuracy"])
     assert len(fit.runs) == 1

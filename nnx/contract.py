@@ -134,9 +134,19 @@ class Loss(Protocol):
         """How many outputs a network needs for a target with so many columns."""
         return columns
 
-    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
-        """The loss (...), a mean over the batch weighted by weight (..., n), and what backprop will need."""
+    def evaluate(
+        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
+    ) -> tuple[Array, Saved]:
+        """The loss (...), a mean over the batch weighted by weight (..., n), and what backprop will need.
+
+        total: what the sum over the rows is divided by, in place of their number or the sum of their `weights`: those
+        of the whole batch, where the rows are a part of it. The losses of the parts then add up to the batch's.
+        """
         ...
+
+    def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
+        """What each row counts in the mean, (..., n, 1 or outputs) in the float type of `like`; None: each the same."""
+        return None if weight is None else weight[..., None]
 
     def backprop(self, saved: Saved) -> Array:
         """dz = d loss / d z, with z's shape."""

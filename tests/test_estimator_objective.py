@@ -9,11 +9,9 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 import nnx
 from nnx.estimators.labels import SOFTMAX, SeveralSoftmax
 from nnx.estimators.network import Blueprint, objective_of
-from nnx.estimators.solver import make_step
-from nnx.optimizers import decays
 from nnx.random import seed_words
 from nnx.training.flat import Named
-from nnx.training.step import Carry, gather
+from nnx.training.step import Carry, gather, make_step
 
 K, N, FEATURES = 3, 7, 4
 ALPHA = (0.0, 0.01, 2.0)
@@ -50,15 +48,13 @@ def member(tree, k):
     return {name: p[k] for name, p in tree.items()}
 
 
-def penalised(plan, population):
+def penalised(plan):
     """The whole of what is minimised, and its gradient, as the step computes it."""
     objective = objective_of(plan)
 
     def evaluate(params, x, target, weight):
         value, grads, _ = objective.evaluate(params, x, target, weight)
-        weights = {name: p for name, p in params.items() if decays(name)}
-        penalty, grads = objective.penalty(weights, grads, x.shape[-2], weight, population=population)
-        return value + penalty, grads
+        return objective.whole(value, grads, params, target, weight, x.shape[-2])
 
     return evaluate
 
@@ -85,12 +81,12 @@ def test_a_population_has_the_losses_and_gradients_of_its_members(library, name,
     own = weighted == "own"
     with library.scope():
         given = library.arrays((params, x, target, weight))
-        together, grads = library.host(library.run(penalised(plan, 1), *given))
+        together, grads = library.host(library.run(penalised(plan), *given))
         assert together.shape == (K,)
         for k in range(K):
             data = (x[k], target[k]) if rows == "own" else (x, target)
             given = library.arrays((member(params, k), *data, weight[k] if own else weight))
-            value, expected = library.host(library.run(penalised(plan._replace(alpha=ALPHA[k]), 0), *given))
+            value, expected = library.host(library.run(penalised(plan._replace(alpha=ALPHA[k])), *given))
             np.testing.assert_allclose(together[k], value, **EXACT)
             for part, g in expected.items():
                 np.testing.assert_allclose(grads[part][k], g, **EXACT, err_msg=part)
@@ -100,7 +96,7 @@ def test_one_alpha_is_for_every_member():
     one, several = (plan_of(nnx.SquaredError(), 2, alpha) for alpha in (0.3, (0.3,) * K))
     params = params_of(one)
     for weight in (None, WEIGHT):
-        a, b = (penalised(plan, 1)(params, X, NUMBERS, weight) for plan in (one, several))
+        a, b = (penalised(plan)(params, X, NUMBERS, weight) for plan in (one, several))
         np.testing.assert_allclose(a[0], b[0], **EXACT)
         np.testing.assert_allclose(a[1]["0.W"], b[1]["0.W"], **EXACT)
 

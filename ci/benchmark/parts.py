@@ -19,6 +19,7 @@ def stepper(work, mode):
     """A function that trains one epoch."""
     from nnx.backends import backend
     from nnx.training.flat import choose_layout
+    from nnx.training.objective import MeanLoss
     from nnx.training.step import Carry, make_step
 
     host = backend("numpy")
@@ -29,7 +30,7 @@ def stepper(work, mode):
     layout = choose_layout(host, params, tuple(params), apart=False)
     vectors = layout.pack(params)
     carry = Carry(vectors, {}, optimizer.init(vectors), host.asarray(0, np.int32), host.floats(0.0))
-    run = host.loop(make_step(net, nnx.SoftmaxCrossEntropy(), optimizer, layout), mode)
+    run = host.loop(make_step(MeanLoss(net, nnx.SoftmaxCrossEntropy()), optimizer, layout), mode)
     rows = np.stack(work.rows()).astype(np.int64)
     state = [run(carry, x, y, None, rows, 0, 1)]
 

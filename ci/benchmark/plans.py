@@ -26,6 +26,7 @@ from nnx.backends.native.loop import arrays_in, recorded
 from nnx.backends.native.schedule import Pass
 from nnx.random import seed_words
 from nnx.training.flat import choose_layout
+from nnx.training.objective import MeanLoss
 from nnx.training.step import Carry, make_step
 
 COPY = 3.0e12  # bytes a second, read and written together
@@ -59,7 +60,7 @@ def planned(work, blocks=False):
         layout = choose_layout(backend, params, tuple(net.names), apart=optimizer.decays)
         vectors = layout.pack(params)
         carry = Carry(vectors, {}, optimizer.init(vectors), seed_words(0, backend), backend.floats(0.0))
-        step = make_step(net, loss, optimizer, layout)
+        step = make_step(MeanLoss(net, loss), optimizer, layout)
     program = recorded(step, carry, (x, y, None, numbers), compute=False)
     sources = (program.leaves - 1, program.leaves - 3, program.leaves - 2)
     room = Blocks(*members_in(arrays_in(carry)), NEAR) if blocks else None

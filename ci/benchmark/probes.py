@@ -54,6 +54,7 @@ def step_of(work):
     """The loop of nnx.fit on a workload, with its arrays, ready to be called for an epoch."""
     from nnx.random import seed_words
     from nnx.training.flat import choose_layout
+    from nnx.training.objective import MeanLoss
     from nnx.training.step import Carry, make_step
 
     backend = nnx.backend("cupy", precision=work.precision)
@@ -64,7 +65,7 @@ def step_of(work):
     carry = Carry(vectors, {}, optimizer.init(vectors), seed_words(0, backend), backend.floats(0.0))
     x, y = work.data()
     x, y, rows = backend.floats(x), backend.integers(y), backend.integers(np.stack(work.rows()))
-    run = backend.loop(make_step(net, nnx.SoftmaxCrossEntropy(), optimizer, layout), True)
+    run = backend.loop(make_step(MeanLoss(net, nnx.SoftmaxCrossEntropy()), optimizer, layout), True)
     state = [run(carry, x, y, None, rows, 0, 1)]
 
     def epoch():

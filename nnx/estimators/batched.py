@@ -14,11 +14,11 @@ from ..training.population.joining import joined
 from ..training.population.lanes import Lane, Lanes
 from ..training.population.member import bytes_of_step, shapes_of, stacked
 from ..training.population.plan import Cut
-from ..training.step import Carry, Step
+from ..training.step import Carry, Step, make_step
 from .arrays import to_host
 from .network import Objective
 from .session import Session
-from .solver import Solver, make_step
+from .solver import Solver
 
 
 @contextmanager
@@ -84,9 +84,7 @@ class Run:
 
     def step(self, members: list[int], own: int) -> Step:
         """The step of a lane."""
-        return make_step.__wrapped__(  # not the one that is kept for the next fit
-            self.objective(members), self.rule(members), Named({}, self.names), members=own
-        )
+        return make_step(self.objective(members), self.rule(members), Named({}, self.names), members=own)
 
     def first_orders(self) -> list[Any]:
         """For each session an object that stands for its orders: those that will always have the same share it."""

@@ -133,8 +133,10 @@ class SeveralSoftmax(Loss):
         stops = [sum(self.sizes[: i + 1]) for i in range(len(self.sizes))]
         return [z[..., stop - size : stop] for stop, size in zip(stops, self.sizes, strict=True)]
 
-    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
-        pairs = [SOFTMAX.evaluate(part, target[..., i], weight) for i, part in enumerate(self._parts(z))]
+    def evaluate(
+        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
+    ) -> tuple[Array, Saved]:
+        pairs = [SOFTMAX.evaluate(part, target[..., i], weight, total) for i, part in enumerate(self._parts(z))]
         value = pairs[0][0]
         for other, _ in pairs[1:]:
             value = value + other

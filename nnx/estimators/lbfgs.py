@@ -8,7 +8,6 @@ from sklearn.utils.optimize import _check_optimize_result
 
 from ..backends import namespace
 from ..backends.numpy import namespace as host_namespace
-from ..optimizers import decays
 from .arrays import backend_for, is_foreign, mapped, to_host, weights
 from .fixes import fixed
 from .network import names
@@ -46,10 +45,7 @@ class Packed:
         """The loss and its gradient as a vector."""
         params = self.unpacked(packed)
         value, grads, _ = self.objective.evaluate(params, self.X, self.target, self.weight)
-        if self.objective.plan.alpha:
-            weights = {name: p for name, p in params.items() if decays(name)}
-            penalty, grads = self.objective.penalty(weights, grads, self.X.shape[0], self.weight)
-            value = value + penalty
+        value, grads = self.objective.whole(value, grads, params, self.target, self.weight, self.X.shape[0])
         for name in self.still:
             grads[name] = namespace(grads[name]).zeros_like(grads[name])
         return float(value), np.concatenate([to_host(grads[name]).reshape(-1) for name in self.names])

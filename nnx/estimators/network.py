@@ -9,6 +9,8 @@ from ..backends import along, constant, namespace
 from ..contract import Array, Key, Layer, Loss, Params, Saved, Setting
 from ..layers import BatchNorm, Chain, Dense, Dropout, LayerNorm, Sigmoid, activation as named_activation
 from ..losses import Poisson, SquaredError
+from ..optimizers import decays
+from ..training.objective import evaluated
 from .arrays import is_foreign
 
 NORMS: dict[str, Layer] = {"layer": LayerNorm(), "batch": BatchNorm()}
@@ -92,22 +94,42 @@ class Objective:
     net: Chain
     plan: Blueprint
 
-    def evaluate(
-        self, params: Params, x: Any, target: Array, weight: Array | None, key: Key | None = None
-    ) -> tuple[Array, Params, Saved]:
-        """The loss, its gradient, and what the network's `update` needs; key: of the random numbers of dropout.
+    @property
+    def loss(self) -> Loss:
+        return self.plan.loss
 
-        For squared error the loss is the mean over the outputs, the gradient that of their sum, as in scikit-learn,
-        unless the plan is exact.
+    def evaluate(
+        self,
+        params: Params,
+        x: Any,
+        target: Array,
+        weight: Array | None,
+        key: Key | None = None,
+        total: Array | float | None = None,
+    ) -> tuple[Array, Params, Saved]:
+        """The loss, its gradient, and what the network's `update` needs: see nnx.training.objective.
+
+        For squared error the loss reported is the mean over the outputs, the gradient that of their sum, as in
+        scikit-learn, unless the plan is exact.
         """
-        loss = self.plan.loss
         z, values = self.net.evaluate(params, x, train=True, key=key)
-        value, saved = loss.evaluate(z, target, weight)
-        dz = loss.backprop(saved)
+        value, saved = evaluated(self.loss, z, target, weight, total)
+        dz = self.loss.backprop(saved)
         if self.plan.exact and self._is_mean:
             dz = dz / z.shape[-1]
         _, grads = self.net.backprop(params, values, dz, need_dx=False)
-        return self.shown(value, target, weight), grads, values
+        return value, grads, values
+
+    def whole(
+        self, value: Array, grads: Params, weights: Params, target: Array, weight: Array | None, rows: int
+    ) -> tuple[Array, Params]:
+        """The loss as scikit-learn reports it with the penalty, and the gradients of both."""
+        value = self.shown(value, target, weight)
+        if not self.plan.alpha:
+            return value, grads
+        decaying = {name: W for name, W in weights.items() if decays(name)}
+        penalty, grads = self.penalty(decaying, grads, rows, weight, population=value.ndim)
+        return value + penalty, grads
 
     def penalty(
         self, weights: Params, grads: Params, rows: int, weight: Array | None, *, population: int = 0

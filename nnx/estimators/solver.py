@@ -1,14 +1,13 @@
 """The optimizer that an estimator's parameters mean, with its state, and the training step."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..backends import is_array
-from ..contract import Array, Key, Optimizer, Params, State
-from ..optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Momentum, Nesterov, decays
-from ..training.flat import Flat, Named
-from ..training.step import Carry, apart, gather
+from ..contract import Optimizer, Params, State
+from ..optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Momentum, Nesterov
+from ..training.flat import Flat
+from ..training.step import Step, make_step
 from .arrays import mapped, own, to_host
 from .network import Objective
 
@@ -119,36 +118,6 @@ class Shaped(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def make_step(
-    objective: Objective, optimizer: Optimizer, layout: Flat | Named, *, members: int = 0
-) -> Callable[..., Carry]:
-    """One batch: its loss times its rows is added to the total, and the parameters are updated.
-
-    members: as in nnx.training.step.make_step.
-
-    The same step each time, so that a library that has compiled it for one fit need not do so for the next.
-    """
-    net = objective.net
-
-    def step(carry: Carry, x: Any, target: Array, weight: Array | None, rows: Array | None) -> Carry:
-        rows = apart(rows, members)
-        x = x[rows] if hasattr(x, "tocsr") else gather(x, rows)
-        key = Key(carry.seed, carry.state["step"])
-        params = carry.params(layout)
-        weight = gather(weight, rows)
-        value, grads, values = objective.evaluate(params, x, gather(target, rows), weight, key)
-        grads = layout.pack(grads)
-        if objective.plan.alpha:
-            still = {name: p for name, p in carry.running.items() if decays(name)}
-            weights = {name: p for name, p in carry.vectors.items() if decays(name)}
-            axes = carry.total.ndim  # 1 where a population is trained
-            penalty, grads = objective.penalty(weights | still, grads, x.shape[-2], weight, population=axes)
-            value = value + penalty
-        vectors, state = optimizer.update(carry.vectors, grads, carry.state)
-        params = net.update(params, values)
-        running = {name: params[name] for name in carry.running}
-        total = carry.total
-        total += value * x.shape[-2]
-        return Carry(vectors, running, state, carry.seed, total)
-
-    return step
+def known_step(objective: Objective, optimizer: Optimizer, layout: Flat) -> Step:
+    """The same step each time, so that a library that has compiled it for one fit need not do so for the next."""
+    return make_step(objective, optimizer, layout)

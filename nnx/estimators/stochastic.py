@@ -8,7 +8,7 @@ from ..random import seed_words
 from ..training.step import Carry
 from .arrays import own
 from .session import How, Session
-from .solver import make_step
+from .solver import known_step
 
 
 def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, context: Any) -> None:
@@ -38,7 +38,7 @@ class Training:
         solver, epochs = session.est._optimizer, session.how.epochs
         seed, zero = seed_words(session.seed, backend), backend.floats(0.0)
         self.carry = Carry(session.vectors, session.running, solver.state, seed, zero)
-        step = make_step(session.objective, solver.rule, session.layout)
+        step = known_step(session.objective, solver.rule, session.layout)
         self.loop = Plain(step) if session.objective.plan.sparse or epochs == 1 else backend.loop(step, "auto", epochs)
 
     def epoch(self, order: Any) -> float:

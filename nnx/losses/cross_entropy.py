@@ -7,7 +7,7 @@ from ..backends import constant, device, each, namespace, per_member
 from ..contract import Array, Loss, Saved, Setting
 from ..errors import ShapeError, numbers, require, settle
 from ..layers.activation import sigmoid, softplus
-from .mean import column, like, same_shape, share, weighted_sum
+from .mean import as_type, column, same_shape, share, weighted_sum
 
 
 def holds_labels(target: Array, z: Array) -> bool:
@@ -62,20 +62,23 @@ class BinaryCrossEntropy(Loss):
     def domain(self) -> tuple[float, float]:
         return 0.0, 1.0
 
-    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+    def evaluate(
+        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
+    ) -> tuple[Array, Saved]:
         if target.shape[-2:] != z.shape[-2:] and z.shape[-1] == 1:
             target = target[..., None]
         same_shape(self, z, target)
-        t = like(target, z)
-        w = column(weight, z)
-        if self.class_weight is not None:
-            both = _of_classes(self.class_weight, z)
-            zero, one = both[..., :1], both[..., 1:]
-            classes = t * (one - zero) + zero
-            w = classes if w is None else classes * w
-        a, s = self.label_smoothing, share(w, z.shape[-2])
+        t = as_type(target, z)
+        a, s = self.label_smoothing, share(self.weights(t, weight, z), z.shape[-2], total)
         t = t * per_member(each(lambda a: 1.0 - a, a), z, 2) + per_member(each(lambda a: 0.5 * a, a), z, 2)
         return weighted_sum(softplus(z) - t * z, s), (z, t, s)
+
+    def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
+        if self.class_weight is None:
+            return column(weight, like)
+        both = _of_classes(self.class_weight, like)
+        zero, one = both[..., :1], both[..., 1:]
+        return _times(as_type(target, like) * (one - zero) + zero, weight, like)
 
     def backprop(self, saved: Saved) -> Array:
         z, t, s = saved
@@ -108,17 +111,12 @@ class SoftmaxCrossEntropy(Loss):
     def domain(self) -> tuple[float, float]:
         return 0.0, inf  # labels; probabilities are checked to add up to 1
 
-    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+    def evaluate(
+        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
+    ) -> tuple[Array, Saved]:
         xp, k = namespace(z), z.shape[-1]
         t = self._one_hot(z, target)
-        w = column(weight, z)
-        if self.class_weight is not None:
-            each_class = _of_classes(self.class_weight, z)
-            if each_class.shape[-1] != k:
-                raise ShapeError(f"SoftmaxCrossEntropy: {each_class.shape[-1]} class weights for {k} classes")
-            classes = xp.sum(t * each_class, axis=-1, keepdims=True)
-            w = classes if w is None else classes * w
-        a, s = self.label_smoothing, share(w, z.shape[-2])
+        a, s = self.label_smoothing, share(self._weights(t, weight, z), z.shape[-2], total)
         if any(numbers(a)):
             t = t * per_member(each(lambda a: 1.0 - a, a), z, 2) + per_member(each(lambda a: a / k, a), z, 2)
         log_p = z - xp.max(z, axis=-1, keepdims=True)
@@ -138,13 +136,40 @@ class SoftmaxCrossEntropy(Loss):
         p /= xp.sum(p, axis=-1, keepdims=True)
         return p
 
+    def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
+        if self.class_weight is None:
+            return column(weight, like)
+        if namespace(target).isdtype(target.dtype, ("bool", "integral")):
+            target = one_hot(target, _of_classes(self.class_weight, like).shape[-1], like)
+        return self._weights(target, weight, like)
+
+    def _weights(self, t: Array, weight: Array | None, z: Array) -> Array | None:
+        if self.class_weight is None:
+            return column(weight, z)
+        each_class = _of_classes(self.class_weight, z)
+        if each_class.shape[-1] != t.shape[-1]:
+            raise ShapeError(f"SoftmaxCrossEntropy: {each_class.shape[-1]} class weights for {t.shape[-1]} classes")
+        return _times(namespace(t).sum(t * each_class, axis=-1, keepdims=True), weight, z)
+
     def _one_hot(self, z: Array, target: Array) -> Array:
-        xp, k = namespace(z), z.shape[-1]
+        k = z.shape[-1]
         if holds_labels(target, z):
             if target.shape[-1:] != z.shape[-2:-1]:
                 raise ShapeError(f"SoftmaxCrossEntropy: {target.shape[-1]} labels for {z.shape[-2]} rows")
-            if xp.isdtype(target.dtype, "bool"):
-                target = xp.astype(target, xp.int32)
-            return xp.astype(target[..., None] == xp.arange(k, dtype=target.dtype, device=device(z)), z.dtype)
+            return one_hot(target, k, z)
         same_shape(self, z, target)
-        return like(target, z)
+        return as_type(target, z)
+
+
+def one_hot(labels: Array, k: int, z: Array) -> Array:
+    """The column (..., n, k) of each label (..., n) as 1, the others 0, in z's float type."""
+    xp = namespace(z)
+    if xp.isdtype(labels.dtype, "bool"):
+        labels = xp.astype(labels, xp.int32)
+    return xp.astype(labels[..., None] == xp.arange(k, dtype=labels.dtype, device=device(z)), z.dtype)
+
+
+def _times(classes: Array, weight: Array | None, z: Array) -> Array:
+    """The weights of the rows' classes times their own."""
+    w = column(weight, z)
+    return classes if w is None else classes * w

@@ -51,7 +51,9 @@ class EnsembleLoss(Loss):
     def outputs(self, columns: int) -> int:
         return self.loss.outputs(columns)
 
-    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+    def evaluate(
+        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
+    ) -> tuple[Array, Saved]:
         k = self.members
         self._check(z)
         n = z.shape[-2] // k
@@ -62,7 +64,11 @@ class EnsembleLoss(Loss):
             target = _repeated(target, k)
         else:
             raise ShapeError(f"EnsembleLoss: target has shape {target.shape}, expected {n} rows for {n * k} of output")
-        return self.loss.evaluate(z, target, None if weight is None else _repeated(weight, k))
+        return self.loss.evaluate(z, target, None if weight is None else _repeated(weight, k), total)
+
+    def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
+        w = self.loss.weights(target, weight, like)
+        return None if w is None else repeat(w, self.members)
 
     def backprop(self, saved: Saved) -> Array:
         return self.loss.backprop(saved)

@@ -7,19 +7,28 @@ from ..errors import ShapeError
 TINY = 1e-30  # keeps sum(w) from being 0 where a batch has only rows of weight 0
 
 
-def share(weight: Array | None, n: int) -> Array | float:
-    """s, from weights (..., n, 1 or k)."""
+def total(weight: Array | None, n: int) -> Array | float:
+    """What a mean over n rows divides by: their number, or the sum (..., 1, 1 or k) of their weights (..., n, 1 or k).
+
+    It is that of a whole batch where a loss is given a part of one: then the losses of the parts add up to the batch's.
+    """
     if weight is None:
-        return 1.0 / max(n, 1)
+        return float(max(n, 1))
     xp = namespace(weight)
-    return weight / xp.maximum(xp.sum(weight, axis=-2, keepdims=True), TINY)
+    return xp.maximum(xp.sum(weight, axis=-2, keepdims=True), TINY)
+
+
+def share(weight: Array | None, n: int, whole: Array | float | None = None) -> Array | float:
+    """s, from weights (..., n, 1 or k). whole: the `total` of the batch, of which the rows may be a part."""
+    whole = total(weight, n) if whole is None else whole
+    return 1.0 / whole if weight is None else weight / whole
 
 
 def column(weight: Array | None, z: Array) -> Array | None:
-    return None if weight is None else like(weight, z)[..., None]
+    return None if weight is None else as_type(weight, z)[..., None]
 
 
-def like(target: Array, z: Array) -> Array:
+def as_type(target: Array, z: Array) -> Array:
     """The target in z's float type."""
     return target if target.dtype == z.dtype else namespace(z).astype(target, z.dtype)
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..backends import constant, namespace
 from ..contract import Array, Loss, Saved
 from ..errors import ShapeError, require, settle
-from .mean import column, like, same_shape, share, weighted_sum
+from .mean import as_type, column, same_shape, share, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,11 @@ class SquaredError(Loss):
     Raises: ShapeError if z and target differ in their last two axes.
     """
 
-    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+    def evaluate(
+        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
+    ) -> tuple[Array, Saved]:
         same_shape(self, z, target)
-        d, s = z - like(target, z), share(column(weight, z), z.shape[-2])
+        d, s = z - as_type(target, z), share(column(weight, z), z.shape[-2], total)
         return 0.5 * weighted_sum(d * d, s), (d, s)
 
     def backprop(self, saved: Saved) -> Array:
@@ -35,9 +37,11 @@ class AbsoluteError(Loss):
     Shapes: z (..., n, k), target (..., n, k), weight (..., n).
     """
 
-    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+    def evaluate(
+        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
+    ) -> tuple[Array, Saved]:
         same_shape(self, z, target)
-        d, s = z - like(target, z), share(column(weight, z), z.shape[-2])
+        d, s = z - as_type(target, z), share(column(weight, z), z.shape[-2], total)
         return weighted_sum(namespace(d).abs(d), s), (d, s)
 
     def backprop(self, saved: Saved) -> Array:
@@ -61,10 +65,12 @@ class Huber(Loss):
         settle(self)
         require(self.delta > 0, f"Huber: delta must be positive, got {self.delta}")
 
-    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+    def evaluate(
+        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
+    ) -> tuple[Array, Saved]:
         same_shape(self, z, target)
         xp = namespace(z)
-        d, s = z - like(target, z), share(column(weight, z), z.shape[-2])
+        d, s = z - as_type(target, z), share(column(weight, z), z.shape[-2], total)
         c = xp.minimum(xp.maximum(d, -self.delta), self.delta)
         return weighted_sum(c * (d - 0.5 * c), s), (c, s)
 
@@ -96,14 +102,16 @@ class Quantile(Loss):
         require(columns == 1, f"Quantile: expected a target of one column, got {columns}")
         return len(self.levels)
 
-    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+    def evaluate(
+        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
+    ) -> tuple[Array, Saved]:
         if z.shape[-1] != len(self.levels) or target.shape[-2:] != (z.shape[-2], 1):
             raise ShapeError(
                 f"Quantile: expected output ({z.shape[-2]}, {len(self.levels)}) and target ({z.shape[-2]}, 1), "
                 f"got {z.shape[-2:]} and {target.shape[-2:]}"
             )
         xp, q = namespace(z), constant(self.levels, z)
-        d, s = like(target, z) - z, share(column(weight, z), z.shape[-2])
+        d, s = as_type(target, z) - z, share(column(weight, z), z.shape[-2], total)
         return weighted_sum(xp.maximum(q * d, (q - 1.0) * d), s), (d, q, s)
 
     def backprop(self, saved: Saved) -> Array:
@@ -126,10 +134,12 @@ class Poisson(Loss):
     def domain(self) -> tuple[float, float]:
         return 0.0, inf
 
-    def evaluate(self, z: Array, target: Array, weight: Array | None = None) -> tuple[Array, Saved]:
+    def evaluate(
+        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
+    ) -> tuple[Array, Saved]:
         same_shape(self, z, target)
-        target = like(target, z)
-        mean, s = self.predict(z), share(column(weight, z), z.shape[-2])
+        target = as_type(target, z)
+        mean, s = self.predict(z), share(column(weight, z), z.shape[-2], total)
         return weighted_sum(mean - target * z, s), (mean, target, s)
 
     def backprop(self, saved: Saved) -> Array:

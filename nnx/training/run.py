@@ -15,6 +15,7 @@ from .checkpoint import Progress, Writer, state_like
 from .data import Batch, Data, StreamData, singly
 from .flat import Flat, Named, choose_layout
 from .interrupt import Interrupt
+from .objective import MeanLoss
 from .result import Callback, EarlyStopping, Fit, Report
 from .step import Carry, gather, inputs, make_prediction, make_step
 
@@ -86,7 +87,7 @@ class Run:
             raise SettingError("fit trains one network: give the optimizer single numbers, or members=K")
         rest = {name: p for name, p in start.items() if name not in names}
         self.carry = Carry(vectors, rest, state, seed, backend.floats(0.0))
-        step = make_step(self.net, self.loss, self.optimizer, self.layout)
+        step = make_step(MeanLoss(self.net, self.loss), self.optimizer, self.layout)
         self.steps = backend.loop(step, self.compile, self.epochs)
         self.best = (0, self.snapshot())
         if progress is not None:

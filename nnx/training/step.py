@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..backends import namespace
-from ..contract import Array, Key, Layer, Loss, Optimizer, Params, State
+from ..contract import Array, Key, Layer, Optimizer, Params, State
 from .flat import Flat, Named
+from .objective import Objective, total_of
 
 
 class Carry(NamedTuple):
@@ -23,31 +24,84 @@ class Carry(NamedTuple):
 
 
 Step = Callable[[Carry, Array, Array, Array | None, Array | None], Carry]
+Gradients = tuple[Array, Params, Params]  # the loss of a batch, its packed gradients, the running statistics after it
 
 
-def make_step(net: Layer, loss: Loss, optimizer: Optimizer, layout: Flat | Named, *, members: int = 0) -> Step:
+def make_step(
+    objective: Objective, optimizer: Optimizer, layout: Flat | Named, *, members: int = 0, micro_batches: int = 1
+) -> Step:
     """The step as one function of arrays, which a backend can compile.
 
     It takes the carry, x (rows, features), target, weight (rows,) or None, and the numbers of the batch's rows in
     them, or None if they are the batch. With `members` the numbers are those of each member's own rows, one member's
-    after the other's.
+    after the other's. With `micro_batches` the gradient is the sum of those of so many parts of the batch.
     """
+    net = objective.net
+
+    def gradients(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Gradients:
+        """Of the whole batch at once."""
+        params = carry.params(layout)
+        x, target, weight = inputs(x, rows, carry.total), gather(target, rows), gather(weight, rows)
+        value, grads, values = objective.evaluate(params, x, target, weight, Key(carry.seed, carry.state["step"]))
+        packed = layout.pack(grads)
+        value, packed = objective.whole(value, packed, carry.vectors | carry.running, target, weight, x.shape[-2])
+        params = net.update(params, values)
+        return value, packed, {name: params[name] for name in carry.running}
+
+    def summed(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Gradients:
+        """Of parts of the batch, one after another; the last may be smaller, and is left out if it has no row."""
+        params, key = carry.params(layout), Key(carry.seed, carry.state["step"])
+        n = x.shape[-2] if rows is None else rows.shape[-1]
+        size = -(-n // micro_batches)
+        every, weights = gather(target, rows), gather(weight, rows)
+        whole = total_of(objective.loss, every, weights, n, carry.total)
+
+        def part(i: int) -> tuple[Array, Params]:
+            nonlocal params
+            start, stop = i * size, min((i + 1) * size, n)
+            if rows is None:
+                own = inputs(x[start:stop, ...], None, carry.total), target[start:stop, ...]
+                mine = None if weight is None else weight[start:stop]
+            else:
+                numbers = rows[..., start:stop]
+                own, mine = (inputs(x, numbers, carry.total), gather(target, numbers)), gather(weight, numbers)
+            value, grads, values = objective.evaluate(params, *own, mine, key.fold(i), whole)
+            params = net.update(params, values)
+            return value, layout.pack(grads)
+
+        value, packed = added(part, 0, -(-n // size))
+        value, packed = objective.whole(value, packed, carry.vectors | carry.running, every, weights, n)
+        return value, packed, {name: params[name] for name in carry.running}
+
+    gradients = gradients if micro_batches == 1 else summed
 
     def step(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Carry:
         rows = apart(rows, members)
-        x, target, weight = inputs(x, rows, carry.total), gather(target, rows), gather(weight, rows)
-        params = carry.params(layout)
-        z, values = net.evaluate(params, x, train=True, key=Key(carry.seed, carry.state["step"]))
-        value, saved = loss.evaluate(z, target, weight)
-        _, grads = net.backprop(params, values, loss.backprop(saved), need_dx=False)
-        vectors, state = optimizer.update(carry.vectors, layout.pack(grads), carry.state)
-        params = net.update(params, values)
-        running = {name: params[name] for name in carry.running}
+        value, grads, running = gradients(carry, x, target, weight, rows)
+        vectors, state = optimizer.update(carry.vectors, grads, carry.state)
         total = carry.total
-        total += value * x.shape[-2]
+        total += value * (x.shape[-2] if rows is None else rows.shape[-1])
         return Carry(vectors, running, state, carry.seed, total)
 
     return step
+
+
+def added(part: Callable[[int], tuple[Array, Params]], start: int, stop: int) -> tuple[Array, Params]:
+    """The sum of parts in a fixed tree of pairs, ((0 + 1) + (2 + 3)) + ..., whose parts are made when it is their turn.
+
+    The tree depends on the number of parts alone, and no more than one sum for each of its levels is kept.
+    """
+    if stop - start == 1:
+        return part(start)
+    half = 1 << (stop - start - 1).bit_length() - 1  # the largest power of 2 below
+    value, grads = added(part, start, start + half)
+    other, more = added(part, start + half, stop)
+    value = value + other
+    for name, g in more.items():
+        total = grads[name]
+        total += g
+        grads[name] = total
+    return value, grads
 
 
 def make_prediction(net: Layer) -> Callable[[Params, Array, Array | None], Array]:
@@ -60,15 +114,22 @@ def make_prediction(net: Layer) -> Callable[[Params, Array, Array | None], Array
 
 
 def inputs(x: Array, rows: Array | None, like: Array) -> Array:
-    """The rows of x with these numbers in the float type of `like`: x may be kept in small integers."""
+    """The rows of x with these numbers, as floats of the type of `like` if they are kept in small integers."""
     x = gather(x, rows)
-    return x if x.dtype == like.dtype else namespace(x).astype(x, like.dtype)
+    if x.dtype == like.dtype or hasattr(x, "tocsr") or (xp := namespace(x)).isdtype(x.dtype, "real floating"):
+        return x
+    return xp.astype(x, like.dtype)
 
 
 def gather(x: Any, rows: Array | None) -> Any:
-    """The rows of x with these numbers, (n, ...) or for each member (K, n, ...); x itself if rows is None."""
+    """The rows of x with these numbers, (n, ...) or for each member (K, n, ...); x itself if rows is None.
+
+    x may be a sparse matrix of SciPy, whose rows stay sparse.
+    """
     if rows is None or x is None:
         return x
+    if hasattr(x, "tocsr"):
+        return x[rows]
     xp = namespace(x)
     if rows.ndim == 1:
         return xp.take(x, rows, axis=0)

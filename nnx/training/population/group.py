@@ -10,6 +10,7 @@ from ...errors import SettingError
 from ...random import permutation, seed_words
 from ..flat import Named
 from ..interrupt import Interrupt
+from ..objective import MeanLoss
 from ..result import Fit
 from ..step import Carry, Step, gather, inputs, make_prediction, make_step
 from .joining import joined
@@ -68,7 +69,7 @@ class Group:
     def step(self, members: list[int], own: int) -> Step:
         """The step of a lane."""
         net, loss, optimizer = self.settings(members)
-        return make_step(net, loss, optimizer, Named({}, self.names), members=own)
+        return make_step(MeanLoss(net, loss), optimizer, Named({}, self.names), members=own)
 
     def start(self, net: Layer) -> Params:
         """The parameters that the members begin with, on axis 0."""

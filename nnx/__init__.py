@@ -26,8 +26,8 @@ _HOMES = {
     "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",
     "tables": "TableEncoder",
     "training": (
-        "CSVLogger Checkpoint EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "
-        "TensorBoardLogger fit"
+        "CSVLogger Checkpoint EMA EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "
+        "SWA TensorBoardLogger fit"
     ),
     "files": "load save",
     "estimators": "EnsembleClassifier EnsembleRegressor MLPClassifier MLPRegressor PopulationSearchCV",

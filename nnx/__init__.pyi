@@ -108,6 +108,8 @@ from .schedules import (
 )
 from .tables import TableEncoder as TableEncoder
 from .training import (
+    EMA as EMA,
+    SWA as SWA,
     Checkpoint as Checkpoint,
     CSVLogger as CSVLogger,
     EarlyStopping as EarlyStopping,

@@ -20,6 +20,7 @@ Array: TypeAlias = Any  # an array of any library; the standard has no static ty
 Params: TypeAlias = dict[str, Array]  # parameters, or their gradients, by name
 Saved: TypeAlias = Any  # what evaluate keeps for backprop
 State: TypeAlias = dict[str, Any]  # an optimizer's arrays: "step", "rate", and one Params for each slot
+Factors: TypeAlias = Mapping[str, tuple[float, float]]  # of the rate and the weight decay, by parameter
 Setting: TypeAlias = Annotated[Any, "per member"]  # a float, or one float per member of the population (tuple or array)
 
 
@@ -176,8 +177,13 @@ class Optimizer(Protocol):
         """The state before the first update."""
         ...
 
-    def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
-        """Parameters and state after one step; all that is given may be written on. Names without gradient stay."""
+    def update(
+        self, params: Params, grads: Params, state: State, factors: Factors | None = None
+    ) -> tuple[Params, State]:
+        """Parameters and state after one step; all that is given may be written on. Names without gradient stay.
+
+        factors: for some names, what their rate and their weight decay are multiplied by.
+        """
         ...
 
     @property

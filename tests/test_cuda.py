@@ -27,6 +27,7 @@ from nnx.backends.numpy import lean
 from nnx.random import seed_words
 from nnx.training.data import make_data
 from nnx.training.flat import Named, choose_layout
+from nnx.training.objective import MeanLoss
 from nnx.training.population.joining import joined
 from nnx.training.step import Carry, make_step
 
@@ -48,7 +49,7 @@ def training(features=32, hidden=(64, 64), outputs=1, batch=32, dtype="float32",
     rng = np.random.default_rng(0)
     x = rng.normal(size=(5 * batch, features)).astype(dtype)
     y = x[:, :1].copy() if outputs == 1 else rng.integers(0, outputs, len(x))
-    return make_step(net, loss, optimizer, layout), carry, x, y, rng.integers(0, len(x), (3, batch))
+    return make_step(MeanLoss(net, loss), optimizer, layout), carry, x, y, rng.integers(0, len(x), (3, batch))
 
 
 def planned(step, carry, x, y, rows):
@@ -150,7 +151,7 @@ def population(net, count, same, dtype="float64", optimizer=nnx.Adam, loss=None,
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, 5)).astype(dtype), rng.integers(0, 3, 40)
     loss = loss or nnx.SoftmaxCrossEntropy()
-    step = make_step(net, loss, rule, Named({}, tuple(vectors)), members=0 if same else count)
+    step = make_step(MeanLoss(net, loss), rule, Named({}, tuple(vectors)), members=0 if same else count)
     return step, carry, x, y, rng.integers(0, len(x), (21, batch if same else count * batch))
 
 

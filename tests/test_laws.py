@@ -421,6 +421,7 @@ def test_a_compiled_step_is_traced_once():
     import jax
 
     from nnx.training.flat import Named
+    from nnx.training.objective import MeanLoss
     from nnx.training.step import Carry, make_step
 
     backend = nnx.backend("jax", dtype="float64")
@@ -433,7 +434,7 @@ def test_a_compiled_step_is_traced_once():
 
         def counted(*args):
             traces.append(1)
-            return make_step(net, nnx.SoftmaxCrossEntropy(), optimizer, layout)(*args)
+            return make_step(MeanLoss(net, nnx.SoftmaxCrossEntropy()), optimizer, layout)(*args)
 
         key = make_key(1, backend=backend)
         vectors = layout.pack(params)

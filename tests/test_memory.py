@@ -51,13 +51,13 @@ def test_the_line_says_what_was_needed_and_what_would_fit(name, monkeypatch):
     text = str(error.value)
     found = re.fullmatch(
         r"out of memory on numpy, float32: a step on 256 rows needs (.*) GiB beside data and weights, "
-        r"(.*) GiB are free; batch_size=(\d+) would fit",
+        r"(.*) GiB are free; batch_size=(\d+) would fit, or micro_batches=(\d+)",
         text,
     )
     assert found, text
     assert float(found[1]) == pytest.approx(3 * 256 * 200 * 4 / GIB, abs=0.01)
     fits = int(found[3])
-    assert fits & (fits - 1) == 0 and fits < 256
+    assert fits & (fits - 1) == 0 and fits < 256 and int(found[4]) * fits == 256
     train(ERRORS[name], monkeypatch, free, rows=10**9, batch_size=fits, epochs=1)
 
 

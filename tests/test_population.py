@@ -9,7 +9,7 @@ from conftest import make
 from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
 
 import nnx
-from nnx.training.population import fit as population_fit, group, lanes
+from nnx.training.population import fitting, lanes, members as engine
 from nnx.training.population.fit import Population
 from nnx.training.population.joining import joined, kind_of, spread
 from nnx.training.population.member import Member
@@ -325,7 +325,7 @@ def test_one_member_is_the_network_alone():
 
 def test_settings_are_joined_once_and_not_in_every_epoch(monkeypatch):
     calls = []
-    monkeypatch.setattr(group, "joined", lambda parts: calls.append(1) or joined(parts))
+    monkeypatch.setattr(engine, "joined", lambda parts: calls.append(1) or joined(parts))
     counts = []
     for epochs in (2, 9):
         calls.clear()
@@ -344,14 +344,14 @@ def test_runs_of_a_few_members_give_the_same(monkeypatch):
 
 
 def test_as_many_members_as_fit_in_the_free_memory_are_run_at_once(monkeypatch):
-    one = population_fit.step_bytes
-    monkeypatch.setattr(population_fit, "step_bytes", lambda *args: one(*args) * 0 + 1_000_000)
+    one = engine.Members.needs
+    monkeypatch.setattr(engine.Members, "needs", lambda self, rows: one(self, rows) * 0 + 1_000_000)
     monkeypatch.setattr(nnx.Backend, "free_memory", lambda self: 2_600_000)
-    monkeypatch.setattr(population_fit, "SMALL", 0.0)
+    monkeypatch.setattr(fitting, "SMALL", 0.0)
     fit = Population([Member(NET, SOFTMAX, seed=k) for k in range(5)]).fit(X, Y, **COMMON)
     assert [len(part) for part, _ in fit.runs] == [1, 2, 2]
     monkeypatch.setattr(nnx.Backend, "free_memory", lambda self: 900_000)
-    with pytest.raises(nnx.OutOfMemoryError, match=r"one member needs .* for a step on 8 rows"):
+    with pytest.raises(nnx.OutOfMemoryError, match=r"a step of one member on 8 rows needs .*; a smaller network"):
         Population([Member(NET, SOFTMAX, seed=k) for k in range(5)]).fit(X, Y, **COMMON)
 
 
@@ -419,10 +419,6 @@ BAD = {
     "too few seeds": (lambda: nnx.fit(NET, X, Y, members=3, seed=(1, 2), **GOOD), "2 seeds for 3 members"),
     "n_members_per_run": (lambda: nnx.fit(NET, X, Y, n_members_per_run=2, **GOOD), "is for members=K"),
     "no members_per_run": (lambda: nnx.fit(NET, X, Y, members=2, n_members_per_run=0, **GOOD), "at least 1, got 0"),
-    "a checkpoint": (
-        lambda: nnx.fit(NET, X, Y, members=2, checkpoint=nnx.Checkpoint("x"), **GOOD),
-        "checkpoint and resume are for one network",
-    ),
     "rows outside": (lambda: Population([Member(NET, SOFTMAX, rows=[99])]).fit(X, Y), "row numbers from 0 to 36"),
     "a short mask": (lambda: Population([Member(NET, SOFTMAX, rows=[True])]).fit(X, Y), "a mask of shape"),
     "no rows": (lambda: Population([Member(NET, SOFTMAX, rows=[])]).fit(X, Y), "rows: expected row numbers"),

@@ -15,10 +15,10 @@ import nnx
 from nnx.backends import Plain
 from nnx.backends.native.loop import arrays_in, can_compile
 from nnx.backends.native.record import mapped
-from nnx.training.population.fit import Population, Sources
-from nnx.training.population.group import Group
+from nnx.training.population.fit import Data, Population
 from nnx.training.population.member import Member
-from nnx.training.population.plan import Plan
+from nnx.training.population.members import Members
+from nnx.training.settings import Settings
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(37, 3))
@@ -96,14 +96,14 @@ COMBINED = {
 
 def made(members, y, weight, own):
     """The step of these members, what it begins with, and the data: x, target, weight, and the rows of each batch."""
-    sources = Sources(nnx.backend("numpy", "float64"), X, y, weight, None)
-    rows = sources.rows(members)
-    data, _ = sources.of(members[0].loss)
-    group = Group(Plan(sources.backend, data, None, 1, BATCH, True, False, None, {}), range(3), members, rows)
+    data = Data(nnx.backend("numpy", "float64"), X, y, weight, None)
+    rows, sources = data.rows(members), data.of(members[0].loss)
+    group = Members(Settings(epochs=1, batch_size=BATCH, compile=False), data.backend, sources, members, rows)
     with np.errstate(all="ignore"):
         group.begin()
     chosen = np.random.default_rng(1).integers(0, len(X), (BATCHES, 3 * BATCH if own else BATCH))
-    return group.step([0, 1, 2], 3 if own else 0), group.beginning[0], (data.x, data.target, data.weight, chosen)
+    arrays = sources.train.x, sources.train.target, sources.train.weight, chosen
+    return group.step([0, 1, 2], 3 if own else 0), group.beginning[0], arrays
 
 
 def after(loop, carry, data):

@@ -12,6 +12,7 @@ from sklearn.base import clone
 import nnx
 from nnx.estimators.session import How, Session
 from nnx.estimators.stochastic import Training
+from nnx.training.interrupt import Interrupt
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 rng = np.random.default_rng(0)
@@ -58,7 +59,7 @@ def test_interleaved_trainings_have_the_bits_of_each_alone():
         running = list(sessions)
         while running:
             orders = {name: sessions[name].begin_epoch() for name in running}
-            totals = {name: trainings[name].epoch(orders[name]) for name in reversed(running)}
+            totals = {name: trainings[name].epoch(orders[name], Interrupt()) for name in reversed(running)}
             running = [name for name in running if not sessions[name].end_epoch(totals[name])]
     assert len({session.est.n_iter_ for session in sessions.values()}) > 2  # they end at different epochs
     for name, session in sessions.items():

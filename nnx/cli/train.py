@@ -1,12 +1,10 @@
 """`nnx train`: a table in, a run folder out."""
 
 import sys
-from _thread import interrupt_main
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from signal import SIGINT, getsignal
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
@@ -17,7 +15,7 @@ from ..errors import SettingError, TrainingError
 from ..evaluation import Evaluation, permutation_importance, scores
 from ..training import Checkpoint, CSVLogger, EarlyStopping, Fit, JSONLinesLogger, Report, fit
 from ..training.checkpoint import Resumed
-from ..training.interrupt import Interrupt
+from ..training.interrupt import Interrupt, listening
 from ..training.progress import progress
 from . import folder as run_folder
 from .blocks import Blocks
@@ -90,7 +88,7 @@ def complete(
         result = error.fit
         last = result.params
         print(f"nnx: {error}", file=sys.stderr)
-    with Interrupt():  # what is trained is written whole
+    with Interrupt(b""):  # what is trained is written whole
         write(path, config, prepared, result, last)
         tested = test(prepared, result, config)
         for remark in describe(path, config, prepared, result, tested, chosen):
@@ -209,18 +207,18 @@ def run(
 
 @contextmanager
 def time_limit(end: float | None) -> Iterator[list[bool]]:
-    """Interrupt a fit in the block, as Ctrl-C does, when `monotonic` has come to `end`; the list is then not empty."""
+    """End a fit in the block, as Ctrl-C does, when `monotonic` has come to `end`; the list is then not empty."""
     over: list[bool] = []
-    done, outside = Event(), getsignal(SIGINT)
+    done, outside = Event(), listening()
 
     def wait(seconds: float) -> None:
         if done.wait(seconds):
             return
         over.append(True)
-        while getsignal(SIGINT) == outside and not done.wait(0.05):
+        while (inside := listening()) is outside and not done.wait(0.05):
             pass  # fit does not listen yet
-        if not done.is_set():
-            interrupt_main()
+        if inside is not None and not done.is_set():
+            inside.seen = True
 
     if end is not None:
         Thread(target=wait, args=(max(end - monotonic(), 0.0),), daemon=True).start()

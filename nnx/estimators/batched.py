@@ -13,7 +13,7 @@ from ..training.interrupt import Interrupt
 from ..training.population.joining import joined
 from ..training.population.lanes import Lane, Lanes
 from ..training.population.member import bytes_of_step, shapes_of, stacked
-from ..training.population.plan import Cut
+from ..training.population.members import Cut
 from ..training.step import Carry, Step, make_step
 from .arrays import to_host
 from .network import Objective
@@ -105,11 +105,11 @@ class Run:
             del self.start
             yield
 
-    def epoch(self) -> None:
+    def epoch(self, interrupt: Interrupt) -> None:
         """One epoch of all that still train, and what each makes of it."""
         if not self.going:
             return
-        backend, interrupt = self.backend, Interrupt()
+        backend = self.backend
         if len(self.going) <= sum(len(lane.members) for lane in self.lanes.lanes) // 2:
             self.lanes.keep(self.going, self.orders)
         orders: list[Any] = [None] * len(self.sessions)
@@ -122,7 +122,7 @@ class Run:
         self.set_rates()
 
         def run(lane: Lane) -> list[float]:
-            lane.run(backend, self.data, orders, self.batch, interrupt)
+            lane.epoch(backend, self.data, orders, self.batch, interrupt)
             return backend.to_numpy(lane.carry.total).tolist()  # type: ignore[no-any-return]
 
         ended = []
@@ -132,7 +132,7 @@ class Run:
                     session, cut = self.sessions[k], self.cut(k, place)
                     session.give_back = partial(given_back, session, lane, cut)
                     try:
-                        if session.end_epoch(total):
+                        if interrupt.seen or session.end_epoch(total):
                             ended.append(k)
                     except Exception as error:
                         self.errors[self.numbers[k]] = error

@@ -1,8 +1,10 @@
 """The rows that are trained on, in batches."""
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
+from ..training.data import Batches
 from .arrays import backend_for, is_foreign, weights
 
 
@@ -33,8 +35,16 @@ class Data:
         """The numbers in X of the rows that are trained on, in this order of them."""
         return order if self.rows is None else self.rows[order]
 
-    def batches(self, numbers: Any) -> list[Any]:
-        """The row numbers of the batches as one or two matrices."""
+    def batches(self, numbers: Any) -> Iterator[Batches]:
+        """Batches of the rows with these numbers: row numbers (batches, rows), one matrix or two."""
         full = len(numbers) // self.batch * self.batch
-        parts = numbers[:full].reshape(-1, self.batch), numbers[full:].reshape(1, -1)
-        return [part if self.place is None else self.place.integers(part) for part in parts if part.size]
+        for part in (numbers[:full].reshape(-1, self.batch), numbers[full:].reshape(1, -1)):
+            if part.size:
+                rows = part if self.place is None else self.place.integers(part)
+                yield self.X, self.target, self.weight, rows
+
+    @property
+    def like(self) -> list[tuple[tuple[int, ...], str] | None]:
+        """The shape and type of a row of X, target and weight."""
+        arrays = (self.X, self.target, self.weight)
+        return [None if a is None else (tuple(a.shape[1:]), str(a.dtype)) for a in arrays]

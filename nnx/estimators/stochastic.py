@@ -5,6 +5,9 @@ from typing import Any
 
 from ..backends import Plain
 from ..random import seed_words
+from ..training.engine import Program
+from ..training.interrupt import Interrupt
+from ..training.memory import Memory
 from ..training.step import Carry
 from .arrays import own
 from .session import How, Session
@@ -18,11 +21,14 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, cont
     session.give_back = training.give_back
     if session.held is not None:
         session.held.keep()
-    with session:
+    with session, Interrupt() as interrupt, Memory(training.backend, session.data.batch) as memory:
+        memory.needs = training.needs
         try:
             while not stopped:
-                order = session.begin_epoch()
-                stopped = session.end_epoch(training.epoch(order))
+                total = training.epoch(session.begin_epoch(), interrupt)
+                if interrupt.seen:
+                    raise KeyboardInterrupt
+                stopped = session.end_epoch(total)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)
     session.finish()
@@ -37,19 +43,25 @@ class Training:
         self.backend = backend = session.est._backend()
         solver, epochs = session.est._optimizer, session.how.epochs
         seed, zero = seed_words(session.seed, backend), backend.floats(0.0)
-        self.carry = Carry(session.vectors, session.running, solver.state, seed, zero)
+        carry = Carry(session.vectors, session.running, solver.state, seed, zero)
         step = known_step(session.objective, solver.rule, session.layout)
-        self.loop = Plain(step) if session.objective.plan.sparse or epochs == 1 else backend.loop(step, "auto", epochs)
+        plain = session.objective.plan.sparse or epochs == 1
+        self.program = Program(carry, Plain(step) if plain else backend.loop(step, "auto", epochs))
 
-    def epoch(self, order: Any) -> float:
+    def epoch(self, order: Any, interrupt: Interrupt) -> float:
         """Train on the rows in this order; the sum over the batches of loss times rows."""
-        data, solver = self.data, self.est._optimizer
-        self.carry = self.carry._replace(total=self.backend.floats(0.0), state=solver.state)
-        for rows in data.batches(order):
-            self.carry = self.loop(self.carry, data.X, data.target, data.weight, rows, 0, int(rows.shape[0]))
-        solver.state = self.carry.state
-        return float(self.carry.total)
+        solver, program = self.est._optimizer, self.program
+        program.carry = program.carry._replace(state=solver.state)
+        program.run(self.data.batches(order), self.backend.floats(0.0), interrupt)
+        solver.state = program.carry.state
+        return float(program.carry.total)
+
+    def needs(self, rows: int) -> int:
+        """The bytes that a step on so many rows makes for itself. Raises Refused if it cannot be followed."""
+        from ..backends.native.loop import step_bytes
+
+        return step_bytes(self.program.loop.step, self.program.carry, self.data.like, rows)
 
     def give_back(self) -> None:
         """The estimator's coefs_ and intercepts_: own arrays with the weights of now."""
-        self.est._take({name: own(p) for name, p in self.carry.params(self.layout).items()})
+        self.est._take({name: own(p) for name, p in self.program.carry.params(self.layout).items()})

@@ -5,6 +5,7 @@ train on as many rows in batches of one size, are a run; the others are runs of 
 """
 
 import sys
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 from sklearn.utils import _safe_indexing
 
 from ..backends import Backend
+from ..training.interrupt import Interrupt
 from ..training.memory import PART
 from ..training.population.joining import keeps_zeros, kind_of
 from ..training.population.member import bytes_of_step, of_like_width
@@ -63,12 +65,15 @@ def fit_together(
         if show is not None:
             show(len(jobs) - len(sessions))
         parts = groups(sessions, most)
+        interrupt = stack.enter_context(Interrupt())
         for part in [parts] if watch is not None else [[numbers] for numbers in parts]:
-            train([Run(numbers, sessions, errors) for numbers in part], watch, show)
+            train([Run(numbers, sessions, errors) for numbers in part], interrupt, watch, show)
+        if interrupt.seen:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
     return errors
 
 
-def train(runs: Sequence[Run], watch: Watch | None, show: Callable[[int], None] | None) -> None:
+def train(runs: Sequence[Run], interrupt: Interrupt, watch: Watch | None, show: Callable[[int], None] | None) -> None:
     """Epoch after epoch of all runs, until nobody trains any more."""
     with ExitStack() as stack:
         for run in runs:
@@ -77,7 +82,7 @@ def train(runs: Sequence[Run], watch: Watch | None, show: Callable[[int], None] 
         while before:
             epoch += 1
             for run in runs:
-                run.epoch()
+                run.epoch(interrupt)
             live = [k for run in runs for k in run.live]
             asked = (
                 watch(epoch, live, lambda k: next(run for run in runs if k in run.live).give_back(k))

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..backends import along, namespace
-from ..contract import Array, Optimizer, Params, Setting, State
+from ..backends import along, each, namespace
+from ..contract import Array, Factors, Optimizer, Params, Setting, State
 from ..errors import numbers, require, settle
-from .rule import decays
+from .rule import factors_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ class ClipNorm(_Wrapper):
         for norm in numbers(self.norm):
             require(norm > 0, f"ClipNorm: norm must be positive, got {norm}")
 
-    def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+    def update(
+        self, params: Params, grads: Params, state: State, factors: Factors | None = None
+    ) -> tuple[Params, State]:
         members = state["rate"].ndim
         squares: Any = 0.0
         for g in grads.values():
@@ -55,7 +57,7 @@ class ClipNorm(_Wrapper):
         for name, g in grads.items():
             g *= along(factor, g)
             grads[name] = g
-        return self.optimizer.update(params, grads, state)
+        return self.optimizer.update(params, grads, state, *_given(factors))
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,13 @@ class ClipValue(_Wrapper):
         settle(self)
         require(self.value > 0, f"ClipValue: value must be positive, got {self.value}")
 
-    def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+    def update(
+        self, params: Params, grads: Params, state: State, factors: Factors | None = None
+    ) -> tuple[Params, State]:
         for name, g in grads.items():
             xp = namespace(g)
             grads[name] = xp.minimum(xp.maximum(g, -self.value), self.value)
-        return self.optimizer.update(params, grads, state)
+        return self.optimizer.update(params, grads, state, *_given(factors))
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,21 @@ class WeightDecay(_Wrapper):
     def decays(self) -> bool:
         return True
 
-    def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+    def update(
+        self, params: Params, grads: Params, state: State, factors: Factors | None = None
+    ) -> tuple[Params, State]:
         for name, g in grads.items():
-            if decays(name):
-                g += along(self.decay, g) * params[name]
+            _, factor = factors_of(name, factors)
+            if factor:
+                g += along(_times(self.decay, factor), g) * params[name]
                 grads[name] = g
-        return self.optimizer.update(params, grads, state)
+        return self.optimizer.update(params, grads, state, *_given(factors))
+
+
+def _times(setting: Setting, factor: float) -> Setting:
+    return setting if factor == 1 else each(lambda value: value * factor, setting)
+
+
+def _given(factors: Factors | None) -> tuple[Factors, ...]:
+    """The argument as it is passed on: an optimizer of one's own need not know of factors."""
+    return () if factors is None else (factors,)

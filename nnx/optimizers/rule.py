@@ -6,13 +6,19 @@ from math import inf, log
 from typing import ClassVar
 
 from ..backends import along, constant, device, each, namespace
-from ..contract import Array, Optimizer, Params, Schedule, Setting, State
+from ..contract import Array, Factors, Optimizer, Params, Schedule, Setting, State
 from ..errors import numbers, require, settle
 
 
 def decays(name: str) -> bool:
     """True for weights, which decay; biases, gains and shifts do not."""
     return name.rpartition(".")[2] == "W"
+
+
+def factors_of(name: str, factors: Factors | None) -> tuple[float, float]:
+    """Factors of the rate and of the weight decay of a parameter: 1 and 1, or 1 and 0 for one that does not decay."""
+    own = None if factors is None else factors.get(name)
+    return (1.0, float(decays(name))) if own is None else own
 
 
 @dataclass(frozen=True)
@@ -48,19 +54,23 @@ class Rule(Optimizer):
             state[slot] = {name: xp.zeros_like(p) for name, p in params.items()}
         return state
 
-    def update(self, params: Params, grads: Params, state: State) -> tuple[Params, State]:
+    def update(
+        self, params: Params, grads: Params, state: State, factors: Factors | None = None
+    ) -> tuple[Params, State]:
         rate = self.current_rate(state)
         step = state["step"]
         step += 1
         state["step"] = step
-        scalars = self.scalars(rate, namespace(step).astype(step, rate.dtype))
-        decay = _product(self.weight_decay, rate)
+        t = namespace(step).astype(step, rate.dtype)
+        scalars, decay = self.scalars(rate, t), _product(self.weight_decay, rate)
         for name, g in grads.items():
-            p = params[name]
-            if decay is not None and decays(name):
-                p *= 1.0 - along(decay, p)
+            p, (of_rate, of_decay), own = params[name], factors_of(name, factors), scalars
+            if of_rate != 1:
+                own = self.scalars(of_rate * rate, t)
+            if decay is not None and of_decay:
+                p *= 1.0 - along(decay if of_rate * of_decay == 1 else of_rate * of_decay * decay, p)
             slots = [state[slot][name] for slot in self.slots]
-            params[name], *slots = self.formula(p, *slots, g, *(along(s, p) for s in scalars))
+            params[name], *slots = self.formula(p, *slots, g, *(along(s, p) for s in own))
             for slot, value in zip(self.slots, slots, strict=True):
                 state[slot][name] = value
         return params, state

@@ -12,7 +12,7 @@ from ..losses import LOSSES
 from ..random import key
 from ..training.check import as_rows, as_target, check_lengths, check_members
 from ..training.data import move_target
-from ..training.given import named
+from ..training.settings import named
 from .style import COLOURS, GREY, drawn, finish, panels, plain
 
 MOST = 12  # layers that are drawn

@@ -1,14 +1,17 @@
-"""Training: the one step, the loop over epochs, the data in batches, what watches it."""
+"""Training: one step, engines that run it over epochs, the judge of what comes out, the data in batches."""
 
+from .averages import EMA, SWA
 from .callbacks import CSVLogger, JSONLinesLogger, TensorBoardLogger
 from .checkpoint import Checkpoint
 from .data import split
-from .loop import fit
+from .fit import fit
 from .population import Member, Population, PopulationFit, PopulationReport
 from .rate_range import RateRange, rate_range
 from .result import EarlyStopping, Fit, Report
 
 __all__ = [
+    "EMA",
+    "SWA",
     "CSVLogger",
     "Checkpoint",
     "EarlyStopping",

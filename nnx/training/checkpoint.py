@@ -4,12 +4,12 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ..backends import Backend, numpy as host
 from ..contract import Array, Layer, Loss, Params, State
@@ -18,6 +18,17 @@ from ..files import Model, load, save
 from .identity import Facts
 
 VERSION = 1
+T = TypeVar("T")
+
+
+class Epoch(Protocol):
+    """A training after a whole epoch, whatever is trained."""
+
+    @property
+    def epoch(self) -> int: ...
+
+
+P = TypeVar("P", bound=Epoch)
 
 
 class ResumeWarning(UserWarning):
@@ -60,6 +71,7 @@ class Progress:
     choices: dict[str, bool]  # of the loop: which steps are compiled
     stopped: str = ""
     execution: str = ""
+    average: Params = field(default_factory=dict)  # of the weights, or the sum of those of some epochs
 
 
 @dataclass
@@ -78,19 +90,28 @@ def previous(path: str | os.PathLike[str]) -> Path:
     return Path(f"{os.fspath(path)}.previous")
 
 
-class Writer:
-    """Writes checkpoints of one fit."""
+class Contents(NamedTuple):
+    """What a checkpoint is written from: a model, and beside it arrays and plain data."""
 
-    def __init__(
-        self, to: Checkpoint, net: Layer, loss: Loss, backend: Backend, settings: Facts, environment: Facts
-    ) -> None:
-        self.to, self.net, self.loss, self.backend = to, net, loss, backend
-        self.about = {"settings": settings, "environment": environment}
-        self.held: Progress | None = None  # the last whole epoch, if it is not in the file yet
+    net: Layer
+    params: Params
+    loss: Loss
+    arrays: dict[str, Any]
+    about: dict[str, Any]
+
+
+class Writer(Generic[P]):
+    """Writes checkpoints of one training, whose progress has the number of the epoch."""
+
+    def __init__(self, to: Checkpoint, settings: Facts, environment: Facts, contents: Callable[[P], Contents]) -> None:
+        """contents: what is written of a progress."""
+        self.to, self.contents = to, contents
+        self.about = {"version": VERSION, "settings": settings, "environment": environment}
+        self.held: P | None = None  # the last whole epoch, if it is not in the file yet
         self.own = False  # whether the file that is there is a good one of this fit
         self.last = monotonic()
 
-    def begin(self, first: Progress | None, resumed: Path | None) -> None:
+    def begin(self, first: P | None, resumed: Path | None) -> None:
         """Before the first epoch: write it, or go on with the file resumed from."""
         path = Path(self.to.path)
         clean(path)
@@ -101,7 +122,7 @@ class Writer:
             if resumed is None:
                 previous(path).unlink(missing_ok=True)  # of another fit
 
-    def epoch(self, progress: Progress | None, *, now: bool) -> None:
+    def epoch(self, progress: P | None, *, now: bool) -> None:
         """After an epoch: None if it is not a whole one. now: write what there is, however early."""
         self.held = progress or self.held
         if self.held is None:
@@ -110,31 +131,38 @@ class Writer:
         if now or (due and monotonic() - self.last >= self.to.seconds):
             self.write(self.held)
 
-    def write(self, progress: Progress) -> None:
+    def write(self, progress: P) -> None:
         """Write the file, and keep the one before it. Raises: ModelFileError."""
-        best, params = progress.best
-        p, n = progress, progress.epoch
-        arrays = flat_state(p.state, self.backend)
-        if best != p.epoch:
-            arrays |= {f"last.{name}": self.backend.to_numpy(a) for name, a in p.params.items()}
-        if n:
-            arrays["history"] = host.namespace().asarray([v[:n] for v in p.history.values()], dtype="float64")
-        about = {"version": VERSION, "epoch": n, "best_epoch": best, "stopped": p.stopped, "execution": p.execution}
-        about |= {"figures": list(p.history) if n else [], "choices": p.choices, **self.about}
-        about["names"] = list(params)  # their order in a file is another, and decides in which order they are summed
+        net, params, loss, arrays, about = self.contents(progress)
         if self.own:
             keep(Path(self.to.path))
         save(
             self.to.path,
-            self.net,
+            net,
             params,
-            loss=self.loss,
+            loss=loss,
             arrays=arrays,
-            about={"checkpoint": about},
+            about={"checkpoint": self.about | about},
             encoder=self.to.encoder,
             target=self.to.target,
         )
         self.own, self.held, self.last = True, None, monotonic()
+
+
+def contents(net: Layer, loss: Loss, backend: Backend, progress: Progress) -> Contents:
+    """What is written of one network."""
+    best, params = progress.best
+    p, n = progress, progress.epoch
+    arrays = flat_state(p.state, backend)
+    if best != p.epoch:
+        arrays |= {f"last.{name}": backend.to_numpy(a) for name, a in p.params.items()}
+    arrays |= {f"average.{name}": backend.to_numpy(a) for name, a in p.average.items()}
+    if n:
+        arrays["history"] = host.namespace().asarray([v[:n] for v in p.history.values()], dtype="float64")
+    about = {"epoch": n, "best_epoch": best, "stopped": p.stopped, "execution": p.execution, "choices": p.choices}
+    about |= {"figures": list(p.history) if n else []} | ({"average": list(p.average)} if p.average else {})
+    about["names"] = list(params)  # their order in a file is another, and decides in which order they are summed
+    return Contents(net, params, loss, arrays, about)
 
 
 def keep(path: Path) -> None:
@@ -165,23 +193,37 @@ def clean(path: Path) -> None:
 
 
 def read(path: str | os.PathLike[str]) -> Resumed:
-    """The checkpoint, or with a warning the one before it if it cannot be read. Raises: ModelFileError."""
+    """The checkpoint of one network, or with a warning the one before it. Raises: ModelFileError."""
+    return newest(Path(path), _read)
+
+
+def newest(path: Path, parse: Callable[[Path], T]) -> T:
+    """What is made of the checkpoint, or with a warning of the one before it if it cannot be read."""
     try:
-        return _read(Path(path))
+        return parse(path)
     except ModelFileError as error:
         older = previous(path)
         if not older.exists():
             raise
-        found = _read(older)
-        warnings.warn(f"{error}; going on from {older}, epoch {found.progress.epoch}", ResumeWarning, stacklevel=4)
+        found = parse(older)
+        epoch = getattr(getattr(found, "progress", found), "epoch", 0)
+        warnings.warn(f"{error}; going on from {older}, epoch {epoch}", ResumeWarning, stacklevel=5)
         return found
 
 
-def _read(path: Path) -> Resumed:
+def opened(path: Path, *, population: bool = False) -> tuple[Model, dict[str, Any]]:
+    """The model in a checkpoint, and what is written about it. Raises: ModelFileError."""
     model = load(path, backend="numpy")
     about = model.about.get("checkpoint")
     if not isinstance(about, dict) or about.get("version") != VERSION:
         raise ModelFileError(f"{path}: a model, but not a checkpoint that this nnx can go on from")
+    if ("parts" in about) != population:
+        raise ModelFileError(f"{path}: a checkpoint of {'one network' if population else 'a population'}")
+    return model, about
+
+
+def _read(path: Path) -> Resumed:
+    model, about = opened(path)
     try:
         epoch, best = int(about["epoch"]), int(about["best_epoch"])
         last, kept = part(model.arrays, "last") or model.params, model.params
@@ -192,7 +234,9 @@ def _read(path: Path) -> Resumed:
             history["epoch"] = [int(n) for n in history["epoch"]]
         choices = {str(k): bool(v) for k, v in about["choices"].items()}
         text = str(about["stopped"]), str(about["execution"])
-        progress = Progress(epoch, params, model.arrays, (best, kept), history, choices, *text)
+        found = part(model.arrays, "average")
+        average = {name: found[name] for name in about.get("average", ())}
+        progress = Progress(epoch, params, model.arrays, (best, kept), history, choices, *text, average)
         return Resumed(progress, model, dict(about["settings"]), dict(about["environment"]), path)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(f"{path}: not a whole checkpoint: {error}") from None

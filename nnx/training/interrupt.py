@@ -1,21 +1,24 @@
 """Signals that end a training: after the batch that is being computed, or at once."""
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+NOTICE = b"\nstopping after this batch; again to stop now\n"
+
 
 class Interrupt:
-    """Ctrl-C inside the block sets `seen`, so that a batch is always finished; a second one stops at once.
+    """Ctrl-C inside the block sets `seen`, so that a batch is always finished, and says so; a second one stops at once.
 
     Outside the main thread, where signals cannot be caught, it does nothing.
     """
 
     number = signal.SIGINT
 
-    def __init__(self) -> None:
-        self.seen = False
+    def __init__(self, notice: bytes = NOTICE) -> None:
+        self.seen, self.notice = False, notice
 
     def __enter__(self) -> "Interrupt":
         self._main = threading.current_thread() is threading.main_thread()
@@ -31,6 +34,7 @@ class Interrupt:
         if self.seen:
             raise KeyboardInterrupt
         self.seen = True
+        os.write(2, self.notice)  # what Python buffers could be in the middle of a write of its own
 
 
 class Termination(Interrupt):
@@ -44,3 +48,9 @@ class Termination(Interrupt):
         if not callable(handler):  # of a process in the background, which Ctrl-C is kept from
             raise KeyboardInterrupt
         handler(signal.SIGINT, frame)
+
+
+def listening() -> Interrupt | None:
+    """The block that Ctrl-C would reach now, if there is one."""
+    owner = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
+    return owner if isinstance(owner, Interrupt) else None

@@ -1,16 +1,17 @@
-"""What to say when the memory of a device does not suffice."""
+"""What fits in the memory of a device, and what to say where something does not."""
 
 import traceback
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from ..backends import Backend
 from ..errors import NNXError, OutOfMemoryError
-from .run import Run
 
 GIB = 2**30
 PART = 0.9  # of the free memory that a batch may take: it is never free in one piece
 SIGNS = ("out of memory", "resource_exhausted", "can't allocate", "unable to allocate", "cannot allocate")
+Needs = Callable[[int], int]  # the bytes that a step on so many rows makes for itself; raises Refused if unknown
 
 
 class Memory:
@@ -18,7 +19,7 @@ class Memory:
 
     def __init__(self, backend: Backend, batch_size: int) -> None:
         self.backend, self.batch_size = backend, batch_size
-        self.run: Run | None = None  # as soon as there is one
+        self.needs: Needs | None = None  # as soon as there is a step
 
     def __enter__(self) -> "Memory":
         return self
@@ -27,33 +28,35 @@ class Memory:
         if error is None or isinstance(error, NNXError) or not is_out_of_memory(error):
             return
         traceback.clear_frames(where)  # frees the arrays of the step that failed
-        raise OutOfMemoryError(f"out of memory on {self.backend}: {self.advice()}") from None
+        raise too_little(self.backend, self.batch_size, self.needs) from None
 
-    def advice(self) -> str:
-        """What did not fit, and what would."""
-        from ..backends.native.record import Refused
 
-        free, run = self.backend.free_memory(), self.run
-        left = f"{free / GIB:.2f} GiB are free"
-        if run is None or not hasattr(run, "steps"):
-            return (
-                f"the data and the weights do not fit ({left}); a smaller network, or x as a numpy.memmap, needs less"
-            )
-        try:
-            needed = self.needed(run, self.batch_size)
-        except Refused:
-            return f"a step on {self.batch_size} rows needs more than there is ({left}); give a smaller batch_size"
-        text = f"a step on {self.batch_size} rows needs {needed / GIB:.2f} GiB beside data and weights, {left}"
-        fits = 1 << max(self.batch_size.bit_length() - 1, 0)
-        while fits >= 1 and (fits >= self.batch_size or self.needed(run, fits) > PART * free):
-            fits //= 2
-        return f"{text}; batch_size={fits} would fit" if fits else f"{text}; a smaller network would fit"
+def too_little(backend: Backend, batch_size: int, needs: Needs | None, what: str = "a step") -> OutOfMemoryError:
+    """The error for too little memory: what does not fit, and what would."""
+    from ..backends.native.record import Refused
 
-    def needed(self, run: Run, rows: int) -> int:
-        """Bytes of what a step on so many rows makes for itself."""
-        from ..backends.native.loop import step_bytes
+    free = backend.free_memory()
+    left = f"{free / GIB:.2f} GiB are free"
+    try:
+        text = f"the data and the weights do not fit ({left}); a smaller network, or x as a numpy.memmap, needs less"
+        if needs is not None:
+            needed = needs(batch_size)
+            text = f"{what} on {batch_size} rows needs {needed / GIB:.2f} GiB beside data and weights, {left}; "
+            text += smaller(batch_size, needs, free)
+    except Refused:
+        text = f"{what} on {batch_size} rows needs more than there is ({left}); "
+        text += "give a smaller batch_size, or micro_batches=2 or more"
+    return OutOfMemoryError(f"out of memory on {backend}: {text}")
 
-        return step_bytes(run.steps.step, run.carry, run.like, rows)
+
+def smaller(batch_size: int, needs: Needs, free: int) -> str:
+    """What would fit: a batch of fewer rows, or the same in parts."""
+    fits = 1 << max(batch_size.bit_length() - 1, 0)
+    while fits >= 1 and (fits >= batch_size or needs(fits) > PART * free):
+        fits //= 2
+    if not fits:
+        return "a smaller network would fit"
+    return f"batch_size={fits} would fit, or micro_batches={-(-batch_size // fits)}"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

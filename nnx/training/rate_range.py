@@ -15,7 +15,7 @@ from ..optimizers import OPTIMIZERS
 from ..random import key, permutation
 from .check import check_members, choose_backend
 from .data import Data, make_data
-from .given import named
+from .settings import named
 from .step import gather, inputs
 
 NEAR = 0.85  # weight of a neighbouring step in the smoothed loss

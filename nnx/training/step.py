@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..backends import namespace
-from ..contract import Array, Key, Layer, Optimizer, Params, State
+from ..contract import Array, Factors, Key, Layer, Optimizer, Params, Saved, State
 from .flat import Flat, Named
 from .objective import Objective, total_of
 
@@ -17,6 +17,7 @@ class Carry(NamedTuple):
     state: State  # the optimizer's
     seed: Array  # () int32, or (K,) of a population: of the random key
     total: Array  # () or (K,) float: sum over the epoch of loss times rows
+    average: Params = {}  # noqa: RUF012, nobody writes on it; the vectors averaged over the updates, where that is asked
 
     def params(self, layout: Flat | Named) -> Params:
         """All parameters by name."""
@@ -28,15 +29,30 @@ Gradients = tuple[Array, Params, Params]  # the loss of a batch, its packed grad
 
 
 def make_step(
-    objective: Objective, optimizer: Optimizer, layout: Flat | Named, *, members: int = 0, micro_batches: int = 1
+    objective: Objective,
+    optimizer: Optimizer,
+    layout: Flat | Named,
+    *,
+    members: int = 0,
+    micro_batches: int = 1,
+    factors: Factors | None = None,
+    decay: float | None = None,
+    frozen: tuple[str, ...] = (),
 ) -> Step:
     """The step as one function of arrays, which a backend can compile.
 
     It takes the carry, x (rows, features), target, weight (rows,) or None, and the numbers of the batch's rows in
     them, or None if they are the batch. With `members` the numbers are those of each member's own rows, one member's
     after the other's. With `micro_batches` the gradient is the sum of those of so many parts of the batch.
+    factors: of the rate and the decay, by name. decay: of the average of the weights, where there is one. frozen:
+    running statistics that stay as they are.
     """
     net = objective.net
+
+    def updated(params: Params, values: Saved, running: Params) -> Params:
+        """The running statistics after a batch, and what else is not trained."""
+        params = net.update(params | {name: params[name] * 1.0 for name in frozen}, values)
+        return {name: running[name] if name in frozen else params[name] for name in running}
 
     def gradients(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Gradients:
         """Of the whole batch at once."""
@@ -45,8 +61,7 @@ def make_step(
         value, grads, values = objective.evaluate(params, x, target, weight, Key(carry.seed, carry.state["step"]))
         packed = layout.pack(grads)
         value, packed = objective.whole(value, packed, carry.vectors | carry.running, target, weight, x.shape[-2])
-        params = net.update(params, values)
-        return value, packed, {name: params[name] for name in carry.running}
+        return value, packed, updated(params, values, carry.running)
 
     def summed(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Gradients:
         """Of parts of the batch, one after another; the last may be smaller, and is left out if it has no row."""
@@ -66,7 +81,7 @@ def make_step(
                 numbers = rows[..., start:stop]
                 own, mine = (inputs(x, numbers, carry.total), gather(target, numbers)), gather(weight, numbers)
             value, grads, values = objective.evaluate(params, *own, mine, key.fold(i), whole)
-            params = net.update(params, values)
+            params |= updated(params, values, carry.running)
             return value, layout.pack(grads)
 
         value, packed = added(part, 0, -(-n // size))
@@ -74,14 +89,18 @@ def make_step(
         return value, packed, {name: params[name] for name in carry.running}
 
     gradients = gradients if micro_batches == 1 else summed
+    own = () if factors is None else (factors,)
 
     def step(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Carry:
         rows = apart(rows, members)
         value, grads, running = gradients(carry, x, target, weight, rows)
-        vectors, state = optimizer.update(carry.vectors, grads, carry.state)
+        vectors, state = optimizer.update(carry.vectors, grads, carry.state, *own)
+        average = carry.average
+        if decay is not None:
+            average = averaged(dict(average), vectors, state["step"], decay, total=carry.total)
         total = carry.total
         total += value * (x.shape[-2] if rows is None else rows.shape[-1])
-        return Carry(vectors, running, state, carry.seed, total)
+        return Carry(vectors, running, state, carry.seed, total, average)
 
     return step
 
@@ -97,11 +116,23 @@ def added(part: Callable[[int], tuple[Array, Params]], start: int, stop: int) ->
     value, grads = added(part, start, start + half)
     other, more = added(part, start + half, stop)
     value = value + other
-    for name, g in more.items():
-        total = grads[name]
-        total += g
-        grads[name] = total
-    return value, grads
+    return value, {name: grads[name] + g for name, g in more.items()}
+
+
+def averaged(average: Params, vectors: Params, step: Array, decay: float, *, total: Array) -> Params:
+    """The exponential moving average of the parameters after this many updates; it may be written on.
+
+    a = d a + (1 - d) p with d = decay, or (1 + t) / (10 + t) where that is smaller.
+    """
+    xp = namespace(step)
+    t = xp.astype(step, total.dtype)
+    d = xp.minimum((1.0 + t) / (10.0 + t), decay)
+    for name, p in vectors.items():
+        a = average[name]
+        a *= d
+        a += (1.0 - d) * p
+        average[name] = a
+    return average
 
 
 def make_prediction(net: Layer) -> Callable[[Params, Array, Array | None], Array]:

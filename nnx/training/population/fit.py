@@ -1,30 +1,30 @@
 """Training a population: its members in groups of one kind, each as one batched run, or as many as fit in memory."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from math import prod
 from typing import Any
 
 from ...backends import Backend, backend as make_backend
-from ...backends.native.loop import step_bytes
-from ...backends.native.record import Refused
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Loss
-from ...errors import DataError, OutOfMemoryError, SettingError, TrainingError, require
+from ...errors import DataError, SettingError, TrainingError, require
+from ..averages import Average
 from ..check import choose_backend
+from ..checkpoint import Checkpoint
 from ..data import DeviceData, make_data, numbered, split
-from ..given import check_monitor, count, lists, metrics_of
+from ..engine import naming
 from ..interrupt import Interrupt
-from ..memory import GIB, PART, Memory
+from ..judge import Figures, Judge
+from ..memory import Memory
 from ..progress import progress
-from ..result import EarlyStopping, Fit, Report
-from ..run import Metric, naming
-from .group import Group
+from ..result import EarlyStopping, Report
+from ..settings import Metric, Settings, count
+from .fitting import in_runs
 from .member import Member, Rows, groups_of, row_numbers
-from .plan import Plan
+from .members import Members, Sources
 from .result import PopulationCallback, PopulationFit, PopulationReport
-
-SMALL = 0.05  # of the free memory, below which nobody need reckon how many members fit
+from .resume import Runs
 
 
 class Population:
@@ -70,6 +70,13 @@ class Population:
         dtype: str | None = None,
         compile: bool | str = "auto",
         verbose: bool = False,
+        micro_batches: int = 1,
+        average: Average | None = None,
+        frozen: str | Sequence[str] = (),
+        rate_factors: Mapping[str, float] | None = None,
+        decay_factors: Mapping[str, float] | None = None,
+        checkpoint: Checkpoint | None = None,
+        resume: str | os.PathLike[str] | None = None,
         n_members_per_run: int | None = None,
     ) -> PopulationFit:
         """Train all members; each as `nnx.fit` would have trained it alone on its rows, to rounding.
@@ -79,54 +86,99 @@ class Population:
         callbacks: given an nnx.PopulationReport after each epoch of each run; one that returns True stops the run's
             members, one that returns numbers of members stops those.
         n_members_per_run: the most members in one run; None: as many as fit in the free memory.
+        checkpoint, resume: as for one network; the file holds the members that have finished, and the run that is
+            going on. `nnx.load` gives the network of that run's first member.
         All else: see `nnx.fit`. x and y must be arrays in memory.
         Raises: as `nnx.fit`; TrainingError if no member at all has finished an epoch.
         """
-        lists(metrics=metrics, callbacks=callbacks)
-        epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)
         most = None if n_members_per_run is None else count("n_members_per_run", n_members_per_run)
-        require(compile in (True, False, "auto"), f"fit: compile must be True, False or 'auto', got {compile!r}")
-        found = metrics_of(metrics)
         own = [member.held is not None for member in self.members]
         if validation is not None and any(own):
             raise SettingError("fit: give validation, or each member's held, not both")
-        if (found or early_stopping is not None) and any(own) and not all(own):
+        if (metrics or early_stopping is not None) and any(own) and not all(own):
             raise SettingError("fit: metrics and early stopping need held for every member")
-        if found and validation is None and not any(own):
-            raise SettingError("fit: metrics are computed on validation data; give validation=0.1, or (x, y)")
-        check_monitor(early_stopping, validation is not None or all(own), found)
-        chosen = choose_backend(
-            x, y, sample_weight, None if backend is None else make_backend(backend, dtype), dtype or "float32"
+        settings = Settings.of(
+            epochs=epochs,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            compile=compile,
+            early_stopping=early_stopping,
+            metrics=metrics,
+            callbacks=callbacks,
+            micro_batches=micro_batches,
+            average=average,
+            frozen=frozen,
+            rate_factors=rate_factors,
+            decay_factors=decay_factors,
+            validated=validation is not None or (any(own) if not early_stopping else all(own)),
         )
-        with chosen.scope(), Memory(chosen, batch_size), Interrupt() as interrupt:
-            data = Sources(chosen, x, y, sample_weight, validation)
+        for member in self.members:
+            settings.check(member.net, member.loss)
+        given = None if backend is None else make_backend(backend, dtype)
+        chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
+        with chosen.scope(), Memory(chosen, settings.batch_size) as memory, Interrupt() as interrupt:
+            data = Data(chosen, x, y, sample_weight, validation)
             rows = data.rows(self.members)
-            fits: dict[int, Fit] = {}
-            runs = []
-            for numbers in groups_of(self.members, rows, data.features):
-                train, held = data.of(self.members[numbers[0]].loss)
-                plan = Plan(chosen, train, held, epochs, batch_size, shuffle, compile, early_stopping, found)
-                for part in in_runs(plan, numbers, self.members, rows, most):
-                    group = Group(plan, part, self.members, rows)
-                    group.begin()
-                    with progress(epochs, verbose, head=chosen.why) as show:
-                        group.train([*callbacks, shown(show, verbose)], interrupt)
-                    fits |= {number: group.fits[k] for k, number in enumerate(part)}
-                    runs.append((part, group.fits[0].execution))
-        result = PopulationFit([fits[k] for k in range(len(self.members))], chosen, runs)
+            runs = Runs(chosen, settings, self.members, rows, data.of(self.members[0].loss), checkpoint, resume)
+            if not runs.parts:
+                for numbers in groups_of(self.members, rows, data.features):
+                    sources = data.of(self.members[numbers[0]].loss)
+                    runs.parts += in_runs(settings, chosen, sources, numbers, self.members, rows, most)
+            for part in runs.parts:
+                if all(k in runs.fits for k in part):
+                    continue
+                own_members, own_rows = [self.members[k] for k in part], [rows[k] for k in part]
+                engine = Members(settings, chosen, data.of(own_members[0].loss), own_members, own_rows)
+                engine.begin()
+                memory.needs = engine.needs
+                judge = Judge(settings.epochs, early_stopping, len(part))
+                with progress(settings.epochs, verbose, head=chosen.why) as show, engine.lanes.threads():
+                    called = [*callbacks, shown(show, verbose)]
+                    with runs.training(part, engine, judge, interrupt) as after:
+                        judge.train(engine, asking(called, part, settings.epochs), interrupt, after=after)
+        result = runs.result()
         if len(result.dropped) == len(result) and not any(fit.best_epoch for fit in result):
             raise TrainingError("the loss of every member is not finite; lower the rates, or clip gradients", result)
         return result
 
 
-class Sources:
+def asking(callbacks: Sequence[PopulationCallback], numbers: Sequence[int], epochs: int) -> Any:
+    """What gives callbacks their report of a run whose members have these numbers, and tells who is to stop."""
+
+    def ask(number: int, figures: Figures) -> Collection[int]:
+        if not figures:
+            return ()
+        members = tuple(numbers[k] for k in figures)
+        names = next(iter(figures.values()))
+        values = {name: [own[name] for own in figures.values()] for name in names}
+        report, asked = PopulationReport(number, epochs, members, values), set()
+        for answer in [callback(report) for callback in callbacks]:
+            asked |= asked_to_stop(answer, members)
+        return {k for k in figures if numbers[k] in asked}
+
+    return ask
+
+
+def asked_to_stop(answer: Any, members: Sequence[int]) -> set[int]:
+    """The members that a callback's answer means. Raises SettingError."""
+    if hasattr(answer, "item") and getattr(answer, "ndim", 1) == 0:
+        answer = answer.item()
+    if answer is None or isinstance(answer, bool):
+        return set(members) if answer else set()
+    found = set(answer) if hasattr(answer, "__iter__") else {answer}
+    if not hasattr(answer, "__iter__") or not all(hasattr(k, "__index__") for k in found):
+        raise SettingError(f"fit: a callback returns None, True, or numbers of members, got {answer!r}")
+    return found
+
+
+class Data:
     """The data of a population, on the device once."""
 
     def __init__(self, backend: Backend, x: Any, y: Any, weight: Any, validation: Any) -> None:
         self.backend, self.given, self.validation = backend, (x, y, weight), validation
-        self.known: dict[bool, tuple[DeviceData, DeviceData | None]] = {}
+        self.known: dict[bool, Sources] = {}
 
-    def of(self, loss: Any) -> tuple[DeviceData, DeviceData | None]:
+    def of(self, loss: Any) -> Sources:
         """The data to train on, and data of its own to validate on, as this loss takes them."""
         if loss.labels not in self.known:
             train, held = self.made(loss, *self.given), None
@@ -134,9 +186,9 @@ class Sources:
                 require(len(self.validation) in (2, 3), "fit: validation must be a fraction, (x, y) or (x, y, weight)")
                 with naming("validation"):
                     held = self.made(loss, *(*self.validation, None)[:3])
-            self.known[loss.labels] = train, held
+            self.known[loss.labels] = Sources(train, held)
         train, held = self.known[loss.labels]
-        return replace(train, loss=loss), None if held is None else replace(held, loss=loss)
+        return Sources(replace(train, loss=loss), None if held is None else replace(held, loss=loss))
 
     def made(self, loss: Loss, x: Any, y: Any, weight: Any) -> DeviceData:
         """The data in memory. Raises DataError."""
@@ -185,42 +237,6 @@ def without(rows: Any, held: Any, *, drop: bool) -> Any:
     if not drop or both.all():
         raise DataError(f"rows and held have {int(both.sum())} rows in common: no row may be trained on and held out")
     return rows[~both]
-
-
-def in_runs(
-    plan: Plan, numbers: Sequence[int], members: Sequence[Member], rows: Sequence[Rows], most: int | None
-) -> list[list[int]]:
-    """The members in runs of at most so many, or of as many as fit in the free memory."""
-    if most is None:
-        most = len(numbers) if len(numbers) == 1 else fitting(plan, numbers, members, rows)
-    count = -(-len(numbers) // most)
-    return [list(numbers[len(numbers) * i // count : len(numbers) * (i + 1) // count]) for i in range(count)]
-
-
-def fitting(plan: Plan, numbers: Sequence[int], members: Sequence[Member], rows: Sequence[Rows]) -> int:
-    """How many of these members fit in the free memory. Raises OutOfMemoryError if not one does."""
-    free = plan.backend.free_memory()
-    one = Group(plan, numbers[:1], members, rows)
-    one.begin()
-    carry, start = one.beginning
-    weights = sum(prod(p.shape) for p in start.values()) * (4 if plan.backend.dtype == "float32" else 8)
-    if not free or len(numbers) * one.bytes_each < SMALL * free:
-        return len(numbers)
-    like = [
-        None if a is None else (a.shape[1:], str(a.dtype)) for a in (plan.data.x, plan.data.target, plan.data.weight)
-    ]
-    try:
-        needed = step_bytes(one.step([0], 0), carry, like, plan.batch_size)
-    except Refused:
-        needed = one.bytes_each
-    slots = sum(isinstance(slot, dict) for slot in carry.state.values())
-    needed += weights * (3 + slots)  # as they are, those that are kept, those of the next epoch's beginning
-    if needed > PART * free:
-        raise OutOfMemoryError(
-            f"out of memory on {plan.backend}: one member needs {needed / GIB:.2f} GiB for a step on {plan.batch_size} "
-            f"rows, {free / GIB:.2f} GiB are free; give a smaller batch_size"
-        )
-    return min(len(numbers), int(PART * free / needed))
 
 
 def shown(show: Any, verbose: bool) -> PopulationCallback:

@@ -9,58 +9,52 @@ all of them. Few or very small networks stay together: a thread would wait for t
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from time import perf_counter
 from typing import Any, TypeVar
 
 from ...backends import Backend, Plain
 from ...backends.native.record import mapped
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Array, Params
+from ..data import Batches
+from ..engine import Program
 from ..interrupt import Interrupt
 from ..step import Carry, Step
 
 ENOUGH = 3 * 2**19  # bytes that a step of a lane works on, below which threads cost more than they bring
 SHARED = 4  # members with the same rows in the same order that are worth a lane of their own
-PATIENCE = 0.05  # seconds of steps between two looks at whether Ctrl-C was pressed
 
 T = TypeVar("T")
 Make = Callable[[list[int], int], Step]  # the step of these members; how many of them have rows of their own
 
 
-@dataclass
-class Lane:
+class Lane(Program):
     """Members whose steps are one program; its arrays have them on axis 0, in this order."""
 
-    members: list[int]
-    carry: Carry
-    kept: Params  # weights of an earlier epoch, if they are to be had again
-    loop: Plain
-    own: bool  # whether each has row numbers of its own
-    stride: int = 1  # steps at once
+    def __init__(self, members: list[int], carry: Carry, kept: Params, loop: Plain, mean: Params, *, own: bool) -> None:
+        """kept: weights of an earlier epoch, if they are to be had again. mean: sums of the weights of epochs.
 
-    def run(
+        own: whether each has row numbers of its own.
+        """
+        super().__init__(carry, loop)
+        self.members, self.kept, self.own, self.sum = members, kept, own, mean
+        self.now: Params = {}  # the parameters as they are validated and kept
+
+    def epoch(
         self, backend: Backend, data: tuple[Any, Any, Any], orders: Sequence[Any], size: int, interrupt: Interrupt
     ) -> int:
         """One pass over the rows in each member's order; how many of them each has seen."""
-        seen, rows, count = 0, self._rows(orders), len(self.members) if self.own else 1
-        self.carry = self.carry._replace(total=backend.floats([0.0] * len(self.members)))
-        full = rows.shape[1] // size * size
-        for part in (rows[:, :full].reshape(count, -1, size), rows[:, full:].reshape(count, 1, -1)):
-            if not part.size:
-                continue
-            batches = backend.integers(part.swapaxes(0, 1).reshape(part.shape[1], -1))
-            start = 0
-            while start < part.shape[1] and not (interrupt.seen and seen):
-                stop, began = min(start + self.stride, part.shape[1]), perf_counter()
-                self.carry = self.loop(self.carry, data[0], data[1], data[2], batches, start, stop)
-                seen += (stop - start) * part.shape[2]
-                start = stop
-                if perf_counter() - began < PATIENCE:
-                    self.stride *= 2
-        return seen
+        rows, zero = self.rows(orders), backend.floats([0.0] * len(self.members))
+        count, full = len(rows), rows.shape[1] // size * size
 
-    def _rows(self, orders: Sequence[Any]) -> Any:
+        def batches() -> Iterator[Batches]:
+            for part in (rows[:, :full].reshape(count, -1, size), rows[:, full:].reshape(count, 1, -1)):
+                if part.size:
+                    numbers = part.swapaxes(0, 1).reshape(part.shape[1], -1)  # one member's after the other's
+                    yield *data, backend.integers(numbers)
+
+        return self.run(batches(), zero, interrupt, members=count)
+
+    def rows(self, orders: Sequence[Any]) -> Any:
         """Row numbers (members or 1, rows) on the host."""
         return host_namespace().stack([orders[k] for k in self.members] if self.own else [orders[self.members[0]]])
 
@@ -72,6 +66,7 @@ class Lanes:
         self.backend, self.make, self.compile, self.epochs = backend, make, compile, epochs
         self.bytes_each = bytes_each  # of a member
         self.lanes: list[Lane] = []
+        self.known: dict[str, bool] = {}  # of a run that is gone on with: which kinds of steps are compiled
         self.workers = 1
         self.cores = ExitStack()
         self.pool: ThreadPoolExecutor | None = None
@@ -83,15 +78,19 @@ class Lanes:
         with ThreadPoolExecutor(self.workers, "nnx") as self.pool, self.cores:
             yield
 
-    def lay(self, carry: Carry, kept: Params, members: Sequence[int], orders: Sequence[Any]) -> None:
+    def lay(
+        self, carry: Carry, kept: Params, members: Sequence[int], orders: Sequence[Any], mean: Params | None = None
+    ) -> None:
         """Deal out the members, whose arrays have them on axis 0 in this order."""
+        tree = carry, kept, mean or {}
         place = {k: i for i, k in enumerate(members)}
         self.lanes = []
         for part, own in self._parts(members, orders):
             whole = part == list(members)
-            own_carry, own_kept = (carry, kept) if whole else self.taken((carry, kept), [place[k] for k in part])
+            mine = tree if whole else self.taken(tree, [place[k] for k in part])
             loop = self.backend.loop(self.make(part, len(part) if own else 0), self.compile, self.epochs)
-            self.lanes.append(Lane(part, own_carry, own_kept, loop, own))
+            loop.choices.update(self.known)
+            self.lanes.append(Lane(part, mine[0], mine[1], loop, mine[2], own=own))
         self.cores.close()
         if len(self.lanes) > 1:
             self.cores.enter_context(self.backend.one_core())
@@ -118,14 +117,20 @@ class Lanes:
 
     def keep(self, members: Sequence[int], orders: Sequence[Any]) -> None:
         """Go on with these members alone."""
+        (carry, best, mean), order = self.whole(members)
+        self.lay(carry, best, order, orders, mean)
+
+    def whole(self, members: Sequence[int]) -> tuple[tuple[Carry, Params, Params], list[int]]:
+        """Carry, kept weights and sums of these members from all lanes, and their order in them."""
         kept = []
         for lane in self.lanes:
             places = [i for i, k in enumerate(lane.members) if k in set(members)]
             if places:
-                kept.append((self.taken((lane.carry, lane.kept), places), [lane.members[i] for i in places]))
+                tree = lane.carry, lane.kept, lane.sum
+                kept.append((self.taken(tree, places), [lane.members[i] for i in places]))
         xp = self.backend.xp
-        carry, best = together([arrays for arrays, _ in kept], lambda parts: xp.concat(parts, axis=0))
-        self.lay(carry, best, [k for _, part in kept for k in part], orders)
+        tree = together([arrays for arrays, _ in kept], lambda parts: xp.concat(parts, axis=0))
+        return tree, [k for _, part in kept for k in part]
 
     def taken(self, tree: Any, places: Sequence[int]) -> Any:
         """The members at these places of all arrays of a tree; a number for all of them stays."""
@@ -143,6 +148,18 @@ class Lanes:
         if self.workers == 1 or len(self.lanes) == 1 or self.pool is None:
             return [function(lane) for lane in self.lanes]
         return list(self.pool.map(inside, self.lanes))
+
+    @property
+    def choices(self) -> dict[str, bool]:
+        """Which kinds of steps are compiled."""
+        found = dict(self.known)
+        for lane in self.lanes:
+            found |= lane.loop.choices
+        return found
+
+    @choices.setter
+    def choices(self, known: dict[str, bool]) -> None:
+        self.known = dict(known)
 
     @property
     def how(self) -> str:

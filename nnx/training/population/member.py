@@ -13,7 +13,7 @@ from ...network import init
 from ...optimizers import OPTIMIZERS
 from ...random import check_seed
 from ..check import check_members
-from ..given import kind, named
+from ..settings import kind, named
 from .joining import is_single, joined, keeps_zeros, kind_of
 
 WASTE = 1.5  # weights with the zeros between them over weights, up to which different widths are trained together

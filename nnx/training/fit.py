@@ -1,4 +1,4 @@
-"""`fit`: the loop over epochs around the one step."""
+"""`fit`: one network, or several at once, trained on rows of data."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,29 +7,28 @@ from typing import Any, overload
 from .. import backends
 from ..backends import Backend
 from ..contract import Array, Layer, Loss, Optimizer
-from ..errors import DataError, SettingError, require
+from ..errors import DataError, SettingError, TrainingError, require
 from ..losses import LOSSES
 from ..optimizers import OPTIMIZERS
 from ..random import check_seed
+from .alone import Alone, Held
+from .averages import Average
 from .check import check_members, choose_backend
 from .checkpoint import Checkpoint, Resumed, read
 from .data import Data, make_data, numbered, split
-from .given import check_monitor, count, kind, lists, metrics_of, named
 from .interrupt import Interrupt
+from .judge import Figures, Judge
 from .memory import Memory
 from .population.fit import Population
 from .population.joining import spread
 from .population.member import Member
 from .population.result import PopulationCallback, PopulationFit
 from .progress import progress
-from .result import Callback, EarlyStopping, Fit
+from .result import Callback, EarlyStopping, Fit, Report
 from .resume import resuming
-from .run import Held, Metric, Run
+from .settings import Metric, Settings, count, kind, named
 
-TOGETHER = (  # what members of a population share
-    *("epochs", "batch_size", "validation", "early_stopping", "metrics", "callbacks", "sample_weight", "shuffle"),
-    *("backend", "dtype", "compile", "verbose", "n_members_per_run"),
-)
+OWN = ("net", "y", "loss", "optimizer", "params", "seed", "members", "x")  # what members need not share
 
 
 @overload
@@ -54,6 +53,11 @@ def fit(
     dtype: str | None = None,
     compile: bool | str = "auto",
     verbose: bool = False,
+    micro_batches: int = 1,
+    average: Average | None = None,
+    frozen: str | Sequence[str] = (),
+    rate_factors: Mapping[str, float] | None = None,
+    decay_factors: Mapping[str, float] | None = None,
     checkpoint: Checkpoint | None = None,
     resume: str | os.PathLike[str] | Resumed | None = None,
     members: None = None,
@@ -83,6 +87,13 @@ def fit(
     dtype: str | None = None,
     compile: bool | str = "auto",
     verbose: bool = False,
+    micro_batches: int = 1,
+    average: Average | None = None,
+    frozen: str | Sequence[str] = (),
+    rate_factors: Mapping[str, float] | None = None,
+    decay_factors: Mapping[str, float] | None = None,
+    checkpoint: Checkpoint | None = None,
+    resume: str | os.PathLike[str] | Resumed | None = None,
     n_members_per_run: int | None = None,
 ) -> PopulationFit: ...
 
@@ -108,6 +119,11 @@ def fit(
     dtype: str | None = None,
     compile: bool | str = "auto",
     verbose: bool = False,
+    micro_batches: int = 1,
+    average: Average | None = None,
+    frozen: str | Sequence[str] = (),
+    rate_factors: Mapping[str, float] | None = None,
+    decay_factors: Mapping[str, float] | None = None,
     checkpoint: Checkpoint | None = None,
     resume: str | os.PathLike[str] | Resumed | None = None,
     members: int | None = None,
@@ -124,6 +140,12 @@ def fit(
     sample_weight: one weight >= 0 for each row. params: where to begin; left unchanged.
     compile: whether to compile the step; "auto" does where it pays, and `Fit.execution` says what was done. A compiled
         step is a layer's code run once: what it does besides arithmetic on arrays is not repeated.
+    micro_batches: each batch is computed in so many parts, one after another, whose gradients add up to the batch's:
+        for batches that do not fit in memory. BatchNorm sees one part at a time.
+    average: nnx.EMA(0.999) or nnx.SWA(start=0.75): the average of the weights is validated, kept and returned.
+    frozen: patterns of parameters that stay as they are, such as "0.*". rate_factors, decay_factors: what the rate and
+        the weight decay of parameters are multiplied by, such as {"0.*": 0.1}, {"*.b": 1.0}; the last pattern that fits
+        counts. Biases, gains and shifts do not decay unless a factor says so.
     checkpoint: an nnx.Checkpoint(path, every=10). resume: the path of one, to go on from with the same data and
         settings, to the same bits as if the training had not been interrupted. Where another library, version or
         number of threads computes, a warning says so. A function that returns batches is called for a trial and for
@@ -137,42 +159,69 @@ def fit(
     Ctrl-C ends the training after the current batch and returns the result so far.
     """
     if members is not None:
-        shared = {name: value for name, value in locals().items() if name in TOGETHER}
-        return _together(net, loss, optimizer, members, seed, params, checkpoint, resume).fit(x, y, **shared)
+        shared = {name: value for name, value in locals().items() if name not in OWN}
+        return _together(net, loss, optimizer, members, seed, params).fit(x, y, **shared)
     require(n_members_per_run is None, "fit: n_members_per_run is for members=K")
-    epochs, batch_size = count("epochs", epochs), count("batch_size", batch_size)
     the_loss: Loss = named("loss", loss, LOSSES)
     the_optimizer: Optimizer = named("optimizer", optimizer, OPTIMIZERS)
     kind("net", net, "evaluate", "a layer such as nnx.Chain(nnx.Dense(10))")
     kind("loss", the_loss, "evaluate", "a loss such as nnx.SquaredError(), or its name")
     kind("optimizer", the_optimizer, "over", "an optimizer such as nnx.Adam(), or its name")
     check_members(net, the_loss)
-    lists(metrics=metrics, callbacks=callbacks)
-    the_metrics = metrics_of(metrics)
     the_seed = check_seed(seed)
     if isinstance(the_seed, tuple):
         raise SettingError("fit: seed must be one integer, or give members=K")
-    if the_metrics and validation is None:
-        raise SettingError("fit: metrics are computed on validation data; give validation=0.1, or (x, y)")
-    check_monitor(early_stopping, validation is not None, the_metrics)
-    require(compile in (True, False, "auto"), f"fit: compile must be True, False or 'auto', got {compile!r}")
+    settings = Settings.of(
+        epochs=epochs,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        compile=compile,
+        early_stopping=early_stopping,
+        metrics=metrics,
+        callbacks=callbacks,
+        micro_batches=micro_batches,
+        average=average,
+        frozen=frozen,
+        rate_factors=rate_factors,
+        decay_factors=decay_factors,
+        validated=validation is not None,
+    )
+    settings.check(net, the_loss)
     fine = checkpoint is None or isinstance(checkpoint, Checkpoint)
     require(fine, f"fit: checkpoint must be nnx.Checkpoint(path, every=10), got {checkpoint!r}")
     resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
-    with chosen.scope(), Memory(chosen, batch_size) as memory:
+    with chosen.scope(), Memory(chosen, settings.batch_size) as memory:
         data = make_data(chosen, x, y, sample_weight, the_loss)
         rows, held = _validation(chosen, data, validation, the_loss, the_seed)
         if rows is not None:
-            the_optimizer = the_optimizer.over(epochs * -(-len(rows) // batch_size))
-        run = Run(net, the_loss, the_optimizer, chosen, data, rows, the_seed, batch_size, shuffle, epochs, compile)
-        memory.run = run
-        run.look(held)
-        with resuming(run, checkpoint, resumed, early_stopping, the_metrics) as from_there:
-            run.begin(params, from_there)
-        with progress(epochs, verbose, head=chosen.why) as show, Interrupt() as interrupt:
-            return run.train(early_stopping, the_metrics, [*callbacks, show], interrupt)
+            the_optimizer = the_optimizer.over(settings.epochs * -(-len(rows) // settings.batch_size))
+        engine = Alone(net, the_loss, the_optimizer, chosen, settings, data, rows, the_seed)
+        judge = Judge(settings.epochs, early_stopping, 1)
+        engine.look(held)
+        with resuming(engine, judge, checkpoint, resumed) as (begin, write):
+            engine.begin(params if begin is None else begin)
+        memory.needs = engine.needs
+        with progress(settings.epochs, verbose, head=chosen.why) as show, Interrupt() as interrupt:
+
+            def ask(number: int, figures: Figures) -> set[int]:
+                if 0 in judge.stopped:  # not finite
+                    return set()
+                report = Report(number, settings.epochs, dict(figures[0]), engine.params)
+                return {0} if any([callback(report) is True for callback in (*callbacks, show)]) else set()
+
+            judge.train(engine, ask, interrupt, after=write)
+    stopped = judge.stopped.get(0, "epochs")
+    best, history = judge.best[0], judge.histories[0]
+    result = Fit(net, the_loss, engine.best, engine.state, history, chosen, best, stopped, engine.how)
+    if stopped == "not finite":
+        raise TrainingError(
+            f"the loss is not finite in epoch {judge.done}; lower the rate, or clip gradients (nnx.ClipNorm). "
+            + (f"The weights of epoch {best} are kept" if best else "No epoch was finished"),
+            result,
+        )
+    return result
 
 
 def _together(
@@ -182,8 +231,6 @@ def _together(
     members: Any,
     seed: int | Sequence[int],
     params: Mapping[str, Array] | None,
-    checkpoint: Any,
-    resume: Any,
 ) -> Population:
     """The population that settings for several members mean."""
     if hasattr(members, "__iter__"):
@@ -192,7 +239,6 @@ def _together(
     for name, p in (params or {}).items():
         found = tuple(p.shape)
         require(found[:1] == (number,), f"fit: params[{name!r}] has shape {found}, expected {number} members on axis 0")
-    require(checkpoint is None and resume is None, "fit: checkpoint and resume are for one network, without members")
     checked = check_seed(seed)
     seeds = tuple(checked + k for k in range(number)) if isinstance(checked, int) else checked
     require(len(seeds) == number, f"fit: {len(seeds)} seeds for {number} members")

@@ -1,0 +1,214 @@
+"""One network while it trains: no axis in front, flat vectors where they pay, data in memory, in files or streamed."""
+
+from collections.abc import Mapping
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+from ..backends import Backend
+from ..contract import Array, Key, Layer, Loss, Optimizer, Params, State
+from ..errors import SettingError, ShapeError
+from ..network import init
+from ..random import permutation, seed_words
+from .averages import SWA, make_statistics, mean_statistics
+from .data import Batch, Data, StreamData, singly
+from .engine import CHUNK, Program, Watched, checked, copies, measured, naming, trained_names
+from .flat import Flat, Named, choose_layout
+from .interrupt import Interrupt
+from .objective import MeanLoss
+from .settings import Settings
+from .step import Carry, gather, inputs, make_prediction, make_step
+
+Held = tuple[Data, Any]  # data to validate on, and the numbers of its rows
+
+
+class Alone:
+    """The engine of one network. It begins with `look`, at the first row of the data, and `begin`."""
+
+    program: Program
+    layout: Flat | Named
+    like: tuple[tuple[tuple[int, ...], str] | None, ...]  # shape and type of a row of x, target and weight
+    sample: Batch  # the first row
+    params: Params  # a copy of those of now, as they are validated and kept
+    best: Params  # those that are kept
+    execution = ""  # how the steps were run, before this process has run any
+    whole = True  # whether the last epoch was not cut short
+
+    def __init__(
+        self,
+        net: Layer,
+        loss: Loss,
+        optimizer: Optimizer,
+        backend: Backend,
+        settings: Settings,
+        data: Data,
+        rows: Any,  # host row numbers to train on; None for a stream
+        seed: int,
+    ) -> None:
+        self.net, self.loss, self.optimizer, self.backend, self.settings = net, loss, optimizer, backend, settings
+        self.data, self.rows, self.seed = data, rows, seed
+        self.upcoming: Any = None  # the order of the next epoch
+        self.sum: Params = {}  # of the weights of some epochs, whose mean is asked for
+
+    def look(self, held: Held | None) -> None:
+        """Look at the first row of the data."""
+        self.held, self.sample = held, self.first(self.data, self.rows)
+        self.like = tuple(None if a is None else (tuple(a.shape[1:]), str(a.dtype)) for a in self.sample[:3])
+
+    def begin(self, params: Mapping[str, Array] | None) -> None:
+        """Initial parameters or those given, a trial of the network on one row, the compiled functions."""
+        backend, held, settings, (x, target, weight, rows) = self.backend, self.held, self.settings, self.sample
+        del self.sample  # it may hold a block of rows
+        if params is None:
+            start = init(self.net, int(x.shape[-1]), seed=self.seed, backend=backend)
+        else:
+            start = {name: backend.floats(p) for name, p in checked(params, self.net).items()}
+        names, outputs = self.trial(start, x, target, weight, rows)
+        self.data.check(outputs)
+        self.predict = backend.compile(make_prediction(self.net))
+        if held is not None and held[0] is not self.data:
+            with naming("validation"):
+                held[0].check(outputs)
+                x, target, weight, rows = self.first(*held)
+                self.loss.evaluate(self.predict(start, x, rows), gather(target, rows), gather(weight, rows))
+        factors = settings.factors(self.optimizer, names)
+        apart = self.optimizer.decays
+        self.layout = choose_layout(backend, start, names, apart=apart) if factors is None else Named(start, names)
+        vectors, seed = self.layout.pack(start), seed_words(self.seed, backend)
+        state = self.optimizer.init(vectors)
+        if self.optimizer.current_rate(state).ndim:  # also finds a schedule that does not know its steps
+            raise SettingError("fit trains one network: give the optimizer single numbers, or members=K")
+        rest = {name: p for name, p in start.items() if name not in names}
+        average = {} if settings.decay is None else copies(backend, vectors)
+        carry = Carry(vectors, rest, state, seed, backend.floats(0.0), average)
+        step = make_step(
+            MeanLoss(self.net, self.loss),
+            self.optimizer,
+            self.layout,
+            micro_batches=settings.micro_batches,
+            factors=factors,
+            decay=settings.decay,
+            frozen=tuple(filter(settings.is_frozen, self.net.running)),
+        )
+        self.program = Program(carry, backend.loop(step, settings.compile, settings.epochs))
+        self.params = self.best = copies(backend, start)
+
+    def first(self, data: Data, rows: Any) -> Batch:
+        """One row of the data."""
+        x, target, weight, number = next(singly(data.batches(None if rows is None else rows[:1], 1)))
+        if number is None:  # the first batch of a stream
+            x, target, weight = x[:1, :], target[:1, ...], None if weight is None else weight[:1]
+        return x, target, weight, number
+
+    def trial(
+        self, start: Params, x: Array, target: Array, weight: Array | None, rows: Array | None
+    ) -> tuple[tuple[str, ...], int]:
+        """The names that are trained, and the number of outputs, from a step on one row."""
+
+        def once(params: Params, seed: Array, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Any:
+            key = Key(seed, self.backend.asarray(0, self.backend.xp.int32))
+            z, values = self.net.evaluate(params, inputs(x, rows, self.backend.floats(0.0)), train=True, key=key)
+            value, saved = self.loss.evaluate(z, gather(target, rows), gather(weight, rows))
+            return z, value, self.net.backprop(params, values, self.loss.backprop(saved), need_dx=False)[1]
+
+        z, value, grads = self.backend.compile(once)(
+            start, seed_words(self.seed, self.backend), x, target, weight, rows
+        )
+        if value.ndim:
+            raise SettingError("fit trains one network: params and settings with a population are for your own loop")
+        for name, g in grads.items():
+            if name not in start or tuple(g.shape) != tuple(start[name].shape):
+                expected = tuple(start[name].shape) if name in start else "no such parameter"
+                raise ShapeError(f"backprop gave a gradient {name!r} of shape {tuple(g.shape)}, expected {expected}")
+        return trained_names(self.settings, start, grads), int(z.shape[-1])
+
+    def epoch(self, number: int, live: list[int], interrupt: Interrupt) -> tuple[dict[int, dict[str, float]], set[int]]:
+        """One pass over the data, and the figures of it."""
+        started, backend, self.execution = perf_counter(), self.backend, ""
+        if isinstance(self.data, StreamData):
+            self.data.set_epoch(number)
+        order = self.order(number) if self.upcoming is None else self.upcoming
+        batches = Watched(self.data.batches(order, self.settings.batch_size))
+        seen = self.program.run(batches, backend.floats(0.0), interrupt)
+        self.whole = batches.ended
+        self.upcoming = self.order(number + 1) if number < self.settings.epochs else None  # while a device computes
+        carry = self.program.carry
+        loss = float(carry.total) / seen  # the one wait for it
+        seconds = max(perf_counter() - started, 1e-9)
+        rate = float(self.optimizer.current_rate(carry.state))
+        self.params = self.now(number)
+        figures = {"loss": loss, **self.validate()}
+        figures |= {"rate": rate, "samples_per_second": seen / seconds, "seconds": seconds}
+        return {0: figures}, set() if self.is_finite() else {0}
+
+    def order(self, epoch: int) -> Any:
+        """The numbers of the rows to train on in their order in this epoch; None for a stream."""
+        if self.rows is None or not self.settings.shuffle:
+            return self.rows
+        return self.rows[permutation(self.seed, "shuffle", len(self.rows), epoch)]
+
+    def now(self, number: int) -> Params:
+        """An own copy of the parameters as they are validated and kept: those of this epoch, or their average."""
+        average, carry = self.settings.average, self.program.carry
+        named = self.layout.views(carry.vectors)
+        count = number - average.begins(self.settings.epochs) + 1 if isinstance(average, SWA) else 0
+        if count > 0:
+            self.sum = {name: self.sum[name] + p if self.sum else p * 1.0 for name, p in named.items()}
+        elif not carry.average:
+            return copies(self.backend, named | carry.running)
+        mean = {name: p / count for name, p in self.sum.items()} if count > 0 else self.layout.views(carry.average)
+        moving = {name for name in self.net.running if not self.settings.is_frozen(name)}
+        still = {name: p for name, p in carry.running.items() if name not in moving}
+        params = copies(self.backend, mean | still)
+        running = {name: carry.running[name] for name in moving}
+        if running:  # the statistics of the weights of now are not those of their average
+            if not hasattr(self, "statistics"):
+                self.statistics = self.backend.compile(make_statistics(self.net))
+            batches = singly(self.data.batches(self.rows, self.settings.batch_size))
+            key = Key(carry.seed, carry.state["step"])
+            found = mean_statistics(self.backend, self.statistics, params, running, key, batches)
+            params |= {name: found[name] for name in moving}
+        return params
+
+    def validate(self) -> dict[str, float]:
+        """Loss and metrics on the data held out."""
+        if self.held is None:
+            return {}
+        data, order = self.held
+        batches = singly(data.batches(order, max(CHUNK // self.net.copies, 1)))
+        params = self.params if self.settings.average else self.program.carry.params(self.layout)
+        outputs = (
+            (self.predict(params, x, rows), gather(target, rows), gather(weight, rows), rows)
+            for x, target, weight, rows in batches
+        )
+        found = measured(self.backend, self.loss, self.settings.metrics, outputs)
+        return {name: float(value) for name, value in found.items()}
+
+    def is_finite(self) -> bool:
+        """Whether the weights are numbers: one more number is read from the device."""
+        xp, carry = self.backend.xp, self.program.carry
+        arrays = (*carry.vectors.values(), *carry.running.values())
+        nothing = xp.stack([xp.sum(p * 0.0) for p in arrays])  # 0 unless there is one that is not finite
+        return isfinite(float(xp.sum(nothing)))
+
+    def keep(self, better: set[int]) -> None:
+        """Keep the weights of now."""
+        if better:
+            self.best = self.params
+
+    @property
+    def state(self) -> State:
+        """The optimizer's state by the names of the parameters."""
+        state = self.program.carry.state
+        return {name: self.layout.views(slot) if isinstance(slot, dict) else slot for name, slot in state.items()}
+
+    def needs(self, rows: int) -> int:
+        """The bytes that a step on so many rows makes for itself. Raises Refused if it cannot be followed."""
+        from ..backends.native.loop import step_bytes
+
+        return step_bytes(self.program.loop.step, self.program.carry, self.like, rows)
+
+    @property
+    def how(self) -> str:
+        """How the steps were run."""
+        return self.execution or self.program.loop.how

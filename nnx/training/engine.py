@@ -1,0 +1,115 @@
+"""An epoch as a program of steps, and what is measured after it, for one network and for many."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+
+from ..backends import Backend, Plain
+from ..contract import Array, Layer, Loss, Params
+from ..errors import DataError, SettingError, ShapeError
+from ..metrics import METRICS
+from .data import Batches
+from .interrupt import Interrupt
+from .settings import Metric, Settings
+from .step import Carry
+
+CHUNK = 8192  # rows evaluated at once in validation, those of all members together
+PATIENCE = 0.05  # seconds of steps between two looks at whether Ctrl-C was pressed
+
+
+class Program:
+    """Steps that are one program: what they hand on, and what runs them."""
+
+    def __init__(self, carry: Carry, loop: Plain) -> None:
+        self.carry, self.loop, self.stride = carry, loop, 1  # steps at once
+
+    def run(self, batches: Iterable[Batches], zero: Array, interrupt: Interrupt, *, members: int = 1) -> int:
+        """One pass over batches; how many rows each member has seen. zero: of each member's loss.
+
+        A pass that Ctrl-C cuts short ends with a whole batch, and has at least one.
+        """
+        seen = 0
+        self.carry = self.carry._replace(total=zero)
+        for x, target, weight, rows in batches:
+            count, start = 1 if rows is None else int(rows.shape[0]), 0
+            size = int(x.shape[0] if rows is None else rows.shape[1]) // members
+            while start < count and not (interrupt.seen and seen):
+                stop, began = min(start + self.stride, count), perf_counter()
+                self.carry = self.loop(self.carry, x, target, weight, rows, start, stop)
+                seen += (stop - start) * size
+                start = stop
+                if perf_counter() - began < PATIENCE:
+                    self.stride *= 2
+            if interrupt.seen:
+                break
+        return seen
+
+
+def measured(
+    backend: Backend,
+    loss: Loss,
+    metrics: Mapping[str, Metric],
+    outputs: Iterable[tuple[Array, Array, Array | None, Array | None]],
+    members: int = 0,
+) -> dict[str, Array]:
+    """Loss and metrics (members,) of rows held out, in parts: each z, target, weight, and the numbers of its rows."""
+    xp, parts = backend.xp, list(outputs)
+    along = 0 if parts[0][3] is None else parts[0][3].ndim - 1
+    z, target, weight = parts[0][:3]
+    if len(parts) > 1:
+        z = xp.concat([part[0] for part in parts], axis=-2)
+        target = xp.concat([part[1] for part in parts], axis=along)
+        weight = None if weight is None else xp.concat([part[2] for part in parts], axis=along)
+    figures = {"validation_loss": loss.evaluate(z, target, weight)[0]}
+    y = loss.predict(z)
+    for name, metric in metrics.items():
+        if not members or metric in METRICS.values():
+            figures[f"validation_{name}"] = metric(y, target)
+        else:  # one of the user's, which knows of no population
+            each = [metric(y[i, ...], target[i, ...] if along else target) for i in range(members)]
+            figures[f"validation_{name}"] = xp.stack([backend.floats(value) for value in each])
+    return figures
+
+
+def copies(backend: Backend, arrays: Params) -> Params:
+    """Own copies of arrays: a step may write on those of the carry."""
+    return {name: backend.xp.asarray(a, copy=True) for name, a in arrays.items()}
+
+
+def checked(params: Mapping[str, Array] | None, net: Layer) -> Mapping[str, Array]:
+    """The parameters given, all that the network has. Raises SettingError."""
+    for name in (*net.names, *net.running):
+        if name not in (params or {}):
+            raise SettingError(f"fit: params lacks {name!r}; make them with nnx.init")
+    return params or {}
+
+
+class Watched:
+    """Batches, and whether the last has been taken and used."""
+
+    def __init__(self, batches: Iterator[Batches]) -> None:
+        self.batches, self.ended = batches, False
+
+    def __iter__(self) -> Iterator[Batches]:
+        yield from self.batches
+        self.ended = True
+
+
+def trained_names(settings: Settings, start: Params, grads: Params) -> tuple[str, ...]:
+    """The parameters that are trained: those with a gradient, but for what is frozen. Raises SettingError."""
+    if not grads:
+        raise SettingError("fit: the network has no parameters to train")
+    names = tuple(name for name in start if name in grads and not settings.is_frozen(name))
+    if not names:
+        raise SettingError(f"fit: frozen={settings.frozen} leaves no parameter to train")
+    return names
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Begin the text of an error about data or shapes with what it is about, unless it does already."""
+    try:
+        yield
+    except (DataError, ShapeError) as error:
+        text = str(error)
+        raise type(error)(text if text.startswith(what) else f"{what}: {text}") from None

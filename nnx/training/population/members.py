@@ -1,0 +1,285 @@
+"""Members of one kind while they train: the engine of a population, whose arrays have them on axis 0."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from ...backends import Backend
+from ...backends.numpy import namespace as host_namespace
+from ...contract import Array, Key, Layer, Loss, Optimizer, Params
+from ...errors import SettingError, ShapeError
+from ...network import init
+from ...random import permutation, seed_words
+from ..averages import SWA, make_statistics, mean_statistics
+from ..data import DeviceData
+from ..engine import CHUNK, checked, copies, measured, trained_names
+from ..flat import Named
+from ..interrupt import Interrupt
+from ..objective import MeanLoss
+from ..settings import Settings
+from ..step import Carry, Step, gather, inputs, make_prediction, make_step
+from .joining import joined
+from .lanes import Lane, Lanes
+from .member import Member, Rows, bytes_of_step, shapes_of, stacked
+
+
+class Sources(NamedTuple):
+    """The rows of members of one loss: to train on, and of their own to validate on."""
+
+    train: DeviceData
+    held: DeviceData | None
+
+
+class Cut(NamedTuple):
+    """One member's part of a population's arrays."""
+
+    backend: Backend
+    place: int
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def one(self, p: Array) -> Array:
+        """A copy of the member's part of an array; of a number for all, of that."""
+        return self.backend.xp.asarray(p[self.place, ...] if p.ndim else p, copy=True)
+
+    def params(self, whole: Params) -> Params:
+        """Copies of the member's parameters, without the zeros around them."""
+        return {
+            name: self.backend.xp.asarray(p[(self.place, *(slice(n) for n in self.shapes[name]))], copy=True)
+            for name, p in whole.items()
+        }
+
+
+Beginning = tuple[Carry, Params, list[int], Params]  # the carry, kept weights, whose they are, sums of weights
+
+
+class Members:
+    """The engine of members of one kind, numbered from 0."""
+
+    beginning: Beginning | None = None  # of a run, until its first epoch
+
+    def __init__(
+        self, settings: Settings, backend: Backend, data: Sources, members: Sequence[Member], rows: Sequence[Rows]
+    ) -> None:
+        self.settings, self.backend, self.data = settings, backend, data
+        self.members, self.rows = list(members), list(rows)
+        steps = settings.epochs * -(-len(self.rows[0].train) // settings.batch_size)
+        self.optimizers = [m.optimizer.over(steps) for m in self.members]
+        self.known: dict[tuple[int, ...], tuple[Layer, Loss, Optimizer]] = {}
+        self.predictions: dict[tuple[int, ...], Callable[[Params, Array, Array | None], Array]] = {}
+        self.statistics: dict[tuple[int, ...], Callable[..., Params]] = {}
+        self.whole = True  # whether the last epoch was not cut short
+
+    def begin(self) -> Beginning:
+        """Initial parameters, a trial of the network on one row, the lanes."""
+        settings, backend, everyone = self.settings, self.backend, list(range(len(self.members)))
+        self.features = int(self.data.train.x.shape[1])
+        net, loss, optimizer = self.joined(everyone)
+        start = self.start(net)
+        seeds = seed_words(tuple(m.seed for m in self.members), backend)
+        self.names = self.trial(net, loss, start, seeds)
+        vectors = {name: start[name] for name in self.names}
+        rest = {name: p for name, p in start.items() if name not in vectors}
+        state = optimizer.init(vectors, population=(len(everyone),))
+        average = {} if settings.decay is None else copies(backend, vectors)
+        carry = Carry(vectors, rest, state, seeds, backend.floats([0.0] * len(everyone)), average)
+        self.bytes_each = bytes_of_step(net, self.features, settings.batch_size, backend.dtype)
+        self.lanes = Lanes(backend, self.step, settings.compile, settings.epochs, self.bytes_each)
+        self.beginning = carry, copies(backend, start), everyone, {}
+        return self.beginning
+
+    def joined(self, members: Sequence[int]) -> tuple[Layer, Loss, Optimizer]:
+        """Network, loss and optimizer of a population of these members, joined once."""
+        key = tuple(members)
+        if key not in self.known:
+            whole = [(self.members[k].net, self.members[k].loss, self.optimizers[k]) for k in members]
+            self.known[key] = tuple(joined(part) for part in zip(*whole, strict=True))
+        return self.known[key]
+
+    def prediction(self, members: list[int]) -> Callable[[Params, Array, Array | None], Array]:
+        """The outputs of a population of these members, compiled once."""
+        key = tuple(members)
+        if key not in self.predictions:
+            self.predictions[key] = self.backend.compile(make_prediction(self.joined(members)[0]))
+        return self.predictions[key]
+
+    def step(self, members: list[int], own: int) -> Step:
+        """The step of a lane."""
+        net, loss, optimizer = self.joined(members)
+        return make_step(
+            MeanLoss(net, loss),
+            optimizer,
+            Named({}, self.names),
+            members=own,
+            micro_batches=self.settings.micro_batches,
+            factors=self.settings.factors(optimizer, self.names),
+            decay=self.settings.decay,
+            frozen=tuple(filter(self.settings.is_frozen, net.running)),
+        )
+
+    def start(self, net: Layer) -> Params:
+        """The parameters that the members begin with, on axis 0."""
+        begun: dict[Any, Params] = {}
+        parts = []
+        for m in self.members:
+            key = (m.net, m.seed) if m.params is None else id(m.params)
+            if key not in begun:
+                begun[key] = drawn(m, self.features) if m.params is None else given(m, self.features, self.backend)
+            parts.append(begun[key])
+        return {n: self.backend.floats(p) for n, p in stacked(parts, shapes_of(net, self.features)).items()}
+
+    def trial(self, net: Layer, loss: Loss, start: Params, seeds: Array) -> tuple[str, ...]:
+        """The names that are trained, from a step on one row; and whether the data suits the network."""
+        data, backend = self.data.train, self.backend
+        row = backend.integers([0])
+        x, target, weight = (gather(a, row) for a in (data.x, data.target, data.weight))
+        key = Key(seeds, backend.asarray(0, backend.xp.int32))
+        z, values = net.evaluate(start, inputs(x, None, backend.floats(0.0)), train=True, key=key)
+        value, saved = loss.evaluate(z, target, weight)
+        if tuple(value.shape) != (len(self.members),):
+            raise SettingError(f"fit: the loss of {len(self.members)} members has shape {tuple(value.shape)}")
+        _, grads = net.backprop(start, values, loss.backprop(saved), need_dx=False)
+        for part in self.data:
+            if part is not None:
+                part.check(int(z.shape[-1]))
+        return trained_names(self.settings, start, grads)
+
+    def orders(self, epoch: int) -> list[Any]:
+        """For each member the numbers of its rows in their order; members that share both share the array."""
+        known: dict[Any, Any] = {}
+        found = []
+        for member, rows in zip(self.members, self.rows, strict=True):
+            key = (member.seed if self.settings.shuffle else 0, id(rows.train))
+            if key not in known:
+                order = rows.train
+                if self.settings.shuffle:
+                    order = order[permutation(member.seed, "shuffle", len(order), epoch)]
+                known[key] = order
+            found.append(known[key])
+        return found
+
+    def epoch(self, number: int, live: list[int], interrupt: Interrupt) -> tuple[dict[int, dict[str, float]], set[int]]:
+        """One pass over the data, and the figures of the members that still train."""
+        orders, started = self.orders(number), perf_counter()
+        if self.beginning is not None:
+            carry, kept, members, mean = self.beginning
+            self.lanes.lay(carry, kept, members, orders, mean)
+            self.beginning = None
+        elif len(live) <= sum(len(lane.members) for lane in self.lanes.lanes) // 2:
+            self.lanes.keep(live, orders)
+        settings, backend = self.settings, self.backend
+        data = self.data.train.x, self.data.train.target, self.data.train.weight
+
+        def run(lane: Lane) -> dict[str, list[float]]:
+            seen = lane.epoch(backend, data, orders, settings.batch_size, interrupt)
+            xp, carry, (_, _, optimizer) = backend.xp, lane.carry, self.joined(lane.members)
+            arrays = (*carry.vectors.values(), *carry.running.values())
+            nothing = [xp.sum(p * 0.0, axis=tuple(range(1, p.ndim))) for p in arrays]  # 0 where all is finite
+            rate = optimizer.current_rate(carry.state)
+            three = xp.stack([carry.total / seen, xp.sum(xp.stack(nothing), axis=0), rate])
+            loss, finite, rates = backend.to_numpy(three).tolist()  # the one wait for it
+            self.average(number, lane)
+            held = self.validate(lane)
+            return {"loss": loss, **held, "rate": rates, "finite": finite, "seen": [float(seen)] * len(loss)}
+
+        found: dict[int, dict[str, float]] = {}
+        ruined = set()
+        for lane, figures in zip(self.lanes.lanes, self.lanes.each(run), strict=True):
+            for i, k in enumerate(lane.members):
+                if k in live:
+                    found[k] = {name: values[i] for name, values in figures.items()}
+                    if not isfinite(found[k].pop("finite")):
+                        ruined.add(k)
+        seconds = max(perf_counter() - started, 1e-9) / len(live)  # a member's share
+        self.whole = not interrupt.seen
+        for k in live:
+            found[k] |= {"samples_per_second": found[k].pop("seen") / seconds, "seconds": seconds}
+        return {k: found[k] for k in live}, ruined
+
+    def average(self, number: int, lane: Lane) -> None:
+        """The parameters of a lane as they are validated and kept: those of now, or their average."""
+        average, carry, backend = self.settings.average, lane.carry, self.backend
+        lane.now = carry.vectors | carry.running
+        if isinstance(average, SWA) and number >= average.begins(self.settings.epochs):
+            lane.sum = {n: lane.sum[n] + p if lane.sum else p * 1.0 for n, p in carry.vectors.items()}
+        if not lane.sum and not carry.average:
+            return
+        count = number - average.begins(self.settings.epochs) + 1 if isinstance(average, SWA) else 0
+        mean = {n: p / count for n, p in lane.sum.items()} if lane.sum else carry.average
+        net = self.joined(lane.members)[0]
+        moving = [name for name in net.running if not self.settings.is_frozen(name)]
+        lane.now |= copies(backend, mean)
+        if moving:  # the statistics of the weights of now are not those of their average
+            rows, size, x = lane.rows([r.train for r in self.rows]), self.settings.batch_size, self.data.train.x
+            parts = [backend.integers(rows[:, i : i + size]) for i in range(0, rows.shape[1], size)]
+            batches = [(x, None, None, part if lane.own else part[0, :]) for part in parts]
+            if (key := tuple(lane.members)) not in self.statistics:
+                self.statistics[key] = backend.compile(make_statistics(net))
+            running = {name: carry.running[name] for name in moving}
+            stream = Key(carry.seed, carry.state["step"])
+            lane.now |= mean_statistics(backend, self.statistics[key], lane.now, running, stream, batches)
+
+    def validate(self, lane: Lane) -> dict[str, list[float]]:
+        """Loss and metrics of each of a lane's members on its rows held out."""
+        held = [self.rows[k].held for k in lane.members]
+        if held[0] is None:
+            return {}
+        backend, xp, data = self.backend, self.backend.xp, self.data.held or self.data.train
+        predict, (_, loss, _) = self.prediction(lane.members), self.joined(lane.members)
+        numbers = held[0] if all(h is held[0] for h in held) else host_namespace().stack(held)
+        size = max(CHUNK // len(held), 64)
+        parts = (backend.integers(numbers[..., start : start + size]) for start in range(0, numbers.shape[-1], size))
+        outputs = (
+            (predict(lane.now, data.x, part), gather(data.target, part), gather(data.weight, part), part)
+            for part in parts
+        )
+        found = measured(backend, loss, self.settings.metrics, outputs, members=len(held))
+        whole = backend.to_numpy(xp.stack([xp.astype(v, lane.carry.total.dtype) for v in found.values()]))
+        return dict(zip(found, whole.tolist(), strict=True))
+
+    def keep(self, better: set[int]) -> None:
+        """Keep the weights of now of these members: they are the best so far."""
+        self.lanes.each(lambda lane: self.kept(lane, better))
+
+    def kept(self, lane: Lane, better: set[int]) -> None:
+        """Keep those of a lane's members."""
+        flags, xp = [k in better for k in lane.members], self.backend.xp
+        if all(flags):
+            lane.kept = copies(self.backend, lane.now)
+        elif any(flags):
+            chosen = self.backend.asarray(flags, xp.bool)
+            for name, p in lane.now.items():
+                lane.kept[name] = xp.where(xp.reshape(chosen, (-1,) + (1,) * (p.ndim - 1)), p, lane.kept[name])
+
+    def needs(self, rows: int) -> int:
+        """The bytes that a step on so many rows makes for itself. Raises Refused if it cannot be followed."""
+        from ...backends.native.loop import step_bytes
+
+        data = self.data.train
+        like = [None if a is None else (a.shape[1:], str(a.dtype)) for a in (data.x, data.target, data.weight)]
+        if self.beginning is not None:
+            carry, _, members, _ = self.beginning
+            return step_bytes(self.step(members, 0), carry, like, rows)
+        lane = self.lanes.lanes[0]
+        return step_bytes(lane.loop.step, lane.carry, like, rows)
+
+    def result(self, k: int) -> tuple[Params, dict[str, Any], str]:
+        """A member's weights that were kept, its optimizer's state, and how its steps were run."""
+        lane = next(lane for lane in self.lanes.lanes if k in lane.members)
+        own = Cut(self.backend, lane.members.index(k), shapes_of(self.members[k].net, self.features))
+        state = {n: own.params(s) if isinstance(s, dict) else own.one(s) for n, s in lane.carry.state.items()}
+        return own.params(lane.kept), state, lane.loop.how
+
+
+def drawn(member: Member, features: int) -> Params:
+    """A member's initial parameters on the host."""
+    return init(member.net, features, seed=member.seed, backend="numpy", dtype="float64")
+
+
+def given(member: Member, features: int, backend: Backend) -> Params:
+    """On the host, the parameters that a member is to begin with. Raises SettingError, ShapeError."""
+    params = checked(member.params, member.net)
+    for name, shape in shapes_of(member.net, features).items():
+        if tuple(params[name].shape) != shape:
+            raise ShapeError(f"fit: params[{name!r}] has shape {tuple(params[name].shape)}, the network needs {shape}")
+    return {name: backend.to_numpy(backend.floats(p)) for name, p in params.items()}

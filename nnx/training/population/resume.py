@@ -1,0 +1,289 @@
+"""The runs of a population, one after another: the fits of members that have finished, and checkpoints of all."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from ...backends import Backend, numpy as host
+from ...contract import Params
+from ...errors import ModelFileError
+from ..checkpoint import Checkpoint, Contents, ResumeWarning, Writer, newest, opened, part as beginning_with
+from ..identity import Facts, environment, flat, mark, other_bits, same_settings
+from ..interrupt import Interrupt
+from ..judge import Judge
+from ..result import Fit
+from ..resume import described
+from ..settings import Settings
+from ..step import Carry
+from .member import Member, Rows, shapes_of, stacked
+from .members import Beginning, Cut, Members, Sources
+from .result import PopulationFit
+
+
+@dataclass
+class Going:
+    """A run after a whole epoch: copies of all that the next one begins with."""
+
+    epoch: int
+    run: int  # the number of its part
+    beginning: Beginning
+    choices: dict[str, bool]
+    judge: dict[str, Any]
+    histories: list[dict[str, list[float]]]
+    fits: dict[int, Fit]  # of members that had finished then
+
+
+@dataclass
+class Read:
+    """A checkpoint of a population that was read, its arrays on the host."""
+
+    about: dict[str, Any]
+    arrays: dict[str, Any]
+    path: Path
+
+    @property
+    def epoch(self) -> int:
+        """That of the run which is going on."""
+        return int(self.about["epoch"])
+
+
+class Runs:
+    """The parts of a population that are one run each, and what has come of their members.
+
+    Raises: SettingError, ModelFileError.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        settings: Settings,
+        members: Sequence[Member],
+        rows: Sequence[Rows],
+        data: Sources,
+        checkpoint: Checkpoint | None,
+        resume: str | os.PathLike[str] | None,
+    ) -> None:
+        self.backend, self.settings, self.members, self.checkpoint = backend, settings, members, checkpoint
+        self.parts: list[list[int]] = []
+        self.fits: dict[int, Fit] = {}
+        self.writer: Writer[Going] | None = None
+        self.read: Read | None = None
+        if checkpoint is None and resume is None:
+            return
+        self.features = int(data.train.x.shape[1])
+        facts, place = self.identity(rows, data), environment(backend, settings.compile)
+        if resume is not None:
+            self.read = newest(Path(resume), _read)
+            same_settings(self.read.about["settings"], facts)
+            if text := other_bits(self.read.about["environment"], place):
+                warnings.warn(text, ResumeWarning, stacklevel=4)
+            self.parts = [[int(k) for k in part] for part in self.read.about["parts"]]
+            self.take_up(self.read)
+        if checkpoint is not None:
+            self.writer = Writer(checkpoint, facts, place, self.contents)
+
+    def identity(self, rows: Sequence[Rows], data: Sources) -> Facts:
+        """The settings of a training, and what tells its members and its data from others."""
+        about: dict[str, Any] = described(self.settings) | {"dtype": self.backend.dtype}
+        about |= {"members": len(self.members), "rows": data.train.rows, "columns of x": self.features}
+        about["validation"] = None if data.held is None else f"{data.held.rows} rows"
+        found: Facts = {}
+        for name, value in about.items():
+            found |= flat(name, value)
+        for k, (member, own) in enumerate(zip(self.members, rows, strict=True)):
+            facts = flat("net", member.net) | flat("loss", member.loss) | flat("optimizer", member.optimizer)
+            numbers = b"".join(r.tobytes() for r in own if r is not None)
+            text = repr((sorted(facts.items()), member.seed, crc32(numbers)))
+            found[f"member {k}"] = f"{type(member.net).__name__} {crc32(text.encode()):08x}"
+        row = [data.train.x[:1, ...], data.train.target[:1, ...], data.train.weight]
+        found["data (first row)"] = mark(self.backend, *(None if a is None else a[:1, ...] for a in row))
+        return found
+
+    @contextmanager
+    def training(
+        self, part: Sequence[int], engine: Members, judge: Judge, interrupt: Interrupt
+    ) -> Iterator[Callable[[], None]]:
+        """The training of a part, which goes on where the checkpoint says; the block is given what follows an epoch."""
+        run = self.parts.index(list(part))
+        resumed = self.read is not None and self.read.about["run"] == run and self.go_on(self.read, engine, judge)
+        if self.writer is not None and not interrupt.seen:
+            first = None if resumed else self.going(run, engine, judge)
+            self.writer.begin(first, self.read.path if self.read is not None and resumed else None)
+        before = interrupt.seen  # a run that begins after Ctrl-C is not worth a checkpoint
+
+        def after() -> None:
+            for k, why in judge.stopped.items():
+                if part[k] not in self.fits:
+                    params, state, how = engine.result(k)
+                    member, best = self.members[part[k]], judge.best[k]
+                    self.fits[part[k]] = Fit(
+                        member.net, member.loss, params, state, judge.histories[k], self.backend, best, why, how
+                    )
+            if self.writer is not None and not before:
+                going = self.going(run, engine, judge) if engine.whole and judge.live else None
+                self.writer.epoch(going, now=interrupt.seen)
+
+        yield after
+        if self.writer is not None and not interrupt.seen:  # all of its members have finished
+            self.writer.write(self.going(run, engine, judge))
+
+    def going(self, run: int, engine: Members, judge: Judge) -> Going:
+        """Copies of a run as it is."""
+        if engine.beginning is not None:
+            carry, kept, order, mean = engine.beginning
+        else:
+            (carry, kept, mean), order = engine.lanes.whole([k for lane in engine.lanes.lanes for k in lane.members])
+        histories = [{name: list(values) for name, values in own.items()} for own in judge.histories]
+        fits = {k: fit for k, fit in self.fits.items() if fit.stopped != "interrupted"}
+        choices = engine.lanes.choices
+        return Going(judge.done, run, (carry, kept, order, mean), choices, judge.state(), histories, fits)
+
+    def contents(self, going: Going) -> Contents:
+        """What is written of a run that is going on, and of the members that have finished."""
+        part = self.parts[going.run]
+        carry, kept, order, mean = going.beginning
+        arrays = {name: self.backend.to_numpy(a) for name, a in flattened(carry, kept, mean).items()}
+        about: dict[str, Any] = {"parts": self.parts, "run": going.run, "epoch": going.epoch, "judge": going.judge}
+        about |= {"order": order, "choices": going.choices, "mean": bool(mean), "finished": {}}
+        own, arrays["run.history"] = histories_of(going.histories)
+        about["histories"] = own
+        for number, numbers in enumerate(self.parts):
+            done = [k for k in numbers if k in going.fits]
+            if done:
+                found, more = self.finished([going.fits[k] for k in done], f"part{number}")
+                about["finished"][str(number)] = {"members": done} | found
+                arrays |= more
+        first = self.members[part[order[0]]]
+        cut = Cut(self.backend, 0, shapes_of(first.net, self.features))
+        return Contents(first.net, cut.params(kept), first.loss, arrays, about)
+
+    def finished(self, fits: Sequence[Fit], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Members of one kind that have finished, as plain data and as arrays (members, ...)."""
+        numpy, arrays = self.backend.to_numpy, {}
+        about, arrays[f"{name}.history"] = histories_of([fit.history for fit in fits])
+        about |= {"best_epoch": [f.best_epoch for f in fits], "stopped": [f.stopped for f in fits]}
+        about |= {"execution": [f.execution for f in fits], "slots": []}
+        trees: dict[str, list[Params]] = {"best": [f.params for f in fits]}
+        for slot, value in fits[0].state.items():
+            if isinstance(value, dict):
+                trees[f"state.{slot}"] = [f.state[slot] for f in fits]
+                about["slots"].append(slot)
+            else:
+                arrays[f"{name}.number.{slot}"] = host.namespace().stack([numpy(f.state[slot]) for f in fits])
+        for tree, parts in trees.items():
+            hosted = [{n: numpy(p) for n, p in params.items()} for params in parts]
+            shapes = {
+                n: tuple(max(sizes) for sizes in zip(*(h[n].shape for h in hosted), strict=True)) for n in hosted[0]
+            }
+            whole = stacked(hosted, shapes)
+            arrays |= {f"{name}.{tree}.{n}": p.astype(hosted[0][n].dtype) for n, p in whole.items()}
+        return about, arrays
+
+    def take_up(self, read: Read) -> None:
+        """The fits of the members that had finished."""
+        for number, about in read.about["finished"].items():
+            arrays = beginning_with(read.arrays, f"part{number}")
+            histories = histories_from(about, arrays["history"])
+            for i, k in enumerate(about["members"]):
+                member = self.members[k]
+                own = Cut(self.backend, i, shapes_of(member.net, self.features))
+                best = own.params(self.placed(beginning_with(arrays, "best"), [*member.net.names, *member.net.running]))
+                state: dict[str, Any] = {}
+                for slot, values in beginning_with(arrays, "number").items():
+                    state[slot] = own.one(self.backend.asarray(values))
+                for slot in about["slots"]:
+                    moved = beginning_with(arrays, f"state.{slot}")
+                    state[slot] = own.params(self.placed(moved, [n for n in member.net.names if n in moved]))
+                figures = about["best_epoch"][i], about["stopped"][i], about["execution"][i]
+                self.fits[k] = Fit(member.net, member.loss, best, state, histories[i], self.backend, *figures)
+
+    def placed(self, arrays: Mapping[str, Any], names: Sequence[str]) -> Params:
+        """Arrays of the host on the backend, in the order of these names."""
+        return {name: self.backend.asarray(arrays[name]) for name in names}
+
+    def go_on(self, read: Read, engine: Members, judge: Judge) -> bool:
+        """Take up the run where it was; whether there was one."""
+        about, arrays = read.about, beginning_with(read.arrays, "run")
+        if engine.beginning is None or not about["epoch"]:
+            return False
+        carry, kept, _, _ = engine.beginning
+        like = flattened(carry, kept, carry.vectors if about["mean"] else {})
+        try:
+            found = {name: self.backend.asarray(read.arrays[name], like[name].dtype) for name in like}
+            order = [int(k) for k in about["order"]]
+            histories = histories_from(about["histories"], arrays["history"])
+            state = about["judge"]
+            judge.done, judge.best = int(state["epoch"]), [int(n) for n in state["best"]]
+            judge.stopped = {int(k): str(why) for k, why in state["stopped"].items()}
+            judge.histories = histories
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(f"{read.path}: not a whole checkpoint: {error}") from None
+        engine.lanes.choices = {str(k): bool(v) for k, v in about["choices"].items()}
+        engine.beginning = unflattened(carry, kept, found, order, mean=about["mean"])
+        return True
+
+    def result(self) -> PopulationFit:
+        """What has come of all members."""
+        runs = [(part, self.fits[part[0]].execution) for part in self.parts]
+        return PopulationFit([self.fits[k] for k in range(len(self.members))], self.backend, runs)
+
+
+def _read(path: Path) -> Read:
+    model, about = opened(path, population=True)
+    if not {"parts", "run", "epoch", "judge", "order", "finished", "settings", "environment"} <= about.keys():
+        raise ModelFileError(f"{path}: not a whole checkpoint of a population")
+    return Read(about, model.arrays, path)
+
+
+def flattened(carry: Carry, kept: Params, mean: Params) -> dict[str, Any]:
+    """The arrays of a run by name, but for the loss of the epoch."""
+    found = {"run.seed": carry.seed}
+    trees = {"vectors": carry.vectors, "running": carry.running, "average": carry.average, "kept": kept, "mean": mean}
+    for slot, value in carry.state.items():
+        if isinstance(value, dict):
+            trees[f"state.{slot}"] = value
+        else:
+            found[f"run.number.{slot}"] = value
+    return found | {f"run.{tree}.{name}": a for tree, arrays in trees.items() for name, a in arrays.items()}
+
+
+def unflattened(carry: Carry, kept: Params, found: Mapping[str, Any], order: list[int], *, mean: bool) -> Beginning:
+    """A run from its arrays, with the names of another."""
+
+    def tree(name: str, like: Params) -> Params:
+        return {own: found[f"run.{name}.{own}"] for own in like}
+
+    state = {
+        slot: tree(f"state.{slot}", value) if isinstance(value, dict) else found[f"run.number.{slot}"]
+        for slot, value in carry.state.items()
+    }
+    vectors, running, average = (tree(n, getattr(carry, n)) for n in ("vectors", "running", "average"))
+    own = Carry(vectors, running, state, found["run.seed"], carry.total[: len(order)], average)
+    return own, tree("kept", kept), order, tree("mean", carry.vectors) if mean else {}
+
+
+def histories_of(histories: Sequence[Mapping[str, Sequence[float]]]) -> tuple[dict[str, Any], Any]:
+    """Histories as one array (members, figures, epochs), and what it lacks: names of figures, and numbers of epochs."""
+    names = list(dict.fromkeys(name for own in histories for name in own))
+    lengths = [len(own.get("epoch", ())) for own in histories]
+    whole = host.namespace().zeros((len(histories), len(names), max(lengths, default=0)))
+    for k, own in enumerate(histories):
+        for i, name in enumerate(names):
+            whole[k, i, : lengths[k]] = own.get(name, ())
+    return {"figures": names, "epochs": lengths}, whole
+
+
+def histories_from(about: Mapping[str, Any], whole: Any) -> list[dict[str, list[float]]]:
+    """The histories that `histories_of` wrote."""
+    found = []
+    for k, length in enumerate(about["epochs"]):
+        rows = {name: whole[k, i, :length].tolist() for i, name in enumerate(about["figures"])} if length else {}
+        if "epoch" in rows:
+            rows["epoch"] = [int(n) for n in rows["epoch"]]
+        found.append(rows)
+    return found

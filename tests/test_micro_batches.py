@@ -1,0 +1,186 @@
+"""Batches in parts: their gradients add up to the batch's, in an order that the number of parts alone decides."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import nnx
+from nnx.contract import Loss
+from nnx.training.step import added
+
+rng = np.random.default_rng(0)
+ROWS = 22  # with batches of 8: two whole ones and one of 6
+X = rng.normal(size=(ROWS, 4))
+VALUES = rng.normal(size=(ROWS, 2))
+LABELS = rng.integers(0, 3, ROWS)
+FLAGS = rng.integers(0, 2, (ROWS, 2)).astype(float)
+WEIGHT = rng.uniform(0.1, 2.0, ROWS)
+
+LOSSES = {
+    "squared": (nnx.SquaredError(), VALUES),
+    "absolute": (nnx.AbsoluteError(), VALUES),
+    "huber": (nnx.Huber(0.5), VALUES),
+    "quantile": (nnx.Quantile((0.1, 0.9)), VALUES[:, :1]),
+    "poisson": (nnx.Poisson(), np.abs(VALUES)),
+    "softmax": (nnx.SoftmaxCrossEntropy(0.1), LABELS),
+    "softmax by class": (nnx.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 0.3)), LABELS),
+    "softmax of shares": (nnx.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 0.3)), np.eye(3)[LABELS]),
+    "binary": (nnx.BinaryCrossEntropy(), FLAGS),
+    "binary by class": (nnx.BinaryCrossEntropy(class_weight=(0.3, 2.0)), FLAGS),
+    "tabm": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 0.3)), 2), LABELS),
+    "tabm of values": (nnx.EnsembleLoss(nnx.SquaredError(), 2), VALUES),
+}
+
+
+def net_for(loss, y):
+    outputs = loss.outputs(3 if loss.labels else y.shape[1])
+    return nnx.tabm((5,), outputs, members=2) if loss.copies > 1 else nnx.mlp((5,), outputs, activation="tanh")
+
+
+def fit(loss, y, parts, **settings):
+    settings = dict(epochs=2, batch_size=8, optimizer=nnx.SGD(0.1), dtype="float64", backend="numpy") | settings
+    return nnx.fit(net_for(loss, y), X, y, loss=loss, micro_batches=parts, **settings)
+
+
+def assert_close(a, b, rtol=1e-10):
+    for name, p in a.params.items():
+        np.testing.assert_allclose(np.asarray(p), np.asarray(b.params[name]), rtol=rtol, atol=1e-12, err_msg=name)
+    np.testing.assert_allclose(a.history["loss"], b.history["loss"], rtol=rtol)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_parts_of_a_batch_add_up_to_it(name, weighted):
+    """Whatever the loss divides by: rows, their weights, or those of their classes."""
+    loss, y = LOSSES[name]
+    weight = WEIGHT if weighted else None
+    whole = fit(loss, y, 1, sample_weight=weight)
+    for parts in (2, 3, 8, 50):
+        assert_close(fit(loss, y, parts, sample_weight=weight), whole)
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_parts_add_up_on_other_libraries(backend):
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    loss, y = LOSSES["softmax by class"]
+    assert_close(fit(loss, y, 3, sample_weight=WEIGHT, backend=backend), fit(loss, y, 1, sample_weight=WEIGHT))
+
+
+def test_parts_are_compiled_and_a_stream_has_them_too(monkeypatch):
+    pytest.importorskip("numba", reason="numba is not installed")
+    loss, y = LOSSES["softmax by class"]
+    monkeypatch.setenv("NNX_COMPILE", "always")
+    compiled = fit(loss, y, 3, sample_weight=WEIGHT)
+    assert compiled.execution == "recorded and compiled"
+    assert_close(compiled, fit(loss, y, 1, sample_weight=WEIGHT))
+    stream = [(X[i : i + 8], y[i : i + 8], WEIGHT[i : i + 8]) for i in range(0, ROWS, 8)]
+    streamed = nnx.fit(
+        net_for(loss, y), stream, loss=loss, micro_batches=3, epochs=2, optimizer=nnx.SGD(0.1), dtype="float64"
+    )
+    assert_close(streamed, fit(loss, y, 1, sample_weight=WEIGHT, shuffle=False))
+
+
+def test_a_member_in_parts_is_the_network_in_parts():
+    net = nnx.Chain(nnx.Dense(6), nnx.BatchNorm(), nnx.ReLU(), nnx.Dropout(0.3), nnx.Dense(3))
+    settings = dict(loss="softmax_cross_entropy", epochs=3, batch_size=8, micro_batches=3, backend="numpy")
+    together = nnx.fit(net, X, LABELS, members=3, seed=4, **settings)
+    for k in range(3):
+        alone = nnx.fit(net, X, LABELS, seed=4 + k, **settings)
+        for name, p in alone.params.items():
+            np.testing.assert_array_equal(together[k].params[name], p, err_msg=name)
+
+
+def test_one_part_is_the_step_without_parts():
+    net = nnx.Chain(nnx.Dense(6), nnx.BatchNorm(), nnx.ReLU(), nnx.Dropout(0.3), nnx.Dense(3))
+    settings = dict(loss="softmax_cross_entropy", epochs=2, batch_size=8, backend="numpy")
+    one, none = nnx.fit(net, X, LABELS, micro_batches=1, **settings), nnx.fit(net, X, LABELS, **settings)
+    assert all(np.array_equal(one.params[name], p) for name, p in none.params.items())
+
+
+def test_the_tree_of_sums_depends_on_the_number_of_parts_alone():
+    class Sum(str):
+        def __add__(self, other):
+            return Sum(f"({self}+{other})")
+
+    found = {n: added(lambda i: (Sum(i), {"g": Sum(i)}), 0, n) for n in (1, 2, 3, 4, 5, 7)}
+    assert {n: str(value) for n, (value, _) in found.items()} == {
+        1: "0",
+        2: "(0+1)",
+        3: "((0+1)+2)",
+        4: "((0+1)+(2+3))",
+        5: "(((0+1)+(2+3))+4)",
+        7: "(((0+1)+(2+3))+((4+5)+6))",
+    }
+    assert all(grads["g"] == value for value, grads in found.values())
+
+
+def test_batch_norm_learns_from_each_part_in_turn():
+    net = nnx.Chain(nnx.BatchNorm(momentum=0.5), nnx.Dense(1))
+    fit = nnx.fit(
+        net, X[:8], VALUES[:8, :1], loss="squared_error", optimizer=nnx.SGD(0.0), epochs=1, batch_size=8, shuffle=False,
+        micro_batches=2, dtype="float64",
+    )  # fmt: skip
+    mean = 0.5 * (0.5 * X[:4].mean(axis=0)) + 0.5 * X[4:8].mean(axis=0)
+    np.testing.assert_allclose(fit.params["0.mean"], mean, rtol=1e-12)
+
+
+def test_each_part_has_random_bits_of_its_own():
+    """Two parts of the same rows are dropped differently."""
+    seen = []
+
+    class Spy(nnx.Layer):
+        def evaluate(self, params, x, *, train=False, key=None):
+            if train and x.shape[-2] == 4:
+                seen.append(np.array(x))
+            return x, None
+
+        def backprop(self, params, saved, dy, *, need_dx=True):
+            return dy, {}
+
+    net = nnx.Chain(nnx.Dropout(0.5), Spy(), nnx.Dense(1))
+    x = np.tile(X[:4], (2, 1))
+    nnx.fit(
+        net, x, np.ones(8), loss="squared_error", epochs=1, batch_size=8, shuffle=False, micro_batches=2, compile=False
+    )
+    first, second = seen[-2:]
+    assert not np.array_equal(first != 0, second != 0)
+
+
+def test_a_loss_that_knows_of_no_whole_batch_is_refused():
+    class Own(Loss):
+        def evaluate(self, z, target, weight=None):
+            return np.mean((z - target) ** 2, axis=(-2, -1)), z - target
+
+        def backprop(self, saved):
+            return 2 * saved / saved.size
+
+    with pytest.raises(nnx.SettingError, match=r"Own does not: what the mean over the whole batch divides by"):
+        nnx.fit(nnx.Dense(2), X, VALUES, loss=Own(), epochs=1, micro_batches=2)
+    with pytest.raises(nnx.SettingError, match="micro_batches must be an integer of at least 1, got 0"):
+        fit(*LOSSES["squared"], 0)
+
+
+LIMITED = """
+import resource, numpy as np, nnx
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(8192, 8)).astype("float32"), rng.integers(0, 3, 8192)
+net, settings = nnx.mlp((1500,), 3), dict(loss="softmax_cross_entropy", batch_size=8192, compile=False, backend="numpy")
+nnx.fit(net, x[:64], y[:64], epochs=1, **settings)  # what is loaded when it is first needed
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 120 * 2**20,) * 2)  # a step makes three arrays of 47 MiB at least
+try:
+    nnx.fit(net, x, y, epochs=1, **settings)
+except nnx.OutOfMemoryError as error:
+    print(error)
+print(nnx.fit(net, x, y, epochs=2, micro_batches=16, **settings).stopped)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is one of Linux")
+def test_a_batch_that_does_not_fit_in_memory_trains_in_parts():
+    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, last = done.stdout.splitlines()
+    assert first.startswith("out of memory on numpy") and "micro_batches=" in first and last == "epochs"

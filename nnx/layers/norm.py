@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..backends import namespace, same_library
-from ..contract import Array, Draw, Key, Layer, Params, Saved
+from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError, require, settle
 
 
@@ -25,6 +25,9 @@ class LayerNorm(Layer):
     @property
     def names(self) -> tuple[str, ...]:
         return ("gain", "shift")
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        return dict.fromkeys(self.names, row[-1:]), row
 
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         return {"gain": draw.constant((features,), 1.0), "shift": draw.constant((features,), 0.0)}, features
@@ -74,6 +77,9 @@ class BatchNorm(Layer):
     @property
     def running(self) -> tuple[str, ...]:
         return ("mean", "variance")
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        return dict.fromkeys((*self.names, *self.running), row[-1:]), row
 
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         one, zero = draw.constant((features,), 1.0), draw.constant((features,), 0.0)

@@ -3,41 +3,24 @@
 A name in a file is looked up in these tables and nowhere else: nothing is imported or asked of a module by name.
 """
 
-from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from math import isfinite
 from typing import Any
 
 from .. import initializers
-from ..contract import Initializer, Layer, Loss
+from ..contract import Initializer, Layer, Loss, Row
 from ..errors import ModelFileError, numbers
-from ..layers import (
-    LAYERS,
-    BatchEnsemble,
-    BatchNorm,
-    Chain,
-    Concat,
-    Dense,
-    DenseEnsemble,
-    LayerNorm,
-    Residual,
-    ScaleEnsemble,
-)
+from ..layers import LAYERS
 from ..losses import KINDS
 from .check import DEPTH_LIMIT
 
 PART_LIMIT = 10_000  # layers, losses and initializers in one description
-WIDEST = 2**20  # columns that layers without parameters may make
+AXES = 8  # of a row of x
 LARGEST = 2**63  # a number of a description is below it
 _INITIALIZERS = [v for v in vars(initializers).values() if isinstance(v, type) and Initializer in v.__mro__[1:]]
 _TABLES: dict[Any, dict[str, type[Any]]] = {
     kind: {k.__name__: k for k in known}
     for kind, known in ((Layer, LAYERS.values()), (Loss, KINDS), (Initializer, _INITIALIZERS))
-}
-FEATURES: dict[type[Layer], tuple[str, int]] = {  # the parameter, and its axis, that has the length of a row of x
-    **dict.fromkeys((Dense, BatchEnsemble, DenseEnsemble), ("W", -2)),
-    **dict.fromkeys((BatchNorm, LayerNorm), ("gain", -1)),
-    ScaleEnsemble: ("R", -1),
 }
 _KINDS = {name: kind for table in _TABLES.values() for name, kind in table.items()}
 
@@ -137,84 +120,14 @@ def _short(data: Any) -> str:
     return repr(data[:40] if isinstance(data, str) else data)[:60]
 
 
-Shapes = Mapping[str, tuple[int, ...]]
-
-
-def fit(net: Layer, shapes: Shapes, features: int | None = None) -> int | None:
-    """How many outputs a network with parameters of these shapes has for so many features; None if any number will do.
-
-    Raises: ModelFileError if the shapes are not those of the network, or not for so many features.
-    """
-    wanted = {*net.names, *net.running}
-    if wanted != shapes.keys():
-        raise ModelFileError(f"parameters do not fit the network: {min(wanted ^ shapes.keys())[:60]!r}")
-    _need(net.copies <= WIDEST, "very many members")
-    inputs, factor = _inputs(net, shapes, "")
-    features = inputs if features is None else features
-    if features is None:
-        _need(factor <= WIDEST, "an output very much wider than the input")
+def row_from(data: Any) -> Row | None:
+    """The shape of a row of x from the list that a file holds, or None. Raises: ModelFileError."""
+    if data is None:
         return None
-    return _fit(net, shapes, features, "")
-
-
-def _inputs(net: Layer, shapes: Shapes, path: str) -> tuple[int | None, int]:
-    """The features that the parameters expect, or None; and then how many outputs come for each feature."""
-    if type(net) in FEATURES:
-        name, axis = FEATURES[type(net)]
-        return (0, 0, *shapes[path + name])[axis], 0
-    if isinstance(net, Residual):
-        return _inputs(net.layer, shapes, path)
-    if not isinstance(net, (Chain, Concat)):
-        return None, 1
-    chain = isinstance(net, Chain)
-    many = 1 if chain else 0
-    for i, part in enumerate(net.layers):
-        known, factor = _inputs(part, shapes, f"{path}{i}.")
-        if known is not None:
-            return (known // many if chain else known), 0
-        many = many * factor if chain else many + factor
-    return None, many
-
-
-def _fit(net: Layer, shapes: Shapes, features: int, path: str) -> int:
-    """The number of outputs of a part for so many features."""
-    if isinstance(net, Residual):
-        outputs = _fit(net.layer, shapes, features, path)
-        _need(outputs == features, f"a Residual turns {features} features into {outputs}")
-    elif isinstance(net, Chain):
-        for i, layer in enumerate(net.layers):
-            features = _fit(layer, shapes, features, f"{path}{i}.")
-    elif isinstance(net, Concat):
-        features = sum(_fit(layer, shapes, features, f"{path}{i}.") for i, layer in enumerate(net.layers))
-        _need(features <= WIDEST, "a Concat that is too wide")
-    else:
-        wanted, outputs = _shapes(net, features)
-        population: tuple[int, ...] | None = None  # of the first parameter; others may be shared
-        for name, own in wanted.items():
-            shape = shapes[path + name]
-            population = shape[: max(len(shape) - len(own), 0)] if population is None else population
-            _need(shape in ((*population, *own), own), f"the shape of {path[:60]}{name}")
-        return outputs
-    return features
-
-
-def _shapes(net: Layer, features: int) -> tuple[dict[str, tuple[int, ...]], int]:
-    """The shapes of a layer's parameters for so many features, without a population, and the number of its outputs."""
-    if isinstance(net, (BatchNorm, LayerNorm)):
-        return {name: (features,) for name in (*net.names, *net.running)}, features
-    if isinstance(net, Dense):
-        return {"W": (features, net.units), "b": (net.units,)}, net.units
-    if isinstance(net, ScaleEnsemble):
-        return {"R": (net.members, features)}, features
-    if isinstance(net, BatchEnsemble):
-        k, u = net.members, net.units
-        return {"W": (features, u), "R": (k, features), "S": (k, u), "b": (k, u)}, u
-    if isinstance(net, DenseEnsemble):
-        k, u = net.members, net.units
-        return {"W": (k, features, u), "b": (k, u)}, u
-    return {}, features
-
-
-def _need(holds: bool, what: str) -> None:
-    if not holds:
-        raise ModelFileError(f"parameters do not fit the network: {what}")
+    if (
+        type(data) is not list
+        or not 1 <= len(data) <= AXES
+        or not all(type(n) is int and 0 < n < LARGEST for n in data)
+    ):
+        raise ModelFileError("its row is no list of sizes")
+    return tuple(data)

@@ -29,7 +29,7 @@ _HOMES = {
         "CSVLogger Checkpoint EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "
         "TensorBoardLogger fit"
     ),
-    "files": "load save",
+    "files": "load register save",
     "estimators": "EnsembleClassifier EnsembleRegressor MLPClassifier MLPRegressor PopulationSearchCV",
     "onnx": "to_onnx",
     "metrics": "accuracy mean_absolute_error mean_squared_error r2",

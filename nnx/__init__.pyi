@@ -28,7 +28,7 @@ from .estimators import (
     MLPRegressor as MLPRegressor,
     PopulationSearchCV as PopulationSearchCV,
 )
-from .files import load as load, save as save
+from .files import load as load, register as register, save as save
 from .initializers import (
     Constant as Constant,
     GlorotNormal as GlorotNormal,

@@ -261,6 +261,13 @@ def _descriptions():
     yield "net a text", fine(net="Dense"), "expected a layer, found 'Dense'"
     yield "net a loss", fine(net={"kind": "SquaredError"}), "unknown kind 'SquaredError'"
     yield "net a module", fine(net={"kind": "os.system"}), "unknown kind 'os.system'"
+    yield (
+        "net of one's own",
+        fine(net={"kind": "Mine"}),
+        "a layer 'Mine' that is not known here: nnx.register(Mine) before",
+    )
+    yield "loss of one's own", fine(loss={"kind": "M" * 40}), "register(" + "M" * 40 + ") before nnx.load"
+    yield "net of a long name", fine(net={"kind": "M" * 41}), "unknown kind 'MMM"
     yield "kind a list", fine(net={"kind": ["Dense"]}), "unknown kind"
     yield "units a text", fine(net=NET | {"units": "2"}), "units must be an integer, found '2'"
     yield "units true", fine(net=NET | {"units": True}), "units must be an integer"

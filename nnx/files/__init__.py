@@ -16,15 +16,25 @@ from .. import backends
 from ..backends import DTYPES, Backend, backend_of, numpy as host
 from ..contract import Array, Layer, Loss, Params, Row
 from ..errors import ModelFileError, NNXError, SettingError
-from ..losses import KINDS
 from ..network import predict
 from ..tables import TableEncoder, Target
 from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, Tensor, checked, header, parse
-from .data import from_data, row_from, to_data
+from .data import from_data, register, row_from, to_data
 from .shapes import Found, fit, row_of
 from .write import fault, open_whole, write_whole
 
-__all__ = ["HEADER_LIMIT", "VERSION", "Model", "from_data", "load", "read", "save", "to_data", "write_whole"]
+__all__ = [
+    "HEADER_LIMIT",
+    "VERSION",
+    "Model",
+    "from_data",
+    "load",
+    "read",
+    "register",
+    "save",
+    "to_data",
+    "write_whole",
+]
 
 
 @dataclass
@@ -87,12 +97,12 @@ def save(
 
     encoder, target: how a table becomes x, and the output classes or values: then `Model.predict_table` works.
     row: the shape of one row of x, such as (20,); left out, what the parameters are for.
-    Raises: ModelFileError if the file cannot be written, or a layer is none of nnx's own.
+    Raises: ModelFileError if the file cannot be written, or a layer or loss is neither nnx's own nor registered.
     """
     path = Path(path)
     try:
-        if loss is not None and type(loss) not in KINDS:
-            raise ModelFileError(f"{loss!r} is not one of nnx's losses")
+        if loss is not None and Loss not in type(loss).__mro__:
+            raise ModelFileError(f"{loss!r} is no loss")
         if row is None:
             row = row_of(net, {name: tuple(p.shape) for name, p in params.items()})
         if row is None and encoder is not None:

@@ -94,22 +94,29 @@ def test_layer_norm_rows_have_mean_zero_and_variance_one():
     np.testing.assert_allclose(y.var(axis=1), 1, rtol=1e-5)
 
 
-def test_norms_are_those_of_torch():
+NORMS = {  # ours, and the class of torch.nn that it is
+    "layer": (nnx.LayerNorm(), "LayerNorm"),
+    "batch": (nnx.BatchNorm(), "BatchNorm1d"),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_norms_are_those_of_torch(name):
     import torch
 
+    ours, kind = NORMS[name]
+    theirs = getattr(torch.nn, kind)(4, eps=ours.epsilon).double()
     x = np.random.default_rng(0).normal(size=(6, 4))
-    for ours, theirs in ((nnx.LayerNorm(), torch.nn.LayerNorm(4)), (nnx.BatchNorm(), torch.nn.BatchNorm1d(4))):
-        theirs = theirs.double()
-        params = nnx.init(ours, 4, dtype="float64")
-        y, saved = ours.evaluate(params, x, train=True)
-        params = ours.update(params, saved)
-        np.testing.assert_allclose(y, theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-10)
-        if ours.running:
-            np.testing.assert_allclose(params["mean"], theirs.running_mean.numpy(), rtol=1e-10)
-            np.testing.assert_allclose(params["variance"], theirs.running_var.numpy(), rtol=1e-10)
-        theirs.eval()
-        y, _ = ours.evaluate(params, x)
-        np.testing.assert_allclose(y, theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-10)
+    params = nnx.init(ours, 4, dtype="float64")
+    y, saved = ours.evaluate(params, x, train=True)
+    params = ours.update(params, saved)
+    np.testing.assert_allclose(y, theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-10)
+    if ours.running:
+        np.testing.assert_allclose(params["mean"], theirs.running_mean.numpy(), rtol=1e-10)
+        np.testing.assert_allclose(params["variance"], theirs.running_var.numpy(), rtol=1e-10)
+    theirs.eval()
+    y, _ = ours.evaluate(params, x)
+    np.testing.assert_allclose(y, theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-10)
 
 
 def test_dropout_keeps_the_mean_and_its_share():

@@ -35,7 +35,7 @@ class LayerNorm(Layer):
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
     ) -> tuple[Array, Saved]:
-        _check(self, params, x)
+        check_columns(self, params, x)
         xp = namespace(x)
         h = x - xp.mean(x, axis=-1, keepdims=True)
         inverse = 1 / xp.sqrt(xp.mean(h * h, axis=-1, keepdims=True) + self.epsilon)
@@ -88,7 +88,7 @@ class BatchNorm(Layer):
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
     ) -> tuple[Array, Saved]:
-        _check(self, params, x)
+        check_columns(self, params, x)
         xp = namespace(x)
         if not train:
             inverse = 1 / xp.sqrt(params["variance"] + self.epsilon)[..., None, :]
@@ -125,8 +125,8 @@ class BatchNorm(Layer):
         return params
 
 
-def _check(layer: Layer, params: Mapping[str, Array], x: Array) -> None:
-    """Raise ShapeError or BackendError if x is not what the parameters are for."""
+def check_columns(layer: Layer, params: Mapping[str, Array], x: Array) -> None:
+    """Raise ShapeError or BackendError if x has not the columns, or is not of the library, of the layer's gain."""
     gain = params["gain"]
     if x.ndim < 2 or x.shape[-1] != gain.shape[-1]:
         raise ShapeError(f"{type(layer).__name__}: x has shape {x.shape}, expected (rows, {gain.shape[-1]})")

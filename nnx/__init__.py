@@ -18,7 +18,7 @@ _HOMES = {
     ),
     "layers": (
         "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU EnsembleView GELU GELUTanh Identity "
-        "LayerNorm LeakyReLU Mish ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
+        "LayerNorm LeakyReLU Mish RMSNorm ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
     ),
     "network": "init mlp predict tabm",
     "losses": "AbsoluteError BinaryCrossEntropy EnsembleLoss Huber Poisson Quantile SoftmaxCrossEntropy SquaredError",

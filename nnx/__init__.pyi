@@ -61,6 +61,7 @@ from .layers import (
     Mish as Mish,
     ReLU as ReLU,
     Residual as Residual,
+    RMSNorm as RMSNorm,
     ScaleEnsemble as ScaleEnsemble,
     Sigmoid as Sigmoid,
     SiLU as SiLU,

@@ -97,6 +97,7 @@ def test_layer_norm_rows_have_mean_zero_and_variance_one():
 NORMS = {  # ours, and the class of torch.nn that it is
     "layer": (nnx.LayerNorm(), "LayerNorm"),
     "batch": (nnx.BatchNorm(), "BatchNorm1d"),
+    "rms": (nnx.RMSNorm(), "RMSNorm"),
 }
 
 

@@ -168,6 +168,16 @@ def test_a_forged_file_of_ones_own_layer_is_refused(tmp_path, net, row, tensors,
     assert part in str(error.value)
 
 
+def test_a_layer_whose_shapes_say_nothing_of_its_parameters_is_not_waved_through(tmp_path):
+    silent = nnx.register(named("Silent", names=("g",)))
+    for net, params in (
+        (silent(), {"g": np.ones(3)}),
+        (nnx.Chain(nnx.Dense(2), silent()), nnx.init(nnx.Chain(nnx.Dense(2)), 3) | {"1.g": np.ones(10**4)}),
+    ):
+        with pytest.raises(nnx.ModelFileError, match=r"parameters do not fit the network: (1\.)?g$"):
+            nnx.save(tmp_path / "m", net, params)
+
+
 def named(name, base=nnx.Layer, frozen=True, **body):
     """A dataclass made of these."""
     return dataclass(frozen=frozen)(type(name, (base,), {"__module__": __name__, "__qualname__": name, **body}))

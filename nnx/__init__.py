@@ -18,7 +18,7 @@ _HOMES = {
     ),
     "layers": (
         "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU EnsembleView GELU GELUTanh Identity "
-        "LayerNorm LeakyReLU Mish ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
+        "LayerNorm LeakyReLU Mish RMSNorm ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
     ),
     "network": "init mlp predict tabm",
     "losses": "AbsoluteError BinaryCrossEntropy EnsembleLoss Huber Poisson Quantile SoftmaxCrossEntropy SquaredError",
@@ -29,7 +29,7 @@ _HOMES = {
         "CSVLogger Checkpoint EMA EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "
         "SWA TensorBoardLogger fit"
     ),
-    "files": "load save",
+    "files": "load register save",
     "estimators": "EnsembleClassifier EnsembleRegressor MLPClassifier MLPRegressor PopulationSearchCV",
     "onnx": "to_onnx",
     "metrics": "accuracy mean_absolute_error mean_squared_error r2",

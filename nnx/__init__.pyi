@@ -28,7 +28,7 @@ from .estimators import (
     MLPRegressor as MLPRegressor,
     PopulationSearchCV as PopulationSearchCV,
 )
-from .files import load as load, save as save
+from .files import load as load, register as register, save as save
 from .initializers import (
     Constant as Constant,
     GlorotNormal as GlorotNormal,
@@ -61,6 +61,7 @@ from .layers import (
     Mish as Mish,
     ReLU as ReLU,
     Residual as Residual,
+    RMSNorm as RMSNorm,
     ScaleEnsemble as ScaleEnsemble,
     Sigmoid as Sigmoid,
     SiLU as SiLU,

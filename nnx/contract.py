@@ -18,6 +18,8 @@ from typing import Annotated, Any, NamedTuple, Protocol, TypeAlias
 
 Array: TypeAlias = Any  # an array of any library; the standard has no static type for one
 Params: TypeAlias = dict[str, Array]  # parameters, or their gradients, by name
+Shapes: TypeAlias = dict[str, tuple[int, ...]]  # the shapes of parameters by name, without a population
+Row: TypeAlias = tuple[int, ...]  # the shape of one row of x or of y: (features,)
 Saved: TypeAlias = Any  # what evaluate keeps for backprop
 State: TypeAlias = dict[str, Any]  # an optimizer's arrays: "step", "rate", and one Params for each slot
 Factors: TypeAlias = Mapping[str, tuple[float, float]]  # of the rate and the weight decay, by parameter
@@ -95,6 +97,18 @@ class Layer(Protocol):
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         """Initial parameters for inputs with so many features, and the number of output features."""
         return {}, features
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        """The shapes of all parameters, running ones included, for rows of x of this shape; the shape of a row of y.
+
+        A layer that has `init` alone is asked there, for the price of a draw.
+        """
+        if type(self).init is Layer.init:
+            return {}, row
+        from .random import HostDraw
+
+        params, out = self.init(row[-1], HostDraw(0))
+        return {name: tuple(p.shape) for name, p in params.items()}, (*row[:-1], out)
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None

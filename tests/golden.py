@@ -1,4 +1,4 @@
-"""Writes the golden files of the version of today: `python tests/golden.py tests/data`, once for each release.
+"""Writes the golden files of the version of today: `python tests/golden.py tests/data`, once for each and its format.
 
 What is there already is never written again: files of released versions are to load for ever.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import nnx
+from nnx.files import VERSION
 
 X = np.linspace(-1.5, 1.5, 15).reshape(5, 3)
 TABLE = {
@@ -112,7 +113,7 @@ def answers(model):
 
 def main(folder):
     for name, make in GOLDEN.items():
-        path = folder / f"{nnx.__version__}-{name}.safetensors"
+        path = folder / f"{nnx.__version__}-format{VERSION}-{name}.safetensors"
         if not path.exists():
             net, params, parts = make()
             nnx.save(path, net, params, **parts)

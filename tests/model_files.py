@@ -47,7 +47,7 @@ def packed(description: str, tensors, data: bytes = b"") -> bytes:
 # The corpus: one file for each rule.
 
 NET = {"kind": "Dense", "units": 2, "weight": {"kind": "GlorotUniform"}, "bias": {"kind": "Zeros"}}
-FINE = {"version": 1, "net": NET, "loss": None, "about": {}, "encoder": None, "target": None}
+FINE = {"version": 2, "net": NET, "row": [3], "loss": None, "about": {}, "encoder": None, "target": None}
 DENSE = [("params.W", "F32", (3, 2), 24), ("params.b", "F32", (2,), 8)]
 NUMBER = {"kind": "number", "cells": "number", "name": "a", "center": 0, "scale": 1, "fill": 0, "smooth": True}
 NUMBER |= {"gaps": False}
@@ -65,8 +65,22 @@ def corpus():
     """Hostile files: name, content, and a part of what is said of it. `fine()` alone is none."""
     yield from _frames()
     yield from _headers()
-    yield from _descriptions()
-    yield from _tables()
+    yield from _rows()
+    for name, bad, part in (*_descriptions(), *_tables()):
+        yield name, bad, part
+        if (old := older(bad)) is not None:
+            yield f"{name}, format 1", old, part
+
+
+def older(content: bytes, row: str = '"row": [3], ') -> bytes | None:
+    """The file in format 1, which does not say its row; None for one that is of no format."""
+    length = int.from_bytes(content[:8], "little")
+    head, data = content[8 : 8 + length].rstrip(), content[8 + length :]
+    listed = head[head.index(PLACE) + len(PLACE) + 66 : -1].decode()
+    text = json.loads(head)["__metadata__"]["nnx"]
+    if '"version": 2' not in text or row not in text:
+        return None
+    return framed(header(text.replace('"version": 2', '"version": 1').replace(row, ""), listed), data)
 
 
 def fine(**changes):
@@ -190,6 +204,28 @@ def _headers():
     yield "b of one", with_tensors(DENSE[0], ("params.b", "F32", (1,), 4), data=bytes(28)), "the shape of b"
 
 
+def _rows():
+    tanh = {"kind": "Tanh"}
+    without = {k: v for k, v in FINE.items() if k != "row"}
+    yield "no row", packed(json.dumps(without), DENSE, bytes(32)), "lacks 'row'"
+    yield "a row in format 1", fine(version=1), "has 'row'"
+    for row in ("3", 3, {}, [], [0], [-3], [True], [3.0], ["3"], [[3]], [None], [3] * 9, [2**63], [10**30], False):
+        yield f"a row of {repr(row)[:20]}", fine(row=row), "its row is no list of sizes"
+    for row in ([4], [1], [2**62], [3, 2]):
+        yield f"rows of {row} for three columns", fine(row=row), "parameters do not fit the network: the shape of W"
+    yield (
+        "very wide rows",
+        packed(json.dumps(FINE | {"net": {"kind": "Concat", "layers": [tanh] * 2}, "row": [2**62]}), []),
+        "too wide",
+    )
+    yield "two classes of rows of pairs", fine(row=[2, 3], target=TARGET), "has 2 classes"
+    yield (
+        "an encoder for other rows",
+        packed(json.dumps(FINE | {"net": tanh, "row": [9], "encoder": ENCODER}), []),
+        "its encoder makes 3",
+    )
+
+
 def _descriptions():
     def saying(text):
         return packed(text, DENSE, bytes(32))
@@ -225,6 +261,13 @@ def _descriptions():
     yield "net a text", fine(net="Dense"), "expected a layer, found 'Dense'"
     yield "net a loss", fine(net={"kind": "SquaredError"}), "unknown kind 'SquaredError'"
     yield "net a module", fine(net={"kind": "os.system"}), "unknown kind 'os.system'"
+    yield (
+        "net of one's own",
+        fine(net={"kind": "Mine"}),
+        "a layer 'Mine' that is not known here: nnx.register(Mine) before",
+    )
+    yield "loss of one's own", fine(loss={"kind": "M" * 40}), "register(" + "M" * 40 + ") before nnx.load"
+    yield "net of a long name", fine(net={"kind": "M" * 41}), "unknown kind 'MMM"
     yield "kind a list", fine(net={"kind": ["Dense"]}), "unknown kind"
     yield "units a text", fine(net=NET | {"units": "2"}), "units must be an integer, found '2'"
     yield "units true", fine(net=NET | {"units": True}), "units must be an integer"
@@ -245,7 +288,7 @@ def _descriptions():
     yield (
         "widths that double",
         packed(json.dumps(FINE | {"net": {"kind": "Chain", "layers": [double] * 30}}), []),
-        "wider",
+        "too wide",
     )
     yield "widths that double after a layer", doubled(double), "too wide"
     for kind, shapes in (

@@ -23,6 +23,7 @@ LAYERS = {
     "softplus": (nnx.Softplus(), 4),
     "dropout": (nnx.Dropout(0.4), 5),
     "layer_norm": (nnx.LayerNorm(), 6),
+    "rms_norm": (nnx.RMSNorm(), 6),
     "batch_norm": (nnx.BatchNorm(), 4),
     "residual": (nnx.Residual(nnx.Chain(nnx.Dense(4), nnx.Tanh())), 4),
     "concat": (nnx.Concat(nnx.Dense(2), nnx.Identity(), nnx.Chain(nnx.Tanh(), nnx.Dense(3))), 4),

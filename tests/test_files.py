@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from model_files import packed
+from model_files import older, packed
 
 import nnx
 from nnx.files import to_data
@@ -42,6 +42,42 @@ def test_the_float_type_of_the_file_is_kept_unless_another_is_asked_for(path):
     assert nnx.load(path, dtype="float32").params["W"].dtype == np.float32
 
 
+DOUBLE = nnx.Concat(nnx.Identity(), nnx.Identity())
+FOR_ROWS = {  # a network, and the only rows that its parameters are for
+    "residual": (nnx.Residual(nnx.Dense(4)), 4),
+    "doubled, then of one width": (nnx.Chain(DOUBLE, nnx.Residual(nnx.Dense(6))), 3),
+    "eight times as wide": (nnx.Chain(DOUBLE, DOUBLE, nnx.Tanh(), DOUBLE, nnx.BatchNorm()), 5),
+    "side by side": (nnx.Concat(nnx.Chain(nnx.Concat(*[nnx.Tanh()] * 3), nnx.LayerNorm()), nnx.Identity()), 7),
+    "more by a few": (nnx.Chain(nnx.Concat(nnx.Dense(2), DOUBLE), nnx.Dense(1)), 1),
+    "doubled for members": (nnx.Chain(nnx.EnsembleView(2), DOUBLE, nnx.ScaleEnsemble(2)), 3),
+}
+
+
+@pytest.mark.parametrize("seed", [1, (1, 2)], ids=["one", "population"])
+@pytest.mark.parametrize("name", FOR_ROWS)
+def test_a_file_of_either_format_knows_the_rows_that_its_parameters_are_for(path, name, seed):
+    net, features = FOR_ROWS[name]
+    nnx.save(path, net, nnx.init(net, features, seed=seed))
+    whole = path.read_bytes()
+    text = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])["__metadata__"]["nnx"]
+    assert json.loads(text)["row"] == [features] and nnx.load(path).row == (features,)
+    path.write_bytes(older(whole, f'"row": [{features}], '))
+    assert nnx.load(path).row == (features,)
+
+
+def test_a_row_that_no_parameter_tells_can_be_given(path):
+    nnx.save(path, nnx.Tanh(), {})
+    assert nnx.load(path).row is None
+    nnx.save(path, nnx.Tanh(), {}, row=(np.int64(7),))
+    assert nnx.load(path).row == (7,)
+    with pytest.raises(nnx.ModelFileError, match="the shape of W"):
+        nnx.save(path, nnx.Dense(2), nnx.init(nnx.Dense(2), 3), row=(4,))
+    with pytest.raises(
+        nnx.ModelFileError, match=r"cannot be written: .*parameters do not fit the network: the shape of b"
+    ):
+        nnx.save(path, nnx.Dense(2), {"W": np.ones((3, 2)), "b": np.ones(3)})
+
+
 def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
     nnx.save(path, nnx.Dense(2), nnx.init(nnx.Dense(2), 3))
     before = path.read_bytes()
@@ -71,7 +107,7 @@ def write(path, description):
 
 
 DENSE = to_data(nnx.Dense(2))
-FINE = {"version": 1, "net": DENSE, "loss": None, "about": {}, "encoder": None, "target": None}
+FINE = {"version": 2, "net": DENSE, "row": [3], "loss": None, "about": {}, "encoder": None, "target": None}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +120,7 @@ FINE = {"version": 1, "net": DENSE, "loss": None, "about": {}, "encoder": None, 
         ({**FINE, "net": {**DENSE, "units": -1}}, "units must be at least 1"),
         ({**FINE, "net": {"kind": "Dense"}}, "Dense lacks its setting 'units'"),
         ({**FINE, "net": to_data(nnx.Chain(nnx.Dense(2)))}, "parameters do not fit the network"),
-        ({"version": 1}, "its description lacks 'net'"),
+        ({"version": 2}, "its description lacks 'net'"),
         ("not json", "its description: Expecting value"),
         ("[" * 100_000, "nested deeper than 32"),
     ],

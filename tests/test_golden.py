@@ -1,6 +1,7 @@
 """Files of every version load for ever, and say what they said when they were written."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import golden
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import nnx
+from nnx.files.check import READS, checked
 
 FILES = sorted((Path(__file__).parent / "data").glob("*.safetensors"))
 
@@ -19,7 +21,8 @@ def test_a_golden_file_predicts_what_it_did(path):
     if model.encoder is not None:
         pytest.importorskip("pyarrow")
     found, wanted = golden.answers(model), json.loads(path.with_suffix(".json").read_text())
-    net, _, parts = golden.GOLDEN[path.stem.partition("-")[2]]()
+    net, _, parts = golden.GOLDEN[path.stem.rpartition("-")[2]]()
+    assert model.row == (3 if model.encoder is None else model.encoder.width,)  # found in those of format 1
     assert (model.net, model.loss) == (net, parts.get("loss")) and found["about"] == wanted["about"]
     assert list(found["arrays"]) == list(wanted["arrays"])
     for name, (dtype, values) in wanted["arrays"].items():
@@ -32,6 +35,8 @@ def test_a_golden_file_predicts_what_it_did(path):
         np.testing.assert_allclose(found["table"], wanted["table"], rtol=1e-5)
 
 
-def test_every_kind_of_file_is_there():
-    assert {p.stem.partition("-")[2] for p in FILES} >= golden.GOLDEN.keys()
+def test_every_kind_of_file_is_there_in_every_format():
+    described = {p: checked(BytesIO(p.read_bytes()), p.stat().st_size)[0] for p in FILES}
+    written = {(d["version"], p.stem.rpartition("-")[2]) for p, d in described.items()}
+    assert written >= {(form, name) for form in READS for name in golden.GOLDEN}
     assert sum(p.stat().st_size for p in FILES) < 100_000

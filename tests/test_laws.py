@@ -50,6 +50,16 @@ def test_gradient_along_a_random_direction_is_the_central_difference(name):
     np.testing.assert_allclose((along(h) - along(-h)) / (2 * h), slope, rtol=1e-7, atol=1e-8)
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_shapes_are_those_of_the_parameters_and_of_a_row_of_the_output(name):
+    layer, features = LAYERS[name]
+    params = nnx.init(layer, features, seed=(1, 2))
+    shapes, row = layer.shapes((features,))
+    assert [(n, (2, *shape)) for n, shape in shapes.items()] == [(n, p.shape) for n, p in params.items()]
+    y, _ = layer.evaluate(params, np.zeros((N, features), "float32"))
+    assert row == y.shape[-1:]
+
+
 @pytest.mark.parametrize("train", [True, False])
 @pytest.mark.parametrize("name", LAYERS)
 def test_backprop_is_the_vjp_of_evaluate(name, train):
@@ -225,7 +235,7 @@ def test_a_layer_survives_a_model_file(name, library, tmp_path):
         params = nnx.init(layer, features, seed=2, backend=library.backend) if layer.names else {}
         nnx.save(tmp_path / "model.safetensors", layer, params)
         model = nnx.load(tmp_path / "model.safetensors", backend="numpy")
-        assert model.net == layer
+        assert model.net == layer and model.row == ((features,) if layer.names else None)
         assert_equal_trees(model.params, library.host(params))
 
 

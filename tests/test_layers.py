@@ -94,22 +94,30 @@ def test_layer_norm_rows_have_mean_zero_and_variance_one():
     np.testing.assert_allclose(y.var(axis=1), 1, rtol=1e-5)
 
 
-def test_norms_are_those_of_torch():
+NORMS = {  # ours, and the class of torch.nn that it is
+    "layer": (nnx.LayerNorm(), "LayerNorm"),
+    "batch": (nnx.BatchNorm(), "BatchNorm1d"),
+    "rms": (nnx.RMSNorm(), "RMSNorm"),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_norms_are_those_of_torch(name):
     import torch
 
+    ours, kind = NORMS[name]
+    theirs = getattr(torch.nn, kind)(4, eps=ours.epsilon).double()
     x = np.random.default_rng(0).normal(size=(6, 4))
-    for ours, theirs in ((nnx.LayerNorm(), torch.nn.LayerNorm(4)), (nnx.BatchNorm(), torch.nn.BatchNorm1d(4))):
-        theirs = theirs.double()
-        params = nnx.init(ours, 4, dtype="float64")
-        y, saved = ours.evaluate(params, x, train=True)
-        params = ours.update(params, saved)
-        np.testing.assert_allclose(y, theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-10)
-        if ours.running:
-            np.testing.assert_allclose(params["mean"], theirs.running_mean.numpy(), rtol=1e-10)
-            np.testing.assert_allclose(params["variance"], theirs.running_var.numpy(), rtol=1e-10)
-        theirs.eval()
-        y, _ = ours.evaluate(params, x)
-        np.testing.assert_allclose(y, theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-10)
+    params = nnx.init(ours, 4, dtype="float64")
+    y, saved = ours.evaluate(params, x, train=True)
+    params = ours.update(params, saved)
+    np.testing.assert_allclose(y, theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-10)
+    if ours.running:
+        np.testing.assert_allclose(params["mean"], theirs.running_mean.numpy(), rtol=1e-10)
+        np.testing.assert_allclose(params["variance"], theirs.running_var.numpy(), rtol=1e-10)
+    theirs.eval()
+    y, _ = ours.evaluate(params, x)
+    np.testing.assert_allclose(y, theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-10)
 
 
 def test_dropout_keeps_the_mean_and_its_share():
@@ -175,6 +183,50 @@ def test_names_of_nested_layers():
 def test_residual_refuses_another_width():
     with pytest.raises(nnx.ShapeError, match="turns 4 features into 3"):
         nnx.init(nnx.Residual(nnx.Dense(3)), 4)
+
+
+def test_shapes_of_networks_that_fit_nothing_are_refused():
+    wide = nnx.Chain(*[nnx.Concat(nnx.Identity(), nnx.Identity())] * 40)
+    for net, part in (
+        (nnx.Residual(nnx.Dense(3)), "turns 4 features into 3; x + f(x) needs them equal"),
+        (nnx.Chain(nnx.Tanh(), nnx.Residual(Gain(3))), "turns 4 features into 3; x + f(x) needs them equal"),
+        (wide, "Concat: it is too wide: 2097152 columns, 1048576 are allowed"),
+    ):
+        with pytest.raises(nnx.ShapeError) as error:
+            net.shapes((4,))
+        assert part in str(error.value)
+
+
+class Gain(nnx.Layer):
+    """A layer of one's own that has `init` and no `shapes`: y = x[..., :units] g."""
+
+    names = ("g",)
+
+    def __init__(self, units):
+        self.units = units
+
+    def init(self, features, draw):
+        return {"g": 1 + 0.1 * draw.fold("g").normal((self.units,))}, self.units
+
+    def evaluate(self, params, x, *, train=False, key=None):
+        return x[..., : self.units] * params["g"][..., None, :], x
+
+    def backprop(self, params, x, dy, *, need_dx=True):
+        g = np.concatenate([params["g"], np.zeros((*params["g"].shape[:-1], x.shape[-1] - self.units))], axis=-1)
+        dy = np.concatenate([dy, np.zeros((*dy.shape[:-1], x.shape[-1] - self.units))], axis=-1)
+        return dy * g[..., None, :], {"g": (dy * x).sum(axis=-2)[..., : self.units]}
+
+
+def test_a_layer_that_has_init_alone_has_its_shapes_and_trains_alone_and_in_a_population():
+    net = nnx.Chain(nnx.Concat(nnx.Residual(Gain(4)), Gain(3)), nnx.Dense(2))
+    shapes, row = net.shapes((4,))
+    assert shapes == {"0.0.g": (4,), "0.1.g": (3,), "1.W": (7, 2), "1.b": (2,)} and row == (2,)
+    x = np.random.default_rng(0).normal(size=(20, 4))
+    fits = nnx.fit(net, x, x[:, :2], loss="squared_error", epochs=3, seed=5, members=2, dtype="float64")
+    alone = nnx.fit(net, x, x[:, :2], loss="squared_error", epochs=3, seed=6, dtype="float64")
+    for name, p in alone.params.items():
+        assert fits[1].params[name].shape == p.shape and not np.array_equal(p, nnx.init(net, 4, dtype="float64")[name])
+        np.testing.assert_allclose(fits[1].params[name], p, rtol=1e-10)
 
 
 def test_chain_says_which_layer_failed():

@@ -1,11 +1,12 @@
 """Model files: one safetensors file with the network as JSON in its metadata. No pickle, no code, no paths inside.
 
-`check` says what a model file is, `data` how a network is written in one, `write` how a file is replaced.
+`check` says what a model file is, `data` how a network is written in one, `shapes` which tensors fit it, `write` how a
+file is replaced.
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -13,16 +14,27 @@ from typing import Any, BinaryIO
 
 from .. import backends
 from ..backends import DTYPES, Backend, backend_of, numpy as host
-from ..contract import Array, Layer, Loss, Params
+from ..contract import Array, Layer, Loss, Params, Row
 from ..errors import ModelFileError, NNXError, SettingError
-from ..losses import KINDS
 from ..network import predict
 from ..tables import TableEncoder, Target
 from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, Tensor, checked, header, parse
-from .data import Shapes, fit, from_data, to_data
+from .data import from_data, register, row_from, to_data
+from .shapes import Found, fit, row_of
 from .write import fault, open_whole, write_whole
 
-__all__ = ["HEADER_LIMIT", "VERSION", "Model", "from_data", "load", "read", "save", "to_data", "write_whole"]
+__all__ = [
+    "HEADER_LIMIT",
+    "VERSION",
+    "Model",
+    "from_data",
+    "load",
+    "read",
+    "register",
+    "save",
+    "to_data",
+    "write_whole",
+]
 
 
 @dataclass
@@ -37,6 +49,7 @@ class Model:
     backend: Backend
     encoder: TableEncoder | None = None  # from the columns of a table to x
     target: Target | None = None  # from the output to class names or values
+    row: Row | None = None  # the shape of a row of x, where parameters or encoder tell it
 
     def output(self, x: Array) -> Array:
         """The network's output z for x (rows, features), which may be on the host."""
@@ -78,18 +91,24 @@ def save(
     about: Mapping[str, Any] | None = None,
     encoder: TableEncoder | None = None,
     target: Target | None = None,
+    row: Sequence[int] | None = None,
 ) -> None:
     """Write a network and its parameters, of any library, to one file; an older file is replaced whole or not at all.
 
     encoder, target: how a table becomes x, and the output classes or values: then `Model.predict_table` works.
-    Raises: ModelFileError if the file cannot be written, or a layer is none of nnx's own.
+    row: the shape of one row of x, such as (20,); left out, what the parameters are for.
+    Raises: ModelFileError if the file cannot be written, or a layer or loss is neither nnx's own nor registered.
     """
     path = Path(path)
     try:
-        if loss is not None and type(loss) not in KINDS:
-            raise ModelFileError(f"{loss!r} is not one of nnx's losses")
-        description: dict[str, Any] = {"version": VERSION, "net": to_data(net), "loss": loss and to_data(loss)}
-        description["about"] = dict(about or {})
+        if loss is not None and Loss not in type(loss).__mro__:
+            raise ModelFileError(f"{loss!r} is no loss")
+        if row is None:
+            row = row_of(net, {name: tuple(p.shape) for name, p in params.items()})
+        if row is None and encoder is not None:
+            row = (encoder.width,)
+        description: dict[str, Any] = {"version": VERSION, "net": to_data(net), "row": row and [int(n) for n in row]}
+        description |= {"loss": loss and to_data(loss), "about": dict(about or {})}
         description |= {"encoder": encoder and encoder.to_data(), "target": target and target.to_data()}
         text = json.dumps(description, allow_nan=False)
         found = {f"params.{name}": backend_of(p).to_numpy(p) for name, p in params.items()}
@@ -139,19 +158,18 @@ def read(file: BinaryIO, size: int, backend: str | Backend | None = "numpy", dty
     chosen = backends.backend(backend, dtype or max((str(a.dtype) for a in params.values()), default="float32"))
     with chosen.scope():
         floats = {name: chosen.floats(a) for name, a in params.items()}
-    return Model(made.net, floats, made.loss, others, made.about, chosen, made.encoder, made.target)
+    return Model(made.net, floats, made.loss, others, made.about, chosen, made.encoder, made.target, made.row)
 
 
 class _Described:
     """What a description says, if all of it fits together and the tensors beside it. Raises: ModelFileError."""
 
-    KEYS = ("version", "net", "loss", "about", "encoder", "target")
-
     def __init__(self, data: dict[str, Any], tensors: list[Tensor]) -> None:
         try:
-            for key in (*self.KEYS, *data):
-                if key not in data or key not in self.KEYS:
-                    raise ModelFileError(f"its description {'lacks' if key in self.KEYS else 'has'} {key[:40]!r}")
+            keys = ("version", "net", *(["row"] if data["version"] > 1 else []), "loss", "about", "encoder", "target")
+            for key in (*keys, *data):
+                if key not in data or key not in keys:
+                    raise ModelFileError(f"its description {'lacks' if key in keys else 'has'} {key[:40]!r}")
             if type(data["about"]) is not dict:
                 raise ModelFileError("what is written beside it is no object")
             shapes = {t.name.removeprefix("params."): t.shape for t in tensors if t.name.startswith("params.")}
@@ -163,21 +181,27 @@ class _Described:
             self.loss: Loss | None = None if data["loss"] is None else from_data(data["loss"], Loss)
             self.encoder = None if data["encoder"] is None else TableEncoder.from_data(data["encoder"])
             self.target = None if data["target"] is None else Target.from_data(data["target"])
+            self.row = row_from(data.get("row")) or row_of(self.net, shapes)
             self._fit(shapes)
         except ModelFileError as error:
             raise ModelFileError(f"not a model of nnx: {error}") from None
         except (LookupError, ArithmeticError, TypeError, ValueError, AttributeError, RecursionError, NNXError) as error:
             raise ModelFileError(f"not a model of nnx: {_line(error)}") from None
 
-    def _fit(self, shapes: Shapes) -> None:
-        """Whether parameters, encoder and target are for the network."""
-        outputs = fit(self.net, shapes, None if self.encoder is None else self.encoder.width)
+    def _fit(self, shapes: Found) -> None:
+        """Raise unless parameters, encoder and target are for the network, and all of them for the same rows."""
+        if self.encoder is not None:
+            self.row = self.row or (self.encoder.width,)
+            if self.row != (self.encoder.width,):
+                wrong = f"parameters do not fit the network: its encoder makes {self.encoder.width} columns"
+                raise ModelFileError(f"{wrong}, it takes rows of {self.row}")
+        out = fit(self.net, shapes, self.row)
         classes = 0 if self.target is None else len(self.target.classes)
         copies = 1 if self.loss is None else self.loss.copies
         if copies != self.net.copies and (self.loss is not None or self.target is not None):
             raise ModelFileError(f"its loss is for {copies} members, its network has {self.net.copies}")
-        if classes and outputs not in (None, classes):
-            raise ModelFileError(f"its target has {classes} classes, its network {outputs} outputs")
+        if classes and out is not None and out != (classes,):
+            raise ModelFileError(f"its target has {classes} classes, its network outputs {out}")
 
 
 def _lay_out(arrays: Mapping[str, Any]) -> tuple[list[Tensor], list[Any]]:

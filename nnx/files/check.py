@@ -7,7 +7,7 @@ A model file is a safetensors file of one spelling, so that little need be under
                 "data_offsets":[0,24]},...}, in ASCII, without spaces but for up to 7 at its end
     data        the tensors one after another in the order of the header, little-endian, without gaps
 
-"nnx" is the description, JSON of its own: `{"version": 1, "net": ..., ...}`. "sha256" is that of the whole file with 64
+"nnx" is the description, JSON of its own: `{"version": 2, "net": ..., ...}`. "sha256" is that of the whole file with 64
 zeros in its place: it tells damage from a good file, and nothing of who wrote it.
 """
 
@@ -20,7 +20,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import ModelFileError
 
-VERSION = 1
+VERSION = 2  # 1 had no row
+READS = (1, VERSION)
 HEADER_LIMIT = 4 * 2**20  # bytes of the header: a network has a few kilobytes
 TENSOR_LIMIT = 20_000
 VALUE_LIMIT = 150_000  # values in the description
@@ -94,8 +95,8 @@ def checked(file: BinaryIO, size: int) -> tuple[dict[str, Any], list[Tensor]]:
     if type(description) is not dict or "version" not in description:
         raise ModelFileError("not a model of nnx: its description has no version")
     version = description["version"]
-    if type(version) is not int or version != VERSION:
-        raise ModelFileError(f"version {str(version)[:20]!r} is not known to this nnx, which reads {VERSION}")
+    if type(version) is not int or version not in READS:
+        raise ModelFileError(f"version {str(version)[:20]!r} is not known to this nnx, which reads 1 to {VERSION}")
     file.seek(8 + length)
     return description, tensors
 

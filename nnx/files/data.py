@@ -1,53 +1,102 @@
-"""Networks, losses and initializers as plain data and back, through the closed tables of this package.
+"""Networks, losses and initializers as plain data and back, through closed tables: nnx's own, and what was registered.
 
 A name in a file is looked up in these tables and nowhere else: nothing is imported or asked of a module by name.
 """
 
-from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 from .. import initializers
-from ..contract import Initializer, Layer, Loss
-from ..errors import ModelFileError, numbers
-from ..layers import (
-    LAYERS,
-    BatchEnsemble,
-    BatchNorm,
-    Chain,
-    Concat,
-    Dense,
-    DenseEnsemble,
-    LayerNorm,
-    Residual,
-    ScaleEnsemble,
-)
+from ..contract import Initializer, Layer, Loss, Row, Setting
+from ..errors import ModelFileError, SettingError, numbers, require
+from ..layers import LAYERS
 from ..losses import KINDS
 from .check import DEPTH_LIMIT
 
 PART_LIMIT = 10_000  # layers, losses and initializers in one description
-WIDEST = 2**20  # columns that layers without parameters may make
+AXES = 8  # of a row of x
 LARGEST = 2**63  # a number of a description is below it
 _INITIALIZERS = [v for v in vars(initializers).values() if isinstance(v, type) and Initializer in v.__mro__[1:]]
-_TABLES: dict[Any, dict[str, type[Any]]] = {
+_TABLES: dict[Any, dict[str, Any]] = {
     kind: {k.__name__: k for k in known}
     for kind, known in ((Layer, LAYERS.values()), (Loss, KINDS), (Initializer, _INITIALIZERS))
 }
-FEATURES: dict[type[Layer], tuple[str, int]] = {  # the parameter, and its axis, that has the length of a row of x
-    **dict.fromkeys((Dense, BatchEnsemble, DenseEnsemble), ("W", -2)),
-    **dict.fromkeys((BatchNorm, LayerNorm), ("gain", -1)),
-    ScaleEnsemble: ("R", -1),
-}
 _KINDS = {name: kind for table in _TABLES.values() for name, kind in table.items()}
+_NUMBERS = (Setting, tuple[float, ...], tuple[int, ...], float | None)
+_HELD = (bool, int, float, *_NUMBERS, *_TABLES, tuple[Layer, ...])  # the types of settings that a file can hold
+
+Kind = TypeVar("Kind", bound=type[Any])
+
+
+def register(kind: Kind) -> Kind:
+    """Let model files hold a layer, loss or initializer of one's own, by the name of its class; also a decorator.
+
+    It is needed where a model is saved, and again where it is loaded: a file never imports anything. The class is a
+    frozen dataclass that inherits nnx.Layer, nnx.Loss or nnx.Initializer. Its settings are of the types int, float,
+    bool, float | None, tuples of int or float, nnx.Layer, tuple[nnx.Layer, ...], nnx.Loss, nnx.Initializer. A layer
+    with parameters has `shapes` too, which the parameters in a file are checked against. Loading makes the class with
+    the settings in the file, which may be anyone's: a constructor refuses those that it cannot do with, and opens and
+    runs nothing by them.
+
+    Raises: SettingError for another class, or a name that another class has.
+
+    >>> @nnx.register
+    ... @dataclass(frozen=True)
+    ... class Sine(nnx.Layer):
+    ...     frequency: float = 1.0
+    ...
+    ...     def evaluate(self, params, x, *, train=False, key=None):
+    ...         return np.sin(self.frequency * x), x
+    ...
+    ...     def backprop(self, params, x, dy, *, need_dx=True):
+    ...         return self.frequency * np.cos(self.frequency * x) * dy, {}
+    """
+    base, name = _registrable(kind), kind.__name__
+    for table in _TABLES.values():
+        table.pop(name, None)  # of the class as it was before it was defined again
+    _TABLES[base][name] = _KINDS[name] = kind
+    return kind
+
+
+def _registrable(kind: Any) -> Any:
+    """Layer, Loss or Initializer, whichever a class is, if files can hold it. Raises: SettingError."""
+    name = getattr(kind, "__name__", repr(kind)[:60])
+    require(isinstance(kind, type) and is_dataclass(kind), f"register: expected a frozen dataclass, got {name}")
+    base = next((b for b in _TABLES if b in kind.__mro__[1:]), None)
+    require(base is not None, f"register: {name} inherits none of nnx.Layer, nnx.Loss and nnx.Initializer")
+    made = kind.__dataclass_params__
+    require(made.frozen and made.init, f"register: {name} must be @dataclass(frozen=True), with the __init__ of that")
+    for setting, (field, expected) in _settings(kind).items():
+        fine = field.init and expected in _HELD and setting != "kind"
+        require(fine, f"register: a file cannot hold {name}.{setting}; see nnx.register for the types of settings")
+    drawn = base is Layer and kind.init is not Layer.init and kind.shapes is Layer.shapes
+    require(not drawn, f"register: {name} has init and no shapes(row), by which its parameters in a file are checked")
+    other = _KINDS.get(name, kind)
+    again = (other.__module__, other.__qualname__) == (kind.__module__, kind.__qualname__)
+    require(again, f"register: the name {name} is taken by {other.__module__}.{other.__qualname__}")
+    return base
+
+
+@cache
+def _settings(kind: type) -> dict[str, tuple[Field[Any], Any]]:
+    """The fields of a class by name, and their types, also where these are written as text."""
+    try:
+        types = get_type_hints(kind, include_extras=True)
+    except NameError as error:
+        raise SettingError(f"register: the settings of {kind.__name__} are of no known types: {error}") from None
+    return {f.name: (f, types[f.name]) for f in fields(kind)}
 
 
 def to_data(value: Any) -> Any:
-    """A layer, loss or initializer and its settings as plain data. Raises ModelFileError for classes not in nnx."""
-    if is_dataclass(value):
+    """A layer, loss or initializer and its settings as plain data. Raises ModelFileError for classes not registered."""
+    if is_dataclass(value) and not isinstance(value, type):
         kind = type(value).__name__
         if _KINDS.get(kind) is not type(value):
-            raise ModelFileError(f"{kind} is not one of nnx's own and cannot be written to a file")
+            raise ModelFileError(
+                f"{kind} is not one of nnx's own and cannot be written to a file: nnx.register({kind}) first"
+            )
         return {"kind": kind} | {f.name: to_data(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, (tuple, list)):
         return [to_data(v) for v in value]
@@ -93,16 +142,27 @@ def _part(data: Any, expected: Any, depth: int) -> Any:
     name = data.get("kind")
     kind = _TABLES[expected].get(name) if type(name) is str else None
     if kind is None:
-        raise ModelFileError(f"unknown kind {_short(name)}")
-    own = {f.name: f for f in fields(kind)}
+        raise ModelFileError(_unknown(name, expected))
+    own = _settings(kind)
     unknown = data.keys() - own.keys() - {"kind"}
     if unknown:
         raise ModelFileError(f"{kind.__name__} has no setting {_short(min(unknown))}")
-    lacking = [n for n, f in own.items() if n not in data and f.default is MISSING]
+    lacking = [
+        n for n, (f, _) in own.items() if n not in data and f.default is MISSING and f.default_factory is MISSING
+    ]
     if lacking:
         raise ModelFileError(f"{kind.__name__} lacks its setting {lacking[0]!r}")
-    settings = {n: _setting(f"{kind.__name__}: {n}", data[n], own[n].type, depth + 1) for n in data if n != "kind"}
-    return kind(*settings["layers"]) if "layers" in settings else kind(**settings)
+    settings = {n: _setting(f"{kind.__name__}: {n}", data[n], own[n][1], depth + 1) for n in data if n != "kind"}
+    return kind(**settings) if kind.__dataclass_params__.init else kind(*settings["layers"])  # of a container
+
+
+def _unknown(name: Any, expected: Any) -> str:
+    """The error for a name that is in no table."""
+    if type(name) is not str or name in _KINDS or not (name.isascii() and name.isidentifier() and len(name) <= 40):
+        return f"unknown kind {_short(name)}"
+    what = expected.__name__.lower()
+    an = "an" if what[0] in "aeiou" else "a"
+    return f"the model has {an} {what} {name!r} that is not known here: nnx.register({name}) before nnx.load"
 
 
 def _setting(place: str, data: Any, expected: Any, depth: int) -> Any:
@@ -113,16 +173,19 @@ def _setting(place: str, data: Any, expected: Any, depth: int) -> Any:
         if type(data) is not list:
             raise ModelFileError(f"{place} must be a list, found {_short(data)}")
         return tuple(_part(v, Layer, depth) for v in data)
-    if expected is int and type(data) is int and abs(data) < LARGEST:
+    if expected is bool and type(data) is bool:
+        return data
+    if expected is int and _is_number(data) and type(data) is int:
         return data
     if expected is float and _is_number(data):
         return data
-    if expected not in (int, float):  # one number for each member, or each class; or none
+    if expected not in (bool, int, float):  # one number for each member, or each class; or none
         if data is None or _is_number(data):
             return data
-        if type(data) is list and data and all(map(_is_number, data)):
+        whole = expected == tuple[int, ...]
+        if type(data) is list and data and all(_is_number(n) and (type(n) is int or not whole) for n in data):
             return tuple(data)
-    wanted = {int: "an integer", float: "a number"}.get(expected, "numbers")
+    wanted = {bool: "true or false", int: "an integer", float: "a number"}.get(expected, "numbers")
     raise ModelFileError(f"{place} must be {wanted}, found {_short(data)}")
 
 
@@ -137,84 +200,14 @@ def _short(data: Any) -> str:
     return repr(data[:40] if isinstance(data, str) else data)[:60]
 
 
-Shapes = Mapping[str, tuple[int, ...]]
-
-
-def fit(net: Layer, shapes: Shapes, features: int | None = None) -> int | None:
-    """How many outputs a network with parameters of these shapes has for so many features; None if any number will do.
-
-    Raises: ModelFileError if the shapes are not those of the network, or not for so many features.
-    """
-    wanted = {*net.names, *net.running}
-    if wanted != shapes.keys():
-        raise ModelFileError(f"parameters do not fit the network: {min(wanted ^ shapes.keys())[:60]!r}")
-    _need(net.copies <= WIDEST, "very many members")
-    inputs, factor = _inputs(net, shapes, "")
-    features = inputs if features is None else features
-    if features is None:
-        _need(factor <= WIDEST, "an output very much wider than the input")
+def row_from(data: Any) -> Row | None:
+    """The shape of a row of x from the list that a file holds, or None. Raises: ModelFileError."""
+    if data is None:
         return None
-    return _fit(net, shapes, features, "")
-
-
-def _inputs(net: Layer, shapes: Shapes, path: str) -> tuple[int | None, int]:
-    """The features that the parameters expect, or None; and then how many outputs come for each feature."""
-    if type(net) in FEATURES:
-        name, axis = FEATURES[type(net)]
-        return (0, 0, *shapes[path + name])[axis], 0
-    if isinstance(net, Residual):
-        return _inputs(net.layer, shapes, path)
-    if not isinstance(net, (Chain, Concat)):
-        return None, 1
-    chain = isinstance(net, Chain)
-    many = 1 if chain else 0
-    for i, part in enumerate(net.layers):
-        known, factor = _inputs(part, shapes, f"{path}{i}.")
-        if known is not None:
-            return (known // many if chain else known), 0
-        many = many * factor if chain else many + factor
-    return None, many
-
-
-def _fit(net: Layer, shapes: Shapes, features: int, path: str) -> int:
-    """The number of outputs of a part for so many features."""
-    if isinstance(net, Residual):
-        outputs = _fit(net.layer, shapes, features, path)
-        _need(outputs == features, f"a Residual turns {features} features into {outputs}")
-    elif isinstance(net, Chain):
-        for i, layer in enumerate(net.layers):
-            features = _fit(layer, shapes, features, f"{path}{i}.")
-    elif isinstance(net, Concat):
-        features = sum(_fit(layer, shapes, features, f"{path}{i}.") for i, layer in enumerate(net.layers))
-        _need(features <= WIDEST, "a Concat that is too wide")
-    else:
-        wanted, outputs = _shapes(net, features)
-        population: tuple[int, ...] | None = None  # of the first parameter; others may be shared
-        for name, own in wanted.items():
-            shape = shapes[path + name]
-            population = shape[: max(len(shape) - len(own), 0)] if population is None else population
-            _need(shape in ((*population, *own), own), f"the shape of {path[:60]}{name}")
-        return outputs
-    return features
-
-
-def _shapes(net: Layer, features: int) -> tuple[dict[str, tuple[int, ...]], int]:
-    """The shapes of a layer's parameters for so many features, without a population, and the number of its outputs."""
-    if isinstance(net, (BatchNorm, LayerNorm)):
-        return {name: (features,) for name in (*net.names, *net.running)}, features
-    if isinstance(net, Dense):
-        return {"W": (features, net.units), "b": (net.units,)}, net.units
-    if isinstance(net, ScaleEnsemble):
-        return {"R": (net.members, features)}, features
-    if isinstance(net, BatchEnsemble):
-        k, u = net.members, net.units
-        return {"W": (features, u), "R": (k, features), "S": (k, u), "b": (k, u)}, u
-    if isinstance(net, DenseEnsemble):
-        k, u = net.members, net.units
-        return {"W": (k, features, u), "b": (k, u)}, u
-    return {}, features
-
-
-def _need(holds: bool, what: str) -> None:
-    if not holds:
-        raise ModelFileError(f"parameters do not fit the network: {what}")
+    if (
+        type(data) is not list
+        or not 1 <= len(data) <= AXES
+        or not all(type(n) is int and 0 < n < LARGEST for n in data)
+    ):
+        raise ModelFileError("its row is no list of sizes")
+    return tuple(data)

@@ -21,6 +21,7 @@ from .dense import Dense
 from .dropout import Dropout
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
 from .norm import BatchNorm, LayerNorm
+from .rms_norm import RMSNorm
 
 ACTIVATIONS: dict[str, type[Layer]] = {
     "identity": Identity,
@@ -36,7 +37,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
     "mish": Mish,
     "softplus": Softplus,
 }
-_OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, BatchNorm, Chain, Residual, Concat)
+_OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNorm, Chain, Residual, Concat)
 _OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
@@ -67,6 +68,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Mish",
+    "RMSNorm",
     "ReLU",
     "Residual",
     "ScaleEnsemble",

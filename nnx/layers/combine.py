@@ -8,8 +8,10 @@ from math import prod
 from typing import Any
 
 from ..backends import namespace
-from ..contract import Array, Draw, Key, Layer, Params, Saved
+from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError, require
+
+WIDEST = 2**20  # columns of a Concat: a few layers without a parameter could double them without end
 
 
 class _Parts:
@@ -28,7 +30,7 @@ class _Parts:
 
 def check_layer(kind: str, layer: Any) -> None:
     """Raise SettingError unless it is a layer, and not a class of layers or something else."""
-    fine = all(hasattr(layer, name) for name in ("evaluate", "names", "init")) and not isinstance(layer, type)
+    fine = all(hasattr(layer, name) for name in ("evaluate", "names", "init", "shapes")) and not isinstance(layer, type)
     require(fine, f"{kind}: expected layers such as Dense(10), or of a class that inherits nnx.Layer, got {layer!r}")
 
 
@@ -89,6 +91,14 @@ class Chain(_Container):
     @property
     def copies(self) -> int:
         return prod(layer.copies for layer in self.layers)
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        shapes: Shapes = {}
+        for i, layer in enumerate(self.layers):
+            with self._at(i):
+                part, row = layer.shapes(row)
+            shapes |= {f"{i}.{name}": shape for name, shape in part.items()}
+        return shapes, row
 
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         params: Params = {}
@@ -152,13 +162,22 @@ class Residual(Layer):
     def running(self) -> tuple[str, ...]:
         return self.layer.running
 
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        shapes, out = self.layer.shapes(row)
+        self._check(row, out)
+        return shapes, out
+
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         params, out = self.layer.init(features, draw)
-        if out != features:
-            raise ShapeError(
-                f"Residual: {self.layer!r} turns {features} features into {out}; x + f(x) needs them equal"
-            )
+        self._check((features,), (out,))
         return params, features
+
+    def _check(self, row: Row, out: Row) -> None:
+        if out != row:
+            before, after = (row, out) if len(row) > 1 else (row[0], out[0])
+            raise ShapeError(
+                f"Residual: {self.layer!r} turns {before} features into {after}; x + f(x) needs them equal"
+            )
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
@@ -191,6 +210,21 @@ class Concat(_Container):
     @property
     def copies(self) -> int:
         return self.layers[0].copies
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        shapes: Shapes = {}
+        out: list[Row] = []
+        for i, layer in enumerate(self.layers):
+            with self._at(i):
+                part, own = layer.shapes(row)
+            shapes |= {f"{i}.{name}": shape for name, shape in part.items()}
+            out.append(own)
+        lead, width = out[0][:-1], sum(own[-1] for own in out)
+        if any(own[:-1] != lead for own in out):
+            raise ShapeError(f"Concat: its parts give rows of the shapes {out}, which differ before the last axis")
+        if width > WIDEST:
+            raise ShapeError(f"Concat: it is too wide: {width} columns, {WIDEST} are allowed")
+        return shapes, (*lead, width)
 
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         params: Params = {}

@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..backends import namespace, same_library
-from ..contract import Array, Draw, Initializer, Key, Layer, Params, Saved
+from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError, require, settle
 from ..initializers import GlorotUniform, Zeros
 
@@ -34,6 +34,10 @@ class Dense(Layer):
     @property
     def names(self) -> tuple[str, ...]:
         return ("W", "b")
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        *lead, i = row
+        return {"W": (i, self.units), "b": (self.units,)}, (*lead, self.units)
 
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         W = self.weight.init((features, self.units), draw.fold("W"))

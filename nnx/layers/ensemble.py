@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from ..backends import namespace, same_library
-from ..contract import Array, Draw, Initializer, Key, Layer, Params, Saved
+from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError, require, settle
 from ..initializers import Constant, Signs
 
@@ -71,6 +71,9 @@ class ScaleEnsemble(Layer):
     def names(self) -> tuple[str, ...]:
         return ("R",)
 
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        return {"R": (self.members, row[-1])}, row
+
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         return {"R": self.scale.init((self.members, features), draw.fold("R"))}, features
 
@@ -115,6 +118,10 @@ class BatchEnsemble(Layer):
     @property
     def names(self) -> tuple[str, ...]:
         return ("W", "R", "S", "b")
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        (*lead, i), k, u = row, self.members, self.units
+        return {"W": (i, u), "R": (k, i), "S": (k, u), "b": (k, u)}, (*lead, u)
 
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         k, u = self.members, self.units
@@ -172,6 +179,10 @@ class DenseEnsemble(Layer):
     @property
     def names(self) -> tuple[str, ...]:
         return ("W", "b")
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        (*lead, i), k, u = row, self.members, self.units
+        return {"W": (k, i, u), "b": (k, u)}, (*lead, u)
 
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         k, u = self.members, self.units

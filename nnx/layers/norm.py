@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..backends import namespace, same_library
-from ..contract import Array, Draw, Key, Layer, Params, Saved
+from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError, require, settle
 
 
@@ -26,13 +26,16 @@ class LayerNorm(Layer):
     def names(self) -> tuple[str, ...]:
         return ("gain", "shift")
 
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        return dict.fromkeys(self.names, row[-1:]), row
+
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         return {"gain": draw.constant((features,), 1.0), "shift": draw.constant((features,), 0.0)}, features
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
     ) -> tuple[Array, Saved]:
-        _check(self, params, x)
+        check_columns(self, params, x)
         xp = namespace(x)
         h = x - xp.mean(x, axis=-1, keepdims=True)
         inverse = 1 / xp.sqrt(xp.mean(h * h, axis=-1, keepdims=True) + self.epsilon)
@@ -75,6 +78,9 @@ class BatchNorm(Layer):
     def running(self) -> tuple[str, ...]:
         return ("mean", "variance")
 
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        return dict.fromkeys((*self.names, *self.running), row[-1:]), row
+
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
         one, zero = draw.constant((features,), 1.0), draw.constant((features,), 0.0)
         return {"gain": one, "shift": zero, "mean": zero, "variance": one}, features
@@ -82,7 +88,7 @@ class BatchNorm(Layer):
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
     ) -> tuple[Array, Saved]:
-        _check(self, params, x)
+        check_columns(self, params, x)
         xp = namespace(x)
         if not train:
             inverse = 1 / xp.sqrt(params["variance"] + self.epsilon)[..., None, :]
@@ -119,8 +125,8 @@ class BatchNorm(Layer):
         return params
 
 
-def _check(layer: Layer, params: Mapping[str, Array], x: Array) -> None:
-    """Raise ShapeError or BackendError if x is not what the parameters are for."""
+def check_columns(layer: Layer, params: Mapping[str, Array], x: Array) -> None:
+    """Raise ShapeError or BackendError if x has not the columns, or is not of the library, of the layer's gain."""
     gain = params["gain"]
     if x.ndim < 2 or x.shape[-1] != gain.shape[-1]:
         raise ShapeError(f"{type(layer).__name__}: x has shape {x.shape}, expected (rows, {gain.shape[-1]})")

@@ -29,6 +29,7 @@ from ..layers import (
     Mish,
     ReLU,
     Residual,
+    RMSNorm,
     ScaleEnsemble,
     Sigmoid,
     SiLU,
@@ -164,6 +165,13 @@ def _layer_norm(layer: Any, here: Place, x: str) -> str:
     return here.node("Add", here.node("Mul", h, gain), shift)
 
 
+def _rms_norm(layer: Any, here: Place, x: str) -> str:
+    total = here.node("ReduceSum", here.node("Mul", x, x), [-1], keepdims=1)  # the axes of ReduceMean moved in opset 18
+    mean = here.node("Div", total, float(here.array("gain").shape[-1]))
+    h = here.node("Div", x, here.node("Sqrt", here.node("Add", mean, layer.epsilon)))
+    return here.node("Mul", h, here.constant("gain"))
+
+
 def _batch_norm(layer: Any, here: Place, x: str) -> str:
     factor = here.array("gain") / xp.sqrt(here.array("variance") + layer.epsilon)
     h = here.node("Sub", x, here.constant("mean"))
@@ -227,6 +235,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     Mish: _mish,
     Softplus: _softplus,
     LayerNorm: _layer_norm,
+    RMSNorm: _rms_norm,
     BatchNorm: _batch_norm,
     EnsembleView: _ensemble_view,
     ScaleEnsemble: _scale_ensemble,

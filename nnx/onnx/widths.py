@@ -5,8 +5,7 @@ from typing import Any
 
 from ..contract import Layer
 from ..errors import require
-from ..files.data import FEATURES
-from ..layers import LAYERS, Chain, Concat, Residual
+from ..files.shapes import row_of
 from .graph import xp
 
 
@@ -33,31 +32,11 @@ def float_type(params: Mapping[str, Any]) -> str:
 
 
 def features_of(net: Layer, params: Mapping[str, Any]) -> int | None:
-    """How many features a network expects, by its first parameters; None if there are none.
+    """How many features a network expects, by its parameters; None if they do not tell.
 
-    Raises: SettingError if the parameters are not those of the network.
+    Raises: SettingError if the parameters are not those of the network; ShapeError if they are for no x.
     """
     wanted = {*net.names, *net.running}
     require(wanted == set(params), f"to_onnx: parameters do not fit the network: {sorted(wanted ^ set(params))}")
-    return _features(net, params, "")[0]
-
-
-def _features(net: Layer, params: Mapping[str, Any], path: str) -> tuple[int | None, int | None]:
-    """The features expected, or None; and if None, how many outputs come for each feature (None: unknown)."""
-    if type(net) in FEATURES:
-        name, axis = FEATURES[type(net)]
-        return int(params[path + name].shape[axis]), None
-    if isinstance(net, Residual):
-        return _features(net.layer, params, path)
-    if not isinstance(net, (Chain, Concat)):
-        return None, (1 if type(net) in LAYERS.values() else None)
-    chain = isinstance(net, Chain)
-    many = 1 if chain else 0
-    for i, part in enumerate(net.layers):
-        known, factor = _features(part, params, f"{path}{i}.")
-        if known is not None:
-            return (known // many if chain else known), None
-        if factor is None:
-            return None, None
-        many = many * factor if chain else many + factor
-    return None, many
+    row = row_of(net, {name: tuple(p.shape) for name, p in params.items()})
+    return None if row is None else row[-1]

@@ -9,7 +9,6 @@ from ...backends.numpy import get as host_array, namespace as host_namespace
 from ...contract import Array, Layer, Params
 from ...errors import DataError, SettingError
 from ...losses import LOSSES
-from ...network import init
 from ...optimizers import OPTIMIZERS
 from ...random import check_seed
 from ..check import check_members
@@ -116,7 +115,7 @@ def weights_of(net: Layer, features: int) -> int:
 
 def shapes_of(net: Layer, features: int) -> dict[str, tuple[int, ...]]:
     """The shapes of a network's parameters."""
-    return {name: tuple(p.shape) for name, p in init(net, features).items()}
+    return net.shapes((features,))[0]
 
 
 def bytes_of_step(net: Layer, features: int, batch_size: int, dtype: str) -> int:

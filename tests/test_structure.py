@@ -31,6 +31,7 @@ ORDER = [
 ]
 RANK = {name: rank for rank, line in enumerate(ORDER) for name in line.split()}
 CIRCLES = {"backends"}  # the parts in which modules may still import each other in a circle
+UNSTABLE = {("utils", "fixes"), ("utils", "optimize")}  # of scikit-learn: modules that its reference does not list
 MATHEMATICS = [f for f in FILES if f.parent.name in ("layers", "losses", "optimizers")]
 MATHEMATICS += [ROOT / "schedules.py", ROOT / "metrics.py"]
 
@@ -60,7 +61,8 @@ def imports(source: ast.AST, own: tuple[str, ...], package: bool, known):
 
     `from .a import b` is module a.b where there is a file of that name, and else module a, which gives b: what the
     `__init__` of a folder gives again is an import of that `__init__`. That Python runs the `__init__` of a folder
-    before any module in it is no import here: it ties a module to nothing that it names.
+    before any module in it is no import here: it ties a module to nothing that it names. Of a foreign module the name
+    is told too.
     """
     for node in ast.walk(source):
         if isinstance(node, ast.Import):
@@ -69,7 +71,8 @@ def imports(source: ast.AST, own: tuple[str, ...], package: bool, known):
             above = own[: len(own) - node.level + package] if node.level else ()
             base = (*above, *(node.module or "").split(".")) if node.module else above
             for alias in node.names:
-                yield node.lineno, (*base, alias.name) if (*base, alias.name) in known else base
+                whole = (*base, alias.name)
+                yield node.lineno, whole if whole in known or base[0] != "nnx" else base
 
 
 @cache
@@ -158,6 +161,21 @@ def test_array_libraries_are_named_only_in_backends():
         if target[0] in LIBRARIES and part(own) != "backends"
     ]
     assert not offenders, listed(offenders)
+
+
+def test_private_names_of_scikit_learn_are_named_in_one_module():
+    def private(target):
+        rest = target[1:]
+        return any(word.startswith("_") for word in rest) or rest[0] == "callback" or rest[:2] in UNSTABLE
+
+    found = {
+        (own, told(own, ("", *target), line))
+        for own, targets in graph().items()
+        for target, line in targets.items()
+        if target[0] == "sklearn" and len(target) > 1 and private(target)
+    }
+    offenders = [text for own, text in sorted(found) if own != ("nnx", "estimators", "private")]
+    assert len(found) > len(offenders) and not offenders, listed(offenders)
 
 
 def test_a_file_holds_one_idea():

@@ -39,7 +39,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import nnx
-from nnx.cli import config as configuration, settle, size
+from nnx.cli import config as configuration, settle
 from nnx.cli.prepare import prepare
 from nnx.cli.run import evaluation
 from nnx.cli.train import Voice, run
@@ -116,7 +116,7 @@ def epochs(factor):
 def former(rows):
     """The recipe that the search began with."""
     return dataclasses.replace(
-        size.recipe(rows),
+        settle.recipe(rows),
         hidden=(128 if rows <= 5_000 else 256,) * (2 if rows <= 30_000 else 3),
         dropout=0.1,
         rate=2e-3,

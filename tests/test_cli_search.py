@@ -210,12 +210,12 @@ def test_a_dry_run_counts_networks_and_writes_nothing(nnx, folder):
 
 
 def test_ctrl_c_ends_a_search_and_leaves_nothing(nnx, folder, monkeypatch):
-    from nnx.cli import search
+    from nnx.cli import candidates
 
     def pressed(report):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(search, "best_shown", lambda show, verbose: pressed)
+    monkeypatch.setattr(candidates, "best_shown", lambda show, verbose: pressed)
     code, out, _ = nnx("search", "iris", "--grid", "rate=0.1,0.01", "--epochs", 1000, "--cv", 2, "--out", "run")
     assert code == 130 and "rank" not in out.split() and os.listdir(folder) == []
 

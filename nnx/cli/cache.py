@@ -8,16 +8,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .. import __version__
+from .._version import __version__
 from ..backends import numpy as host
 from ..errors import DataError
+from ..tables import Source, TableEncoder, Target
 from .blocks import Part, Writer
 from .config import Config
-
-if TYPE_CHECKING:
-    from .prepare import Prepared
 
 PARTS = ("train", "validation", "test")
 
@@ -44,18 +42,20 @@ class Cache:
     rows: tuple[int, int, int]
 
     @classmethod
-    def of(cls, prepared: "Prepared", config: Config) -> "Cache":
+    def of(
+        cls, config: Config, source: Source, encoder: TableEncoder, target: Target, rows: tuple[int, int, int]
+    ) -> "Cache":
         """The cache of this table, encoder, target and split."""
         parts = {
             "nnx": __version__,
             "file": hash_of(config.data.path) if Path(config.data.path).is_file() else config.data.path,
-            "encoder": prepared.encoder.to_data(),
-            "target": prepared.target.to_data(),
-            "split": [config.data.test, config.data.validation, config.data_seed, prepared.rows],
+            "encoder": encoder.to_data(),
+            "target": target.to_data(),
+            "split": [config.data.test, config.data.validation, config.data_seed, rows],
         }
         name = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
-        classes = len(prepared.target.classes)
-        return cls(home() / f"{prepared.source.name}-{name}", prepared.encoder.compact_width, classes, prepared.rows)
+        classes = len(target.classes)
+        return cls(home() / f"{source.name}-{name}", encoder.compact_width, classes, rows)
 
     @property
     def there(self) -> bool:

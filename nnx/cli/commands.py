@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .._version import __version__
-from .options import CONFIGURED, Words, chosen_settings, configured, on_backend, reading, running
+from .options import CONFIGURED, Words, chosen_settings, configured, on_backend, reading, running, searching
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,11 +61,7 @@ def train(
 
 @nnx.command()
 @click.argument("data", required=False)
-@click.option("--grid", multiple=True, metavar="NAME=VALUES", help="an option of `nnx train` and its values; see above")
-@click.option("--cv", type=click.IntRange(1), default=5, show_default=True, help="folds; 1: one validation split")
-@click.option("--random", type=click.IntRange(1), metavar="N", help="draw N candidates [default: all of the grid]")
-@click.option("--halving", is_flag=True, help="a third of the candidates go on after 1/9 of the epochs, and after 1/3")
-@click.option("--by", type=click.Choice(["loss", "accuracy", "r2"]), help="what ranks candidates [default: loss]")
+@searching
 @configured
 @running
 def search(

@@ -13,7 +13,7 @@ from ..backends import numpy as host
 from ..errors import SettingError, require, unknown
 from ..random import words
 from .config import SECTIONS, Config, convert, value_of
-from .options import HOMES
+from .options import HOMES, NO_SETTINGS
 from .settle import check
 
 VARYING = ("network", "optimizer", "training")  # sections of settings that may differ between candidates
@@ -76,10 +76,7 @@ def _setting(name: str) -> str:
     setting = name if dot and own in SECTIONS.get(section, ()) else known.get(name, "")
     if setting and may_vary(setting):
         return setting
-    from .commands import nnx
-
-    others = {p.name for p in nnx.commands["search"].params} | {"restarts"}
-    if setting or name in others:
+    if setting or name in NO_SETTINGS:
         raise SettingError(f"--grid {name}: cannot vary in a search; settings of network, optimizer and training can")
     raise SettingError(f"--grid: {unknown('setting', name[:40], [n for n, s in known.items() if may_vary(s)])}")
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .. import __version__
+from .._version import __version__
 from ..backends import LIBRARIES, backend, has_numba, preferred, probe
 from ..errors import BackendError
 

@@ -11,7 +11,7 @@ from ..tables.choose import counter
 from ..tables.source import cells
 from ..tables.statistics import Numbers
 from .folder import BEST
-from .plan import describe
+from .summary import describe
 
 VALUES = 6  # of a column of text that are shown
 

@@ -76,6 +76,54 @@ READING = (
     ("--encoding", "data.encoding", "of a text file [default: utf-8]"),
     ("--decimal", "data.decimal", "the decimal sign of a text file [default: .]"),
 )
+Options = tuple[tuple[tuple[str, ...], dict[str, Any]], ...]  # what click.option takes
+RUNNING: Options = (
+    (("-c", "--config", "file"), {"help": "a TOML file with settings; the config.toml of a run is one"}),
+    (
+        ("--set", "assignments"),
+        {"multiple": True, "metavar": "NAME=VALUE", "help": "any setting: optimizer.rate=0.01"},
+    ),
+    (("--out",), {"help": "the run folder [default: runs/TIME-NAME]"}),
+    (("--force",), {"is_flag": True, "help": "replace the run that is in the folder --out"}),
+    (("--dry-run",), {"is_flag": True, "help": "say what would be done, and what it takes; write nothing"}),
+    (
+        ("--json", "as_json"),
+        {"is_flag": True, "help": "lines of JSON on standard output, all else on standard error"},
+    ),
+    (("--quiet", "-q"), {"is_flag": True}),
+    (("--verbose", "-v"), {"is_flag": True, "help": "also say what each column becomes"}),
+)
+SEARCHING: Options = (
+    (
+        ("--grid",),
+        {"multiple": True, "metavar": "NAME=VALUES", "help": "an option of `nnx train` and its values; see above"},
+    ),
+    (
+        ("--cv",),
+        {
+            "type": click.IntRange(1),
+            "default": 5,
+            "show_default": True,
+            "help": "folds; 1: one validation split",
+        },
+    ),
+    (
+        ("--random",),
+        {
+            "type": click.IntRange(1),
+            "metavar": "N",
+            "help": "draw N candidates [default: all of the grid]",
+        },
+    ),
+    (
+        ("--halving",),
+        {"is_flag": True, "help": "a third of the candidates go on after 1/9 of the epochs, and after 1/3"},
+    ),
+    (
+        ("--by",),
+        {"type": click.Choice(["loss", "accuracy", "r2"]), "help": "what ranks candidates [default: loss]"},
+    ),
+)
 SOME, OPEN = "cupy,numpy", "[default: that of NNX_BACKEND, or numpy]"
 PLACES = (
     ("--backend", "place.backend", "", f"numpy, cupy, torch, jax, auto, or the first that works of {SOME} {OPEN}"),
@@ -85,6 +133,9 @@ PLACES = (
 )
 HOMES = {option: setting for option, setting, *_ in (*FLAGS, *READING, *PLACES)}
 HOMES["--early-stopping"] = "training.early_stopping"
+NO_SETTINGS = {"data", "restarts"} | {  # the words of the commands that train which are no settings
+    word.lstrip("-").replace("-", "_") for words, _ in (*RUNNING, *SEARCHING) for word in words
+}
 CONFIGURED = {option[2:]: default for option, _, default, _ in PLACES}  # where a model is opened by default
 
 
@@ -122,23 +173,17 @@ def configured(command: Command) -> Command:
 
 def running(command: Command) -> Command:
     """The options of a command that trains, which are no settings."""
-    for option in reversed(
-        (
-            click.option("-c", "--config", "file", help="a TOML file with settings; the config.toml of a run is one"),
-            click.option(
-                "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="any setting: optimizer.rate=0.01"
-            ),
-            click.option("--out", help="the run folder [default: runs/TIME-NAME]"),
-            click.option("--force", is_flag=True, help="replace the run that is in the folder --out"),
-            click.option("--dry-run", is_flag=True, help="say what would be done, and what it takes; write nothing"),
-            click.option(
-                "--json", "as_json", is_flag=True, help="lines of JSON on standard output, all else on standard error"
-            ),
-            click.option("--quiet", "-q", is_flag=True),
-            click.option("--verbose", "-v", is_flag=True, help="also say what each column becomes"),
-        )
-    ):
-        command = option(command)
+    return _given(command, RUNNING)
+
+
+def searching(command: Command) -> Command:
+    """The options of `nnx search` alone."""
+    return _given(command, SEARCHING)
+
+
+def _given(command: Command, options: Options) -> Command:
+    for words, more in reversed(options):
+        command = click.option(*words, **more)(command)
     return command
 
 

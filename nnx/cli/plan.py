@@ -6,11 +6,13 @@ from typing import Any
 from ..backends import Backend
 from ..network import init
 from ..tables import cells
-from ..tables.columns import Category, Column, Hashed, Moment, Number
 from ..training import fit
 from .config import Config, plain
+from .place import placed
 from .prepare import Prepared, prepare
+from .run import json_line
 from .settle import check, loss_of, network, optimizer_of, settled
+from .summary import fates, summary
 from .voice import Voice
 
 ROWS = 4_096  # rows that the estimate is measured on
@@ -19,10 +21,6 @@ ROWS = 4_096  # rows that the estimate is measured on
 def plan(config: Config, say: Voice) -> int:
     """Say schema, shapes, parameters, memory, time and the settings. Returns the exit code."""
     import tomli_w
-
-    from .place import placed
-    from .run import json_line
-    from .train import summary
 
     check(config)
     config, chosen = placed(config)
@@ -47,35 +45,6 @@ def plan(config: Config, say: Voice) -> int:
         found = {"rows": sum(prepared.rows), "features": prepared.encoder.width, "parameters": count}
         print(json_line(found | {"memory_bytes": need, "seconds_per_epoch": seconds, "epochs": epochs}), flush=True)
     return 0
-
-
-def fates(prepared: Prepared) -> list[str]:
-    """What each column holds and becomes, one line each."""
-    encoder = prepared.encoder
-    ways = {c.name: c for c in encoder.columns_}
-    width = max((min(len(name), 40) for name in prepared.kinds), default=0)
-    lines = []
-    for name, kind in prepared.kinds.items():
-        way = ways.get(name)
-        fate = f"left out: {encoder.dropped_.get(name, 'as asked')}" if way is None else describe(way)
-        lines.append(f"{name[:40]:<{width}}  {kind:<8} {fate}")
-    return lines
-
-
-def describe(way: Column) -> str:
-    """How a column is encoded, for a person."""
-    wide = len(way.names)
-    gaps = ", with gaps" if getattr(getattr(way, "number", way), "gaps", False) else ""
-    detail = "1 or -1"
-    if isinstance(way, Number):
-        detail = f"centre {way.center:.4g}, scale {way.scale:.4g}"
-    elif isinstance(way, Category):
-        detail = "one of " + ", ".join(way.values)[:60]
-    elif isinstance(way, Hashed):
-        detail = f"hashed into {way.buckets}"
-    elif isinstance(way, Moment):
-        detail = "time and " + ", ".join(way.periods)
-    return f"{wide} feature{'s' * (wide != 1)}: {detail}{gaps}"
 
 
 def sample(prepared: Prepared) -> tuple[Any, Any]:

@@ -157,7 +157,7 @@ def _encode(prepared: Prepared, roles: Any, config: Config, in_blocks: bool, say
     """Encode the rows into arrays, or the training rows into a cache on disk."""
     source, encoder, target, xp = prepared.source, prepared.encoder, prepared.target, host.namespace()
     if in_blocks:
-        cache = Cache.of(prepared, config)
+        cache = Cache.of(config, source, encoder, target, prepared.rows)
         if cache.there:
             say(f"encoded rows taken from the cache {cache.folder}")
         else:

@@ -27,6 +27,7 @@ from .folder import (
 )
 from .prepare import Prepared
 from .ranking import read as read_search
+from .summary import widths
 
 
 def begin(path: Path, config: Config, prepared: Prepared) -> None:
@@ -92,8 +93,3 @@ def describe(
     except NNXError as error:
         return [f"no report.html: {error}"]
     return []
-
-
-def widths(config: Config, prepared: Prepared) -> tuple[int, ...]:
-    """The widths of the network, inputs and outputs included."""
-    return prepared.encoder.width, *(config.network.hidden or ()), len(prepared.target.classes) or 1

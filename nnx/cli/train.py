@@ -21,11 +21,11 @@ from . import folder as run_folder
 from .blocks import Blocks
 from .config import Config, seconds
 from .place import placed
-from .plan import fates
 from .prepare import Prepared, prepare
-from .record import begin, describe, widths, write
+from .record import begin, describe, write
 from .run import evaluation, json_line, score_line
 from .settle import check, loss_of, network, optimizer_of, settled
+from .summary import fates, summary
 from .voice import Voice
 
 PAUSE = 10.0  # seconds between two checkpoints, where no number of epochs is given
@@ -122,32 +122,6 @@ def abandon(path: Path, say: Voice) -> None:
     run_folder.remove_checkpoints(path)
     for name in (run_folder.METRICS, run_folder.EVENTS, run_folder.CONFIG, run_folder.DATA):
         (path / name).unlink(missing_ok=True)
-
-
-def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
-    """What is going to be trained, for a person."""
-    target, (train_rows, validation, test_rows) = prepared.target, prepared.rows
-    parts = {"train": train_rows, "validation": validation, "test": test_rows}
-    into = f" into {len(target.classes)} classes" if target.classes else ""
-    lines = [
-        f"{prepared.source.name}: {sum(prepared.rows)} rows ({', '.join(f'{n} {k}' for k, n in parts.items() if n)}), "
-        f"{len(prepared.encoder.columns_)} columns as {prepared.encoder.width} features, {target.task}{into}",
-        network_line(config, prepared, chosen),
-    ]
-    if len(target.classes) > max(20, sum(prepared.rows) // 4):
-        prepared.notes.append(f"{target.name!r} has {len(target.classes)} classes; is it a quantity?")
-    rare = [c for c, n in zip(target.classes, prepared.counts, strict=False) if n < 2]
-    if rare:
-        prepared.notes.append(f"class {rare[0][:30]!r} has fewer than 2 rows to train on")
-    return lines
-
-
-def network_line(config: Config, prepared: Prepared, chosen: Backend) -> str:
-    """Network, optimizer and batches, for a person."""
-    return (
-        f"network {'-'.join(map(str, widths(config, prepared)))} {config.network.activation}, {config.optimizer.name} "
-        f"at {config.optimizer.rate:g}, batches of {config.training.batch_size}, backend {chosen}"
-    )
 
 
 def run(

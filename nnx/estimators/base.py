@@ -3,10 +3,8 @@
 from numbers import Integral
 from typing import Any, ClassVar
 
-from sklearn.base import _fit_context
-from sklearn.callback._callback_support import callback_management_context
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import _check_feature_names, _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backends import Backend, backend, is_array, namespace
 from ..contract import Array
@@ -16,6 +14,7 @@ from .fixes import fixed
 from .initial import drawn, given
 from .parameters import CONSTRAINTS
 from .prediction import FLOATS, Prediction, np
+from .private import _check_feature_names, _check_sample_weight, _fit_context, callback_management_context
 from .session import How, Prepared
 
 

@@ -2,14 +2,13 @@
 
 from typing import Any, ClassVar
 
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from ..backends import is_array, namespace
 from ..backends.numpy import namespace as host_namespace
@@ -22,6 +21,7 @@ from .convert import Added
 from .fixes import fixed
 from .labels import SEVERAL, SOFTMAX, Labels, SeveralLabels, SeveralSoftmax, log_softmax, suited, summing_to_one
 from .parameters import CONSTRAINTS, LAYER
+from .private import StrOptions, _check_partial_fit_first_call, _fit_context
 
 np, BINARY = host_namespace(), BinaryCrossEntropy()
 

@@ -4,13 +4,13 @@ from copy import deepcopy
 from typing import Any
 
 from sklearn import get_config, neural_network
-from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from ..contract import Loss
 from ..losses import BinaryCrossEntropy, Poisson, Quantile, SoftmaxCrossEntropy
 from .arrays import is_foreign, mapped, to_host
 from .labels import Labels, binarizer
+from .private import InvalidParameterError, validate_parameter_constraints
 
 PREDICTED = {"MLPClassifier": (SoftmaxCrossEntropy, BinaryCrossEntropy), "MLPRegressor": (Poisson,)}
 OURS = ("_optimizer", "validation_loss_curve_", "layer_params_", "_best_layer_params", "_last", "_resumable")

@@ -4,10 +4,9 @@ from abc import abstractmethod
 from numbers import Integral
 from typing import Any, ClassVar
 
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, RealNotInt
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ..backends import namespace
 from ..backends.numpy import namespace as host_namespace
@@ -15,6 +14,7 @@ from ..training.progress import bar
 from .arrays import scope_of, to_host
 from .base import BaseMLP
 from .classifier import MLPClassifier
+from .private import Interval, RealNotInt, _fit_context, _num_samples
 from .regressor import MLPRegressor
 from .together import Job, fit_together
 

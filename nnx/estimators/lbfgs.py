@@ -3,14 +3,13 @@
 from typing import Any
 
 import scipy.optimize
-from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
-from sklearn.utils.optimize import _check_optimize_result
 
 from ..backends import namespace
 from ..backends.numpy import namespace as host_namespace
 from .arrays import backend_for, is_foreign, mapped, to_host, weights
 from .fixes import fixed
 from .network import names
+from .private import _check_optimize_result, _get_additional_lbfgs_options_dict
 from .watch import Watchers
 
 np = host_namespace()

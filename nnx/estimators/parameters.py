@@ -5,11 +5,11 @@ from numbers import Integral, Real
 from typing import Any
 
 from sklearn.metrics import get_scorer_names
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
 from ..layers import ACTIVATIONS
 from ..optimizers import OPTIMIZERS
 from .fixes import FIXES
+from .private import HasMethods, Interval, Options, StrOptions
 
 LAYER = HasMethods(["evaluate", "backprop"])
 CONSTRAINTS: dict[str, list[Any]] = {

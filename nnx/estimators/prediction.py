@@ -8,7 +8,6 @@ from typing import Any
 
 from sklearn import get_config
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.callback import CallbackSupportMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backends import Backend, backend, backend_of, is_array, on_device, preferred
@@ -18,6 +17,7 @@ from ..layers import Dense
 from .arrays import backend_for, checked_rows, is_foreign, mapped, scope_of, to_host
 from .fixes import fixed
 from .network import Blueprint, Objective, activation, as_lists, as_params, in_pieces, objective_of
+from .private import CallbackSupportMixin
 
 np = host_namespace()
 FLOATS = (np.float64, np.float32)

@@ -3,10 +3,9 @@
 from numbers import Real
 from typing import Any, ClassVar
 
-from sklearn.base import RegressorMixin, _fit_context
+from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from ..contract import Loss
@@ -18,6 +17,7 @@ from .convert import Added
 from .fixes import fixed
 from .network import activation
 from .parameters import CONSTRAINTS, LAYER
+from .private import Interval, StrOptions, _fit_context
 
 LOSSES: dict[str, Loss] = {
     "squared_error": SquaredError(),

@@ -5,16 +5,20 @@ from math import nan
 from numbers import Integral
 from typing import Any, ClassVar
 
-from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.model_selection._validation import _insert_error_scores, _warn_or_raise_about_fit_failures
 from sklearn.utils import indexable
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_method_params
 
 from ..errors import unknown
 from .base import BaseMLP
+from .private import (
+    BaseSearchCV,
+    Interval,
+    _check_method_params,
+    _fit_context,
+    _insert_error_scores,
+    _warn_or_raise_about_fit_failures,
+)
 from .trials import Trials, final, rerank
 
 

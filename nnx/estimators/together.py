@@ -10,8 +10,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from sklearn.utils import _safe_indexing
-
 from ..backends import Backend
 from ..training.interrupt import Interrupt
 from ..training.memory import PART
@@ -20,6 +18,7 @@ from ..training.population.member import bytes_of_step, of_like_width
 from ..training.step import gather
 from .arrays import is_foreign, together
 from .batched import Run, caught
+from .private import _safe_indexing
 from .session import How, Session
 
 COPIES = 3  # of what a step works on, which a run needs at most: as it is, as it was, and what is made in between

@@ -6,15 +6,13 @@ from math import ceil, inf, isfinite, log, nan
 from typing import Any
 
 from sklearn.base import clone
-from sklearn.model_selection._validation import _score
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params, _num_samples
 
 from ..backends.numpy import namespace as host_namespace
 from ..training.progress import bar
 from ..training.step import gather
 from .arrays import backend_for, is_foreign
+from .private import _check_method_params, _num_samples, _safe_split, _score
 from .together import Job, fit_together
 
 np = host_namespace()

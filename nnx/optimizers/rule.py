@@ -17,8 +17,9 @@ def decays(name: str) -> bool:
 
 def factors_of(name: str, factors: Factors | None) -> tuple[float, float]:
     """Factors of the rate and of the weight decay of a parameter: 1 and 1, or 1 and 0 for one that does not decay."""
-    own = None if factors is None else factors.get(name)
-    return (1.0, float(decays(name))) if own is None else own
+    if factors is not None and name in factors:
+        return factors[name]
+    return 1.0, 1.0 if decays(name) else 0.0
 
 
 @dataclass(frozen=True)

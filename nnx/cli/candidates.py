@@ -1,0 +1,190 @@
+"""The candidates of a search, trained on all folds as one population, and what that takes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from ..backends import Backend
+from ..errors import TrainingError
+from ..training import EarlyStopping, Fit, Member, Population, PopulationReport
+from ..training.memory import PART
+from ..training.population.fit import shown as best_shown
+from ..training.population.joining import joined
+from ..training.population.member import Rows, groups_of, weights_of
+from ..training.progress import progress
+from .folds import Fold
+from .prepare import Prepared
+from .ranking import Candidate, Results, Trial, of_json, ranked
+from .run import json_line
+from .settle import loss_of, network, optimizer_of
+from .voice import Voice
+
+
+@dataclass
+class Searched:
+    """The candidates, and what they are trained on."""
+
+    prepared: Prepared
+    candidates: list[Candidate]
+    x: Any
+    y: Any
+    folds: list[Fold]
+    backend: Backend
+    by: str
+
+    @property
+    def measure(self) -> str:
+        """The score beside the loss."""
+        return "accuracy" if self.prepared.target.classes else "r2"
+
+
+def plan(task: Searched) -> tuple[list[str], dict[str, Any]]:
+    """What a search would train, for a person and as figures."""
+    features, free = int(task.x.shape[1]), task.backend.free_memory()
+    item = 8 if task.backend.dtype == "float64" else 4
+    runs, most, networks = 0, 0, 0
+    for (_, size, _), own in kinds(task.candidates).items():
+        people = members(task, own)
+        networks += len(people)
+        for numbers in groups_of(people, [Rows(m.rows, m.held) for m in people], features):
+            need = _numbers([people[k] for k in numbers], features, size) * item
+            parts = max(1, min(-(-need // int(PART * free)), len(numbers))) if free else 1
+            runs += parts
+            most = max(most, need // parts)
+    rows = (sum(task.prepared.rows) + len(task.y)) * (features + 2) * item
+    lines = [
+        f"networks {networks:,}: {count(len(task.candidates), 'candidate')} in {count(len(task.folds), 'fold')}",
+        f"runs     {runs:,}, one after another: networks of other depths, losses or batches train apart",
+        f"memory   about {(rows + most) / 2**20:,.0f} MiB for the rows and the largest run",
+    ]
+    figures = {"candidates": len(task.candidates), "networks": networks, "runs": runs, "memory_bytes": rows + most}
+    return lines, figures
+
+
+def _numbers(people: list[Member], features: int, batch_size: int) -> int:
+    """Numbers that a run works on: weights with gradients, moments and the best ones, and the values of a batch."""
+    net = joined([m.net for m in people])
+    widths = sum(layer.units for layer in net.layers if hasattr(layer, "units"))
+    each = 6 * weights_of(net, features) + batch_size * (features + 6 * widths)
+    return int(len(people) * each)
+
+
+def rounds(task: Searched, halving: bool) -> list[int]:
+    """The parts of its epochs that each candidate is trained for, one round after another: 9 is a ninth of them."""
+    epochs = min(c.config.training.epochs or 1 for c in task.candidates)
+    most = min(len(task.candidates), epochs)
+    return [part for part in (9, 3) if halving and part <= most] + [1]
+
+
+def tried(task: Searched, say: Voice, *, halving: bool) -> Results:
+    """Train all candidates on all folds. Raises: TrainingError if none can be, KeyboardInterrupt.
+
+    halving: in rounds, of which each takes the best third of the one before; its networks begin anew, so that their
+    schedules are those of a whole training and the outcome does not depend on how many networks fit in memory at once.
+    """
+    started, alive, runs = monotonic(), task.candidates, []
+    parts = rounds(task, halving)
+    for part in parts:
+        if len(parts) > 1:
+            share = f"1/{part} of the epochs" if part > 1 else "all epochs"
+            say(f"{count(len(alive), 'candidate')} for {share}")
+        runs += trained_together(task, alive, part, say)
+        if part > 1:
+            best = ranked(alive, task.by)[: -(-len(alive) // 3)]
+            alive = [c for c in best if c.finite] or best[:1]
+            for candidate in alive:
+                candidate.outlived += 1
+    results = Results(ranked(task.candidates, task.by), task.by, task.measure)
+    if not results.candidates[0].finite:
+        raise TrainingError("the loss of every candidate is not finite; search among lower rates")
+    networks, ways = sum(n for n, _ in runs), dict.fromkeys(how for _, how in runs)
+    took = (
+        f"{count(networks, 'network')} in {count(len(runs), 'run')}, {monotonic() - started:.1f} s: {'; '.join(ways)}"
+    )
+    say("", *results.lines(), took)
+    if say.json:
+        for row in of_json(results):
+            print(json_line(row), flush=True)
+    return results
+
+
+def trained_together(task: Searched, alive: Sequence[Candidate], part: int, say: Voice) -> list[tuple[int, str]]:
+    """Train these candidates for a part of their epochs. Returns the number of networks of each run, and its words."""
+    runs = []
+    for (epochs, size, patience), own in kinds(alive).items():
+        with shown_runs(say) as show:
+            try:
+                fits = Population(members(task, own)).fit(
+                    task.x,
+                    task.y,
+                    epochs=-(-epochs // part),
+                    batch_size=size,
+                    early_stopping=EarlyStopping(patience) if patience else None,
+                    metrics=[task.measure],
+                    callbacks=[show],
+                    backend=task.backend,
+                )
+            except TrainingError as error:
+                if error.fit is None:
+                    raise
+                fits = error.fit
+        if any(fit.stopped == "interrupted" for fit in fits):
+            raise KeyboardInterrupt
+        for i, c in enumerate(own):
+            k = len(task.folds)
+            c.trials = [trial(fits[j], task.measure) for j in range(k * i, k * i + k)]
+        runs += [(len(numbers), how) for numbers, how in fits.runs]
+    return runs
+
+
+def kinds(candidates: Sequence[Candidate]) -> dict[tuple[int, int, int], list[Candidate]]:
+    """The candidates by epochs, size of a batch, and patience (0: no early stopping), which a population shares."""
+    found: dict[tuple[int, int, int], list[Candidate]] = {}
+    for c in candidates:
+        t = c.config.training
+        found.setdefault((t.epochs or 1, t.batch_size or 1, t.early_stopping * (t.patience or 1)), []).append(c)
+    return found
+
+
+def members(task: Searched, candidates: Sequence[Candidate]) -> list[Member]:
+    """The networks: each candidate on each fold. Schedules are over a whole training."""
+    outputs = len(task.prepared.target.classes) or 1
+    rows, found = len(task.folds[0].rows), []
+    for c in candidates:
+        t = c.config.training
+        steps = (t.epochs or 1) * -(-rows // (t.batch_size or 1))
+        parts = network(c.config, outputs), loss_of(c.config, task.prepared), optimizer_of(c.config, steps)
+        found += [Member(*parts, seed=t.seed, rows=fold.rows, held=fold.held) for fold in task.folds]
+    return found
+
+
+def trial(fit: Fit, measure: str) -> Trial:
+    """The figures of the epoch whose weights are kept."""
+    at, history = fit.best_epoch - 1, fit.history
+    loss, score = (
+        history[name][at] if at >= 0 else float("nan") for name in ("validation_loss", f"validation_{measure}")
+    )
+    return Trial(loss, score, fit.best_epoch, len(history.get("epoch", ())), fit.stopped)
+
+
+@contextmanager
+def shown_runs(say: Voice) -> Iterator[Any]:
+    """A callback that shows the epochs of one run after another."""
+    with ExitStack() as stack:
+        show: Any = None
+
+        def callback(report: PopulationReport) -> None:
+            nonlocal show
+            if report.epoch == 1:
+                stack.close()
+                show = best_shown(stack.enter_context(progress(report.epochs, not say.quiet, say.stream)), True)
+            show(report)
+
+        yield callback
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"

@@ -1,0 +1,66 @@
+"""A training for a person, before it begins: its rows, its network, and how each column is encoded."""
+
+from ..backends import Backend
+from ..tables.columns import Category, Column, Hashed, Moment, Number
+from .config import Config
+from .prepare import Prepared
+
+
+def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
+    """What is going to be trained, for a person."""
+    target, (train_rows, validation, test_rows) = prepared.target, prepared.rows
+    parts = {"train": train_rows, "validation": validation, "test": test_rows}
+    into = f" into {len(target.classes)} classes" if target.classes else ""
+    lines = [
+        f"{prepared.source.name}: {sum(prepared.rows)} rows ({', '.join(f'{n} {k}' for k, n in parts.items() if n)}), "
+        f"{len(prepared.encoder.columns_)} columns as {prepared.encoder.width} features, {target.task}{into}",
+        network_line(config, prepared, chosen),
+    ]
+    if len(target.classes) > max(20, sum(prepared.rows) // 4):
+        prepared.notes.append(f"{target.name!r} has {len(target.classes)} classes; is it a quantity?")
+    rare = [c for c, n in zip(target.classes, prepared.counts, strict=False) if n < 2]
+    if rare:
+        prepared.notes.append(f"class {rare[0][:30]!r} has fewer than 2 rows to train on")
+    return lines
+
+
+def network_line(config: Config, prepared: Prepared, chosen: Backend) -> str:
+    """Network, optimizer and batches, for a person."""
+    return (
+        f"network {'-'.join(map(str, widths(config, prepared)))} {config.network.activation}, {config.optimizer.name} "
+        f"at {config.optimizer.rate:g}, batches of {config.training.batch_size}, backend {chosen}"
+    )
+
+
+def widths(config: Config, prepared: Prepared) -> tuple[int, ...]:
+    """The widths of the network, inputs and outputs included."""
+    return prepared.encoder.width, *(config.network.hidden or ()), len(prepared.target.classes) or 1
+
+
+def fates(prepared: Prepared) -> list[str]:
+    """What each column holds and becomes, one line each."""
+    encoder = prepared.encoder
+    ways = {c.name: c for c in encoder.columns_}
+    width = max((min(len(name), 40) for name in prepared.kinds), default=0)
+    lines = []
+    for name, kind in prepared.kinds.items():
+        way = ways.get(name)
+        fate = f"left out: {encoder.dropped_.get(name, 'as asked')}" if way is None else describe(way)
+        lines.append(f"{name[:40]:<{width}}  {kind:<8} {fate}")
+    return lines
+
+
+def describe(way: Column) -> str:
+    """How a column is encoded, for a person."""
+    wide = len(way.names)
+    gaps = ", with gaps" if getattr(getattr(way, "number", way), "gaps", False) else ""
+    detail = "1 or -1"
+    if isinstance(way, Number):
+        detail = f"centre {way.center:.4g}, scale {way.scale:.4g}"
+    elif isinstance(way, Category):
+        detail = "one of " + ", ".join(way.values)[:60]
+    elif isinstance(way, Hashed):
+        detail = f"hashed into {way.buckets}"
+    elif isinstance(way, Moment):
+        detail = "time and " + ", ".join(way.periods)
+    return f"{wide} feature{'s' * (wide != 1)}: {detail}{gaps}"

@@ -209,15 +209,64 @@ def test_a_dry_run_counts_networks_and_writes_nothing(nnx, folder):
     assert (found["candidates"], found["networks"]) == (6, 30) and found["runs"] >= 2 and os.listdir(folder) == []
 
 
-def test_ctrl_c_ends_a_search_and_leaves_nothing(nnx, folder, monkeypatch):
+SEARCH = [
+    "search",
+    "iris",
+    "--cv",
+    2,
+    "--grid",
+    "rate=0.1,0.01",
+    "--grid",
+    "batch_size=32,64",
+    "--epochs",
+    9,
+    "--halving",
+]
+
+
+def same(run, whole):
+    """Whether two searches ended with the same table and the same network."""
+    assert sorted(os.listdir(run)) == sorted(os.listdir(whole))
+    for name in ("search.csv", "config.toml"):
+        assert (run / name).read_text() == (whole / name).read_text(), name
+    a, b = library.load(run / "best.safetensors"), library.load(whole / "best.safetensors")
+    assert all(p.tobytes() == b.params[name].tobytes() for name, p in a.params.items())
+
+
+@pytest.mark.parametrize("report", [1, 7, 13])
+def test_a_search_that_ctrl_c_ends_is_gone_on_with_to_the_same_files(nnx, folder, monkeypatch, report):
+    """In the first round, in the second population of it, and in the last round."""
     from nnx.cli import candidates
 
-    def pressed(report):
-        signal.raise_signal(signal.SIGINT)
+    shown, seen = candidates.best_shown, []
 
+    def pressed(report_):
+        seen.append(report_.epoch)
+        if len(seen) == report:
+            signal.raise_signal(signal.SIGINT)
+
+    assert nnx(*SEARCH, "--out", "whole")[0] == 0
     monkeypatch.setattr(candidates, "best_shown", lambda show, verbose: pressed)
-    code, out, _ = nnx("search", "iris", "--grid", "rate=0.1,0.01", "--epochs", 1000, "--cv", 2, "--out", "run")
-    assert code == 130 and "rank" not in out.split() and os.listdir(folder) == []
+    code, out, _ = nnx(*SEARCH, "--out", "run", "--checkpoint-every", 1)
+    assert code == 130 and "go on with: nnx resume run" in out and "rank" in out.split()
+    assert not (folder / "run" / "best.safetensors").exists()
+    monkeypatch.setattr(candidates, "best_shown", shown)
+    code, out, err = nnx("resume", "run")
+    assert code == 0 and err == "" and "goes on after" in out
+    config = folder / "run" / "config.toml"
+    config.write_text(config.read_text().replace("checkpoint_every = 1\n", ""))
+    same(folder / "run", folder / "whole")
+
+
+def test_a_search_without_checkpoints_leaves_nothing_after_ctrl_c(nnx, folder, monkeypatch):
+    from nnx.cli import candidates
+
+    monkeypatch.setattr(
+        candidates, "best_shown", lambda show, verbose: lambda report: signal.raise_signal(signal.SIGINT)
+    )
+    grid = ["--grid", "rate=0.1,0.01", "--epochs", 1000, "--cv", 2, "--checkpoint-every", 0]
+    code, out, _ = nnx("search", "iris", *grid, "--out", "run")
+    assert code == 130 and "go on" not in out and os.listdir(folder) == []
 
 
 def test_quiet_says_nothing(nnx, quick):

@@ -187,3 +187,24 @@ def test_under_supervision_a_run_survives_two_kills(nnx):
     assert "killed by SIGKILL; restart 1 of 2" in err and "restart 2 of 2" in err
     assert nnx(*settings[:-1], "whole", "-q")[0] == 0
     same("run", "whole")
+
+
+def test_a_killed_search_is_gone_on_with_to_the_same_files(nnx, folder):
+    grid = ["search", "data.csv", "--target", "y", "--grid", "rate=0.001,0.01,0.1", "--grid", "optimizer=adamw,sgd"]
+    grid += ["--cv", "3", "--epochs", "40", "--no-early-stopping", "--checkpoint-every", "1"]
+    assert nnx(*grid, "--out", "whole", "-q")[0] == 0
+    process = subprocess.Popen([sys.executable, "-m", "nnx", *grid, "--out", "run", "-q"], stderr=subprocess.PIPE)
+    files = folder / "run" / "search-1.safetensors", folder / "run" / "search-1.safetensors.previous"
+    end = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < end:
+        if files[0].exists() and files[1].exists() and load(files[0]).about["checkpoint"]["epoch"] >= 5:
+            break
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, process.stderr.read()
+    process.stderr.close()
+    code, out, err = nnx("resume", "run")
+    assert code == 0 and err == "" and "run: goes on after" in out
+    same("run", "whole")
+    with open("run/search.csv") as a, open("whole/search.csv") as b:
+        assert a.read() == b.read()

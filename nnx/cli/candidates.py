@@ -18,6 +18,7 @@ from .folds import Fold
 from .prepare import Prepared
 from .ranking import Candidate, Results, Trial, of_json, ranked
 from .run import json_line
+from .searching import Searching
 from .settle import loss_of, network, optimizer_of
 from .voice import Voice
 
@@ -78,8 +79,9 @@ def rounds(task: Searched, halving: bool) -> list[int]:
     return [part for part in (9, 3) if halving and part <= most] + [1]
 
 
-def tried(task: Searched, say: Voice, *, halving: bool) -> Results:
-    """Train all candidates on all folds. Raises: TrainingError if none can be, KeyboardInterrupt.
+def tried(task: Searched, log: Searching, say: Voice, *, halving: bool) -> Results:
+    """Train all candidates on all folds, but for what the log knows. Raises: TrainingError if none can be trained,
+    KeyboardInterrupt, after the candidates have been ranked as they were then.
 
     halving: in rounds, of which each takes the best third of the one before; its networks begin anew, so that their
     schedules are those of a whole training and the outcome does not depend on how many networks fit in memory at once.
@@ -90,7 +92,7 @@ def tried(task: Searched, say: Voice, *, halving: bool) -> Results:
         if len(parts) > 1:
             share = f"1/{part} of the epochs" if part > 1 else "all epochs"
             say(f"{count(len(alive), 'candidate')} for {share}")
-        runs += trained_together(task, alive, part, say)
+        runs += trained_together(task, alive, part, log, say)
         if part > 1:
             best = ranked(alive, task.by)[: -(-len(alive) // 3)]
             alive = [c for c in best if c.finite] or best[:1]
@@ -110,10 +112,17 @@ def tried(task: Searched, say: Voice, *, halving: bool) -> Results:
     return results
 
 
-def trained_together(task: Searched, alive: Sequence[Candidate], part: int, say: Voice) -> list[tuple[int, str]]:
+def trained_together(
+    task: Searched, alive: Sequence[Candidate], part: int, log: Searching, say: Voice
+) -> list[tuple[int, str]]:
     """Train these candidates for a part of their epochs. Returns the number of networks of each run, and its words."""
-    runs = []
+    runs, k = [], len(task.folds)
     for (epochs, size, patience), own in kinds(alive).items():
+        if (known := log.next()) is not None:
+            for c, trials in zip(own, known[0], strict=True):
+                c.trials = trials
+            runs += known[1]
+            continue
         with shown_runs(say) as show:
             try:
                 fits = Population(members(task, own)).fit(
@@ -125,17 +134,22 @@ def trained_together(task: Searched, alive: Sequence[Candidate], part: int, say:
                     metrics=[task.measure],
                     callbacks=[show],
                     backend=task.backend,
+                    **log.checkpoint(),
                 )
             except TrainingError as error:
                 if error.fit is None:
                     raise
                 fits = error.fit
-        if any(fit.stopped == "interrupted" for fit in fits):
-            raise KeyboardInterrupt
         for i, c in enumerate(own):
-            k = len(task.folds)
             c.trials = [trial(fits[j], task.measure) for j in range(k * i, k * i + k)]
-        runs += [(len(numbers), how) for numbers, how in fits.runs]
+        if any(fit.stopped == "interrupted" for fit in fits):
+            begun = [c for c in task.candidates if c.trials and all(t.best_epoch for t in c.trials)]
+            if begun:
+                say("", *Results(ranked(begun, task.by), task.by, task.measure).lines())
+            raise KeyboardInterrupt
+        ways = [(len(numbers), how) for numbers, how in fits.runs]
+        log.ended([c.trials for c in own], ways)
+        runs += ways
     return runs
 
 
@@ -177,7 +191,7 @@ def shown_runs(say: Voice) -> Iterator[Any]:
 
         def callback(report: PopulationReport) -> None:
             nonlocal show
-            if report.epoch == 1:
+            if report.epoch == 1 or show is None:
                 stack.close()
                 show = best_shown(stack.enter_context(progress(report.epochs, not say.quiet, say.stream)), True)
             show(report)

@@ -24,6 +24,7 @@ BEST, LAST, CONFIG, METRICS = "best.safetensors", "last.safetensors", "config.to
 CHECKPOINT = "checkpoint.safetensors"
 EVENTS, DATA, ENVIRONMENT, REPORT, CARD = "events.jsonl", "data.json", "environment.json", "report.html", "README.md"
 SEARCH, SEARCHED = "search.csv", "search.png"  # of `nnx search`
+SEARCHING = "search.json"  # of one that is going on
 OWN = (BEST, LAST, CONFIG, METRICS, EVENTS, DATA, ENVIRONMENT, REPORT, CARD, SEARCH, SEARCHED)
 
 
@@ -52,7 +53,7 @@ def new_folder(out: str | None, name: str, *, force: bool = False) -> Iterator[P
     try:
         yield path
     except BaseException:
-        if old is not None and not (path / CHECKPOINT).exists():
+        if old is not None and not any((path / name).exists() for name in (CHECKPOINT, SEARCHING)):
             shutil.rmtree(path)
         with suppress(OSError):  # something is in it: it stays
             for folder in made:

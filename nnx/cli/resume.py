@@ -8,21 +8,24 @@ from typing import Any
 from ..errors import DataError, ModelFileError, SettingError
 from ..training.checkpoint import Resumed, clean, previous, read
 from . import folder as run_folder
-from .cache import hash_of
 from .config import Config, resolve
 from .place import open_backend
 from .prepare import Prepared
+from .search import go_on as go_on_with_search
 from .settle import check
-from .train import complete, end, ready
+from .train import complete, end, ready, same_file
 from .voice import Voice
 
 
 def resume(folder: str, say: Voice) -> int:
     """Finish the run in this folder and write all its files. Returns the exit code."""
     started, path = monotonic(), Path(folder)
+    if (path / run_folder.SEARCHING).exists() and not (path / run_folder.CONFIG).exists():
+        return go_on_with_search(path, say)
     config, hashed = opened(path)
     check(config)
     same_file(config.data.path, hashed)
+    (path / run_folder.SEARCHING).unlink(missing_ok=True)  # of a search whose best is trained
     for name in (run_folder.BEST, run_folder.LAST, run_folder.CONFIG, run_folder.CHECKPOINT):
         clean(path / name)
     file = path / run_folder.CHECKPOINT
@@ -51,16 +54,6 @@ def opened(path: Path) -> tuple[Config, str | None]:
     except (OSError, ValueError, KeyError, TypeError):
         raise ModelFileError(f"{path / run_folder.DATA}: cannot be read") from None
     return resolve(str(path / run_folder.CONFIG), (), {}), hashed
-
-
-def same_file(data: str, hashed: str | None) -> None:
-    """Raise DataError if the file is not that which the run began with."""
-    if hashed is None:
-        return  # a built-in set
-    if not Path(data).is_file():
-        raise DataError(f"{data}: not there; resume where the run was begun, with the file it was begun with")
-    if hash_of(data) != hashed:
-        raise DataError(f"{data} has changed since the run began: its sha256 is another; train anew")
 
 
 def same_encoder(path: Path, prepared: Prepared, resumed: Resumed) -> None:

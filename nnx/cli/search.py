@@ -1,25 +1,29 @@
 """`nnx search`: candidates on folds of a table, all networks trained together; the best trained as `nnx train` does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from ..backends import Backend
-from ..errors import NNXError, SettingError, require
+from ..errors import DataError, NNXError, SettingError, TrainingError, require
+from ..evaluation import Evaluation
+from ..training import Fit
 from . import folder as run_folder
+from .cache import hash_of
 from .candidates import Searched, count, plan, tried
-from .config import Config
+from .config import Config, convert, plain
 from .folds import folds_of, rows_of
 from .grid import Parameter, applied, candidates, parameters, shown
-from .place import placed
+from .place import open_backend, placed
 from .prepare import Prepared, prepare
 from .ranking import Candidate, Results, read
 from .run import json_line
+from .searching import Searching
 from .settle import check, settled
 from .summary import fates, network_line, summary
-from .train import end, threads, trained
+from .train import end, same_file, threads, trained
 from .voice import Voice
 
 LOSSES = ("loss", "label_smoothing", "class_weight")  # settings that change what the loss measures
@@ -54,16 +58,51 @@ def search(config: Config, wanted: Wanted, out: str | None, say: Voice, *, force
         return 0
     with run_folder.new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path:
         task = begin(config, wanted, grid, found, chosen, say)
-        with threads(config.place.threads):
-            results = tried(task, say, halving=wanted.halving)
-        for remark in record(path, results):
-            say(remark)
-        best = results.candidates[0]
-        say("", "the best: " + "  ".join(f"{name}={shown(value)}" for name, value in best.values.items()))
-        say(network_line(best.config, task.prepared, chosen))
-        result, tested = trained(path, best.config, task.prepared, chosen, say, monotonic())
+        settings: dict[str, Any] = {"config": plain(config), "wanted": asdict(wanted) | {"given": sorted(wanted.given)}}
+        if config.training.checkpoint_every != 0:
+            settings["sha256"] = hash_of(config.data.path) if Path(config.data.path).is_file() else None
+        log = Searching.begin(path, settings, config.training.checkpoint_every)
+        result, tested = finish(path, config, wanted, task, log, say)
         path = Path(out) if out else path
     return end(path, result, tested, say)
+
+
+def go_on(path: Path, say: Voice) -> int:
+    """Go on with a search that was interrupted, to the same bits. Returns the exit code."""
+    log = Searching.read(path)
+    settings = log.about["settings"]
+    config, wanted = convert(settings["config"]), Wanted(**settings["wanted"])
+    same_file(config.data.path, settings.get("sha256"))
+    place = config.place
+    _, chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
+    grid = parameters(wanted.grid, drawn=wanted.random is not None)
+    found = [(values, applied(config, values)) for values in candidates(grid, wanted.random, config.training.seed)]
+    say(f"{path}: goes on after {count(len(log.about['ended']), 'run')} of the search")
+    task = begin(config, wanted, grid, found, chosen, say)
+    result, tested = finish(path, config, wanted, task, log, say)
+    return end(path, result, tested, say)
+
+
+def finish(
+    path: Path, config: Config, wanted: Wanted, task: Searched, log: Searching, say: Voice
+) -> tuple[Fit, Evaluation | None]:
+    """Train the candidates, and the best of them as `nnx train` does; an interrupted search leaves what it is gone on
+    with by."""
+    try:
+        with threads(config.place.threads):
+            results = tried(task, log, say, halving=wanted.halving)
+    except BaseException as error:
+        if log.can_go_on and not isinstance(error, (TrainingError, SettingError, DataError)):
+            say(f"go on with: nnx resume {path}")
+        else:
+            log.end()
+        raise
+    for remark in record(path, results):
+        say(remark)
+    best = results.candidates[0]
+    say("", "the best: " + "  ".join(f"{name}={shown(value)}" for name, value in best.values.items()))
+    say(network_line(best.config, task.prepared, task.backend))
+    return trained(path, best.config, task.prepared, task.backend, say, monotonic(), begun=log.end)
 
 
 def begin(

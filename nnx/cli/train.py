@@ -11,7 +11,7 @@ from typing import Any
 
 from ..backends import Backend
 from ..contract import Params
-from ..errors import SettingError, TrainingError
+from ..errors import DataError, SettingError, TrainingError
 from ..evaluation import Evaluation, permutation_importance, scores
 from ..training import Checkpoint, CSVLogger, EarlyStopping, Fit, JSONLinesLogger, Report, fit
 from ..training.checkpoint import Resumed
@@ -19,6 +19,7 @@ from ..training.interrupt import Interrupt, listening
 from ..training.progress import progress
 from . import folder as run_folder
 from .blocks import Blocks
+from .cache import hash_of
 from .config import Config, seconds
 from .place import placed
 from .prepare import Prepared, prepare
@@ -57,11 +58,21 @@ def ready(config: Config, chosen: Backend, say: Voice) -> tuple[Prepared, Config
 
 
 def trained(
-    path: Path, config: Config, prepared: Prepared, chosen: Backend, say: Voice, started: float
+    path: Path,
+    config: Config,
+    prepared: Prepared,
+    chosen: Backend,
+    say: Voice,
+    started: float,
+    begun: Callable[[], None] = lambda: None,
 ) -> tuple[Fit, Evaluation | None]:
-    """Train, test, and write all files of the run, or leave what it can be gone on with."""
+    """Train, test, and write all files of the run, or leave what it can be gone on with.
+
+    begun: called when the folder says what is trained.
+    """
     try:
         begin(path, config, prepared)
+        begun()
         return complete(path, config, prepared, chosen, say, started)
     except BaseException:
         abandon(path, say)
@@ -247,3 +258,13 @@ def threads(count: int) -> Any:
     except ImportError:
         raise SettingError("--threads needs threadpoolctl: pip install 'nnx-array[fast]'") from None
     return threadpool_limits(count)
+
+
+def same_file(data: str, hashed: str | None) -> None:
+    """Raise DataError if the file is not that which the run began with."""
+    if hashed is None:
+        return  # a built-in set
+    if not Path(data).is_file():
+        raise DataError(f"{data}: not there; resume where the run was begun, with the file it was begun with")
+    if hash_of(data) != hashed:
+        raise DataError(f"{data} has changed since the run began: its sha256 is another; train anew")

@@ -1,0 +1,94 @@
+"""What a search that is gone on with need not do again: the trials of populations that have ended, and a checkpoint."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelFileError
+from ..files import write_whole
+from ..training import Checkpoint
+from ..training.checkpoint import clean, previous
+from .folder import SEARCHING as FILE
+from .ranking import Trial
+
+PAUSE = 10.0  # seconds between two checkpoints, where no number of epochs is given
+
+
+class Searching:
+    """A search while it runs: its settings, and the populations that have ended, in a file that is whole at any time.
+
+    every: epochs between two checkpoints; 0: nothing is written, and the search cannot be gone on with.
+    """
+
+    def __init__(self, path: Path, about: dict[str, Any], every: int | None) -> None:
+        self.path, self.about, self.every = path, about, every
+        self.asked = 0  # populations that have been asked for
+
+    @classmethod
+    def begin(cls, path: Path, settings: dict[str, Any], every: int | None) -> "Searching":
+        """A search that begins. settings: plain data."""
+        found = cls(path, {"settings": settings, "ended": []}, every)
+        if every != 0:
+            found.write()
+        return found
+
+    @classmethod
+    def read(cls, path: Path) -> "Searching":
+        """A search that was interrupted. Raises: ModelFileError."""
+        try:
+            about = json.loads((path / FILE).read_text(encoding="utf-8"))
+            every = about["settings"]["config"]["training"].get("checkpoint_every")
+            return cls(path, {"settings": about["settings"], "ended": list(about["ended"])}, every)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise ModelFileError(f"{path / FILE}: cannot be read") from None
+
+    def write(self) -> None:
+        """Write what is known now."""
+        write_whole(self.path / FILE, json.dumps(self.about).encode())
+
+    @property
+    def file(self) -> Path:
+        """The checkpoint of the population that is going on: each has a file of its own."""
+        return self.path / f"search-{self.asked}.safetensors"
+
+    def next(self) -> tuple[list[list[Trial]], list[tuple[int, str]]] | None:
+        """The trials of the next population and how it was run, if it has ended already."""
+        self.asked += 1
+        if self.asked > len(self.about["ended"]):
+            return None
+        known = self.about["ended"][self.asked - 1]
+        return [[Trial(**t) for t in own] for own in known["trials"]], [(int(n), str(how)) for n, how in known["runs"]]
+
+    def checkpoint(self) -> dict[str, Any]:
+        """How the population that is going on is to write checkpoints, and what it goes on from."""
+        if self.every == 0:
+            return {}
+        clean(self.file)
+        there = self.file.exists() or previous(self.file).exists()
+        pause = PAUSE if self.every is None else 0.0
+        return {"checkpoint": Checkpoint(self.file, self.every or 1, pause), "resume": self.file if there else None}
+
+    def ended(self, trials: Sequence[Sequence[Trial]], runs: Sequence[tuple[int, str]]) -> None:
+        """The population that was going on has ended."""
+        if self.every == 0:
+            return
+        self.about["ended"].append({"trials": [[asdict(t) for t in own] for own in trials], "runs": list(runs)})
+        self.write()
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove the checkpoints."""
+        for file in (self.file, previous(self.file)):
+            file.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """The search is over: remove what it was to be gone on with by."""
+        self.forget()
+        (self.path / FILE).unlink(missing_ok=True)
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether there is something to go on from."""
+        return bool(self.about["ended"]) or self.file.exists()

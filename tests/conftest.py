@@ -179,10 +179,19 @@ def _has_gpu(request):
 
 
 @pytest.fixture
-def nnx(capsys):
-    """Run the command in this process: its exit code, output and errors."""
+def pictures():
+    """Asked for where the pictures of a command are looked at: elsewhere they take longer than its network."""
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+
+
+@pytest.fixture
+def nnx(capsys, request, monkeypatch):
+    """Run the command in this process: its exit code, output and errors; without matplotlib, but beside `pictures`."""
 
     from nnx import cli
+
+    if "pictures" not in request.fixturenames:
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
 
     def run(*args):
         with pytest.raises(SystemExit) as stopped:

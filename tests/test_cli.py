@@ -54,7 +54,7 @@ def installed(name):
     return True
 
 
-def test_a_csv_through_train_evaluate_and_predict_on_another_backend(nnx, folder):
+def test_a_csv_through_train_evaluate_and_predict_on_another_backend(nnx, folder, pictures):
     data = wine(folder / "wine.csv")
     code, out, err = nnx("train", data, "--target", "cultivar", "--epochs", 30, "--no-early-stopping", "--out", "run")
     assert code == 0 and err == "" and "classification into 3 classes" in out and "test accuracy" in out
@@ -87,7 +87,7 @@ def test_columns_may_come_in_another_order(nnx, folder):
     assert nnx("predict", "run", swapped)[1] == nnx("predict", "run", data)[1]
 
 
-def test_regression_predicts_in_the_targets_units(nnx, folder):
+def test_regression_predicts_in_the_targets_units(nnx, folder, pictures):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 2))
     y = 1000 + 50 * x[:, 0] - 20 * x[:, 1]
@@ -125,22 +125,23 @@ def test_every_built_in_set_trains(nnx, name):
     assert code == 0 and out.splitlines()[-1].startswith("saved in runs/")
 
 
-@pytest.fixture(scope="module")
-def accuracy(tmp_path_factory):
-    """That of `nnx train digits`."""
-    command = [sys.executable, "-m", "nnx", "train", "digits", "--json"]
-    done = subprocess.run(command, cwd=tmp_path_factory.mktemp("digits"), stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])["test_accuracy"]
+ACCURACY = {}  # of `nnx train digits` on NumPy, once
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
-def test_digits_reach_the_accuracy_promised(nnx, backend, accuracy):
+def test_digits_reach_the_accuracy_promised(nnx, backend):
+    def reached(name):
+        code, out, _ = nnx("train", "digits", "--json", "--backend", name, "--out", name)
+        assert code == 0
+        return json.loads(out.splitlines()[-1])["test_accuracy"]
+
     if not installed(backend):
         pytest.skip(f"{backend} is not installed")
-    code, out, _ = nnx("train", "digits", "--json", "--backend", backend)
-    found = json.loads(out.splitlines()[-1])["test_accuracy"]
-    assert code == 0 and found >= 0.96
-    assert abs(found - accuracy) <= 1 / 359 + 1e-9  # one sample of 359
+    if not ACCURACY:
+        ACCURACY["numpy"] = reached("numpy")
+    found = ACCURACY["numpy"] if backend == "numpy" else reached(backend)
+    assert found >= 0.96
+    assert abs(found - ACCURACY["numpy"]) <= 1 / 359 + 1e-9  # one sample of 359
 
 
 def test_json_is_alone_on_standard_output(nnx):
@@ -187,7 +188,8 @@ def test_the_environment_decides_for_other_commands_and_the_flag_before_it(nnx, 
     nnx("train", "iris", *QUICK, "--out", "run")
     assert tomllib.loads(Path("run/config.toml").read_text())["place"]["backend"] == "numpy"
     monkeypatch.setenv("NNX_BACKEND", "nonsense")
-    for command in (["train", "iris", *QUICK], ["evaluate", "run", "iris"], ["search", "iris", "--grid", "rate=1,2"]):
+    search = ["search", "iris", "--grid", "rate=1,2", *QUICK, "--cv", 2]
+    for command in (["train", "iris", *QUICK], ["evaluate", "run", "iris"], search):
         code, out, err = nnx(*command)
         assert (code, out) == (4, "") and "unknown backend 'nonsense'" in err
         assert nnx(*command, "--backend", "numpy", "--dtype", "float64")[0] == 0
@@ -247,15 +249,6 @@ def test_scaling_sees_only_training_rows(nnx, folder):
     assert column.center != np.median([r[0] for r in rows])
 
 
-def test_a_closed_pipe_is_quiet(folder):
-    np.savez(folder / "iris.npz", x=np.random.default_rng(0).normal(size=(50_000, 2)), y=np.arange(50_000) % 2)
-    train = [sys.executable, "-m", "nnx", "train", "iris.npz", "--epochs", "1", "--out", "run", "-q"]
-    assert subprocess.run(train, check=False).returncode == 0
-    command = f"{sys.executable} -m nnx predict run iris.npz | head -1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert done.stdout == "y\n" and done.stderr == ""
-
-
 def test_out_of_memory_is_one_line_and_leaves_nothing(nnx, folder):
     code, _, err = nnx("train", "iris", "--hidden", "100000000000", "--out", "deep/run", "-q")
     assert code == 1 and err.startswith("nnx: out of memory") and err.count("\n") == 1
@@ -302,9 +295,10 @@ def test_a_training_that_fails_keeps_the_last_good_weights_and_exits_1(nnx, fold
     assert nnx("predict", "r", data)[0] == 0
 
 
-def test_ctrl_c_saves_and_exits_130(folder):
+def test_ctrl_c_saves_and_exits_130(folder, monkeypatch):
+    monkeypatch.setenv("NNX_COMPILE", "never")  # the end would wait for numba
     process = subprocess.Popen(
-        [sys.executable, "-m", "nnx", "train", "digits", "--epochs", "100000", "--out", "run"],
+        [sys.executable, "-m", "nnx", "train", "iris", "--epochs", "100000", "--out", "run"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     for line in process.stdout:

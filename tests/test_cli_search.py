@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import signal
-import sys
 import tomllib
 
 import numpy as np
@@ -28,12 +27,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NNX_CACHE", str(tmp_path / "cache"))
     return tmp_path
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """No pictures: they take longer than the networks here."""
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
 
 
 def read(path):
@@ -104,8 +97,7 @@ def test_a_search_ranks_as_fits_one_by_one_and_trains_the_best(nnx, folder):
     assert losses[0] == losses[1]
 
 
-def test_the_run_folder_shows_the_search_and_is_replaced_whole(nnx, folder):
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+def test_the_run_folder_shows_the_search_and_is_replaced_whole(nnx, folder, pictures):
     grid = ["--grid", "rate=0.001,0.01"]
     assert nnx("search", "iris", *grid, *QUICK, "--cv", 2, "--out", "run")[0] == 0
     assert (folder / "run/search.png").read_bytes().startswith(b"\x89PNG")
@@ -116,7 +108,7 @@ def test_the_run_folder_shows_the_search_and_is_replaced_whole(nnx, folder):
     assert not (folder / "run/search.csv").exists() and "Search" not in (folder / "run/report.html").read_text()
 
 
-def test_the_same_seed_gives_the_same_table(nnx, quick):
+def test_the_same_seed_gives_the_same_table(nnx):
     tables = []
     for seed, out in ((3, "a"), (3, "b"), (4, "c")):
         grid = ["--grid", "rate=1e-4:1e-1:log", "--grid", "dropout=0:0.5:lin", "--random", 3]
@@ -126,7 +118,7 @@ def test_the_same_seed_gives_the_same_table(nnx, quick):
     assert tables[0] == tables[1] != tables[2]
 
 
-def test_one_fold_is_the_validation_split_of_a_training(nnx, quick):
+def test_one_fold_is_the_validation_split_of_a_training(nnx):
     one = ["--cv", 1, "--out", "one", "--json"]
     code, out, err = nnx("search", "iris", "--grid", "rate=0.01,0.03", *QUICK, *one)
     lines = [json.loads(line) for line in out.splitlines()]
@@ -139,7 +131,7 @@ def test_one_fold_is_the_validation_split_of_a_training(nnx, quick):
         assert line["fold_1_validation_loss"] == pytest.approx(min(losses), rel=1e-4)
 
 
-def test_halving_stops_two_thirds_after_a_part_of_the_epochs(nnx, quick):
+def test_halving_stops_two_thirds_after_a_part_of_the_epochs(nnx):
     grid = ["--grid", "rate=1e-4:1e-1:log:9", "--halving", "--hidden", 8, "--epochs", 9, "--no-early-stopping"]
     code, out, _ = nnx("search", "iris", *grid, "--cv", 2, "--out", "run")
     assert code == 0 and "9 candidates for 1/9 of the epochs" in out and "1 candidate for all epochs" in out
@@ -154,7 +146,7 @@ def test_halving_stops_two_thirds_after_a_part_of_the_epochs(nnx, quick):
     assert float(same["mean_validation_loss"]) == pytest.approx(float(rows[0]["mean_validation_loss"]), rel=1e-5)
 
 
-def test_a_regression_is_ranked_by_r2_where_asked(nnx, quick):
+def test_a_regression_is_ranked_by_r2_where_asked(nnx):
     grid = ["--grid", "rate=0.0001,0.03", "--grid", "batch-size=32,64", "--by", "r2"]
     code, out, _ = nnx("search", "diabetes", *grid, *QUICK, "--cv", 2, "--out", "run")
     rows = read("run/search.csv")
@@ -166,7 +158,7 @@ def test_a_regression_is_ranked_by_r2_where_asked(nnx, quick):
     assert code == 2 and "a regression is ranked by loss or r2" in err
 
 
-def test_losses_of_different_meaning_are_not_compared(nnx, quick):
+def test_losses_of_different_meaning_are_not_compared(nnx):
     grid = ["--grid", "label-smoothing=0,0.2", *QUICK]
     code, out, _ = nnx("search", "iris", *grid, "--cv", 2)
     assert code == 0 and "ranked by accuracy" in out and "losses of different meaning" in out
@@ -177,7 +169,7 @@ def test_losses_of_different_meaning_are_not_compared(nnx, quick):
     assert code == 2 and "label_smoothing: it changes nothing in a regression" in err
 
 
-def test_a_candidate_that_diverges_is_last_and_the_table_says_so(nnx, quick):
+def test_a_candidate_that_diverges_is_last_and_the_table_says_so(nnx):
     grid = ["--grid", "rate=1e30,0.01", "--optimizer", "sgd", "--out", "run"]
     code, out, err = nnx("search", "diabetes", *grid, *QUICK, "--cv", 2)
     assert code == 0 and err == "" and "1 of 2 candidates stopped with a loss that is not finite" in out
@@ -188,7 +180,7 @@ def test_a_candidate_that_diverges_is_last_and_the_table_says_so(nnx, quick):
     assert code == 1 and "the loss of every candidate is not finite" in err and not os.path.exists("no")
 
 
-def test_seeds_vary_while_the_test_rows_stay(nnx, quick, folder):
+def test_seeds_vary_while_the_test_rows_stay(nnx, folder):
     code, _, _ = nnx("search", "iris", "--grid", "seed=1,2,3", "--seed", 7, *QUICK, "--cv", 2)
     assert code == 2
     code, _, _ = nnx("search", "iris", "--grid", "seed=1,2,3", *QUICK, "--cv", 2, "--out", "run")
@@ -269,7 +261,7 @@ def test_a_search_without_checkpoints_leaves_nothing_after_ctrl_c(nnx, folder, m
     assert code == 130 and "go on" not in out and os.listdir(folder) == []
 
 
-def test_quiet_says_nothing(nnx, quick):
+def test_quiet_says_nothing(nnx):
     assert nnx("search", "iris", "--grid", "rate=0.1,0.01", *QUICK, "--cv", 2, "-q") == (0, "", "")
 
 

@@ -14,8 +14,8 @@ from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, generator
 import nnx
 from nnx.backends import Plain, numpy as numpy_backend
 from nnx.backends.cuda.loop import Captured
-from nnx.backends.native.loop import Native, can_compile
-from nnx.backends.native.record import mapped
+from nnx.backends.native.loop import Native, can_compile, recorded
+from nnx.backends.native.record import Refused, mapped
 from nnx.random import seed_words
 
 COMPILED = pytest.param(True, marks=pytest.mark.skipif(not can_compile(), reason="numba is not installed"))
@@ -367,7 +367,7 @@ def own(function):
 
 IMPURE = {
     "reads": (lambda x: x if float(x[0, 0]) > 1e9 else x + 1.0, "reads the value of an array"),
-    "branches": (lambda x: x if (x > 1e9).any() else x + 1.0, "has no attribute 'any'"),
+    "branches": (lambda x: x if (x > 1e9).any() else x + 1.0, "uses .any of an array"),
     "random": (lambda x: x + np.random.default_rng().random(x.shape, dtype="float32"), "two steps did not do the same"),
     "converts": (lambda x: np.asarray(x) + 1.0, "reads the value of an array"),
     "iterates": (lambda x: np.stack(list(x)), "reads the value of an array"),
@@ -389,6 +389,99 @@ def test_a_layer_that_cannot_be_recorded_is_run_plainly_and_says_why(name):
         assert fast.execution == HOW["auto"]
     if name != "random":
         same_fit(trained(False, net=own(function)), fast, 0)
+
+
+def keeping():
+    """A layer that holds an array, which none may."""
+    held = [0.0]
+
+    def function(x):
+        held.append(x * 2.0)
+        return held[-1] + held[-2]
+
+    return own(function)
+
+
+def test_a_layer_that_keeps_an_array_from_step_to_step_is_an_error_and_not_wrong_numbers():
+    with pytest.raises(nnx.BackendError, match=r"kept until another; nnx.fit\(compile=False\) runs"):
+        trained("auto", net=keeping())
+    assert trained(False, net=keeping(), epochs=1, batch_size=48).execution == "step by step"
+
+
+def swapped(carry, x, target, weight, rows):
+    return {"a": carry["b"], "b": carry["a"]}
+
+
+def shared(carry, x, target, weight, rows):
+    total = carry["a"] + carry["b"]
+    return {"a": total, "b": total}
+
+
+def shorter(carry, x, target, weight, rows):
+    return {"a": carry["a"], "b": carry["b"][:2]}
+
+
+def writes_on_what_is_read_only(carry, x, target, weight, rows):
+    a = np.broadcast_to(carry["a"], (2, 3))
+    a += 1.0
+    return carry
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (swapped, "the step gives back one of its arrays in place of another"),
+        (shared, "the step gives back one array in two places"),
+        (shorter, "does not have the shapes and types of what it was given"),
+        (writes_on_what_is_read_only, "cannot be written on"),
+    ],
+)
+def test_a_step_that_gives_back_other_memory_is_refused_in_words(step, reason):
+    carry = {"a": np.arange(3.0), "b": np.ones(3)}
+    with pytest.raises(Refused, match=reason):
+        recorded(step, carry, (np.ones((2, 2)), np.ones(2), None, None), compute=False)
+
+
+@pytest.mark.parametrize("mode", ["auto", "always", True])
+def test_whatever_goes_wrong_in_planning_is_a_reason(mode, monkeypatch):
+    """An error of nnx's own makes no fit fail."""
+    from nnx.backends.native import loop
+
+    if mode is True and not can_compile():
+        pytest.skip("numba is not installed")
+
+    def broken(*args):
+        raise KeyError("a plan\nin two lines")
+
+    monkeypatch.setattr(loop, "program", broken)
+    if mode is True:
+        with pytest.raises(nnx.BackendError, match="compile=True: the step cannot be compiled: KeyError: 'a plan"):
+            trained(mode)
+    else:
+        monkeypatch.setenv("NNX_COMPILE", mode if mode == "always" else "")
+        assert trained("auto").execution.startswith("step by step: KeyError: 'a plan")
+
+
+@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+def test_whatever_goes_wrong_in_compiling_is_a_reason_to_replay(monkeypatch):
+    from nnx.backends.native import build
+
+    def broken(*args):
+        raise KeyError("a text")
+
+    monkeypatch.setattr(build, "_whole", broken)
+    monkeypatch.setenv("NNX_COMPILE", "always")
+    assert trained("auto").execution == "recorded and replayed, not compiled: KeyError: 'a text'"
+
+
+@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+def test_a_step_is_compiled_once_for_the_batches_of_a_fit():
+    from nnx.backends.native import build
+
+    before = set(build._wholes)
+    trained(True, *data(50), net=nnx.mlp((9,), 3, activation="softplus"))
+    new = [build._wholes[key] for key in set(build._wholes) - before]
+    assert new and all(len(whole.signatures) == 1 for whole in new)
 
 
 @pytest.mark.skipif(not can_compile(), reason="numba is not installed")

@@ -75,7 +75,7 @@ def _host_view(x: Array) -> Any:
     """x as a NumPy array on the same memory; None if it is not on the host."""
     if library_name(x) == "torch":
         return x.numpy() if x.device.type == "cpu" and not x.requires_grad else None
-    return x if hasattr(x, "flags") else None  # an array, and not one that is being recorded
+    return x if hasattr(type(x), "flags") else None  # an array, and not one that is being recorded
 
 
 _numba: bool | None = None

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..errors import BackendError
 from .base import Plain, missing
+from .native.calls import mapped
 from .native.loop import Native
-from .native.record import mapped
 
 name = "torch"
 PRODUCTS = {"": "highest", "tf32": "high", "bf16": "medium"}  # torch.set_float32_matmul_precision
@@ -76,7 +76,7 @@ class Tensors(Plain):
 
     def __init__(self, step: Callable[..., Any], mode: bool | str, epochs: int) -> None:
         super().__init__(step)
-        self.mode, self.native = mode, Native(step, mode, epochs, replay=False)
+        self.mode, self.native = mode, Native(step, mode, epochs, replay=False, numbers=False)
         self.choices = self.native.choices
         self.seen: dict[int, tuple[Any, Any]] = {}  # by identity: tensors, and arrays on their memory
 

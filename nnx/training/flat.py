@@ -3,6 +3,7 @@
 Where weights decay and biases do not, they are two vectors. Each parameter is a view of its vector.
 """
 
+from functools import cache
 from math import gcd, prod
 
 from ..backends import Backend, namespace
@@ -16,9 +17,23 @@ LARGE = 2**20  # elements of all parameters together from which on packing no lo
 def choose_layout(backend: Backend, params: Params, names: tuple[str, ...], *, apart: bool) -> "Flat | Named":
     """The layout that trains these parameters fastest on the backend."""
     size = sum(prod(params[name].shape) for name in names)
-    if backend.name == "jax" or size > LARGE:
+    if size > LARGE or not has_views(backend):
         return Named(params, names)
     return Flat(params, names, apart=apart)
+
+
+@cache
+def has_views(backend: Backend) -> bool:
+    """Whether a part of a vector, in another shape, is the vector's own memory: what is written on one is on both.
+
+    JAX's arrays cannot be written on. Where parts are copies and `+=` writes, a part would stay what it was.
+    """
+    with backend.scope():
+        vector = backend.floats([0.0] * 4)
+        part = backend.xp.reshape(vector[1:3], (2, 1))
+        part += 1.0
+        vector += 1.0
+        return float(vector[1]) == float(part[0, 0]) == 2.0
 
 
 class Flat:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from ...errors import BackendError
-from ..native.record import Refused
+from ..native.calls import Refused
 from .lt import WORKSPACE, Products, load
 
 OTHER = 2**14  # bytes that a block may need beside what it asks for

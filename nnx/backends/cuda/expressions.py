@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ..native.calls import Refused
 from ..native.program import Constant, View, dtype_of
-from ..native.record import Refused
 from ..native.schedule import Pass
 from .formulas import formula, literal, type_name
 
@@ -137,8 +137,11 @@ class Expressions:
             kinds = (np.dtype(bool), op.output.dtype, op.output.dtype)
             texts = [self._operand(p, x, k, axes, values) for x, k in zip(op.inputs, kinds, strict=True)]
             return "{} ? {} : {}".format(*texts)
+        name = str(op.function.__name__)
+        if op.function is not vars(np).get(name):
+            raise Refused(f"{name} of another library than NumPy")
         texts = [self._operand(p, x, k, axes, values) for x, k in zip(op.inputs, op.kinds, strict=False)]
-        return formula(op.function.__name__, op.kinds[0], texts)
+        return formula(name, op.kinds[0], texts)
 
     def _constants(self, passes: Sequence[Pass]) -> list[tuple[int, ...]]:
         arrays = [(x, p) for p in passes for x in p.op.inputs if isinstance(x, Constant)]

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ..native.calls import Refused
 from ..native.formulas import ARITHMETIC
-from ..native.record import Refused
 
 FORMULAS = ARITHMETIC | {
     "absolute": "{0} < 0 ? -{0} : {0}",
@@ -33,6 +33,7 @@ SAME = (
 FORMULAS |= {name: f"{name}({{}})" for name in SAME}
 FLOATS = {"absolute": "fabs({})"}  # also of -0
 WRAPPING = ("add", "subtract", "multiply", "negative", "left_shift", "bitwise_left_shift", "square")
+FRACTIONS = ("power", "reciprocal", "floor", "ceil", "trunc", "rint")  # C++ has them for fractions alone
 TYPES = {
     "bool": "bool",
     "int8": "signed char",
@@ -61,6 +62,8 @@ def formula(name: str, kind: Any, texts: list[str]) -> str:
     if name not in FORMULAS:
         raise Refused(f"numpy.{name}")
     kind = np.dtype(kind)
+    if kind.kind in "iu" and name in FRACTIONS:
+        raise Refused(f"numpy.{name} of whole numbers")
     if kind.kind == "i" and name in WRAPPING:  # what overflows wraps around, which C++ knows of unsigned numbers alone
         unsigned = TYPES[f"uint{8 * max(kind.itemsize, 4)}"]
         texts = [f"({unsigned}){text}" for text in texts]

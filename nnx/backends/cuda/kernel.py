@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from ..native.calls import Refused
 from ..native.program import View
-from ..native.record import Refused
 from ..native.schedule import Pass, Shared
 from .expressions import Axes, Loads, Values, cast, decomposed, indented, merged, names_of
 from .formulas import type_name

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..native.loop import Native, arrays_in, is_leaf, recorded, signature
-from ..native.record import Refused, mapped
+from ..native.calls import Refused, mapped
+from ..native.loop import Native, arrays_in, copied, is_leaf, recorded, signature
 from .device import CuPyDevice, Device, Function
 from .emit import Blocks, Module, module
 from .kernel import Launch
@@ -27,7 +27,7 @@ class Captured(Native):
     def __init__(
         self, step: Callable[..., Any], mode: bool | str, epochs: int, device: Callable[[], Device] = CuPyDevice
     ) -> None:
-        super().__init__(step, mode, epochs, replay=False)
+        super().__init__(step, mode, epochs, replay=False, numbers=False)
         self.device = device()
 
     def require(self) -> None:
@@ -49,10 +49,10 @@ class _Graph:
     def __init__(self, step: Callable[..., Any], device: Device, carry: Any, batch: Any) -> None:
         self.device = device
         by_rows = batch[3] is not None
-        found = recorded(step, *mapped(_blank, (carry, batch)), compute=False)
-        if not found.same(recorded(step, *mapped(_blank, (carry, batch)), compute=False)):
+        found, again = (recorded(step, *mapped(_blank, (carry, batch)), compute=False, numbers=False) for _ in range(2))
+        if not found.same(again):
             raise Refused("two steps did not do the same operations")
-        self.carry = mapped(_own, carry)
+        self.carry = mapped(copied, carry)
         self.slots = arrays_in(self.carry)
         self.fed = [x.copy() for x in arrays_in(batch[3:] if by_rows else batch)]
         self.given = [*self.slots, *(arrays_in(batch[:3]) if by_rows else []), *self.fed]
@@ -189,7 +189,3 @@ def _without_number(run: Callable[[int], None]) -> Call:
 def _blank(leaf: Any) -> Any:
     """A host array like this one: its values do not matter, and no memory is used for them."""
     return np.zeros(leaf.shape, leaf.dtype) if is_leaf(leaf) else leaf
-
-
-def _own(leaf: Any) -> Any:
-    return leaf.copy() if is_leaf(leaf) else leaf

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..native.calls import Refused
 from ..native.program import Constant, Operation, Program, View
-from ..native.record import Refused
 
 ALIGNED = ("ufunc", "where", "fill", "round", "above_zero")  # operations whose inputs are broadcast to their output
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+from ..native.calls import Refused
 from ..native.program import Operation, Program, View
-from ..native.record import Refused
 from ..native.schedule import ALONE, Pass, Shared, as_pass, by_columns, hazard, placed, same_element, same_row, sunk
 
 WIDE = 4096  # elements of a vector from which on it is spread over the whole device

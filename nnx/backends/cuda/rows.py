@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..native.record import Refused
+from ..native.calls import Refused
 from ..native.schedule import Pass, Shared
 from .expressions import Axes, Expressions, Values, cast, indented, key_of, row_key
 from .formulas import literal, type_name

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..native.calls import Refused
 from ..native.product import matrices
 from ..native.program import Program, View
-from ..native.record import Refused
 from ..native.schedule import Pass
 from .expressions import Expressions, indented
 from .formulas import type_name

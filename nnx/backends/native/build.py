@@ -11,19 +11,19 @@ import numba
 import numpy as np
 from numba.extending import get_cython_function_address
 
+from .calls import Refused, refusing
 from .emit import LITERAL, Kernel
+from .formulas import TYPES
 from .product import layout, matrices, place
 from .program import Operation, Program, View, dtype_of
-from .record import Refused
 from .schedule import Pass, as_pass, by_rows
 
 SMALL = 512  # multiplications in a matrix product below which plain loops are faster than a call of the BLAS
 # A function that only the whole program calls is compiled a quarter faster without its ways in from Python and C.
 INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-TYPES = ("boolean", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
 TAKE = """def kernel(x, rows, out):
     for i in range(rows.size):
-        r = rows[i]
+        r = rows[i] + x.shape[0] if rows[i] < 0 else rows[i]
         if r < 0 or r >= x.shape[0]:
             raise IndexError("row number out of range")
         for j in range(x.shape[1]):
@@ -65,7 +65,8 @@ def _numpy_loop(op: Operation) -> tuple[int, int]:
 @cache
 def _function(text: str, loops: tuple[Any, ...] = ()) -> Any:
     """The text of a function, compiled when it is called."""
-    known: dict[str, Any] = {name: getattr(numba, name) for name in TYPES} | {"math": math}
+    known: dict[str, Any] = {name: getattr(numba, name) for name in TYPES if name != "bool"}
+    known |= {"math": math, "boolean": numba.boolean}
     for number, (loop, data) in enumerate(loops):
         known |= {f"loop{number}": _LOOP(loop), f"data{number}": data}
     exec(text, known)
@@ -222,11 +223,13 @@ def compiled(program: Program, memory: Sequence[Any], rows: Any) -> Callable[[An
 
     rows: the array among the program's leaves that takes the row numbers of a batch, or None. Raises Refused.
     """
-    with _one_at_a_time:
+    with _one_at_a_time, refusing():
         text = _Text(program, memory)
         whole = _whole(text)
     own = np.empty(0, dtype=np.int64) if rows is None else rows
     sizes = np.array([*text.sizes, 0], dtype=np.int64)
+    with _one_at_a_time, refusing():  # what numba cannot compile is found out before a step is run
+        whole(np.empty((1, own.size), own.dtype), own, 0, 0, sizes, *text.arrays)
     return lambda batches, start, stop: whole(batches, own, start, stop, sizes, *text.arrays)
 
 

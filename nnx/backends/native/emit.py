@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .calls import Refused
 from .formulas import FORMULAS, SCALARS
 from .program import Constant, Operation, Program, View, dtype_of
-from .record import Refused
 from .schedule import Pass, Shared, by_columns
 
 LITERAL = 16  # loops up to this length are written with their length, and unrolled
@@ -20,6 +20,7 @@ class Kernel:
 
     def __init__(self, group: Shared, program: Program, outside: set[int]) -> None:
         self.arrays: list[Any] = []  # (view, shape, strides) or ("scratch", columns, dtype)
+        self.constants: list[Constant] = []
         self.loops: list[Operation] = []  # those left to NumPy
         self.sizes: list[int] = []
         self.names: dict[Any, str] = {}
@@ -107,6 +108,7 @@ class Kernel:
         array = np.broadcast_to(x.array, p.shape)
         axes = [a for a, stride in enumerate(array.strides) if stride and p.shape[a] > 1]
         part = array[tuple(slice(None) if a in axes else 0 for a in range(array.ndim))]
+        self.constants.append(x)  # as long as it is there, no other has its id
         name = self._array(("constant", id(x), part.shape))
         self.arrays[int(name[1:])] = ("constant", np.ascontiguousarray(part).reshape(part.shape or (1,)))
         index = [column if a == len(p.shape) - 1 else f"i{a}" for a in axes] or ["0"]
@@ -233,7 +235,8 @@ class Kernel:
         for x, kind in zip((*p.op.inputs, p.op.output), p.op.kinds, strict=True):
             if not isinstance(x, View):
                 x = x if isinstance(x, Constant) else Constant(np.asarray(x, kind))
-                texts.append((self._constant(p, x, "0"), x.array.itemsize if x.array.size > 1 else 0))
+                wide = np.broadcast_to(x.array, p.shape).strides[-1] and p.columns > 1
+                texts.append((self._constant(p, x, "0"), x.array.itemsize if wide else 0))
             else:
                 stride = p.strides(x)[-1]
                 if self.stored.get(x.buffer) == "row":

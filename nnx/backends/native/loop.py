@@ -10,9 +10,10 @@ import numpy as np
 from ...errors import BackendError
 from ..arrays import library_name
 from ..base import Plain
+from .calls import Refused, leaves, mapped, refusing
 from .memory import apart, in_turn, most_in_use
 from .program import Program, program
-from .record import Refused, leaves, mapped, record
+from .record import record
 from .replay import steps
 
 FEW = 8  # steps for which nothing is prepared
@@ -30,9 +31,11 @@ class Native(Plain):
     plainly, and `how` says why.
     """
 
-    def __init__(self, step: Callable[..., Any], mode: bool | str, epochs: int, *, replay: bool = True) -> None:
+    def __init__(
+        self, step: Callable[..., Any], mode: bool | str, epochs: int, *, replay: bool = True, numbers: bool = True
+    ) -> None:
         super().__init__(step)
-        self.mode, self.epochs, self.replay = mode, epochs, replay
+        self.mode, self.epochs, self.replay, self.numbers = mode, epochs, replay, numbers
         self.ready: dict[Any, Any] = {}
         self.carries: dict[Any, Any] = {}  # what recordings for different batches work on together
         self.refused = ""
@@ -72,9 +75,11 @@ class Native(Plain):
             if few and not self.choices.setdefault(name_of(carry, batch), False):
                 return None
             try:
-                self.ready[kind] = self.prepare(carry, batch, expected)
+                with refusing():
+                    self.ready[kind] = self.prepare(carry, batch, expected)
             except Refused as reason:
                 if self.mode is True:
+                    self.step(mapped(copied, carry), *batch)  # raises what is wrong with the step itself
                     raise BackendError(f"compile=True: the step cannot be compiled: {reason}") from None
                 self.refused = self.how = f"step by step: {reason}"
                 return None
@@ -89,10 +94,10 @@ class _Ready:
     def __init__(self, loop: Native, carry: Any, batch: Any, expected: int) -> None:
         self.batch = batch  # kept, so that its arrays stay what they are
         by_rows = batch[3] is not None
-        found = recorded_twice(loop.step, carry, batch)
+        found = recorded_twice(loop.step, carry, batch, loop.numbers)
         kind = signature(carry)
         if kind not in loop.carries:
-            loop.carries[kind] = mapped(_own, carry)
+            loop.carries[kind] = mapped(copied, carry)
         self.carry = loop.carries[kind]
         self.slots = arrays_in(self.carry)
         self.fed = [np.empty_like(a) for a in arrays_in(batch[3:] if by_rows else batch)]
@@ -120,33 +125,39 @@ class _Ready:
 _NONE = np.empty((1, 0), dtype=np.int64)
 
 
-def recorded_twice(step: Callable[..., Any], carry: Any, batch: Any) -> Program:
+def recorded_twice(step: Callable[..., Any], carry: Any, batch: Any, numbers: bool) -> Program:
     """The program of one step, by the shapes of its arrays; computed only where a function needs values for that.
 
     What is given is not written on. Raises Refused, also if two recordings differ.
     """
 
     def once(compute: bool) -> Program:
-        return recorded(step, mapped(_own, carry) if compute else carry, batch, compute=compute)
+        own = mapped(copied, carry) if compute else carry
+        return recorded(step, own, batch, compute=compute, numbers=numbers)
 
     try:
         first, compute = once(False), False
     except Refused:
         first, compute = once(True), True
-    if not compute and any(op.kind == "other" for op in first.operations):
-        first, compute = once(True), True
+    if any(op.kind == "other" for op in first.operations):  # does its result have this shape whatever the values?
+        compute = True
     if not first.same(once(compute)):
         raise Refused("two steps did not do the same operations")
     return first
 
 
-def recorded(step: Callable[..., Any], carry: Any, batch: Any, *, compute: bool = True) -> Program:
-    """The program of one step. Raises Refused."""
+def recorded(
+    step: Callable[..., Any], carry: Any, batch: Any, *, compute: bool = True, numbers: bool = True
+) -> Program:
+    """The program of one step. Raises Refused. compute, numbers: as `Calls` has them."""
     given = arrays_in((carry, *batch))
-    result, calls = record(step, (carry, *batch), compute=compute)
+    result, calls = record(step, (carry, *batch), compute=compute, numbers=numbers)
     if signature(result) != signature(carry):
         raise Refused("what the step returns does not have the shapes and types of what it was given")
-    return program(calls, given, arrays_in(result))
+    with refusing():
+        found = program(calls, given, arrays_in(result))
+    calls.clear()  # an array that was kept holds them
+    return found
 
 
 def step_bytes(step: Callable[..., Any], carry: Any, like: Any, rows: int) -> int:
@@ -214,8 +225,11 @@ def is_leaf(x: Any) -> bool:
     return isinstance(x, np.ndarray) or library_name(x) == "cupy"
 
 
-def _own(leaf: Any) -> Any:
-    return np.array(leaf, order="C") if isinstance(leaf, np.ndarray) else leaf
+def copied(leaf: Any) -> Any:
+    """A copy of an array in one piece; anything else itself."""
+    if isinstance(leaf, np.ndarray):
+        return np.array(leaf, order="C")
+    return leaf.copy() if is_leaf(leaf) else leaf
 
 
 def name_of(carry: Any, batch: Any) -> str:

@@ -1,7 +1,7 @@
 """Matrix products as a BLAS is told of them."""
 
+from .calls import Refused
 from .program import View
-from .record import Refused
 from .schedule import Pass
 
 

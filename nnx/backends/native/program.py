@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .record import Call, Refused, mapped
+from .calls import Call, Refused, leaves, mapped
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,23 @@ class Operation:
 
     @cached_property
     def kinds(self) -> tuple[np.dtype[Any], ...]:
-        """The types in which NumPy computes an element-wise function: of each input, and of the output."""
+        """The types in which NumPy computes an element-wise function: of each input, and of the output.
+
+        Raises Refused for an integer that has no place in the type: NumPy compares it all the same.
+        """
         own = [dtype_of(x) for x in self.inputs]
         kinds = [
             d or (np.dtype(bool) if isinstance(x, bool) else type(x)) for d, x in zip(own, self.inputs, strict=True)
         ]
-        return tuple(self.function.resolve_dtypes((*kinds, None)))
+        found = tuple(self.function.resolve_dtypes((*kinds, None)))
+        for x, kind in zip(self.inputs, found, strict=False):
+            if isinstance(x, int) and kind.kind in "iu" and not np.iinfo(kind).min <= x <= np.iinfo(kind).max:
+                raise Refused(f"{x} beside {kind}")
+        return found
 
     @cached_property
     def reads(self) -> list[View]:
-        return [x for x in _flat(self.inputs) if isinstance(x, View)]
+        return [x for x in leaves((self.inputs, self.settings)) if isinstance(x, View)]
 
     @cached_property
     def touched(self) -> frozenset[int]:
@@ -80,8 +87,7 @@ class Operation:
     @property
     def views(self) -> list[View]:
         """All views that it looks at."""
-        settings = (x for x in _flat(tuple(self.settings.values())) if isinstance(x, View))
-        return [*self.reads, self.output, *settings]
+        return [*self.reads, self.output]
 
 
 def dtype_of(x: Any) -> Any:
@@ -110,11 +116,10 @@ def program(calls: Sequence[Call], given: Sequence[Any], returned: Sequence[Any]
     """
     memory = _Memory(given)
     operations = [
-        Operation(
-            c.kind, c.function, memory.inputs(c.inputs), memory.output(c.output), memory.inputs(_plain(c.settings))
-        )
+        Operation(c.kind, c.function, memory.inputs(c.inputs), memory.output(c.output), memory.inputs(c.settings))
         for c in calls
     ]
+    taken: list[View] = []  # what takes the place of something else
     for i, array in enumerate(returned):
         new, old = memory.view(array), memory.view(given[i])
         if new is None or new.shape != old.shape or new.dtype != old.dtype:
@@ -122,14 +127,12 @@ def program(calls: Sequence[Call], given: Sequence[Any], returned: Sequence[Any]
         if new != old:
             if new.buffer < len(given):
                 raise Refused("the step gives back one of its arrays in place of another")
+            if any(view.buffer == new.buffer and not disjoint(view, new) for view in taken):
+                raise Refused("the step gives back one array in two places")
+            taken.append(new)
             operations.append(Operation("copy", None, (new,), old))
     operations = _live(_without_concat(operations, memory.sizes, len(given)), len(given))
     return Program(operations, memory.sizes, len(given))
-
-
-def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings with Python's numbers for NumPy's."""
-    return mapped(lambda x: x.item() if isinstance(x, np.generic) else x, settings)  # type: ignore[no-any-return]
 
 
 class _Memory:
@@ -173,14 +176,15 @@ class _Memory:
 
     def inputs(self, tree: Any) -> Any:
         """Arguments with views and constants in the place of arrays."""
-        if isinstance(tree, dict):
-            return {name: self.inputs(item) for name, item in tree.items()}
-        if isinstance(tree, (tuple, list)):
-            return tuple(map(self.inputs, tree))
-        if isinstance(tree, (np.ndarray, np.generic)):
-            view = self.view(np.asarray(tree)) if isinstance(tree, np.ndarray) else None
-            return Constant(np.array(tree)) if view is None else view
-        return tree
+        return mapped(self._input, tree)
+
+    def _input(self, x: Any) -> Any:
+        if not isinstance(x, (np.ndarray, np.generic)):
+            return x
+        if x.size == 0:
+            raise Refused("an array without elements")
+        view = self.view(x) if isinstance(x, np.ndarray) else None
+        return Constant(np.asarray(x)) if view is None else view
 
 
 def address(array: Any) -> int:
@@ -188,8 +192,16 @@ def address(array: Any) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def _flat(tree: Any) -> list[Any]:
-    return [leaf for item in tree for leaf in _flat(item)] if isinstance(tree, tuple) else [tree]
+def disjoint(a: View, b: View) -> bool:
+    """Whether two views of one buffer have no byte in common, as far as their ends tell."""
+    (start, stop), (begin, end) = _ends(a), _ends(b)
+    return stop <= begin or end <= start
+
+
+def _ends(view: View) -> tuple[int, int]:
+    steps = [(n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True)]
+    start = view.offset + sum(s for s in steps if s < 0)
+    return start, view.offset + sum(s for s in steps if s > 0) + view.dtype.itemsize
 
 
 def _without_concat(operations: list[Operation], sizes: list[int], given: int) -> list[Operation]:
@@ -202,7 +214,7 @@ def _without_concat(operations: list[Operation], sizes: list[int], given: int) -
             continue
         out, offset = op.output, op.output.offset
         axis = op.settings["axis"] % len(out.shape)
-        later = {view.buffer for other in operations[number + 1 :] for view in (*other.reads, other.output)}
+        later = {view.buffer for other in operations[number + 1 :] for view in other.views}
         for x in op.inputs:
             shape = x.shape if isinstance(x, View) else x.array.shape
             part = replace(out, offset=offset, shape=shape)
@@ -214,14 +226,15 @@ def _without_concat(operations: list[Operation], sizes: list[int], given: int) -
                 kept.append(Operation("copy", None, (x,), part))
 
     def place(x: Any) -> Any:
-        if isinstance(x, tuple):
-            return tuple(map(place, x))
-        if not isinstance(x, View) or x.buffer not in moved:
-            return x
-        buffer, offset = moved[x.buffer]
-        return place(replace(x, buffer=buffer, offset=x.offset + offset))
+        while isinstance(x, View) and x.buffer in moved:
+            buffer, offset = moved[x.buffer]
+            x = replace(x, buffer=buffer, offset=x.offset + offset)
+        return x
 
-    return [replace(op, inputs=place(op.inputs), output=place(op.output)) for op in kept]
+    return [
+        replace(op, inputs=mapped(place, op.inputs), output=place(op.output), settings=mapped(place, op.settings))
+        for op in kept
+    ]
 
 
 def _is_all_of(x: View, sizes: list[int]) -> bool:
@@ -238,12 +251,12 @@ def _live(operations: list[Operation], given: int) -> list[Operation]:
     return kept[::-1]
 
 
-def at(view: Any, memory: Sequence[Any]) -> Any:
-    """The array that a view means, a constant's array, or the number itself."""
-    if isinstance(view, tuple):
-        return tuple(at(x, memory) for x in view)
-    if isinstance(view, Constant):
-        return view.array
-    if not isinstance(view, View):
-        return view
-    return np.ndarray(view.shape, view.dtype, memory[view.buffer], view.offset, view.strides)
+def at(tree: Any, memory: Sequence[Any]) -> Any:
+    """The same with the arrays that views mean, and those of constants."""
+
+    def found(x: Any) -> Any:
+        if isinstance(x, View):
+            return np.ndarray(x.shape, x.dtype, memory[x.buffer], x.offset, x.strides)
+        return x.array if isinstance(x, Constant) else x
+
+    return mapped(found, tree)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import BackendError
+from .calls import mapped
 from .program import Operation, Program, at
 
 
@@ -29,8 +31,22 @@ def _bound(op: Operation, inputs: tuple[Any, ...], out: Any, memory: Sequence[An
         case "fill":
             return partial(out.fill, inputs[0])
         case _:
-            settings = {name: at(value, memory) for name, value in op.settings.items()}
-            return lambda: np.copyto(out, op.function(*inputs, **settings))
+            return partial(_again, op.function, mapped(_number, inputs), mapped(_number, at(op.settings, memory)), out)
+
+
+def _again(function: Any, inputs: Any, settings: Any, out: Any) -> None:
+    """The function called as it was called in the step."""
+    result = function(*inputs, **settings)
+    if result.shape != out.shape or result.dtype != out.dtype:
+        raise BackendError(
+            f"numpy.{function.__name__} gave {out.dtype} {out.shape} in one step, {result.dtype} {result.shape} in "
+            "another; nnx.fit(compile=False) runs such a step"
+        )
+    np.copyto(out, result)
+
+
+def _number(x: Any) -> Any:
+    return x[()] if isinstance(x, np.ndarray) and x.ndim == 0 and x.base is None else x
 
 
 def _typed(op: Operation, inputs: tuple[Any, ...]) -> tuple[Any, ...]:

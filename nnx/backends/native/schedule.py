@@ -10,9 +10,12 @@ from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, TypeVar
 
-from .formulas import is_vector
-from .program import Constant, Operation, View
-from .record import Refused
+import numpy as np
+
+from .calls import Refused
+from .formulas import TYPES, is_vector
+from .program import Constant, Operation, View, disjoint, dtype_of
+from .recorded import indexed
 
 ALONE = ("matmul", "take")  # operations that share no loop
 ROW_REDUCTIONS = ("add", "maximum", "minimum")
@@ -76,24 +79,12 @@ def hazard(first: Pass, second: Pass, together: Callable[[Pass, View, Pass, View
     found = ""
     for a in first.views():
         for b in second.views():
-            if a.buffer != b.buffer or not (a is first.op.output or b is second.op.output) or _apart(a, b):
+            if a.buffer != b.buffer or not (a is first.op.output or b is second.op.output) or disjoint(a, b):
                 continue
             if not together(first, a, second, b):
                 return "after"
             found = "with"
     return found
-
-
-def _apart(a: View, b: View) -> bool:
-    """Whether two views of one buffer have no byte in common, as far as their ends tell."""
-    (start, stop), (begin, end) = _ends(a), _ends(b)
-    return stop <= begin or end <= start
-
-
-def _ends(view: View) -> tuple[int, int]:
-    steps = [(n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True)]
-    start = view.offset + sum(s for s in steps if s < 0)
-    return start, view.offset + sum(s for s in steps if s > 0) + view.dtype.itemsize
 
 
 T = TypeVar("T")
@@ -184,12 +175,36 @@ def by_columns(passes: list[Pass]) -> list[Shared]:
 
 def as_pass(op: Operation) -> Pass:
     """The operation as a pass. Raises Refused if no loop is known for it."""
+    found = _as_pass(op)
+    for view in found.op.views:
+        if view.dtype.name not in TYPES:
+            raise Refused(f"elements of type {view.dtype}")
+    for x in found.op.inputs:
+        if not isinstance(x, View) and getattr(dtype_of(x) or np.asarray(x).dtype, "name", "") not in TYPES:
+            raise Refused(f"elements of type {dtype_of(x) or type(x).__name__}")
+    if any(_overlaps(view, found) for view in found.op.reads):
+        raise Refused("what is written lies across what is read")
+    return found
+
+
+def _overlaps(view: View, p: Pass) -> bool:
+    """Whether an element may be written before another is made of what it was."""
+    out = p.op.output
+    if view.buffer != out.buffer or disjoint(view, out):
+        return False
+    in_place = not p.reduced and p.op.kind not in ALONE and not p.vector
+    return not in_place or not (view.offset == out.offset and p.strides(view) == p.strides(out))
+
+
+def _as_pass(op: Operation) -> Pass:
     shape = op.output.shape or (1,)
     match op.kind:
-        case "ufunc" if op.function.__name__ == "matmul":
-            return Pass(replace(op, kind="matmul"), shape)
-        case "ufunc" if op.settings:
+        case "ufunc" if set(op.settings) - {"factors"}:
             raise Refused(f"{op.function.__name__} with {', '.join(op.settings)}")
+        case "ufunc" if op.function is np.matmul:
+            return Pass(replace(op, kind="matmul"), shape)
+        case "ufunc" if op.function.signature is not None:
+            raise Refused(f"numpy.{op.function.__name__}")
         case "ufunc":
             return Pass(op, shape, vector=is_vector(op, shape[-1]))
         case "where" | "fill" | "round" | "above_zero":
@@ -205,6 +220,8 @@ def as_pass(op: Operation) -> Pass:
             x = op.inputs[0]
             if not isinstance(x, View):
                 raise Refused("a reduction of a constant")
+            if set(op.settings) - {"axis", "keepdims"} or not x.shape:
+                raise Refused(f"{op.function.__name__} of all with {', '.join(op.settings)}")
             axes, d = op.settings["axis"], len(x.shape)
             chosen = range(d) if axes is None else axes if isinstance(axes, tuple) else (axes,)
             reduced = tuple(sorted(a % d for a in chosen))
@@ -219,9 +236,11 @@ def as_pass(op: Operation) -> Pass:
             return Pass(op, x.shape, reduced)
         case "take":
             x, rows = op.inputs
-            if op.settings["axis"] != 0 or not x.whole or len(rows.shape) != 1:
-                raise Refused("take along another axis than the first")
+            if not isinstance(x, View) or not x.whole or not isinstance(rows, View) or len(rows.shape) != 1:
+                raise Refused("take from what does not lie in one piece, or of more than one line of numbers")
             return Pass(op, shape)
+        case "other" if op.function is indexed:
+            raise Refused("indexing by arrays")
         case _:
             raise Refused(f"numpy.{op.function.__name__}" if op.function else op.kind)
 

@@ -1,0 +1,66 @@
+"""The operations of a recording, what refuses one, and the trees of arrays that steps are given."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Refused(Exception):
+    """The function did what a recording cannot repeat; the text says what."""
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Whatever goes wrong inside is a reason to run the step plainly; what is wrong with it will come again there."""
+    try:
+        yield
+    except Refused:
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        raise Refused(f"{type(error).__name__}: {lines[0]}") from None
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation: kind says how to repeat it, inputs are arrays or Python numbers."""
+
+    kind: str  # "ufunc", "reduce", "take", "concat", "where", "copy", "fill", "other"
+    function: Any
+    inputs: tuple[Any, ...]
+    output: Any
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+class Calls(list[Call]):
+    """The operations of one recording.
+
+    compute: whether they are computed; else results have their shapes and types, and are zeros. numbers: whether a
+    result without axes is a number, as NumPy's are, and not an array that a second name would see change.
+    """
+
+    def __init__(self, compute: bool, numbers: bool) -> None:
+        super().__init__()
+        self.compute, self.numbers = compute, numbers
+        self.closed = False  # whether the recording is over
+
+
+def leaves(tree: Any) -> list[Any]:
+    """What lies in nested tuples, lists and dicts, in their order."""
+    if isinstance(tree, dict):
+        return [leaf for item in tree.values() for leaf in leaves(item)]
+    if isinstance(tree, (tuple, list)):
+        return [leaf for item in tree for leaf in leaves(item)]
+    return [tree]
+
+
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The same nested tuples, lists and dicts with the function of every leaf."""
+    if isinstance(tree, dict):
+        return {name: mapped(function, item) for name, item in tree.items()}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(mapped(function, item) for item in tree))
+    if isinstance(tree, (tuple, list)):
+        return type(tree)([mapped(function, item) for item in tree])
+    return function(tree)

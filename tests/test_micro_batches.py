@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -160,6 +161,35 @@ def test_a_loss_that_knows_of_no_whole_batch_is_refused():
         nnx.fit(nnx.Dense(2), X, VALUES, loss=Own(), epochs=1, micro_batches=2)
     with pytest.raises(nnx.SettingError, match="micro_batches must be an integer of at least 1, got 0"):
         fit(*LOSSES["squared"], 0)
+
+
+ESTIMATORS = {
+    "classes": (nnx.MLPClassifier, LABELS, {}),
+    "values": (nnx.MLPRegressor, VALUES, {"alpha": 0.3}),
+    "counts": (nnx.MLPRegressor, np.abs(VALUES[:, 0]).round(), {"loss": "poisson"}),
+    "two classes": (nnx.MLPClassifier, LABELS > 0, {"class_weight": "balanced"}),
+    "several targets": (nnx.MLPClassifier, np.stack([LABELS, LABELS[::-1]], axis=1), {}),
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_an_estimator_in_parts_is_the_estimator(name):
+    scipy = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    kind, y, settings = ESTIMATORS[name]
+    settings = settings | dict(hidden_layer_sizes=(5,), solver="sgd", batch_size=8, max_iter=5, tol=0, random_state=0)
+
+    def trained(X, **more):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return kind(**settings, **more).fit(X, y, sample_weight=WEIGHT)
+
+    for X_ in (X, scipy.csr_matrix(X)):
+        whole, parts = trained(X_), trained(X_, micro_batches=3)
+        for a, b in zip(whole.coefs_ + whole.intercepts_, parts.coefs_ + parts.intercepts_, strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(parts.loss_curve_, whole.loss_curve_, rtol=1e-9)
+    with pytest.raises(ValueError, match="micro_batches needs another solver than 'lbfgs'"):
+        kind(solver="lbfgs", micro_batches=2).fit(X, y)
 
 
 LIMITED = """

@@ -95,6 +95,107 @@ def test_a_resumed_fit_ends_with_the_same_bits(backend, net, optimizer, path):
     assert sorted(os.listdir(path.parent)) == [path.name, path.name + ".previous"]
 
 
+def members_of(*names):
+    """Two members for each network: two kinds of steps, or one."""
+    return [
+        nnx.Member(NETS[name], "softmax_cross_entropy", nnx.ClipNorm(nnx.Adam(0.01 * (k + 1)), 0.5), seed=k)
+        for k in range(2)
+        for name in names
+    ]
+
+
+TOGETHER = {
+    "one run": (members_of("dense"), {}),
+    "two runs": (members_of("dense", "dropout and normalisation"), {}),
+    "two of one kind": (members_of("residual"), {"n_members_per_run": 1}),
+    "an average that moves": (members_of("dropout and normalisation"), {"average": nnx.EMA(0.9)}),
+    "a mean of epochs": (members_of("dense"), {"average": nnx.SWA(0.3)}),
+    "parts and factors": (members_of("dense"), {"micro_batches": 3, "frozen": "0.b", "rate_factors": {"2.*": 0.5}}),
+}
+TABLE_TOGETHER = [("numpy", case) for case in TOGETHER] + [
+    (backend, case) for backend in ("torch", "jax") for case in ("two runs", "a mean of epochs")
+]
+
+
+@pytest.mark.parametrize(("backend", "case"), TABLE_TOGETHER)
+def test_a_resumed_population_ends_with_the_same_bits(backend, case, path):
+    """Whichever epoch of whichever run it crashed in; members that had stopped keep what they had."""
+    members, more = TOGETHER[case]
+    settings = dict(epochs=6, batch_size=32, validation=0.2, metrics=["accuracy"], backend=need(backend), **more)
+    settings |= dict(early_stopping=nnx.EarlyStopping(2), sample_weight=np.linspace(0.5, 2, 200))
+    whole = nnx.Population(members).fit(*data(), **settings)
+    epochs = sum(max(len(whole[k].history["epoch"]) for k in numbers) for numbers, _ in whole.runs)
+    for crash in sorted({1, 3, epochs - 1} if backend != "jax" else {3}):
+        seen = []
+
+        def callback(report, crash=crash, seen=seen):
+            seen.append(report)
+            if len(seen) == crash:
+                raise Crash
+
+        with pytest.raises(Crash):
+            nnx.Population(members).fit(*data(), checkpoint=nnx.Checkpoint(path), callbacks=[callback], **settings)
+        assert nnx.load(path).net in [member.net for member in members]
+        resumed = nnx.Population(members).fit(*data(), resume=path, **settings)
+        assert [everything(fit) for fit in resumed] == [everything(fit) for fit in whole]
+        assert resumed.runs == whole.runs
+
+
+def test_a_population_that_ctrl_c_ended_is_gone_on_with(path):
+    members, _ = TOGETHER["two runs"]
+    settings = dict(epochs=6, batch_size=32)
+    whole = nnx.Population(members).fit(*data(), **settings)
+    pressed = []
+
+    def press(report):
+        if report.epoch == 3 and not pressed:
+            pressed.append(1)
+            signal.raise_signal(signal.SIGINT)
+
+    ended = nnx.Population(members).fit(*data(), checkpoint=nnx.Checkpoint(path), callbacks=[press], **settings)
+    assert {fit.stopped for fit in ended} == {"interrupted"} and len(ended) == 4
+    resumed = nnx.Population(members).fit(*data(), resume=path, checkpoint=nnx.Checkpoint(path), **settings)
+    assert [everything(fit) for fit in resumed] == [everything(fit) for fit in whole]
+    again = nnx.Population(members).fit(*data(), resume=path, **settings)  # of a finished one: nothing is left to do
+    assert [everything(fit) for fit in again] == [everything(fit) for fit in whole]
+
+
+OTHERS = {
+    "another member": (lambda: members_of("residual"), {}, "member 0 is Chain"),
+    "more members": (lambda: members_of("dense") * 2, {}, "members is 4, in the checkpoint it is 2"),
+    "more epochs": (lambda: members_of("dense"), {"epochs": 9}, "epochs is 9, in the checkpoint it is 3"),
+    "an average": (lambda: members_of("dense"), {"average": nnx.EMA()}, "average is EMA, in the checkpoint it is none"),
+    "parts": (lambda: members_of("dense"), {"micro_batches": 2}, "micro_batches is 2, in the checkpoint it is none"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_a_population_with_other_settings_is_refused(case, path):
+    settings = dict(epochs=3, batch_size=32)
+    nnx.Population(members_of("dense")).fit(*data(), checkpoint=nnx.Checkpoint(path), **settings)
+    members, more, text = OTHERS[case]
+    with pytest.raises(nnx.SettingError, match=text):
+        nnx.Population(members()).fit(*data(), resume=path, **(settings | more))
+
+
+def test_one_network_and_a_population_do_not_go_on_from_each_other(path):
+    nnx.Population(members_of("dense")).fit(*data(), epochs=2, checkpoint=nnx.Checkpoint(path))
+    with pytest.raises(nnx.ModelFileError, match="a checkpoint of a population, from which one network cannot go on"):
+        fit(resume=path)
+    fit(checkpoint=nnx.Checkpoint(path))
+    with pytest.raises(nnx.ModelFileError, match="a checkpoint of one network, from which a population cannot go on"):
+        nnx.Population(members_of("dense")).fit(*data(), epochs=2, resume=path)
+
+
+@pytest.mark.parametrize("average", [nnx.EMA(0.9), nnx.SWA(0.3)])
+def test_averages_are_gone_on_with(average, path):
+    settings = dict(net=NETS["dropout and normalisation"], average=average, validation=0.2)
+    whole = fit(**settings)
+    for epoch in (1, 3, 5):
+        crash_in(epoch, path, **settings)
+        assert everything(fit(resume=path, **settings)) == everything(whole)
+
+
 def test_early_stopping_counts_the_epochs_before(path):
     settings = dict(
         net=nnx.mlp((64,), 2), xy=(data()[0], np.random.default_rng(0).integers(0, 2, 200)), epochs=60,

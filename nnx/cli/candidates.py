@@ -130,6 +130,7 @@ def trained_together(
                     task.y,
                     epochs=-(-epochs // part),
                     batch_size=size,
+                    micro_batches=own[0].config.training.micro_batches,
                     early_stopping=EarlyStopping(patience) if patience else None,
                     metrics=[task.measure],
                     callbacks=[show],

@@ -68,6 +68,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patience: int | None = None
     max_time: str = ""  # 90s, 10m, 1h30m
     seed: int = 0
+    micro_batches: int = 1  # parts that each batch is computed in, one after another
     checkpoint_every: int | None = None  # epochs; 0: never; None: after the first epoch that ends 10 s after the last
 
 

@@ -17,7 +17,7 @@ from .options import HOMES, NO_SETTINGS
 from .settle import check
 
 VARYING = ("network", "optimizer", "training")  # sections of settings that may differ between candidates
-LIMITS = ("training.max_time", "training.checkpoint_every")  # which are of a run, not of a network
+LIMITS = ("training.max_time", "training.checkpoint_every", "training.micro_batches")  # of a run, not of a network
 MOST = 10_000  # candidates
 CLASSES = {f.name: type(f.default) for f in msgspec.structs.fields(Config)}  # of the sections
 FORM = "expected a,b,c or FROM:TO:log:COUNT or FROM:TO:lin:COUNT"

@@ -62,6 +62,7 @@ FLAGS: tuple[tuple[str, str, Any, str], ...] = (  # option, setting, type, help
     ("--class-weight", "training.class_weight", str, "balanced: every class weighs the same [default: none]"),
     ("--epochs", "training.epochs", int, f"at most so many {SIZE}"),
     ("--batch-size", "training.batch_size", int, SIZE),
+    ("--micro-batches", "training.micro_batches", int, "parts of a batch, where a whole one does not fit [default: 1]"),
     ("--validation", "data.validation", float, "share of the training rows held out each epoch [default: 0.1]"),
     ("--test", "data.test", float, "share of all rows kept for the test at the end [default: 0.2]"),
     ("--patience", "training.patience", int, f"epochs to wait before stopping early {SIZE}"),

@@ -52,6 +52,7 @@ def check(config: Config) -> None:
     for name in ("epochs", "batch_size", "patience"):
         value = getattr(training, name)
         require(value is None or value >= 1, f"{name} must be at least 1, got {value}")
+    require(training.micro_batches >= 1, f"--micro-batches must be at least 1, got {training.micro_batches}")
     every = training.checkpoint_every
     require(every is None or every >= 0, f"--checkpoint-every must not be negative, got {every}")
     require(0 <= training.label_smoothing < 1, f"label_smoothing must be in 0 to 1, got {training.label_smoothing}")

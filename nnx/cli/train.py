@@ -176,6 +176,7 @@ def run(
             optimizer=optimizer_of(config, epochs * steps),
             epochs=epochs,
             batch_size=size,
+            micro_batches=t.micro_batches,
             validation=prepared.validation,
             metrics=["accuracy" if classes else "r2"] if prepared.validation is not None else [],
             early_stopping=EarlyStopping(t.patience or 1) if t.early_stopping else None,

@@ -84,7 +84,13 @@ class Run:
 
     def step(self, members: list[int], own: int) -> Step:
         """The step of a lane."""
-        return make_step(self.objective(members), self.rule(members), Named({}, self.names), members=own)
+        return make_step(
+            self.objective(members),
+            self.rule(members),
+            Named({}, self.names),
+            members=own,
+            micro_batches=self.sessions[0].est.micro_batches,
+        )
 
     def first_orders(self) -> list[Any]:
         """For each session an object that stands for its orders: those that will always have the same share it."""

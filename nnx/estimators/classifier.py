@@ -47,6 +47,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     fixes: quirks of scikit-learn to be without, by name, or "all": nnx.estimators.FIXES.
     backend, device: where to compute; "cupy,numpy" is the first that works. None: where X is, or for data of the host
         NNX_BACKEND.
+    micro_batches: each batch is computed in so many parts, whose gradients add up: less memory.
 
     >>> import numpy as np
     >>> x = np.arange(20.0).reshape(-1, 1) / 10 - 1
@@ -100,6 +101,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         fixes: Any = (),
         backend: str | None = None,
         device: str = "",
+        micro_batches: int = 1,
     ) -> None:
         self._keep(locals())
 

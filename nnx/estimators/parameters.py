@@ -45,4 +45,5 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "fixes": [StrOptions({"all", *FIXES}), list, tuple, set, frozenset],
     "backend": [str, None],
     "device": [str],
+    "micro_batches": [Interval(Integral, 1, None, closed="left")],
 }

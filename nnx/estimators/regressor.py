@@ -84,6 +84,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         fixes: Any = (),
         backend: str | None = None,
         device: str = "",
+        micro_batches: int = 1,
     ) -> None:
         self._keep(locals())
 

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..backends import Backend
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
+from ..training.settings import Settings
 from .arrays import own
 from .fixes import fixed
 from .held import Held, split
@@ -92,7 +93,8 @@ class Session:
         est, how = self.est, self.how
         self.objective = est._objective(sparse=hasattr(self.data.X, "tocsr"))
         params = est._weights()
-        still = {f"{2 * i}.{name}" for i in est.frozen for name in ("W", "b")} | set(self.objective.net.running)
+        frozen = Settings(frozen=tuple(f"{2 * i}.*" for i in est.frozen))
+        still = {name for name in params if frozen.is_frozen(name)} | set(self.objective.net.running)
         moving = {name: p for name, p in params.items() if name not in still}
         self.layout = layout_of(tuple((name, tuple(p.shape)) for name, p in moving.items()))
         self.vectors = self.layout.pack(moving)

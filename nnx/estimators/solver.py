@@ -1,6 +1,7 @@
 """The optimizer that an estimator's parameters mean, with its state, and the training step."""
 
 from functools import lru_cache
+from inspect import signature
 from typing import Any, NamedTuple
 
 from ..backends import is_array
@@ -99,6 +100,11 @@ def check(est: Any) -> None:
         raise ValueError(f"learning_rate: expected a schedule such as nnx.Cosine(), got the class {name}")
     if est.weight_decay and est.solver not in DECAYING:
         raise ValueError(f"weight_decay needs solver='adam', 'adamw' or 'lion', got {est.solver!r}")
+    if est.micro_batches > 1:
+        if est.solver == "lbfgs":
+            raise ValueError("micro_batches needs another solver than 'lbfgs', which has no batches")
+        if not isinstance(est.loss, str) and "total" not in signature(est.loss.evaluate).parameters:
+            raise ValueError(f"micro_batches needs a loss whose evaluate takes total=; {est.loss!r} does not")
     if not isinstance(est.learning_rate, str) and (est.solver == "lbfgs" or not isinstance(est.solver, str)):
         raise ValueError(
             "learning_rate=schedule needs a solver by name, such as 'adam'; an optimizer has schedule= of its own"
@@ -118,6 +124,6 @@ class Shaped(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def known_step(objective: Objective, optimizer: Optimizer, layout: Flat) -> Step:
+def known_step(objective: Objective, optimizer: Optimizer, layout: Flat, micro_batches: int) -> Step:
     """The same step each time, so that a library that has compiled it for one fit need not do so for the next."""
-    return make_step(objective, optimizer, layout)
+    return make_step(objective, optimizer, layout, micro_batches=micro_batches)

@@ -144,7 +144,8 @@ def groups(sessions: Mapping[int, Session], most: int | None) -> list[list[int]]
     for number, s in sessions.items():
         rule, plan, data = s.est._optimizer.rule, s.objective.plan, s.data
         what = (kind_of(s.objective.net, widths=keeps_zeros(rule)), kind_of(plan.loss), plan.exact, kind_of(rule))
-        rows = (data.count, data.batch, data.weight is None, bool(plan.alpha), tuple(sorted(s.running)))
+        batches = (data.count, data.batch, s.est.micro_batches)
+        rows = (batches, data.weight is None, bool(plan.alpha), tuple(sorted(s.running)))
         where = (str(s.est._backend()), str(data.X.dtype), int(data.X.shape[1]), tuple(data.target.shape[1:]))
         found.setdefault((what, rows, where, str(data.target.dtype)), []).append(number)
     parts = []

@@ -154,7 +154,7 @@ def contents(net: Layer, loss: Loss, backend: Backend, progress: Progress) -> Co
     best, params = progress.best
     p, n = progress, progress.epoch
     arrays = flat_state(p.state, backend)
-    if best != p.epoch:
+    if best != p.epoch or p.average:  # which is kept in place of the weights
         arrays |= {f"last.{name}": backend.to_numpy(a) for name, a in p.params.items()}
     arrays |= {f"average.{name}": backend.to_numpy(a) for name, a in p.average.items()}
     if n:
@@ -218,7 +218,8 @@ def opened(path: Path, *, population: bool = False) -> tuple[Model, dict[str, An
     if not isinstance(about, dict) or about.get("version") != VERSION:
         raise ModelFileError(f"{path}: a model, but not a checkpoint that this nnx can go on from")
     if ("parts" in about) != population:
-        raise ModelFileError(f"{path}: a checkpoint of {'one network' if population else 'a population'}")
+        what, other = ("one network", "a population") if population else ("a population", "one network")
+        raise ModelFileError(f"{path}: a checkpoint of {what}, from which {other} cannot go on")
     return model, about
 
 

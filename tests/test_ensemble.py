@@ -1,6 +1,7 @@
 """EnsembleClassifier and EnsembleRegressor: the mean of their members, each as if fitted alone."""
 
 import pickle
+import signal
 
 import numpy as np
 import pytest
@@ -138,3 +139,37 @@ def test_what_is_wrong_is_said(case):
     make, text = BAD[case]
     with pytest.raises(ValueError, match=text):
         make().fit(X, Y)
+
+
+def pressing(number):
+    """A callback that presses Ctrl-C once, when it is called for the so manyth time."""
+    called = []
+
+    def press(est):
+        called.append(est)
+        if len(called) == number:
+            signal.raise_signal(signal.SIGINT)
+
+    return press
+
+
+LONG = dict(hidden_layer_sizes=(5,), max_iter=100_000, tol=0, n_iter_no_change=10**6, random_state=0)
+INTERRUPTED = {
+    "an ensemble": lambda base: nnx.EnsembleClassifier(base, 3, random_state=0),
+    "a search": lambda base: nnx.PopulationSearchCV(base, {"alpha": [0.0, 0.1]}, cv=3),
+    "a search by halving": lambda base: nnx.PopulationSearchCV(base, {"alpha": [0.0, 0.1, 1.0]}, cv=3, halving=True),
+    "one estimator": lambda base: base,
+}
+
+
+@pytest.mark.parametrize("case", INTERRUPTED)
+def test_ctrl_c_returns_what_is_trained(case, capfd):
+    base = nnx.MLPClassifier(**LONG, callbacks=[pressing(7)])
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        model = INTERRUPTED[case](base).fit(X, Y)
+    assert model.predict(X[:5]).shape == (5,)
+    assert capfd.readouterr().err.strip() == "stopping after this batch; again to stop now"
+    if case == "an ensemble":
+        assert all(est.n_iter_ in (2, 3) for est in model.estimators_)
+    elif "search" in case:
+        assert np.isfinite(model.cv_results_["mean_test_score"]).all() and model.best_estimator_.n_iter_ <= 3

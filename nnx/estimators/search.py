@@ -95,6 +95,8 @@ class PopulationSearchCV(BaseSearchCV):  # type: ignore[misc]
         """Train all candidates on all folds, and the best of them on all rows.
 
         params: as for GridSearchCV.fit: sample_weight, groups, and what the folds and scorers are routed.
+        Ctrl-C ends the training after the batches in hand: candidates are ranked as they are then, and best_estimator_
+        is the best one of the first fold.
         """
         candidates = self._candidates()
         scorers, refit_metric = self._get_scorers()
@@ -124,7 +126,9 @@ class PopulationSearchCV(BaseSearchCV):  # type: ignore[misc]
             if not callable(self.refit):
                 self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
             self.best_params_ = results["params"][self.best_index_]
-        if self.refit:
+        if self.refit and trials.interrupted:
+            self.best_estimator_, self.refit_time_ = trials.of(self.best_index_)[0], 0.0
+        elif self.refit:
             self._fit_best(X, y, routed.estimator.fit)
         self.scorer_ = getattr(scorers, "_scorers", scorers)
         self.cv_results_ = results

@@ -42,11 +42,13 @@ def fit_together(
     most: int | None = None,
     watch: Watch | None = None,
     show: Callable[[int], None] | None = None,
+    interrupt: Interrupt | None = None,
 ) -> list[Exception | None]:
     """Fit all estimators, each as its own `fit` would to rounding; for each the error it failed with, or None.
 
     most: estimators in one run. watch: told after each epoch which jobs still train, and gives those that are to stop;
-    all runs then take their epochs in turn. show: told how many more jobs are done.
+    all runs then take their epochs in turn. show: told how many more jobs are done. Ctrl-C, or an `interrupt` of the
+    caller's that has seen it, ends all trainings after the batches in hand; estimators keep what they have learnt.
     """
     errors: list[Exception | None] = [None] * len(jobs)
     with ExitStack() as stack:
@@ -64,7 +66,7 @@ def fit_together(
         if show is not None:
             show(len(jobs) - len(sessions))
         parts = groups(sessions, most)
-        interrupt = stack.enter_context(Interrupt())
+        interrupt = interrupt or stack.enter_context(Interrupt())
         for part in [parts] if watch is not None else [[numbers] for numbers in parts]:
             train([Run(numbers, sessions, errors) for numbers in part], interrupt, watch, show)
         if interrupt.seen:

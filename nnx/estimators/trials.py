@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from ..backends.numpy import namespace as host_namespace
+from ..training.interrupt import Interrupt
 from ..training.progress import bar
 from ..training.step import gather
 from .arrays import backend_for, is_foreign
@@ -112,8 +113,10 @@ class Trials:
                 except Exception as error:
                     errors[number] = error
         watch = self.halve if search.halving else None
-        with bar(len(jobs), "fits", bool(search.verbose)) as show:
-            found = fit_together(jobs, most=search.n_members_per_run, watch=watch, show=show)
+        with bar(len(jobs), "fits", bool(search.verbose)) as show, Interrupt() as interrupt:
+            most = search.n_members_per_run
+            found = fit_together(jobs, most=most, watch=watch, show=show, interrupt=interrupt)
+        self.interrupted = interrupt.seen
         errors |= dict(zip(self.numbers, found, strict=True))
         seconds = (time.perf_counter() - began) / max(len(self.estimators), 1)  # each one's share
         out = [self.scored(number, errors[number], seconds) for number in range(len(self.estimators))]

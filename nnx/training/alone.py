@@ -10,7 +10,7 @@ from ..contract import Array, Key, Layer, Loss, Optimizer, Params, State
 from ..errors import SettingError, ShapeError
 from ..network import init
 from ..random import permutation, seed_words
-from .averages import SWA, make_statistics, mean_statistics
+from .averages import Statistics, averaged
 from .data import Batch, Data, StreamData, singly
 from .engine import CHUNK, Program, Watched, checked, copies, measured, naming, trained_names
 from .flat import Flat, Named, choose_layout
@@ -49,6 +49,7 @@ class Alone:
         self.data, self.rows, self.seed = data, rows, seed
         self.upcoming: Any = None  # the order of the next epoch
         self.sum: Params = {}  # of the weights of some epochs, whose mean is asked for
+        self.statistics = Statistics(backend)
 
     def look(self, held: Held | None) -> None:
         """Look at the first row of the data."""
@@ -149,25 +150,16 @@ class Alone:
 
     def now(self, number: int) -> Params:
         """An own copy of the parameters as they are validated and kept: those of this epoch, or their average."""
-        average, carry = self.settings.average, self.program.carry
-        named = self.layout.views(carry.vectors)
-        count = number - average.begins(self.settings.epochs) + 1 if isinstance(average, SWA) else 0
-        if count > 0:
-            self.sum = {name: self.sum[name] + p if self.sum else p * 1.0 for name, p in named.items()}
-        elif not carry.average:
-            return copies(self.backend, named | carry.running)
-        mean = {name: p / count for name, p in self.sum.items()} if count > 0 else self.layout.views(carry.average)
-        moving = {name for name in self.net.running if not self.settings.is_frozen(name)}
-        still = {name: p for name, p in carry.running.items() if name not in moving}
-        params = copies(self.backend, mean | still)
-        running = {name: carry.running[name] for name in moving}
-        if running:  # the statistics of the weights of now are not those of their average
-            if not hasattr(self, "statistics"):
-                self.statistics = self.backend.compile(make_statistics(self.net))
-            batches = singly(self.data.batches(self.rows, self.settings.batch_size))
+        settings, carry = self.settings, self.program.carry
+        weights = self.layout.views(carry.vectors)
+        moving = self.layout.views(carry.average) if carry.average else {}
+        mean, self.sum = averaged(settings.average, settings.epochs, number, weights, moving, self.sum)
+        params = copies(self.backend, (mean or weights) | carry.running)
+        running = {name: carry.running[name] for name in self.net.running if not settings.is_frozen(name)}
+        if mean and running:  # the statistics of the weights of now are not those of their average
+            batches = singly(self.data.batches(self.rows, settings.batch_size))
             key = Key(carry.seed, carry.state["step"])
-            found = mean_statistics(self.backend, self.statistics, params, running, key, batches)
-            params |= {name: found[name] for name in moving}
+            params |= self.statistics.mean(self.net, params, running, key, batches)
         return params
 
     def validate(self) -> dict[str, float]:

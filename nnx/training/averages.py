@@ -1,12 +1,13 @@
 """Averages of the weights along a training: they are validated, kept and saved in place of the weights themselves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeAlias
 
 from ..backends import Backend
 from ..contract import Array, Key, Layer, Params
 from ..errors import require, settle
+from .data import Batch
 from .step import inputs
 
 
@@ -49,6 +50,22 @@ class SWA:
 Average: TypeAlias = EMA | SWA
 
 
+def averaged(
+    average: Average | None, epochs: int, number: int, weights: Params, moving: Params, total: Params
+) -> tuple[Params, Params]:
+    """The average after this epoch, {} where there is none yet; and the sum of the weights of epochs.
+
+    moving: the average that each update moves. total: the sum before.
+    """
+    if not isinstance(average, SWA):
+        return moving, total
+    count = number - average.begins(epochs) + 1
+    if count < 1:
+        return {}, total
+    total = {name: total[name] + p if total else p * 1.0 for name, p in weights.items()}
+    return {name: p / count for name, p in total.items()}, total
+
+
 def with_batch_statistics(net: Any) -> Any:
     """The network whose layers take the statistics of one batch for their running ones, without a memory."""
     if isinstance(net, tuple):
@@ -63,7 +80,35 @@ def with_batch_statistics(net: Any) -> Any:
     return type(net)(*parts["layers"]) if "layers" in parts else replace(net, **parts)
 
 
-def make_statistics(net: Layer) -> Callable[[Params, Array, Array | None, Key], Params]:
+class Statistics:
+    """The running statistics of layers such as BatchNorm for other weights than those they were trained with."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.known: list[tuple[Layer, Callable[[Params, Array, Array | None, Key], Params]]] = []
+
+    def mean(self, net: Layer, params: Params, running: Params, key: Key, batches: Iterable[Batch]) -> Params:
+        """Their mean over batches with these parameters; one of a single row, which has no variance, is left out.
+
+        running: those of before, by their names and shapes. key: of dropout.
+        """
+        of_batch = next((own for known, own in self.known if known is net), None)
+        if of_batch is None:
+            of_batch = self.backend.compile(_of_batch(net))
+            self.known.append((net, of_batch))
+        totals: Params = {}
+        count = 0
+        for x, _, _, rows in batches:
+            if count and (x.shape[0] if rows is None else rows.shape[-1]) < 2:
+                continue
+            start = params | {name: self.backend.xp.asarray(p, copy=True) for name, p in running.items()}
+            found = of_batch(start, x, rows, key)
+            totals = {name: totals[name] + found[name] if count else found[name] for name in running}
+            count += 1
+        return {name: total / count for name, total in totals.items()}
+
+
+def _of_batch(net: Layer) -> Callable[[Params, Array, Array | None, Key], Params]:
     """The running statistics of one batch of x, as one function of arrays, which a backend can compile."""
     own = with_batch_statistics(net)
 
@@ -73,17 +118,3 @@ def make_statistics(net: Layer) -> Callable[[Params, Array, Array | None, Key], 
         return {name: p for name, p in own.update(dict(params), values).items() if name in own.running}
 
     return statistics
-
-
-def mean_statistics(
-    backend: Backend, statistics: Callable[..., Params], params: Params, running: Params, key: Key, batches: Any
-) -> Params:
-    """The mean over batches of the running statistics that these parameters give; key: of dropout."""
-    totals: Params = {}
-    count = 0
-    for x, _, _, rows in batches:
-        start = params | {name: backend.xp.asarray(p, copy=True) for name, p in running.items()}
-        found = statistics(start, x, rows, key)
-        totals = found if not totals else {name: totals[name] + p for name, p in found.items()}
-        count += 1
-    return {name: total / count for name, total in totals.items()}

@@ -11,7 +11,7 @@ from ...contract import Array, Key, Layer, Loss, Optimizer, Params
 from ...errors import SettingError, ShapeError
 from ...network import init
 from ...random import permutation, seed_words
-from ..averages import SWA, make_statistics, mean_statistics
+from ..averages import Statistics, averaged
 from ..data import DeviceData
 from ..engine import CHUNK, checked, copies, measured, trained_names
 from ..flat import Named
@@ -67,7 +67,7 @@ class Members:
         self.optimizers = [m.optimizer.over(steps) for m in self.members]
         self.known: dict[tuple[int, ...], tuple[Layer, Loss, Optimizer]] = {}
         self.predictions: dict[tuple[int, ...], Callable[[Params, Array, Array | None], Array]] = {}
-        self.statistics: dict[tuple[int, ...], Callable[..., Params]] = {}
+        self.statistics = Statistics(backend)
         self.whole = True  # whether the last epoch was not cut short
 
     def begin(self) -> Beginning:
@@ -198,26 +198,16 @@ class Members:
 
     def average(self, number: int, lane: Lane) -> None:
         """The parameters of a lane as they are validated and kept: those of now, or their average."""
-        average, carry, backend = self.settings.average, lane.carry, self.backend
-        lane.now = carry.vectors | carry.running
-        if isinstance(average, SWA) and number >= average.begins(self.settings.epochs):
-            lane.sum = {n: lane.sum[n] + p if lane.sum else p * 1.0 for n, p in carry.vectors.items()}
-        if not lane.sum and not carry.average:
-            return
-        count = number - average.begins(self.settings.epochs) + 1 if isinstance(average, SWA) else 0
-        mean = {n: p / count for n, p in lane.sum.items()} if lane.sum else carry.average
-        net = self.joined(lane.members)[0]
-        moving = [name for name in net.running if not self.settings.is_frozen(name)]
-        lane.now |= copies(backend, mean)
-        if moving:  # the statistics of the weights of now are not those of their average
-            rows, size, x = lane.rows([r.train for r in self.rows]), self.settings.batch_size, self.data.train.x
-            parts = [backend.integers(rows[:, i : i + size]) for i in range(0, rows.shape[1], size)]
+        settings, carry, net = self.settings, lane.carry, self.joined(lane.members)[0]
+        mean, lane.sum = averaged(settings.average, settings.epochs, number, carry.vectors, carry.average, lane.sum)
+        lane.now = (mean or carry.vectors) | carry.running
+        running = {name: carry.running[name] for name in net.running if not settings.is_frozen(name)}
+        if mean and running:  # the statistics of the weights of now are not those of their average
+            rows, size, x = lane.rows([r.train for r in self.rows]), settings.batch_size, self.data.train.x
+            parts = [self.backend.integers(rows[:, i : i + size]) for i in range(0, rows.shape[1], size)]
             batches = [(x, None, None, part if lane.own else part[0, :]) for part in parts]
-            if (key := tuple(lane.members)) not in self.statistics:
-                self.statistics[key] = backend.compile(make_statistics(net))
-            running = {name: carry.running[name] for name in moving}
-            stream = Key(carry.seed, carry.state["step"])
-            lane.now |= mean_statistics(backend, self.statistics[key], lane.now, running, stream, batches)
+            key = Key(carry.seed, carry.state["step"])
+            lane.now |= self.statistics.mean(net, lane.now, running, key, batches)
 
     def validate(self, lane: Lane) -> dict[str, list[float]]:
         """Loss and metrics of each of a lane's members on its rows held out."""

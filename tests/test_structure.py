@@ -21,7 +21,7 @@ ORDER = [
     "metrics",
     "optimizers",
     "network",
-    "evaluation tables",
+    "evaluation tables laws",
     "files",
     "training",
     "evaluation",

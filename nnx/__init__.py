@@ -21,6 +21,7 @@ _HOMES = {
         "LayerNorm LeakyReLU Mish RMSNorm ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
     ),
     "network": "init mlp predict tabm",
+    "laws": "check",
     "losses": "AbsoluteError BinaryCrossEntropy EnsembleLoss Huber Poisson Quantile SoftmaxCrossEntropy SquaredError",
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",
     "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",

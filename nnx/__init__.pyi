@@ -42,6 +42,7 @@ from .initializers import (
     Signs as Signs,
     Zeros as Zeros,
 )
+from .laws import check as check
 from .layers import (
     ELU as ELU,
     GELU as GELU,

@@ -82,6 +82,10 @@ np.minimum.reduce(x, axis=-1, keepdims=True)
 np.logical_or.reduce(x > 1, axis=1)
 np.add.reduce(np.stack([x, p]), axis=(0, 2))
 xp.sum(x)
+xp.sum(t, axis=())
+np.add.reduce(t) * x
+xp.max(t) * x
+xp.max(x, axis=())
 xp.sum(x, axis=0)
 xp.sum(x, axis=-2, keepdims=True)
 xp.sum(x > 0.0, axis=-1)

@@ -20,7 +20,7 @@ ORDER = [
     "metrics",
     "optimizers",
     "network",
-    "evaluation tables",
+    "evaluation tables laws",
     "files",
     "training",
     "evaluation",

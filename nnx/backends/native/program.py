@@ -1,5 +1,6 @@
 """A recording as a program: operations on numbered pieces of memory, which two recordings can be compared by."""
 
+from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -77,7 +78,8 @@ class Operation:
 
     @cached_property
     def reads(self) -> list[View]:
-        return [x for x in leaves((self.inputs, self.settings)) if isinstance(x, View)]
+        found = leaves((self.inputs, self.settings)) if self.kind == "other" else self.inputs
+        return [x for x in found if isinstance(x, View)]
 
     @cached_property
     def touched(self) -> frozenset[int]:
@@ -141,6 +143,8 @@ class _Memory:
     def __init__(self, given: Sequence[Any]) -> None:
         self.starts: list[int] = []
         self.sizes: list[int] = []
+        self.order: list[int] = []  # the starts in their order, and whose they are: no two lie across each other
+        self.first: dict[int, int] = {}
         for array in given:
             if not array.flags.c_contiguous or array.size == 0 or self.find(array) is not None:
                 raise Refused("two of the step's arrays share memory, or one is empty or not in one piece")
@@ -149,14 +153,15 @@ class _Memory:
     def add(self, array: Any) -> int:
         self.starts.append(address(array))
         self.sizes.append(array.nbytes)
+        insort(self.order, self.starts[-1])
+        self.first[self.starts[-1]] = len(self.sizes) - 1
         return len(self.sizes) - 1
 
     def find(self, array: Any) -> int | None:
         begin = address(array)
-        for i in range(len(self.starts) - 1, -1, -1):
-            if self.starts[i] <= begin < self.starts[i] + self.sizes[i]:
-                return i
-        return None
+        before = bisect_right(self.order, begin)
+        buffer = self.first[self.order[before - 1]] if before else 0
+        return buffer if before and begin < self.starts[buffer] + self.sizes[buffer] else None
 
     def view(self, array: Any) -> Any:
         buffer = self.find(array)

@@ -50,6 +50,7 @@ class Recorded(NDArrayOperatorsMixin):
         if method == "reduce":
             run, axes = ufunc.reduce, settings.get("axis", 0)
             axes = tuple(map(int, axes)) if isinstance(axes, tuple) else axes if axes is None else int(axes)
+            axes = () if axes in (0, -1, None) and not np.ndim(values[0]) else axes
             kept |= {"axis": axes, "keepdims": bool(settings.get("keepdims", False))}
         if not self.calls.compute:
             result = of_ufunc(ufunc, method, values, kept)

@@ -220,14 +220,14 @@ def _as_pass(op: Operation) -> Pass:
             x = op.inputs[0]
             if not isinstance(x, View):
                 raise Refused("a reduction of a constant")
-            if set(op.settings) - {"axis", "keepdims"} or not x.shape:
+            if set(op.settings) - {"axis", "keepdims"}:
                 raise Refused(f"{op.function.__name__} of all with {', '.join(op.settings)}")
             axes, d = op.settings["axis"], len(x.shape)
             chosen = range(d) if axes is None else axes if isinstance(axes, tuple) else (axes,)
             reduced = tuple(sorted(a % d for a in chosen))
             name = op.function.__name__
             row = reduced == (d - 1,)
-            if not reduced and name == "add":
+            if not reduced and name in ROW_REDUCTIONS:
                 return Pass(Operation("copy", None, (x,), op.output), shape)
             if not reduced or name not in ROW_REDUCTIONS or not (row or (name == "add" and reduced[0] >= d - 2)):
                 raise Refused(f"{name} over the axes {reduced} of {d}")

@@ -1,0 +1,114 @@
+"""A layer or a loss as functions of all its inputs by name, which the laws are tried on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..backends import Backend, backend_of, numpy as host
+from ..contract import Array, Key, Layer, Params, Saved
+from ..random import HostDraw, key as make_key
+
+INPUT = "the input"  # its name among the parameters
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer or a loss as functions of all its inputs by name. graded: the inputs that have a gradient."""
+
+    backend: Backend
+    inputs: Params
+    graded: tuple[str, ...]
+    evaluate: Callable[[Params, bool, Key], tuple[Array, Saved]]
+    backprop: Callable[[Params, Saved, Array, bool], tuple[Array | None, Params]]
+    draw: HostDraw
+    seed: int
+    layer: Layer | None  # None for a loss
+
+    def key(self, *seeds: int) -> Key:
+        return make_key(seeds if len(seeds) > 1 else (seeds or (self.seed,))[0], 1, backend=self.backend)
+
+    def own(self) -> Params:
+        """Copies of the inputs."""
+        return {name: self.backend.asarray(p) for name, p in self.inputs.items()}
+
+    def random(self, name: str, shape: tuple[int, ...]) -> Array:
+        return self.backend.floats(self.draw.fold(name).normal(tuple(shape)))
+
+    def slope(self, y: Array) -> Array:
+        """dloss/dy where the loss is a random weighing of y's elements; for a loss itself it is 1."""
+        return self.random("dy", y.shape) if self.layer is not None else self.backend.xp.ones_like(y)
+
+    def once(self, inputs: Params, dy: Array, *seeds: int, train: bool = True, need_dx: bool = True) -> Any:
+        """y, and the gradients by name."""
+        y, saved = self.evaluate(inputs, train, self.key(*seeds))
+        dx, grads = self.backprop(inputs, saved, dy, need_dx)
+        return y, grads if dx is None else {INPUT: dx, **grads}
+
+    def host(self, tree: Any) -> Any:
+        if isinstance(tree, dict):
+            return {name: self.host(a) for name, a in tree.items()}
+        if isinstance(tree, tuple):
+            return tuple(map(self.host, tree))
+        return host.namespace().array(tree if type(tree).__module__ == "numpy" else self.backend.to_numpy(tree))
+
+
+def part_of(part: Any, x: Any, target: Any, params: Mapping[str, Array] | None, seed: int, dtype: str) -> Part:
+    backend, draw = backend_of(x, dtype), HostDraw(seed)
+    with backend.scope():
+        given = {INPUT: backend.floats(x)}
+        if target is None:
+            made = part.init(x.shape[-1], draw)[0] if params is None else params
+            given |= {name: backend.floats(p) for name, p in made.items()}
+        # No number is exactly 0, where a function may have a bend.
+        moved = {
+            name: p + 1e-3 * backend.floats(draw.fold(f"{name} moved").normal(tuple(p.shape)))
+            for name, p in given.items()
+        }
+        if target is not None:
+            whole = part.labels and "int" in str(getattr(target, "dtype", ""))
+            target = backend.integers(target) if whole else backend.floats(target)
+            return Part(
+                backend,
+                moved,
+                (INPUT,),
+                lambda inputs, train, key: part.evaluate(inputs[INPUT], target),
+                lambda inputs, saved, dy, need_dx: (part.backprop(saved), {}),
+                draw,
+                seed,
+                None,
+            )
+
+    def rest(inputs: Params) -> Params:
+        return {name: p for name, p in inputs.items() if name != INPUT}
+
+    return Part(
+        backend,
+        moved,
+        (INPUT, *part.names),
+        lambda inputs, train, key: part.evaluate(rest(inputs), inputs[INPUT], train=train, key=key),
+        lambda inputs, saved, dy, need_dx: part.backprop(rest(inputs), saved, dy, need_dx=need_dx),
+        draw,
+        seed,
+        part,
+    )
+
+
+def named(found: tuple[Any, Params]) -> Params:
+    return found[1] if found[0] is None else {INPUT: found[0], **found[1]}
+
+
+def differ(part: Part, a: Any, b: Any) -> bool:
+    """Whether any bit is not the same."""
+    return not host.namespace().array_equal(part.host(a), part.host(b), equal_nan=True)
+
+
+def far(a: Any, b: Any) -> bool:
+    """Whether two float64 arrays differ by more than rounding."""
+    np = host.namespace()
+    return a.shape != b.shape or not np.allclose(
+        a, b, rtol=1e-9, atol=1e-9 * (1.0 + (np.max(np.abs(b)) if b.size else 0.0))
+    )
+
+
+def first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"

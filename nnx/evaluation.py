@@ -1,4 +1,4 @@
-"""What a trained model is worth on rows it has not seen: the usual scores, and what each column contributes.
+"""Evaluation of a model on rows it has not seen: the usual scores, and the importance of each column.
 
 Everything here is on the host and in float64. The letters: n = rows, k = classes or outputs.
 """
@@ -59,7 +59,7 @@ class Evaluation:
 
 
 def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
-    """How good predictions are, in the numbers that are usual for the task.
+    """The usual scores of predictions for the task.
 
     Classification: accuracy, balanced accuracy (the mean recall of the classes that occur), log loss, macro F1 (the
         mean F1 of the classes that occur or are predicted), and for two classes the area under the ROC curve (not a

@@ -60,7 +60,7 @@ class Blocks:
     epoch: int = 0
 
     def set_epoch(self, number: int) -> None:
-        """What the next call is for; until it is told, a trial."""
+        """Set the epoch that the next call gives; before that, calls are trials."""
         self.epoch = number
 
     def __call__(self) -> Iterator[tuple[Any, Any]]:

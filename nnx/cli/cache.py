@@ -21,7 +21,7 @@ PARTS = ("train", "validation", "test")
 
 
 def home() -> Path:
-    """Where caches are: $NNX_CACHE, or nnx in $XDG_CACHE_HOME, or in ~/.cache."""
+    """The folder of all caches: $NNX_CACHE, or nnx in $XDG_CACHE_HOME, or in ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(os.environ.get("NNX_CACHE") or Path(base) / "nnx")
 
@@ -59,12 +59,12 @@ class Cache:
 
     @property
     def there(self) -> bool:
-        """Whether it is filled."""
+        """True once it is filled."""
         return (self.folder / "counts.json").is_file()
 
     @property
     def counts(self) -> list[int]:
-        """How many training rows each class has."""
+        """The number of training rows of each class."""
         return [int(n) for n in json.loads((self.folder / "counts.json").read_text())]
 
     @property

@@ -41,7 +41,7 @@ class Searched:
 
 
 def plan(task: Searched) -> tuple[list[str], dict[str, Any]]:
-    """What a search would train, for a person and as figures."""
+    """The dry run of a search: networks, runs and memory, as lines for a person and as figures."""
     features, free = int(task.x.shape[1]), task.backend.free_memory()
     item = 8 if task.backend.dtype == "float64" else 4
     runs, most, networks = 0, 0, 0

@@ -30,7 +30,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Encoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How columns become numbers: see nnx.TableEncoder."""
+    """The settings of nnx.TableEncoder."""
 
     scale: str = "robust"
     max_categories: int = 30
@@ -47,7 +47,7 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the weights follow their gradients."""
+    """The optimizer, its rate and schedule."""
 
     name: str = "adamw"
     rate: float | None = None
@@ -57,7 +57,7 @@ class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long, and in what steps."""
+    """Loss, epochs, batches, early stopping and checkpoints."""
 
     loss: str = "auto"
     label_smoothing: float = 0.0
@@ -72,7 +72,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where it is computed."""
+    """Backend, device, types and threads."""
 
     backend: str = ""  # "": what NNX_BACKEND names, else numpy; several by commas: the first that works
     asked: str = ""  # what `backend` was before it was settled on one that works

@@ -113,7 +113,7 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def environment(backend: Backend) -> dict[str, Any]:
-    """What the run was made with: versions, machine, device."""
+    """The versions, the machine and the device of the run, and its command."""
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {"nnx": __version__, "python": platform.python_version()}

@@ -41,7 +41,7 @@ class Parameter:
 
 
 def parameters(texts: Iterable[str], *, drawn: bool) -> list[Parameter]:
-    """What the options --grid NAME=VALUES say. drawn: values are drawn, so that a range needs no count.
+    """The parameters of the options --grid NAME=VALUES. drawn: values are drawn, so that a range needs no count.
 
     Raises: SettingError.
     """
@@ -65,7 +65,7 @@ def names() -> dict[str, str]:
 
 
 def may_vary(setting: str) -> bool:
-    """Whether candidates of one search may differ in a setting."""
+    """True for a setting in which candidates of one search may differ."""
     return setting.partition(".")[0] in VARYING and setting not in LIMITS
 
 
@@ -107,7 +107,7 @@ def _parameter(name: str, setting: str, text: str, drawn: bool) -> Parameter:
 
 
 def _type(setting: str) -> type:
-    """What a setting holds: text, a truth value, a whole number, a number, or widths (a tuple)."""
+    """The type of a setting: str, bool, int, float, or tuple for widths."""
     section, name = setting.split(".")
     kind = {f.name: f.type for f in msgspec.structs.fields(CLASSES[section])}[name]
     plain = next((k for k in getattr(kind, "__args__", ()) if k is not type(None) and k is not Ellipsis), kind)

@@ -17,7 +17,7 @@ VALUES = 6  # of a column of text that are shown
 
 
 def lines(file: str, target: str | None, given: Mapping[str, str]) -> list[str]:
-    """What a person wants to know of the file. Raises: DataError, ModelFileError."""
+    """The contents of the file, for a person. Raises: DataError, ModelFileError."""
     path = Path(file)
     if path.is_dir() or path.suffix == ".safetensors":
         return of_model(path / BEST if path.is_dir() else path)

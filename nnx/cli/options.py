@@ -32,7 +32,7 @@ class Widths(click.ParamType):  # type: ignore[type-arg]  # generic since click 
 
 
 class Kind(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """What a column holds: COLUMN=KIND."""
+    """The kind of a column: COLUMN=KIND."""
 
     name = "COLUMN=KIND"
 

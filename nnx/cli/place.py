@@ -1,4 +1,4 @@
-"""Where a command computes: the backend that its options name, and what the run folder says of it."""
+"""The backend of a command: the one that its options name, and its place in the settings of the run."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What came out of a search: each candidate's figures on each fold, their order, and the table of them."""
+"""The results of a search: each candidate's figures on each fold, their order, and the table of them."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Candidate:
 
     @property
     def finite(self) -> bool:
-        """Whether it could be trained on every fold."""
+        """True if its loss stayed finite on every fold."""
         return all(trial.stopped != "not finite" for trial in self.trials)
 
     def mean(self, name: str) -> float:

@@ -1,4 +1,4 @@
-"""What a training leaves in its folder: the models, the configuration, and what a person reads."""
+"""The files that a training leaves in its folder: models, configuration, report and card."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ from .summary import widths
 
 
 def begin(path: Path, config: Config, prepared: Prepared) -> None:
-    """What a run that is interrupted is gone on with: the configuration, and the hash of the data."""
+    """Write what an interrupted run is resumed from: the configuration, and the hash of the data."""
     write_json(path / DATA, schema_of(prepared, config.data.path))
     _configuration(path, plain(config))
 
@@ -59,7 +59,7 @@ def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Par
 def describe(
     path: Path, config: Config, prepared: Prepared, result: Fit, tested: Evaluation | None, chosen: Backend
 ) -> list[str]:
-    """What a person reads: schema, environment, report, card. Returns remarks: what could not be written and why."""
+    """Write schema, environment, report and card. Returns remarks: what could not be written and why."""
     schema = json.loads((path / DATA).read_text(encoding="utf-8"))
     write_json(path / ENVIRONMENT, environment(chosen))
     facts = {

@@ -45,7 +45,7 @@ class Run:
             first += batch.num_rows
 
     def evaluate(self, source: Source) -> Evaluation:
-        """How well the model predicts the target of a table. Raises: DataError."""
+        """The evaluation of the model on a table that has the target. Raises: DataError."""
         target, parts, first = self.target, [], 0
         if target.name not in source.columns:
             raise DataError(f"{source.place}: no target: {unknown('column', target.name, source.columns)}")

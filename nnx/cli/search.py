@@ -27,7 +27,7 @@ LOSSES = ("loss", "label_smoothing", "class_weight")  # settings that change wha
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a search is asked for, beside the settings that all candidates have in common."""
+    """The options of a search, beside the settings that all candidates have in common."""
 
     grid: Sequence[str]
     cv: int
@@ -112,7 +112,7 @@ def _values(parameter: Parameter, found: Sequence[tuple[dict[str, Any], Config]]
 
 
 def ranking_by(asked: str | None, names: dict[str, str], prepared: Prepared) -> tuple[str, list[str]]:
-    """What candidates are ranked by, and what is to be said about it. Raises: SettingError.
+    """The figure that candidates are ranked by, and notes about it. Raises: SettingError.
 
     Losses that measure different things cannot be compared: there it is the score.
     """

@@ -67,7 +67,7 @@ def check(config: Config) -> None:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is chosen."""
+    """The settings chosen from the number of rows."""
 
     hidden: tuple[int, ...]
     dropout: float

@@ -7,7 +7,7 @@ from .prepare import Prepared
 
 
 def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
-    """What is going to be trained, for a person."""
+    """The rows, the task and the network of a training, for a person."""
     target, (train_rows, validation, test_rows) = prepared.target, prepared.rows
     parts = {"train": train_rows, "validation": validation, "test": test_rows}
     into = f" into {len(target.classes)} classes" if target.classes else ""
@@ -38,7 +38,7 @@ def widths(config: Config, prepared: Prepared) -> tuple[int, ...]:
 
 
 def fates(prepared: Prepared) -> list[str]:
-    """What each column holds and becomes, one line each."""
+    """One line for each column: its kind, and its encoding or why it is left out."""
     encoder = prepared.encoder
     ways = {c.name: c for c in encoder.columns_}
     width = max((min(len(name), 40) for name in prepared.kinds), default=0)
@@ -51,7 +51,7 @@ def fates(prepared: Prepared) -> list[str]:
 
 
 def describe(way: Column) -> str:
-    """How a column is encoded, for a person."""
+    """The encoding of a column, for a person."""
     wide = len(way.names)
     gaps = ", with gaps" if getattr(getattr(way, "number", way), "gaps", False) else ""
     detail = "1 or -1"

@@ -116,7 +116,7 @@ def end(path: Path, result: Fit, tested: Evaluation | None, say: Voice) -> int:
 
 
 def abandon(path: Path, say: Voice) -> None:
-    """What is to be done where a training failed: keep what it can be gone on with, or remove what it has written."""
+    """After a training that failed: keep what it can be resumed from, or remove what it has written."""
     rows = path / run_folder.METRICS
     if (path / run_folder.CHECKPOINT).exists() and rows.exists() and rows.stat().st_size:
         say(f"go on with: nnx resume {path}")
@@ -212,7 +212,7 @@ def again(history: Mapping[str, Sequence[float]], epochs: int, log: Callable[[Re
 
 
 def checkpoint(config: Config, prepared: Prepared, path: Path) -> Checkpoint | None:
-    """Where and when checkpoints are written."""
+    """The checkpoints of a run: their file, and the time between them."""
     every = config.training.checkpoint_every
     if every == 0:
         return None

@@ -19,7 +19,7 @@ NUMPY = "numpy"
 
 @dataclass(frozen=True)
 class Found:
-    """What was found on one backend, each beside NumPy."""
+    """The results of one backend, each beside NumPy's."""
 
     backend: str
     weights: bool  # the initial weights are the same bits
@@ -30,7 +30,7 @@ class Found:
 
     @property
     def kept(self) -> bool:
-        """Whether every promise was kept."""
+        """True if every promise was kept."""
         return self.weights and self.masks and self.rerun and self.double <= DOUBLE and self.single <= SINGLE
 
 

@@ -14,7 +14,7 @@ from ..training.check import check_finite
 
 
 def is_foreign(x: Any) -> bool:
-    """Whether x is an array, but not NumPy's."""
+    """True for an array that is not NumPy's."""
     return is_array(x) and library_name(x) != "numpy"
 
 
@@ -78,7 +78,7 @@ def beside(x: Any, like: Any) -> Any:
 
 
 def scope_of(X: Any) -> AbstractContextManager[Any]:
-    """What must be set while X is computed with."""
+    """The context to compute with X in."""
     return backend_for(X).scope() if is_foreign(X) else nullcontext()
 
 
@@ -102,7 +102,7 @@ def as_columns(y: Array) -> Array:
 
 
 def is_number(x: Any) -> bool:
-    """Whether an array holds numbers or booleans, which every library has."""
+    """True for an array of numbers or booleans, which every library has."""
     return str(x.dtype).rpartition(".")[2].rstrip("0123456789") in ("int", "uint", "float", "bool")
 
 
@@ -112,7 +112,7 @@ def own(x: Array) -> Array:
 
 
 def is_finite(x: Array) -> bool:
-    """Whether all of x are numbers; one number is read."""
+    """True if all of x is finite; one number is read from the device."""
     return isfinite(float(namespace(x).sum(x * 0.0)))
 
 

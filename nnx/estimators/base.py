@@ -1,4 +1,4 @@
-"""What MLPClassifier and MLPRegressor share: scikit-learn's parameters, attributes and order of events."""
+"""The base of MLPClassifier and MLPRegressor: scikit-learn's parameters, attributes and order of events."""
 
 from numbers import Integral
 from typing import Any, ClassVar
@@ -84,7 +84,7 @@ class BaseMLP(Prediction):
         return self
 
     def _snapshot(self, how: How) -> dict[str, Any]:
-        """What the estimator is before a training, to `_restore` if that fails."""
+        """The estimator's state before a training, for `_restore` if that fails."""
         before = {k: list(v) if isinstance(v, list) else v for k, v in vars(self).items()}
         if hasattr(self, "_optimizer") and (self.warm_start or not how.anew):
             before["_optimizer"] = self._optimizer.copy()

@@ -283,7 +283,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
 
 def labels_of(y: Any) -> Any:
-    """What turns labels like y into what the losses take."""
+    """The binarizer of labels like y: it makes of them what the losses take."""
     if is_foreign(y):
         xp = namespace(y)
         if xp.isdtype(y.dtype, "real floating") and bool(xp.any(y != xp.round(y))):

@@ -1,4 +1,4 @@
-"""What the estimators have beside scikit-learn's methods: scores of any array, and the way to scikit-learn and back."""
+"""The estimators' methods beside scikit-learn's: scores of any array, and conversion to scikit-learn and back."""
 
 from copy import deepcopy
 from typing import Any
@@ -64,7 +64,7 @@ def to_sklearn(ours: Any) -> Any:
 
 
 def _accepts(kind: type, name: str, value: Any) -> bool:
-    """Whether scikit-learn's estimator takes this value of a parameter."""
+    """True if scikit-learn's estimator takes this value of a parameter."""
     try:
         constraints = kind._parameter_constraints[name]  # type: ignore[attr-defined]
         validate_parameter_constraints({name: constraints}, {name: value}, kind.__name__)
@@ -80,7 +80,7 @@ class Added:
     predict: Any
 
     def _scores_itself(self) -> bool:
-        """Whether scikit-learn's score is not the right one."""
+        """True where scikit-learn's score is not the right one."""
         return False
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -20,7 +20,7 @@ from .together import Job, fit_together
 
 
 class _Ensemble(BaseEstimator):  # type: ignore[misc]
-    """What both ensembles share: the members, their training, and their outputs as one array."""
+    """The base of both ensembles: the members, their training, and their outputs as one array."""
 
     _kind: ClassVar[type[BaseMLP]]
     estimators_: list[Any]
@@ -80,7 +80,7 @@ class _Ensemble(BaseEstimator):  # type: ignore[misc]
         return self
 
     def _outputs(self, X: Any) -> Any:
-        """What every member gives for each row, (members, rows, outputs): probabilities, or the values predicted."""
+        """The outputs of every member, (members, rows, outputs): probabilities, or the values predicted."""
         check_is_fitted(self)
         first, each = self.estimators_[0], [est._weights() for est in self.estimators_]
         if hasattr(X, "tocsr"):

@@ -21,7 +21,7 @@ FIXES = {
 
 
 def fixed(est: Any, name: str) -> bool:
-    """Whether the estimator has this quirk fixed."""
+    """True if the estimator has this quirk fixed."""
     chosen = (est.fixes,) if isinstance(est.fixes, str) else est.fixes
     return name in chosen or "all" in chosen
 

@@ -1,4 +1,4 @@
-"""What LabelBinarizer is for NumPy: labels of any library's arrays, and of several targets, as the losses take them."""
+"""LabelBinarizer for arrays of any library, and for several targets: labels as the losses take them."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,7 +28,7 @@ def unique(y: Array) -> Array:
 
 
 class Labels:
-    """What LabelBinarizer is for NumPy: the classes of y, and y as columns of yes and no."""
+    """LabelBinarizer for any library: the classes of y, and y as columns of yes and no."""
 
     def fit(self, y: Array) -> "Labels":
         """Find the classes of y: integers or booleans (rows,), or 0 and 1 (rows, labels)."""

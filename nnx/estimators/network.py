@@ -16,7 +16,7 @@ ON_HOST, ON_DEVICE = 512, 65536  # rows predicted at once: on the host, what lie
 
 
 class Blueprint(NamedTuple):
-    """What the parameters of an estimator say of its network and its loss; equal ones mean the same."""
+    """The network and the loss as the parameters of an estimator name them; equal blueprints make the same."""
 
     widths: tuple[int, ...]  # units of the dense layers
     between: tuple[str | Layer, ...]  # the activation after each of them but the last
@@ -132,7 +132,7 @@ class Objective:
 
     @property
     def _is_mean(self) -> bool:
-        """Whether the loss is reported as a mean over the outputs."""
+        """True if the loss is reported as a mean over the outputs."""
         return isinstance(self.plan.loss, SquaredError) and self.plan.widths[-1] > 1
 
     def shown(self, value: Array, target: Array, weight: Array | None) -> Array:
@@ -147,7 +147,7 @@ class Objective:
         return self.shown(self.plan.loss.evaluate(z, target, weight)[0], target, weight)
 
     def hidden(self, params: Params, x: Any) -> Array:
-        """What the last hidden layer gives, (rows, units)."""
+        """The output of the last hidden layer, (rows, units)."""
         for i, layer in enumerate(self.net.layers[: 2 * len(self.plan.widths) - 2]):
             own = f"{i}."
             x, _ = layer.evaluate({n.removeprefix(own): p for n, p in params.items() if n.startswith(own)}, x)
@@ -178,7 +178,7 @@ def objective_of(plan: Blueprint) -> Objective:
 
 
 def deviance(target: Array, weight: Array | None) -> Array:
-    """What the Poisson loss lacks to be half the deviance: the mean of t log t - t."""
+    """The difference of half the deviance and the Poisson loss: the mean of t log t - t."""
     xp = namespace(target)
     terms = xp.sum(target * xp.log(xp.where(target != 0, target, 1.0)) - target, axis=-1)
     return xp.mean(terms, axis=-1) if weight is None else over_rows(weight * terms) / over_rows(weight)

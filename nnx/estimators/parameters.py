@@ -1,4 +1,4 @@
-"""What the parameters that both estimators have may be; scikit-learn checks them when a method trains."""
+"""The constraints on the parameters that both estimators have; scikit-learn checks them when a method trains."""
 
 from math import inf
 from numbers import Integral, Real

@@ -1,4 +1,4 @@
-"""What a fitted estimator does with new rows, on whatever library's arrays they come."""
+"""Prediction by a fitted estimator, on the arrays of any library."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -102,7 +102,7 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     # ---- where it is, and where the rows are
 
     def _backend(self) -> Backend:
-        """Where the weights are."""
+        """The backend of the weights."""
         return backend_of(self.coefs_[0])
 
     def _asked(self, X: Any) -> str:
@@ -110,7 +110,7 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         return self.backend or ("" if is_foreign(X) else preferred(""))
 
     def _place(self, X: Any) -> Backend:
-        """Where X is computed with: its own library and device, or those that are asked for."""
+        """The backend that X is computed on: its own library and device, or those that are asked for."""
         asked = self._asked(X)
         if not asked:
             return backend_for(X) if is_foreign(X) else backend_of(np.zeros(1))
@@ -121,7 +121,7 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     # ---- prediction
 
     def hidden_activations(self, X: Any) -> Any:
-        """What the last hidden layer gives for each row, (rows, units): features for another model."""
+        """The output of the last hidden layer for each row, (rows, units): features for another model."""
         with self._begin(X, "hidden_activations"):
             return self._compute(X, "hidden")
 
@@ -130,7 +130,7 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         return self._compute(X, "predict", check_input)
 
     def _compute(self, X: Any, what: str, check_input: bool = True, params: Params | None = None) -> Any:
-        """What the objective's method of this name gives for X, beside X. params: others than the estimator's own."""
+        """The objective's method of this name applied to X, where X is. params: others than the estimator's own."""
         if check_input:
             if is_foreign(X):
                 with backend_for(X).scope():
@@ -163,7 +163,7 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
 
     def _begin(self, X: Any, method: str) -> AbstractContextManager[Any]:
-        """What a prediction needs: a fitted estimator and, where scikit-learn dispatches, X where it was fitted."""
+        """The context to predict in. Raises unless fitted, and, where scikit-learn dispatches, if X is elsewhere."""
         if not hasattr(self, "coefs_"):
             check_is_fitted(self)
         if self.backend is None and get_config()["array_api_dispatch"] and is_array(X):

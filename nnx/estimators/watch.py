@@ -1,4 +1,4 @@
-"""Whoever looks on after each epoch: functions, scikit-learn's callbacks, the progress bar."""
+"""Callbacks after each epoch: functions, scikit-learn's callbacks, the progress bar."""
 
 from contextlib import ExitStack
 from time import perf_counter
@@ -27,7 +27,7 @@ class Watchers:
 
     @property
     def active(self) -> bool:
-        """Whether the estimator must have the weights of now."""
+        """True if the estimator must have the current weights."""
         return bool(self.functions) or self.context is not None
 
     def __enter__(self) -> "Watchers":
@@ -72,5 +72,5 @@ class Watchers:
         return stop
 
     def _weights(self) -> dict[str, Any]:
-        """What an estimator needs to predict with the weights of now."""
+        """The attributes that an estimator predicts from, with the current weights."""
         return {name: getattr(self.est, name) for name in ("coefs_", "intercepts_", "layer_params_")}

@@ -1,4 +1,4 @@
-"""Where a model of two features, or each member of a population, draws the line between classes."""
+"""The decision boundary of a model of two features, or of each member of a population."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -29,7 +29,7 @@ def numbered(labels: Any, classes: Sequence[str]) -> Any:
 def confusion_matrix(
     target: Any, predicted: Any, classes: Sequence[str], path: str | os.PathLike[str] | None = None
 ) -> Any:
-    """How many rows of each class were taken for each class; the colour is the share of the class's rows.
+    """The confusion matrix: rows of each class by predicted class; the colour is the share of the class's rows.
 
     With more than 30 classes the most confused ones are drawn, those with the most wrong rows, and the title says so.
     Shapes: target (n,) class numbers or names; predicted (n,) the same, or probabilities (n, k), (n, 1) or (n,).

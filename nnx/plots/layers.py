@@ -1,4 +1,4 @@
-"""What is in the layers of a network: its weights, their gradients and what comes out of each layer."""
+"""Pictures of the layers of a network: weights, gradients, and the output of each layer."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How far predicted values are from the true ones."""
+"""Pictures of a regression: predicted values against true ones, and residuals."""
 
 import os
 from typing import Any
@@ -29,7 +29,7 @@ def predicted_against_true(target: Any, predicted: Any, path: str | os.PathLike[
 
 @drawn
 def residuals(target: Any, predicted: Any, path: str | os.PathLike[str] | None = None) -> Any:
-    """What is left over, true - predicted, over the prediction, and how it is spread.
+    """The residuals, true - predicted, over the prediction, and their distribution.
 
     Shapes: target, predicted (n,), or any that hold as many numbers.
     Raises: NNXError if matplotlib is not installed.

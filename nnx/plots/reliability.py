@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say."""
+"""The reliability diagram: how often what was predicted with a probability came true."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from .style import COLOURS, GREY, drawn, finish, logarithmic, panels, plain
 
 @dataclass(frozen=True)
 class Reliability:
-    """What was said and what happened, in bins of equal width that hold at least one row.
+    """Mean probability and observed frequency, in bins of equal width that hold at least one row.
 
     error: the expected calibration error, sum over the bins of (rows / n) |happened - said|.
     """

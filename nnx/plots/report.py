@@ -1,4 +1,4 @@
-"""What a training came to, on one page that can be sent to somebody."""
+"""The report of a training, on one page that can be sent to somebody."""
 
 import os
 from collections.abc import Mapping, Sequence

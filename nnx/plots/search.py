@@ -1,4 +1,4 @@
-"""What a search over settings has found."""
+"""The picture of a search over settings."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -98,7 +98,7 @@ def _are_numbers(values: Sequence[Any]) -> bool:
 
 
 def _places(values: Sequence[Any]) -> list[float]:
-    """Where values are drawn: numbers where they are, words one after another."""
+    """The places of values on an axis: numbers at their value, words one after another."""
     if _are_numbers(values):
         return list(values)
     words = _words(values)

@@ -1,4 +1,4 @@
-"""How all pictures look: colours that colour-blind readers can tell apart, and figures that show in a notebook.
+"""The style of all pictures: colours that colour-blind readers can tell apart, figures that show in a notebook.
 
 The series colours are those of Okabe & Ito 2008, "Color universal design", which stay apart in grey print too.
 """
@@ -103,7 +103,7 @@ def plain(text: object, longest: int = 32) -> str:
 
 
 def columns(text: str) -> int:
-    """How many letters wide a text is: those of East Asia take two."""
+    """The width of a text in letters; those of East Asia take two."""
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 

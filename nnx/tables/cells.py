@@ -49,7 +49,7 @@ def check_kind(name: str, kind: str) -> None:
 
 
 def kind_of(name: str, kind: Any) -> str:
-    """What a column of this Arrow type holds. Raises DataError for lists, structures and the like."""
+    """The kind of a column of this Arrow type. Raises DataError for lists, structures and the like."""
     types = arrow().types
     if types.is_dictionary(kind):
         kind = kind.value_type
@@ -67,7 +67,7 @@ def kind_of(name: str, kind: Any) -> str:
 
 
 def is_text(kind: Any) -> bool:
-    """Whether an Arrow type is text."""
+    """True for an Arrow type that is text."""
     types = arrow().types
     views = getattr(types, "is_string_view", lambda kind: False)
     return bool(types.is_string(kind) or types.is_large_string(kind) or views(kind))

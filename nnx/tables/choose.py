@@ -78,6 +78,6 @@ def _text(name: str, seen: Texts, ways: Ways, asked: bool) -> tuple[Column | Non
 
 
 def counter(place: int, kind: str) -> Numbers | Texts:
-    """What gathers a column of this kind."""
+    """The statistics to gather for a column of this kind."""
     arrow()
     return Texts() if kind == "text" else Numbers(place)

@@ -1,4 +1,4 @@
-"""How one column of a table becomes columns of numbers. Each class is one way, a frozen dataclass of plain data.
+"""Encodings of one column of a table as columns of numbers. Each class is one, a frozen dataclass of plain data.
 
 `compact` makes few numbers of each cell, for a cache to keep; `spread` makes of these the columns of a network.
 """
@@ -17,7 +17,7 @@ LIMIT = 1e6  # scaled numbers beyond it are cut off there
 
 
 class Way:
-    """What most ways share: the compact columns are the columns."""
+    """The base of most encodings: the compact columns are the columns."""
 
     names: Any
 
@@ -27,12 +27,12 @@ class Way:
 
     @property
     def width(self) -> int:
-        """How many columns it becomes."""
+        """The number of columns it becomes."""
         return len(self.names)
 
     @property
     def compact_width(self) -> int:
-        """How many numbers the compact form has."""
+        """The number of columns of the compact form."""
         return len(self.names)
 
 

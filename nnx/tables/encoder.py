@@ -118,7 +118,7 @@ class TableEncoder(Transformer):
             first += batch.num_rows
 
     def compact(self, source: Source, batch: Any, first: int) -> Any:
-        """What a cache keeps of one batch, whose first row has this number: (rows, compact_width)."""
+        """The compact form of one batch, for a cache, whose first row has this number: (rows, compact_width)."""
         x = host.namespace().empty((batch.num_rows, self.compact_width), dtype=self.dtype)
         at = 0
         for column in self.columns_:
@@ -139,7 +139,7 @@ class TableEncoder(Transformer):
 
     @property
     def compact_width(self) -> int:
-        """How many numbers a cache keeps of a row."""
+        """The number of values that a cache keeps of a row."""
         return sum(c.compact_width for c in self.columns_)
 
     @property

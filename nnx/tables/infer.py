@@ -1,4 +1,4 @@
-"""What the columns of a text file hold, found from all of their cells."""
+"""The kinds of the columns of a text file, inferred from all of their cells."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ ENOUGH = 1000  # cells in a block after which a column without any number is giv
 
 @dataclass
 class Guess:
-    """What is known of a column so far."""
+    """The evidence about a column so far."""
 
     rows: int = 0  # all cells seen
     filled: int = 0  # those that are not missing
@@ -59,7 +59,7 @@ class Guess:
 
 
 def written_numbers(texts: Iterable[str]) -> bool:
-    """Whether most of these texts are numbers with separators, signs of a currency or units, such as "$3,990.50"."""
+    """True if most of these texts are numbers with separators, a currency or units, such as "$3,990.50"."""
     some = list(islice(texts, 100))
     bare = [re.sub(r"[\s$€£¥%',_]|EUR|USD|GBP|CHF", "", text) for text in some]
     numbers = sum(re.fullmatch(r"[-+(]?\d+(\.\d+)*\)?", text) is not None for text in bare)
@@ -67,7 +67,7 @@ def written_numbers(texts: Iterable[str]) -> bool:
 
 
 def _numbers(column: Any) -> tuple[int, tuple[int, str] | None]:
-    """How many cells are numbers, and the first that is not: its place and text."""
+    """The number of cells that are numbers, and the first that is not: its place and text."""
     pa, pc = arrow(), compute()
     filled = len(column) - column.null_count
     try:
@@ -83,7 +83,7 @@ def _numbers(column: Any) -> tuple[int, tuple[int, str] | None]:
 
 
 def _fits(column: Any, form: str) -> bool:
-    """Whether all cells are dates of this format; a few are looked at first."""
+    """True if all cells are dates of this format; a few are looked at first."""
     try:
         for part in (column.slice(0, 50), column):
             as_kind(part, f"date:{form}")

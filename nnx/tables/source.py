@@ -1,4 +1,4 @@
-"""Where rows come from: a table in memory or a file read in blocks. Every block is an Arrow record batch."""
+"""Sources of rows: a table in memory, or a file read in blocks. Every block is an Arrow record batch."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ BLOCK = 65_536  # rows in a block of a table in memory
 
 @dataclass
 class Scan:
-    """What one look at all rows tells: the kind of each column, the number of rows, and notes for the user."""
+    """The result of one pass over all rows: the kind of each column, the number of rows, and notes for the user."""
 
     kinds: dict[str, str]
     rows: int

@@ -1,4 +1,4 @@
-"""What one pass over the rows tells of a column. Memory is bounded, however many rows there are."""
+"""Statistics of a column from one pass over its rows. Memory is bounded, however many rows there are."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -79,13 +79,13 @@ class Numbers:
 
     @property
     def constant(self) -> bool:
-        """Whether all values are one, to rounding."""
+        """True if all values are one, to rounding."""
         return self.filled == 0 or self.high - self.low <= 1e-12 * max(abs(self.low), abs(self.high))
 
 
 @dataclass
 class Texts:
-    """How often each text of a column was seen."""
+    """The counts of the texts of a column."""
 
     rows: int = 0
     filled: int = 0

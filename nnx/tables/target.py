@@ -21,7 +21,7 @@ FEW = 10  # so many distinct whole numbers, or fewer, in three times as many row
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted. classes: their spelling, in order; or none: then the network sees (y - mean) / scale."""
+    """The column to predict. classes: their spelling, in order; or none: then the network sees (y - mean) / scale."""
 
     name: str
     classes: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Target:
 
     @property
     def kind(self) -> str:
-        """How its cells are read."""
+        """The kind that its cells are read as."""
         return "text" if self.classes else "number"
 
     def to_data(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Target:
 
 @dataclass
 class Seen:
-    """What one pass over the target tells, read as text and, where that is possible, as numbers."""
+    """Statistics of the target from one pass, read as text and, where that is possible, as numbers."""
 
     name: str
     kind: str

@@ -21,7 +21,7 @@ COLUMNS = 20_000  # more than these in a text file are taken for a mistake
 
 @dataclass(frozen=True)
 class Reading:
-    """How a text file is to be read. delimiter "": a tab for .tsv, else a comma. decimal: the decimal sign."""
+    """The dialect of a text file. delimiter "": a tab for .tsv, else a comma. decimal: the decimal sign."""
 
     delimiter: str = ""
     encoding: str = "utf-8"
@@ -30,7 +30,7 @@ class Reading:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Reading":
-        """What plain data says, of a model file; what it does not know is left out."""
+        """A dialect from the plain data of a model file; what it does not know is left out."""
         words = {k: str(values[k]) for k in ("delimiter", "encoding", "decimal") if k in values}
         missing = values.get("missing", ())
         return cls(**words, missing=tuple(map(str, missing)) if isinstance(missing, (list, tuple)) else ())

@@ -15,7 +15,7 @@ class Transformer:
         return self.fit(X, y).transform(X)  # type: ignore[attr-defined]
 
     def set_output(self, *, transform: str | None = None) -> Any:
-        """What transform gives: "default" an array, "pandas" or "polars" a data frame with the names of the columns."""
+        """Set the output of transform: "default" an array, "pandas" or "polars" a data frame with named columns."""
         if transform not in (None, "default", "pandas", "polars"):
             raise SettingError(
                 f"{type(self).__name__}: {unknown('output', transform, ['default', 'pandas', 'polars'])}"
@@ -65,7 +65,7 @@ class Transformer:
         return hasattr(self, "columns_")
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn asks of an estimator."""
+        """The tags that scikit-learn asks of an estimator."""
         from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
 
         tags = InputTags(two_d_array=True, categorical=True, string=True, allow_nan=True, sparse=False)

@@ -163,7 +163,7 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
 
     def _begin(self, X: Any, method: str) -> AbstractContextManager[Any]:
-        """The context to predict in. Raises unless fitted, and where scikit-learn dispatches, for X that has moved."""
+        """The context to predict in. Raises unless fitted, and, where scikit-learn dispatches, if X is elsewhere."""
         if not hasattr(self, "coefs_"):
             check_is_fitted(self)
         if self.backend is None and get_config()["array_api_dispatch"] and is_array(X):

@@ -8,8 +8,8 @@ from ..contract import Params
 from ..errors import SettingError
 from ..estimators.arrays import to_host
 from ..estimators.base import BaseMLP
-from ..estimators.fixes import fixed
 from ..estimators.labels import SEVERAL, SOFTMAX, SeveralSoftmax
+from ..estimators.quirks import fixed
 from .graph import Graph, Nodes
 from .heads import class_names, label_type, likely, most_likely, predict
 from .layers import network

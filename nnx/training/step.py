@@ -92,7 +92,7 @@ def make_step(
     own = () if factors is None else (factors,)
 
     def step(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Carry:
-        rows = apart(rows, members)
+        rows = by_member(rows, members)
         value, grads, running = gradients(carry, x, target, weight, rows)
         vectors, state = optimizer.update(carry.vectors, grads, carry.state, *own)
         average = carry.average
@@ -167,6 +167,6 @@ def gather(x: Any, rows: Array | None) -> Any:
     return xp.reshape(xp.take(x, xp.reshape(rows, (-1,)), axis=0), (*rows.shape, *x.shape[1:]))
 
 
-def apart(rows: Array | None, members: int) -> Array | None:
+def by_member(rows: Array | None, members: int) -> Array | None:
     """Row numbers (K, n) from those of all members in one line; as they are where all have the same."""
     return rows if rows is None or not members else namespace(rows).reshape(rows, (members, -1))

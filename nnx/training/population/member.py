@@ -98,11 +98,11 @@ def of_like_width(group: list[int], each: Mapping[int, Layer], features: int) ->
     parts: list[list[Layer]] = []
     for net in sorted(nets, key=lambda net: -sizes[net]):
         if parts:
-            together = [*parts[-1], net]
-            own = sum(sizes[n] * len(nets[n]) for n in together)
-            whole = weights_of(joined(together), features) * sum(len(nets[n]) for n in together)
+            both = [*parts[-1], net]
+            own = sum(sizes[n] * len(nets[n]) for n in both)
+            whole = weights_of(joined(both), features) * sum(len(nets[n]) for n in both)
             if whole <= WASTE * own:
-                parts[-1] = together
+                parts[-1] = both
                 continue
         parts.append([net])
     return [sorted(k for net in part for k in nets[net]) for part in parts]

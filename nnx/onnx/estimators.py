@@ -16,7 +16,7 @@ from .layers import network
 
 
 def is_estimator(model: Any) -> bool:
-    """Whether it is one of nnx's estimators."""
+    """True if it is one of nnx's estimators."""
     return isinstance(model, BaseMLP)
 
 
@@ -50,19 +50,19 @@ def kind_of_label(est: Any) -> str:
 
 
 def columns(est: Any) -> list[int]:
-    """How many columns predict_proba has, for each target."""
+    """The number of columns of predict_proba, for each target."""
     if isinstance(est.classes_, list):
         return [len(known) for known in est.classes_]
     return [2 if est.n_outputs_ == 1 and not has_one_column(est) else est.n_outputs_]
 
 
 def is_multilabel(est: Any) -> bool:
-    """Whether a classifier says yes or no of each of several labels."""
+    """True if a classifier says yes or no of each of several labels."""
     return bool(est._label_binarizer.y_type_ == "multilabel-indicator")
 
 
 def has_one_column(est: Any) -> bool:
-    """Whether predict_proba has one column, for one class."""
+    """True if predict_proba has one column, for one class."""
     return est._label_binarizer.y_type_ == "binary" and len(est.classes_) == 1 and fixed(est, "one_class")
 
 

@@ -177,7 +177,7 @@ class Alone:
         return {name: float(value) for name, value in found.items()}
 
     def is_finite(self) -> bool:
-        """Whether the weights are numbers: one more number is read from the device."""
+        """True if the weights are numbers: one more number is read from the device."""
         xp, carry = self.backend.xp, self.program.carry
         arrays = (*carry.vectors.values(), *carry.running.values())
         nothing = xp.stack([xp.sum(p * 0.0) for p in arrays])  # 0 unless there is one that is not finite
@@ -202,5 +202,5 @@ class Alone:
 
     @property
     def how(self) -> str:
-        """How the steps were run."""
+        """The way the steps were run."""
         return self.execution or self.program.loop.how

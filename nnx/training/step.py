@@ -10,7 +10,7 @@ from .objective import Objective, total_of
 
 
 class Carry(NamedTuple):
-    """What one step hands to the next; all of it lives on the device."""
+    """The arrays that one step hands to the next, all of them on the device."""
 
     vectors: Params  # the parameters that have a gradient, packed
     running: Params  # the other parameters by name: running statistics, and what is frozen

@@ -112,7 +112,7 @@ class Lanes:
                 yield lane, own and len(lane) > 1
 
     def _count(self, members: Sequence[int]) -> int:
-        """How many lanes so many members are worth."""
+        """The number of lanes that so many members are worth."""
         return max(1, min(self.workers, len(members), len(members) * self.bytes_each // ENOUGH))
 
     def keep(self, members: Sequence[int], orders: Sequence[Any]) -> None:
@@ -151,7 +151,7 @@ class Lanes:
 
     @property
     def choices(self) -> dict[str, bool]:
-        """Which kinds of steps are compiled."""
+        """For each kind of steps, whether it is compiled."""
         found = dict(self.known)
         for lane in self.lanes:
             found |= lane.loop.choices
@@ -163,7 +163,7 @@ class Lanes:
 
     @property
     def how(self) -> str:
-        """How the steps were run."""
+        """The way the steps were run."""
         return self.lanes[0].loop.how if self.lanes else Plain.how
 
 

@@ -109,7 +109,7 @@ def of_like_width(group: list[int], each: Mapping[int, Layer], features: int) ->
 
 
 def weights_of(net: Layer, features: int) -> int:
-    """How many numbers the parameters of a network have."""
+    """The number of elements of a network's parameters."""
     return sum(prod(shape) for shape in shapes_of(net, features).values())
 
 

@@ -1,4 +1,4 @@
-"""What comes out of training a population, and what its callbacks are given."""
+"""The result of training a population, and the report that its callbacks are given."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from .joining import joined, kind_of
 
 @dataclass(frozen=True)
 class PopulationReport:
-    """What a callback is given after each epoch: its number from 1, the members that still train, and their figures.
+    """The report of an epoch of a run: its number from 1, the members that still train, and their figures.
 
     figures: for each name, one number for each of `members`, in their order.
     """

@@ -79,10 +79,11 @@ def carry_of(
     seeds: Sequence[int] | int,
 ) -> Carry:
     """The carry that a training begins with; seeds: of the members of a population, or of one network."""
-    members = () if isinstance(seeds, int) else (len(seeds),)
-    state = optimizer.init(vectors, population=members)
+    if isinstance(seeds, int):
+        state, zero = optimizer.init(vectors), backend.floats(0.0)
+    else:
+        state, zero = optimizer.init(vectors, population=(len(seeds),)), backend.floats([0.0] * len(seeds))
     average = {} if settings.decay is None else copies(backend, vectors)
-    zero = backend.floats([0.0] * members[0] if members else 0.0)
     return Carry(vectors, rest, state, seed_words(seeds, backend), zero, average)
 
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from ..backends import Backend
 from ..training.interrupt import Interrupt
-from ..training.memory import PART
+from ..training.memory import PART, bytes_of_step
 from ..training.population.joining import keeps_zeros, kind_of
-from ..training.population.member import bytes_of_step, of_like_width
+from ..training.population.member import of_like_width
 from ..training.step import gather
 from .arrays import is_foreign, pair
 from .batched import Run, caught

@@ -252,21 +252,8 @@ class Number(Recorded):
         return self._written("copy", None, (self.value,), self.value.copy())
 
 
-for _name in (
-    "add",
-    "sub",
-    "mul",
-    "matmul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "pow",
-    "lshift",
-    "rshift",
-    "and",
-    "xor",
-    "or",
-):
+IN_PLACE = "add sub mul matmul truediv floordiv mod pow lshift rshift and xor or"
+for _name in IN_PLACE.split():
     setattr(Number, f"__i{_name}__", getattr(Recorded, f"__{_name}__"))
 KINDS = "biufc"  # of the elements that are recorded
 ATTRIBUTES = {name for name in dir(np.ndarray) if not name.startswith("__")}

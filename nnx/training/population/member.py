@@ -118,13 +118,6 @@ def shapes_of(net: Layer, features: int) -> dict[str, tuple[int, ...]]:
     return net.shapes((features,))[0]
 
 
-def bytes_of_step(net: Layer, features: int, batch_size: int, dtype: str) -> int:
-    """About the bytes that a step works on: weights, gradients, an optimizer's slots, and what lies between layers."""
-    shapes = shapes_of(net, features).values()
-    widths = sum(shape[-1] for shape in shapes if len(shape) == 2)
-    return (8 if "64" in dtype else 4) * (4 * sum(map(prod, shapes)) + 3 * widths * batch_size)
-
-
 def stacked(members: Sequence[Params], shapes: Mapping[str, tuple[int, ...]]) -> Params:
     """Host arrays (members, *shape) of each member's parameters, with zeros where a member's are smaller."""
     xp = host_namespace()

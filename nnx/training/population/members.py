@@ -16,11 +16,12 @@ from ..data import DeviceData
 from ..engine import CHUNK, carry_of, checked, copies, measured, step_of, trained_names
 from ..flat import Named
 from ..interrupt import Interrupt
+from ..memory import bytes_of_step
 from ..settings import Settings
 from ..step import Carry, Step, gather, inputs, make_prediction
 from .joining import joined
 from .lanes import Lane, Lanes
-from .member import Member, Rows, bytes_of_step, shapes_of, stacked
+from .member import Member, Rows, shapes_of, stacked
 
 
 class Sources(NamedTuple):

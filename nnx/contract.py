@@ -27,14 +27,14 @@ Setting: TypeAlias = Annotated[Any, "per member"]  # a float, or one float per m
 
 
 class Key(NamedTuple):
-    """Where a layer's random bits come from: see `nnx.random.bits`. Seed, step and path name a stream of bits."""
+    """The key of a layer's random bits: see `nnx.random.bits`. Seed, step and path name a stream of bits."""
 
     seed: Array  # (...) int32, one word per member of the population
     step: Array  # () int32, the training step
 
     @property
     def path(self) -> int:
-        """Which layer of the network, as a number known before anything is computed; 0 for the whole."""
+        """The number of the layer in the network, known before anything is computed; 0 for the whole."""
         return 0
 
     def fold(self, i: int) -> "Key":
@@ -60,7 +60,7 @@ class PartKey(Key):
 
 
 class Draw(Protocol):
-    """Where initial parameters come from: host arrays of `shape`, with the population in front."""
+    """A source of initial parameters: host arrays of `shape`, with the population in front."""
 
     def uniform(self, shape: tuple[int, ...]) -> Array: ...
     def normal(self, shape: tuple[int, ...]) -> Array: ...
@@ -69,7 +69,7 @@ class Draw(Protocol):
 
 
 class Initializer(Protocol):
-    """How a weight begins."""
+    """The beginning of a weight."""
 
     def init(self, shape: tuple[int, int], draw: Draw) -> Array:
         """Host array (..., *shape), shape = (inputs, outputs)."""
@@ -91,7 +91,7 @@ class Layer(Protocol):
 
     @property
     def copies(self) -> int:
-        """How many rows come out for each that goes in: the members that an `EnsembleView` makes of it."""
+        """The number of rows that come out for each that goes in: the members that an `EnsembleView` makes of it."""
         return 1
 
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
@@ -128,11 +128,11 @@ class Layer(Protocol):
 
 
 class Loss(Protocol):
-    """How far a network's output z is from the target: a number for each member of the population."""
+    """The distance of a network's output z from the target: a number for each member of the population."""
 
     @property
     def labels(self) -> bool:
-        """Whether an integer target holds class numbers, and is not to be turned into floats."""
+        """True if an integer target holds class numbers, and is not to be turned into floats."""
         return False
 
     @property
@@ -142,11 +142,11 @@ class Loss(Protocol):
 
     @property
     def copies(self) -> int:
-        """How many rows of z there are for each of the target: the members of an ensemble."""
+        """The number of rows of z for each of the target: the members of an ensemble."""
         return 1
 
     def outputs(self, columns: int) -> int:
-        """How many outputs a network needs for a target with so many columns."""
+        """The number of outputs that a network needs for a target with so many columns."""
         return columns
 
     def evaluate(
@@ -160,7 +160,7 @@ class Loss(Protocol):
         ...
 
     def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
-        """What each row counts in the mean, (..., n, 1 or outputs) in the float type of `like`; None: each the same."""
+        """The weight of each row in the mean, (..., n, 1 or outputs), of the type of `like`; None: each the same."""
         return None if weight is None else weight[..., None]
 
     def backprop(self, saved: Saved) -> Array:
@@ -168,7 +168,7 @@ class Loss(Protocol):
         ...
 
     def predict(self, z: Array) -> Array:
-        """What z means in the target's own terms: probabilities, rates, or z itself."""
+        """The meaning of z in the target's own terms: probabilities, rates, or z itself."""
         return z
 
 
@@ -185,7 +185,7 @@ class Schedule(Protocol):
 
 
 class Optimizer(Protocol):
-    """How parameters follow their gradients."""
+    """A rule by which parameters follow their gradients."""
 
     def init(self, params: Params, *, population: tuple[int, ...] = ()) -> State:
         """The state before the first update."""
@@ -202,7 +202,7 @@ class Optimizer(Protocol):
 
     @property
     def decays(self) -> bool:
-        """Whether weights are treated otherwise than biases."""
+        """True if weights are treated otherwise than biases."""
         ...
 
     def current_rate(self, state: State) -> Array:

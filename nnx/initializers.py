@@ -1,4 +1,4 @@
-"""How weights begin. Each takes the shape (inputs, outputs) and draws in float64 on the host.
+"""Initial weights. Each takes the shape (inputs, outputs) and draws in float64 on the host.
 
 The bound of a uniform distribution of variance s^2 is s sqrt(3).
 """

@@ -322,6 +322,24 @@ def test_the_shapes_of_a_large_step_are_followed_without_computing_it():
 
 
 @needs_compiler
+@pytest.mark.parametrize("part", [slice(1, 3), slice(0, 2), slice(2, 4)])
+def test_a_step_that_takes_a_part_of_the_rows_is_run_plainly(part):
+    """Their numbers would be looked for at the beginning of the batch."""
+
+    def step(carry, x, target, weight, rows):
+        xp = nnx.backends.namespace(x)
+        return {
+            "a": carry["a"] + xp.sum(xp.take(x, rows, axis=0), axis=0) + xp.sum(xp.take(x, rows[part], axis=0), axis=0)
+        }
+
+    x, rows = np.random.default_rng(0).normal(size=(20, 3)), np.arange(12).reshape(3, 4)
+    loop = Captured(step, "auto", 10, HostDevice)
+    found = loop({"a": np.zeros(3)}, x, x, None, rows, 0, 3)
+    assert loop.how == "step by step: a part of the batch's rows is taken"
+    np.testing.assert_array_equal(found["a"], Plain(step)({"a": np.zeros(3)}, x, x, None, rows, 0, 3)["a"])
+
+
+@needs_compiler
 @pytest.mark.parametrize(
     ("function", "reason"),
     [

@@ -19,7 +19,7 @@ class Hungry(nnx.Layer):
         self.rows, self.error = rows, error
 
     def evaluate(self, params, x, *, train=False, key=None):
-        if x.shape[0] >= self.rows and isinstance(x, np.ndarray):
+        if x.shape[0] >= self.rows and type(x) is np.ndarray:  # and not one that is recorded
             raise self.error
         return x, None
 

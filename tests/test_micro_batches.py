@@ -69,6 +69,32 @@ def test_parts_add_up_on_other_libraries(backend):
     assert_close(fit(loss, y, 3, sample_weight=WEIGHT, backend=backend), fit(loss, y, 1, sample_weight=WEIGHT))
 
 
+SETTINGS = {
+    "parts": {"micro_batches": 3},
+    "parts of members": {"micro_batches": 3, "members": 2},
+    "an average that moves": {"average": nnx.EMA(0.9)},
+    "a mean of epochs": {"average": nnx.SWA(0.5)},
+    "frozen": {"frozen": ("0.*", "1.mean")},
+    "factors": {"rate_factors": {"0.*": 0.3}, "decay_factors": {"*.b": 1.0}},
+}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", SETTINGS)
+def test_captured_steps_do_what_plain_ones_do(name):
+    pytest.importorskip("cupy", reason="cupy is not installed")
+    net = nnx.Chain(nnx.Dense(6), nnx.BatchNorm(), nnx.ReLU(), nnx.Dropout(0.2), nnx.Dense(3))
+    settings = dict(loss="softmax_cross_entropy", optimizer=nnx.WeightDecay(nnx.Momentum(0.05), 0.01), epochs=4)
+    settings |= dict(batch_size=8, dtype="float64", validation=0.2, sample_weight=WEIGHT) | SETTINGS[name]
+    plain = nnx.fit(net, X, LABELS, backend="numpy", compile=False, **settings)
+    captured = nnx.fit(net, X, LABELS, backend="cupy", compile=True, **settings)
+    for a, b in zip(plain, captured, strict=True) if "members" in settings else [(plain, captured)]:
+        assert b.execution == "captured as a CUDA graph"
+        for parameter, p in a.params.items():
+            found = captured.backend.to_numpy(b.params[parameter])
+            np.testing.assert_allclose(found, p, rtol=1e-9, atol=1e-13, err_msg=parameter)
+
+
 def test_parts_are_compiled_and_a_stream_has_them_too(monkeypatch):
     pytest.importorskip("numba", reason="numba is not installed")
     loss, y = LOSSES["softmax by class"]

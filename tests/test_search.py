@@ -287,7 +287,7 @@ def test_fits_together_leave_what_fits_alone_leave():
         clone(BASE).set_params(learning_rate_init=r, alpha=a) for r, a in ((1e-3, 0.0), (1e-2, 1e-3), (1e-1, 0.1))
     ]
     alone = [clone(est).fit(X, Y) for est in makers]
-    assert together.fit_together([together.Job(est, X, Y, {}) for est in makers]) == [None] * 3
+    assert together.fit_many([together.Job(est, X, Y, {}) for est in makers]) == [None] * 3
     for mine, theirs in zip(makers, alone, strict=True):
         assert set(vars(mine)) == set(vars(theirs))
         for name in ("loss_curve_", "n_iter_", "t_", "best_loss_", "n_layers_", "n_outputs_", "out_activation_"):

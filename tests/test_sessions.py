@@ -86,9 +86,9 @@ def test_rows_held_out_are_numbers_and_x_is_shared():
     given = [session_of(clone(MODELS[name])) for name in ("classes", "held out", "in order")]
     assert all(session.data.X is X for session in given)
     for session in given[1:]:
-        trained, held = session.begin_epoch(), session.held.rows
+        trained, held = session.begin_epoch(), session.validation.rows
         assert sorted([*trained, *held]) == list(range(130)) and session.data.count == len(trained)
-        np.testing.assert_array_equal(session.held.X, X[held])
+        np.testing.assert_array_equal(session.validation.X, X[held])
 
 
 def test_an_estimator_can_be_put_back_as_it_was():

@@ -9,10 +9,10 @@ from typing import Any
 from ..backends import Backend
 from ..errors import TrainingError
 from ..training import EarlyStopping, Fit, Member, Population, PopulationReport
-from ..training.memory import PART
+from ..training.memory import PART, bytes_of_step
 from ..training.population.fit import shown as best_shown
 from ..training.population.joining import joined
-from ..training.population.member import Rows, groups_of, weights_of
+from ..training.population.member import Rows, groups_of
 from ..training.progress import progress
 from .folds import Fold
 from .prepare import Prepared
@@ -50,7 +50,8 @@ def plan(task: Searched) -> tuple[list[str], dict[str, Any]]:
         people = members(task, own)
         networks += len(people)
         for numbers in groups_of(people, [Rows(m.rows, m.held) for m in people], features):
-            need = _numbers([people[k] for k in numbers], features, size) * item
+            net = joined([people[k].net for k in numbers])
+            need = len(numbers) * bytes_of_step(net, features, size, task.backend.dtype)
             parts = max(1, min(-(-need // int(PART * free)), len(numbers))) if free else 1
             runs += parts
             most = max(most, need // parts)
@@ -62,14 +63,6 @@ def plan(task: Searched) -> tuple[list[str], dict[str, Any]]:
     ]
     figures = {"candidates": len(task.candidates), "networks": networks, "runs": runs, "memory_bytes": rows + most}
     return lines, figures
-
-
-def _numbers(people: list[Member], features: int, batch_size: int) -> int:
-    """Numbers that a run works on: weights with gradients, moments and the best ones, and the values of a batch."""
-    net = joined([m.net for m in people])
-    widths = sum(layer.units for layer in net.layers if hasattr(layer, "units"))
-    each = 6 * weights_of(net, features) + batch_size * (features + 6 * widths)
-    return int(len(people) * each)
 
 
 def rounds(task: Searched, halving: bool) -> list[int]:

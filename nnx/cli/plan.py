@@ -4,9 +4,11 @@ from time import perf_counter
 from typing import Any
 
 from ..backends import Backend
-from ..network import init
+from ..contract import Layer
 from ..tables import cells
 from ..training import fit
+from ..training.memory import bytes_of_step
+from ..training.population.member import weights_of
 from .config import Config, plain
 from .place import placed
 from .prepare import Prepared, prepare
@@ -28,10 +30,10 @@ def plan(config: Config, say: Voice) -> int:
     config = settled(config, prepared, validated=prepared.rows[1] > 0)
     x, y = sample(prepared)
     outputs = len(prepared.target.classes) or 1
-    params = init(network(config, outputs), prepared.encoder.width)
-    count = sum(int(p.size) for p in params.values())
+    net = network(config, outputs)
+    count = weights_of(net, prepared.encoder.width)
     seconds = epoch_seconds(config, prepared, chosen, x, y)
-    need = memory(config, prepared, count)
+    need = memory(config, prepared, net)
     say(*summary(config, prepared, chosen), *(f"note: {note}" for note in prepared.notes), "", *fates(prepared), "")
     epochs = config.training.epochs or 1
     say(
@@ -82,13 +84,11 @@ def epoch_seconds(config: Config, prepared: Prepared, chosen: Backend, x: Any, y
     return times[-1] * prepared.rows[0] / len(x)
 
 
-def memory(config: Config, prepared: Prepared, count: int) -> int:
-    """Bytes: rows held in memory, weights with gradients, moments and the best ones, and the values of one batch."""
-    item = 8 if config.place.dtype == "float64" else 4
+def memory(config: Config, prepared: Prepared, net: Layer) -> int:
+    """Bytes: rows held in memory, encoded and as they came, and one step."""
     width = prepared.encoder.width
     rows = sum(prepared.rows) * (width + 2) * 4
-    values = (config.training.batch_size or 1) * (width + 6 * sum(config.network.hidden or ()))
-    return int(rows * 2 + (count * 6 + values) * item)
+    return 2 * rows + bytes_of_step(net, width, config.training.batch_size or 1, config.place.dtype)
 
 
 def length(seconds: float) -> str:

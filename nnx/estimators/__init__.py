@@ -9,7 +9,7 @@ except ImportError:
 
 from .classifier import MLPClassifier
 from .ensemble import EnsembleClassifier, EnsembleRegressor
-from .fixes import FIXES
+from .quirks import FIXES
 from .regressor import MLPRegressor
 from .search import PopulationSearchCV
 

@@ -89,7 +89,7 @@ def weights(sample_weight: Any, X: Any) -> Any:
     return backend_for(X).floats(sample_weight) if is_foreign(X) else sample_weight.astype(X.dtype, copy=False)
 
 
-def together(X_val: Any, y_val: Any) -> Any:
+def pair(X_val: Any, y_val: Any) -> Any:
     """Both, or None if there is neither."""
     if (X_val is None) != (y_val is None):
         raise ValueError("give X_val and y_val together")
@@ -126,8 +126,8 @@ __all__ = [
     "is_number",
     "mapped",
     "own",
+    "pair",
     "scope_of",
     "to_host",
-    "together",
     "weights",
 ]

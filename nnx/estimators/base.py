@@ -8,14 +8,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backends import Backend, backend, is_array, namespace
 from ..contract import Array
-from . import fixes, lbfgs, solver, stochastic
-from .arrays import as_columns, backend_for, checked, is_finite, is_foreign, mapped, own, to_host, together
-from .fixes import fixed
-from .initial import drawn, given
+from . import lbfgs, quirks, solver, stochastic
+from .arrays import as_columns, backend_for, checked, is_finite, is_foreign, mapped, own, pair, to_host
 from .parameters import CONSTRAINTS
 from .prediction import FLOATS, Prediction, np
 from .private import _check_feature_names, _check_sample_weight, _fit_context, callback_management_context
+from .quirks import fixed
 from .session import How, Prepared
+from .weights import drawn, given
 
 
 class BaseMLP(Prediction):
@@ -44,7 +44,7 @@ class BaseMLP(Prediction):
         coefs_init, intercepts_init: weights to begin with, as in coefs_ and intercepts_; None for those to be drawn.
         """
         init = None if coefs_init is None and intercepts_init is None else (coefs_init, intercepts_init)
-        return self._fit(X, y, sample_weight, held=together(X_val, y_val), init=init)
+        return self._fit(X, y, sample_weight, held=pair(X_val, y_val), init=init)
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def resume(
@@ -60,7 +60,7 @@ class BaseMLP(Prediction):
         if not isinstance(epochs, Integral) or epochs < 1:
             raise ValueError(f"resume: max_iter must be a number of epochs, got {epochs!r}")
         check_is_fitted(self)
-        return self._fit(X, y, sample_weight, held=together(X_val, y_val), kind="resume", epochs=epochs)
+        return self._fit(X, y, sample_weight, held=pair(X_val, y_val), kind="resume", epochs=epochs)
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def initialize(self, X: Any, y: Any) -> Any:
@@ -175,7 +175,7 @@ class BaseMLP(Prediction):
 
     def _check(self, sizes: list[int], held: Any) -> None:
         """Raise ValueError where parameters do not go together."""
-        fixes.check(self)
+        quirks.check(self)
         solver.check(self)
         called = self.callbacks if isinstance(self.callbacks, (list, tuple)) else [self.callbacks or print]
         if not all(callable(function) for function in called):

@@ -10,9 +10,10 @@ from ..contract import Array
 from ..random import seed_words
 from ..training.flat import Named
 from ..training.interrupt import Interrupt
+from ..training.memory import bytes_of_step
 from ..training.population.joining import joined
 from ..training.population.lanes import Lane, Lanes
-from ..training.population.member import bytes_of_step, shapes_of, stacked
+from ..training.population.member import shapes_of, stacked
 from ..training.population.members import Cut
 from ..training.step import Carry, Step, make_step
 from .arrays import to_host

@@ -18,10 +18,10 @@ from ..losses import LOSSES, BinaryCrossEntropy, SoftmaxCrossEntropy
 from .arrays import as_columns, backend_for, beside, checked_rows, is_foreign, is_number, to_host
 from .base import BaseMLP
 from .convert import Added
-from .fixes import fixed
 from .labels import SEVERAL, SOFTMAX, Labels, SeveralLabels, SeveralSoftmax, log_softmax, suited, summing_to_one
 from .parameters import CONSTRAINTS, LAYER
 from .private import StrOptions, _check_partial_fit_first_call, _fit_context
+from .quirks import fixed
 
 np, BINARY = host_namespace(), BinaryCrossEntropy()
 

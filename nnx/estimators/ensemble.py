@@ -14,9 +14,9 @@ from ..training.progress import bar
 from .arrays import scope_of, to_host
 from .base import BaseMLP
 from .classifier import MLPClassifier
+from .many import Job, fit_many
 from .private import Interval, RealNotInt, _fit_context, _num_samples
 from .regressor import MLPRegressor
-from .together import Job, fit_together
 
 
 class _Ensemble(BaseEstimator):  # type: ignore[misc]
@@ -69,7 +69,7 @@ class _Ensemble(BaseEstimator):  # type: ignore[misc]
         settings = {} if sample_weight is None else {"sample_weight": sample_weight}
         with bar(len(members), "members", bool(self.verbose)) as show:
             jobs = [Job(est, X, y, settings, own) for est, own in zip(members, rows, strict=True)]
-            for error in fit_together(jobs, most=self.n_members_per_run, show=show):
+            for error in fit_many(jobs, most=self.n_members_per_run, show=show):
                 if error is not None:
                     raise error
         self.estimators_, self.n_features_in_ = members, members[0].n_features_in_

@@ -7,10 +7,10 @@ import scipy.optimize
 from ..backends import namespace
 from ..backends.numpy import namespace as host_namespace
 from .arrays import backend_for, is_foreign, mapped, to_host, weights
-from .fixes import fixed
+from .callbacks import Callbacks
 from .network import names
 from .private import _check_optimize_result, _get_additional_lbfgs_options_dict
-from .watch import Watchers
+from .quirks import fixed
 
 np = host_namespace()
 
@@ -52,7 +52,7 @@ class Packed:
 
 def fit(est: Any, X: Any, y: Any, sample_weight: Any, context: Any) -> None:
     """Minimise the loss; the estimator's coefs_, intercepts_, loss_ and n_iter_ are set."""
-    packed, watchers = Packed(est, X, y, sample_weight), Watchers(est, context, X, y, sample_weight, est.max_iter)
+    packed, callbacks = Packed(est, X, y, sample_weight), Callbacks(est, context, X, y, sample_weight, est.max_iter)
     shown = 1 if est.verbose is True or est.verbose >= 1 else -1
     options = {"maxfun": est.max_fun, "maxiter": est.max_iter, "gtol": est.tol}
     options |= _get_additional_lbfgs_options_dict("iprint", shown)
@@ -61,14 +61,14 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, context: Any) -> None:
     def seen(intermediate_result: Any) -> None:
         est.n_iter_, est.loss_ = est.n_iter_ + 1, float(intermediate_result.fun)
         est._take(packed.unpacked(intermediate_result.x.copy()))
-        stop = watchers.end(0)
+        stop = callbacks.end(0)
         if stop:
             raise StopIteration
-        watchers.begin()
+        callbacks.begin()
 
-    settings = {"callback": seen} if watchers.active else {}
-    with watchers:
-        watchers.begin()
+    settings = {"callback": seen} if callbacks.active else {}
+    with callbacks:
+        callbacks.begin()
         result = scipy.optimize.minimize(
             packed.evaluate, packed.start, method="L-BFGS-B", jac=True, options=options, **settings
         )

@@ -8,8 +8,8 @@ from sklearn.metrics import get_scorer_names
 
 from ..layers import ACTIVATIONS
 from ..optimizers import OPTIMIZERS
-from .fixes import FIXES
 from .private import HasMethods, Interval, Options, StrOptions
+from .quirks import FIXES
 
 LAYER = HasMethods(["evaluate", "backprop"])
 CONSTRAINTS: dict[str, list[Any]] = {

@@ -15,9 +15,9 @@ from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Loss, Params
 from ..layers import Dense
 from .arrays import backend_for, checked_rows, is_foreign, mapped, scope_of, to_host
-from .fixes import fixed
 from .network import Blueprint, Objective, activation, as_lists, as_params, in_pieces, objective_of
 from .private import CallbackSupportMixin
+from .quirks import fixed
 
 np = host_namespace()
 FLOATS = (np.float64, np.float32)

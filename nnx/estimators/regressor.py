@@ -14,10 +14,10 @@ from ..losses import AbsoluteError, Huber, Poisson, Quantile, SquaredError
 from .arrays import is_foreign, to_host
 from .base import BaseMLP
 from .convert import Added
-from .fixes import fixed
 from .network import activation
 from .parameters import CONSTRAINTS, LAYER
 from .private import Interval, StrOptions, _fit_context
+from .quirks import fixed
 
 LOSSES: dict[str, Loss] = {
     "squared_error": SquaredError(),

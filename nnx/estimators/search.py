@@ -11,6 +11,7 @@ from sklearn.utils import indexable
 
 from ..errors import unknown
 from .base import BaseMLP
+from .candidates import Candidates, final, rerank
 from .private import (
     BaseSearchCV,
     Interval,
@@ -19,7 +20,6 @@ from .private import (
     _insert_error_scores,
     _warn_or_raise_about_fit_failures,
 )
-from .trials import Trials, final, rerank
 
 
 class PopulationSearchCV(BaseSearchCV):  # type: ignore[misc]
@@ -106,8 +106,8 @@ class PopulationSearchCV(BaseSearchCV):  # type: ignore[misc]
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         splits = list(cv.split(X, y, **routed.splitter.split))
         self.n_splits_ = len(splits)
-        trials = Trials(self, X, y, candidates, splits)
-        out, more = trials.run(scorers, routed.estimator.fit, routed.scorer.score)
+        tried = Candidates(self, X, y, candidates, splits)
+        out, more = tried.run(scorers, routed.estimator.fit, routed.scorer.score)
         if not out:
             raise ValueError("PopulationSearchCV: there are no candidates, or no folds")
         _warn_or_raise_about_fit_failures(out, self.error_score)
@@ -126,8 +126,8 @@ class PopulationSearchCV(BaseSearchCV):  # type: ignore[misc]
             if not callable(self.refit):
                 self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
             self.best_params_ = results["params"][self.best_index_]
-        if self.refit and trials.interrupted:
-            self.best_estimator_, self.refit_time_ = trials.of(self.best_index_)[0], 0.0
+        if self.refit and tried.interrupted:
+            self.best_estimator_, self.refit_time_ = tried.of(self.best_index_)[0], 0.0
         elif self.refit:
             self._fit_best(X, y, routed.estimator.fit)
         self.scorer_ = getattr(scorers, "_scorers", scorers)

@@ -11,11 +11,11 @@ from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
 from ..training.settings import Settings
 from .arrays import own
-from .fixes import fixed
-from .held import Held, split
-from .rows import Data
+from .batches import Rows
+from .callbacks import Callbacks
+from .quirks import fixed
 from .solver import layout_of, prepare
-from .watch import Watchers
+from .validation import Validation, split
 
 np = host_namespace()
 SMALLEST = 1e-6  # the rate at which an adaptive one stops
@@ -75,12 +75,12 @@ class Session:
             est._begin_curves()  # another solver, or way to stop, than before
         done = _rewound(est, X.shape[0], how)
         self.est, self.how = est, how
-        self.watchers = Watchers(est, context, X, y, sample_weight, how.epochs)
+        self.callbacks = Callbacks(est, context, X, y, sample_weight, how.epochs)
         self.seed = int(est._random_state.randint(2**31 - 1)) if _is_random(est) else 0
-        self.held = None if given is None else Held(est, given[0], given[1], None)
-        if est.early_stopping and self.held is None:
-            rows, self.held = split(est, X, y, sample_weight)
-        self.data = Data(est, X, y, sample_weight, rows)
+        self.validation = None if given is None else Validation(est, given[0], given[1], None)
+        if est.early_stopping and self.validation is None:
+            rows, self.validation = split(est, X, y, sample_weight)
+        self.data = Rows(est, X, y, sample_weight, rows)
         self._begin_weights()
         self.best, self.fresh = getattr(est, "_best_coefs", None), est.t_ == 0
         self.order = np.arange(self.data.count)
@@ -104,15 +104,15 @@ class Session:
         prepare(est, self.vectors, steps, how.kind, new=new)
 
     def __enter__(self) -> "Session":
-        self.watchers.__enter__()
+        self.callbacks.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self.watchers.__exit__(*error)
+        self.callbacks.__exit__(*error)
 
     def begin_epoch(self) -> Any:
         """The rows of the next epoch in its order: numbers of rows of X, on the host."""
-        self.watchers.begin()
+        self.callbacks.begin()
         self._shuffle()
         return self.data.numbered(self.order)
 
@@ -126,12 +126,12 @@ class Session:
     def end_epoch(self, total: float) -> bool:
         """What comes after an epoch, whose losses times rows add up to the total; whether it was the last."""
         est = self.est
-        if self.held is not None or self.watchers.active:
+        if self.validation is not None or self.callbacks.active:
             self.give_back()
         est.n_iter_ += 1
         est.t_ += self.data.count
-        stop = _ended(est, total / self.data.count, self.held, self.last, self.how)
-        return self.watchers.end(self.data.count) or stop or est.n_iter_ >= self.last
+        stop = _ended(est, total / self.data.count, self.validation, self.last, self.how)
+        return self.callbacks.end(self.data.count) or stop or est.n_iter_ >= self.last
 
     def finish(self) -> None:
         """The estimator's weights after the last epoch: those of now, or with early stopping the best."""

@@ -19,8 +19,8 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, cont
     session = Session(est, X, y, sample_weight, given, how, context)
     training, stopped = Training(session), False
     session.give_back = training.give_back
-    if session.held is not None:
-        session.held.keep()
+    if session.validation is not None:
+        session.validation.keep()
     with session, Interrupt() as interrupt, Memory(training.backend, session.data.batch) as memory:
         memory.needs = training.needs
         try:

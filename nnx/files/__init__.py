@@ -39,7 +39,7 @@ __all__ = [
 
 @dataclass
 class Model:
-    """What a model file holds: a network, its parameters on a backend, its loss, and what was written beside them."""
+    """The content of a model file: a network, its parameters on a backend, its loss, and what is beside them."""
 
     net: Layer
     params: Params
@@ -162,7 +162,7 @@ def read(file: BinaryIO, size: int, backend: str | Backend | None = "numpy", dty
 
 
 class _Described:
-    """What a description says, if all of it fits together and the tensors beside it. Raises: ModelFileError."""
+    """A description that fits together, and the tensors beside it. Raises: ModelFileError."""
 
     def __init__(self, data: dict[str, Any], tensors: list[Tensor]) -> None:
         try:
@@ -205,7 +205,7 @@ class _Described:
 
 
 def _lay_out(arrays: Mapping[str, Any]) -> tuple[list[Tensor], list[Any]]:
-    """Where each host array is to lie, the wide types first so that all are aligned; and their bytes in that order.
+    """The place of each host array, the wide types first so that all are aligned; and their bytes in that order.
 
     Raises: ValueError.
     """

@@ -1,4 +1,4 @@
-"""Whether a file is a model file: all of it is checked, with the standard library alone, before anything is made of it.
+"""The check of a model file: all of it, with the standard library alone, before anything is made of it.
 
 A model file is a safetensors file of one spelling, so that little need be understood to check it:
 
@@ -54,7 +54,7 @@ _LARGE_NUMBER = re.compile(b"[eE][+]?(?:2[6-9][0-9]|[3-9][0-9]{2}|0|[0-9]{4})") 
 
 
 class Tensor(NamedTuple):
-    """Where an array lies: bytes start to stop of the data."""
+    """The place of an array: bytes start to stop of the data."""
 
     name: str
     dtype: str  # as the namespace of an array library spells it

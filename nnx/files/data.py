@@ -111,7 +111,7 @@ def to_data(value: Any) -> Any:
 
 
 def from_data(data: Any, expected: Any) -> Any:
-    """What `to_data` wrote, if it is of the kind expected: Layer, Loss or Initializer.
+    """The part that `to_data` wrote, if it is of the kind expected: Layer, Loss or Initializer.
 
     Raises ModelFileError for an unknown name or setting, or one of another kind, and what a constructor raises.
     """
@@ -194,7 +194,7 @@ def _is_number(data: Any) -> bool:
 
 
 def _short(data: Any) -> str:
-    """What a person needs to see of a value that may be huge."""
+    """The beginning of a value that may be huge."""
     if isinstance(data, (dict, list)):
         return "an object" if isinstance(data, dict) else "a list"
     return repr(data[:40] if isinstance(data, str) else data)[:60]

@@ -117,7 +117,7 @@ def _machine() -> str:
 
 
 def _alive(process: int) -> bool:
-    """Whether a process other than this one has this number."""
+    """True if a process other than this one has this number."""
     if process == os.getpid() or not hasattr(os, "fork"):  # on Windows os.kill would end it
         return process != os.getpid()
     try:

@@ -88,7 +88,7 @@ def _slopes(part: Part, train: bool) -> Iterator[str]:
 
 
 def _left_alone(part: Part) -> Iterator[str]:
-    """What is given is left alone."""
+    """The inputs are left alone."""
     own = part.own()
     y, saved = part.evaluate(own, True, part.key())
     written = [name for name in own if differ(part, own[name], part.inputs[name])]

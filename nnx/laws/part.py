@@ -98,12 +98,12 @@ def named(found: tuple[Any, Params]) -> Params:
 
 
 def differ(part: Part, a: Any, b: Any) -> bool:
-    """Whether any bit is not the same."""
+    """True if any bit is not the same."""
     return not host.namespace().array_equal(part.host(a), part.host(b), equal_nan=True)
 
 
 def far(a: Any, b: Any) -> bool:
-    """Whether two float64 arrays differ by more than rounding."""
+    """True if two float64 arrays differ by more than rounding."""
     np = host.namespace()
     return a.shape != b.shape or not np.allclose(
         a, b, rtol=1e-9, atol=1e-9 * (1.0 + (np.max(np.abs(b)) if b.size else 0.0))

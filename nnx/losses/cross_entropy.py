@@ -11,7 +11,7 @@ from .mean import as_type, column, same_shape, share, weighted_sum
 
 
 def holds_labels(target: Array, z: Array) -> bool:
-    """Whether the target holds the number of a class for each row, and not a column for each class."""
+    """True if the target holds the number of a class for each row, and not a column for each class."""
     if not namespace(target).isdtype(target.dtype, ("bool", "integral")):
         return False
     return not (target.ndim == z.ndim and target.shape[-2:] == z.shape[-2:])

@@ -8,7 +8,7 @@ TINY = 1e-30  # keeps sum(w) from being 0 where a batch has only rows of weight 
 
 
 def total(weight: Array | None, n: int) -> Array | float:
-    """What a mean over n rows divides by: their number, or the sum (..., 1, 1 or k) of their weights (..., n, 1 or k).
+    """The divisor of a mean over n rows: their number, or the sum (..., 1, 1 or k) of their weights (..., n, 1 or k).
 
     It is that of a whole batch where a loss is given a part of one: then the losses of the parts add up to the batch's.
     """

@@ -8,15 +8,15 @@ from ..contract import Params
 from ..errors import SettingError
 from ..estimators.arrays import to_host
 from ..estimators.base import BaseMLP
-from ..estimators.fixes import fixed
 from ..estimators.labels import SEVERAL, SOFTMAX, SeveralSoftmax
+from ..estimators.quirks import fixed
 from .graph import Graph, Nodes
 from .heads import class_names, label_type, likely, most_likely, predict
 from .layers import network
 
 
 def is_estimator(model: Any) -> bool:
-    """Whether it is one of nnx's estimators."""
+    """True if it is one of nnx's estimators."""
     return isinstance(model, BaseMLP)
 
 
@@ -50,19 +50,19 @@ def kind_of_label(est: Any) -> str:
 
 
 def columns(est: Any) -> list[int]:
-    """How many columns predict_proba has, for each target."""
+    """The number of columns of predict_proba, for each target."""
     if isinstance(est.classes_, list):
         return [len(known) for known in est.classes_]
     return [2 if est.n_outputs_ == 1 and not has_one_column(est) else est.n_outputs_]
 
 
 def is_multilabel(est: Any) -> bool:
-    """Whether a classifier says yes or no of each of several labels."""
+    """True if a classifier says yes or no of each of several labels."""
     return bool(est._label_binarizer.y_type_ == "multilabel-indicator")
 
 
 def has_one_column(est: Any) -> bool:
-    """Whether predict_proba has one column, for one class."""
+    """True if predict_proba has one column, for one class."""
     return est._label_binarizer.y_type_ == "binary" and len(est.classes_) == 1 and fixed(est, "one_class")
 
 

@@ -15,7 +15,7 @@ LIMIT = 1_500_000_000  # bytes of weights: a protobuf message ends at 2 GiB
 
 
 class Nodes(Protocol):
-    """Where nodes and constants go. A value is known by its name; `dtype` is the float type of the arithmetic."""
+    """A graph to add nodes and constants to. A value is known by its name; `dtype` is the type of the arithmetic."""
 
     opset: int
     dtype: str

@@ -1,4 +1,4 @@
-"""What follows a network's output z: what its loss means by it, and the outputs of the model."""
+"""The nodes after a network's output z: what its loss means by it, and the outputs of the model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

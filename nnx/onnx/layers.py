@@ -1,4 +1,4 @@
-"""What each layer is in ONNX, in prediction: the closed table that `network` goes by.
+"""Each layer in ONNX, in prediction: the closed table that `network` goes by.
 
 The formulas are the layers' own, in operators that every opset from 13 on has, and that runtimes have for doubles too.
 """

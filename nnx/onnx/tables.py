@@ -69,7 +69,7 @@ def answer(graph: Graph, target: Target, loss: Loss | None, z: str, width: int |
 
 
 def feeds(model: Any, table: Any) -> dict[str, Any]:
-    """What onnxruntime's `session.run` takes for the raw rows of a table: {column: host array (rows, 1)}.
+    """The inputs of onnxruntime's `session.run` for the raw rows of a table: {column: host array (rows, 1)}.
 
     model: what nnx.load gives, or a fitted TableEncoder. table: a path, or a table in memory as TableEncoder takes it.
     Numbers, booleans and dates are float64 (NaN is missing), text is objects ("" is missing).
@@ -106,7 +106,7 @@ def _source(model: Any, encoder: TableEncoder, table: Any) -> Source:
 
 
 def _blocks(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> Iterator[Block]:
-    """What the columns become, in blocks of one formula each."""
+    """The encoded columns, in blocks of one formula each."""
     at = {name: own[0] for name, own in encoder.groups().items()}
     columns = encoder.columns_
     moments = [c for c in columns if isinstance(c, Moment)]

@@ -1,4 +1,4 @@
-"""What the parameters of a network say of its input and output: how many columns, of what type."""
+"""The columns of a network's input and output, and their type, as its parameters say."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from .graph import xp
 
 
 def outputs(net: Layer, params: Mapping[str, Any], features: int | None) -> int | None:
-    """How many outputs a network has for so many features: what it says of one row.
+    """The number of outputs of a network for so many features: what it says of one row.
 
     Raises: ShapeError, SettingError if the parameters are those of a population, or do not fit the network.
     """
@@ -32,7 +32,7 @@ def float_type(params: Mapping[str, Any]) -> str:
 
 
 def features_of(net: Layer, params: Mapping[str, Any]) -> int | None:
-    """How many features a network expects, by its parameters; None if they do not tell.
+    """The number of features that a network expects, by its parameters; None if they do not tell.
 
     Raises: SettingError if the parameters are not those of the network; ShapeError if they are for no x.
     """

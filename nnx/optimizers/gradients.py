@@ -1,4 +1,4 @@
-"""What can be done to gradients on their way to an optimizer: ClipNorm(Adam(1e-3), norm=1.0)."""
+"""Changes of gradients on their way to an optimizer: ClipNorm(Adam(1e-3), norm=1.0)."""
 
 from dataclasses import dataclass, replace
 from typing import Any

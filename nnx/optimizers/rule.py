@@ -1,4 +1,4 @@
-"""What all optimizers share: the rate, its schedule, decoupled weight decay, and the walk over the names."""
+"""The base of all optimizers: the rate, its schedule, decoupled weight decay, and the walk over the names."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ def factors_of(name: str, factors: Factors | None) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Rule(Optimizer):
-    """What all optimizers share: the rate, its schedule, decoupled weight decay, and the walk over the names."""
+    """The base of all optimizers: the rate, its schedule, decoupled weight decay, and the walk over the names."""
 
     slots: ClassVar[tuple[str, ...]] = ()
     weight_decay = 0.0  # not a field here: AdamW and Lion make it one

@@ -12,12 +12,11 @@ from ..network import init
 from ..random import permutation, seed_words
 from .averages import Statistics, averaged
 from .data import Batch, Data, StreamData, singly
-from .engine import CHUNK, Program, Watched, checked, copies, measured, naming, trained_names
+from .engine import CHUNK, Program, Watched, carry_of, checked, copies, measured, naming, step_of, trained_names
 from .flat import Flat, Named, choose_layout
 from .interrupt import Interrupt
-from .objective import MeanLoss
 from .settings import Settings
-from .step import Carry, gather, inputs, make_prediction, make_step
+from .step import gather, inputs, make_prediction
 
 Held = tuple[Data, Any]  # data to validate on, and the numbers of its rows
 
@@ -72,25 +71,14 @@ class Alone:
                 held[0].check(outputs)
                 x, target, weight, rows = self.first(*held)
                 self.loss.evaluate(self.predict(start, x, rows), gather(target, rows), gather(weight, rows))
-        factors = settings.factors(self.optimizer, names)
-        apart = self.optimizer.decays
-        self.layout = choose_layout(backend, start, names, apart=apart) if factors is None else Named(start, names)
-        vectors, seed = self.layout.pack(start), seed_words(self.seed, backend)
-        state = self.optimizer.init(vectors)
-        if self.optimizer.current_rate(state).ndim:  # also finds a schedule that does not know its steps
-            raise SettingError("fit trains one network: give the optimizer single numbers, or members=K")
+        packed = settings.factors(self.optimizer, names) is None  # else every parameter goes by its own name
+        layout = choose_layout(backend, start, names, apart=self.optimizer.decays)
+        self.layout = layout if packed else Named(start, names)
         rest = {name: p for name, p in start.items() if name not in names}
-        average = {} if settings.decay is None else copies(backend, vectors)
-        carry = Carry(vectors, rest, state, seed, backend.floats(0.0), average)
-        step = make_step(
-            MeanLoss(self.net, self.loss),
-            self.optimizer,
-            self.layout,
-            micro_batches=settings.micro_batches,
-            factors=factors,
-            decay=settings.decay,
-            frozen=tuple(filter(settings.is_frozen, self.net.running)),
-        )
+        carry = carry_of(settings, backend, self.optimizer, self.layout.pack(start), rest, self.seed)
+        if self.optimizer.current_rate(carry.state).ndim:  # also finds a schedule that does not know its steps
+            raise SettingError("fit trains one network: give the optimizer single numbers, or members=K")
+        step = step_of(settings, self.net, self.loss, self.optimizer, self.layout, names)
         self.program = Program(carry, backend.loop(step, settings.compile, settings.epochs))
         self.params = self.best = copies(backend, start)
 
@@ -177,7 +165,7 @@ class Alone:
         return {name: float(value) for name, value in found.items()}
 
     def is_finite(self) -> bool:
-        """Whether the weights are numbers: one more number is read from the device."""
+        """True if the weights are numbers: one more number is read from the device."""
         xp, carry = self.backend.xp, self.program.carry
         arrays = (*carry.vectors.values(), *carry.running.values())
         nothing = xp.stack([xp.sum(p * 0.0) for p in arrays])  # 0 unless there is one that is not finite
@@ -202,5 +190,5 @@ class Alone:
 
     @property
     def how(self) -> str:
-        """How the steps were run."""
+        """The way the steps were run."""
         return self.execution or self.program.loop.how

@@ -1,4 +1,4 @@
-"""What data must be before a network is trained on it: each fault is one line that says where it is."""
+"""Checks of data before a network is trained on it: each fault is one line that says where it is."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -75,7 +75,7 @@ def as_target(y: Any, loss: Loss) -> Any:
 
 
 def loss_labels(y: Any, loss: Loss) -> bool:
-    """Whether y holds the number of a class for each row."""
+    """True if y holds the number of a class for each row."""
     return loss.labels and y.ndim == 1 and bool(namespace(y).isdtype(y.dtype, ("bool", "integral")))
 
 

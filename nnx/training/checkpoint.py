@@ -86,12 +86,12 @@ class Resumed:
 
 
 def previous(path: str | os.PathLike[str]) -> Path:
-    """Where the checkpoint before this one is kept."""
+    """The path of the checkpoint before this one."""
     return Path(f"{os.fspath(path)}.previous")
 
 
 class Contents(NamedTuple):
-    """What a checkpoint is written from: a model, and beside it arrays and plain data."""
+    """The content of a checkpoint: a model, and beside it arrays and plain data."""
 
     net: Layer
     params: Params
@@ -150,7 +150,7 @@ class Writer(Generic[P]):
 
 
 def contents(net: Layer, loss: Loss, backend: Backend, progress: Progress) -> Contents:
-    """What is written of one network."""
+    """The content of a checkpoint of one network."""
     best, params = progress.best
     p, n = progress, progress.epoch
     arrays = flat_state(p.state, backend)
@@ -198,7 +198,7 @@ def read(path: str | os.PathLike[str]) -> Resumed:
 
 
 def newest(path: Path, parse: Callable[[Path], T]) -> T:
-    """What is made of the checkpoint, or with a warning of the one before it if it cannot be read."""
+    """The checkpoint as `parse` reads it, or with a warning the one before it if it cannot be read."""
     try:
         return parse(path)
     except ModelFileError as error:

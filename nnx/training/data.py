@@ -29,11 +29,11 @@ Batches = Batch  # the same, with rows (batches, size): batches of one size from
 
 
 class Data(Protocol):
-    """Where batches come from."""
+    """A source of batches."""
 
     @property
     def rows(self) -> int | None:
-        """How many; None if that is not known before they have been read."""
+        """The number of rows; None if it is not known before they have been read."""
         ...
 
     def batches(self, order: Any, size: int) -> Iterator[Batches]:

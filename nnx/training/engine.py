@@ -1,17 +1,20 @@
 """An epoch as a program of steps, and what is measured after it, for one network and for many."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 
 from ..backends import Backend, Plain
-from ..contract import Array, Layer, Loss, Params
+from ..contract import Array, Layer, Loss, Optimizer, Params
 from ..errors import DataError, SettingError, ShapeError
 from ..metrics import METRICS
+from ..random import seed_words
 from .data import Batches
+from .flat import Flat, Named
 from .interrupt import Interrupt
+from .objective import MeanLoss
 from .settings import Metric, Settings
-from .step import Carry
+from .step import Carry, Step, make_step
 
 CHUNK = 8192  # rows evaluated at once in validation, those of all members together
 PATIENCE = 0.05  # seconds of steps between two looks at whether Ctrl-C was pressed
@@ -43,6 +46,45 @@ class Program:
             if interrupt.seen:
                 break
         return seen
+
+
+def step_of(
+    settings: Settings,
+    net: Layer,
+    loss: Loss,
+    optimizer: Optimizer,
+    layout: Flat | Named,
+    names: Sequence[str],
+    members: int = 0,
+) -> Step:
+    """The step that the settings mean. names: the parameters that are trained. members: as in `make_step`."""
+    return make_step(
+        MeanLoss(net, loss),
+        optimizer,
+        layout,
+        members=members,
+        micro_batches=settings.micro_batches,
+        factors=settings.factors(optimizer, names),
+        decay=settings.decay,
+        frozen=tuple(filter(settings.is_frozen, net.running)),
+    )
+
+
+def carry_of(
+    settings: Settings,
+    backend: Backend,
+    optimizer: Optimizer,
+    vectors: Params,
+    rest: Params,
+    seeds: Sequence[int] | int,
+) -> Carry:
+    """The carry that a training begins with; seeds: of the members of a population, or of one network."""
+    if isinstance(seeds, int):
+        state, zero = optimizer.init(vectors), backend.floats(0.0)
+    else:
+        state, zero = optimizer.init(vectors, population=(len(seeds),)), backend.floats([0.0] * len(seeds))
+    average = {} if settings.decay is None else copies(backend, vectors)
+    return Carry(vectors, rest, state, seed_words(seeds, backend), zero, average)
 
 
 def measured(

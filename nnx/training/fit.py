@@ -160,7 +160,7 @@ def fit(
     """
     if members is not None:
         shared = {name: value for name, value in locals().items() if name not in OWN}
-        return _together(net, loss, optimizer, members, seed, params).fit(x, y, **shared)
+        return _population(net, loss, optimizer, members, seed, params).fit(x, y, **shared)
     require(n_members_per_run is None, "fit: n_members_per_run is for members=K")
     the_loss: Loss = named("loss", loss, LOSSES)
     the_optimizer: Optimizer = named("optimizer", optimizer, OPTIMIZERS)
@@ -224,7 +224,7 @@ def fit(
     return result
 
 
-def _together(
+def _population(
     net: Layer,
     loss: Loss | str,
     optimizer: Optimizer | str,

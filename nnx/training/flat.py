@@ -24,7 +24,7 @@ def choose_layout(backend: Backend, params: Params, names: tuple[str, ...], *, a
 
 @cache
 def has_views(backend: Backend) -> bool:
-    """Whether a part of a vector, in another shape, is the vector's own memory: what is written on one is on both.
+    """True if a part of a vector, in another shape, is the vector's own memory: what is written on one is on both.
 
     JAX's arrays cannot be written on. Where parts are copies and `+=` writes, a part would stay what it was.
     """
@@ -37,7 +37,7 @@ def has_views(backend: Backend) -> bool:
 
 
 class Flat:
-    """Where each parameter lies in its vector. `apart`: the weights, which decay, in a vector of their own.
+    """The place of each parameter in its vector. `apart`: the weights, which decay, in a vector of their own.
 
     Parameters of whole blocks of ALIGNED elements come first, so that as many as can be begin where fast loads do.
     """

@@ -1,4 +1,4 @@
-"""What a fit is: its settings, which a checkpoint must share to be gone on with, and where its bits come from."""
+"""The identity of a fit: its settings, which a checkpoint must share, and the environment that its bits depend on."""
 
 import os
 import platform
@@ -44,7 +44,7 @@ def mark(backend: Backend, *arrays: Any) -> str:
 
 
 def environment(backend: Backend, compile: bool | str) -> Facts:
-    """What bits depend on besides settings and data."""
+    """The environment that bits depend on besides settings and data."""
     facts = backend.describe()
     found = {"nnx": __version__, "numpy": host.namespace().__version__}
     for name in ("numba", "scipy"):  # with which steps are compiled

@@ -1,4 +1,4 @@
-"""What is made of each epoch: histories, early stopping, and why a member trains no longer.
+"""The judgement of each epoch: histories, early stopping, and why a member trains no longer.
 
 One network is the only member, number 0. The estimators have a judge of their own: nnx/estimators/session.py.
 """
@@ -15,7 +15,7 @@ Asked = Callable[[int, Figures], Collection[int]]  # the members that callbacks 
 
 
 class Engine(Protocol):
-    """What computes the epochs of some members."""
+    """A computer of epochs of some members."""
 
     def epoch(self, number: int, live: list[int], interrupt: Interrupt) -> tuple[dict[int, dict[str, float]], set[int]]:
         """One pass over the data: the figures of each member, and those whose losses or weights are not finite."""

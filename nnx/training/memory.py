@@ -1,11 +1,13 @@
-"""What fits in the memory of a device, and what to say where something does not."""
+"""Too little memory: the one line that says what was needed, what is free, and what would fit."""
 
 import traceback
 from collections.abc import Callable
+from math import prod
 from types import TracebackType
 from typing import Any
 
 from ..backends import Backend
+from ..contract import Layer
 from ..errors import NNXError, OutOfMemoryError
 
 GIB = 2**30
@@ -50,7 +52,7 @@ def too_little(backend: Backend, batch_size: int, needs: Needs | None, what: str
 
 
 def smaller(batch_size: int, needs: Needs, free: int) -> str:
-    """What would fit: a batch of fewer rows, or the same in parts."""
+    """The advice: a batch of fewer rows that would fit, or the same in parts."""
     fits = 1 << max(batch_size.bit_length() - 1, 0)
     while fits >= 1 and (fits >= batch_size or needs(fits) > PART * free):
         fits //= 2
@@ -60,5 +62,15 @@ def smaller(batch_size: int, needs: Needs, free: int) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a library says that there is too little memory; each has an error of its own for it."""
+    """True if a library says that there is too little memory; each has an error of its own for it."""
     return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in SIGNS)
+
+
+def bytes_of_step(net: Layer, features: int, batch_size: int, dtype: str) -> int:
+    """About the bytes that a step works on, where none has been recorded yet.
+
+    Those of weights, gradients and two slots of an optimizer, and of what lies between layers, three times.
+    """
+    shapes = net.shapes((features,))[0].values()
+    widths = sum(shape[-1] for shape in shapes if len(shape) == 2)
+    return (8 if "64" in dtype else 4) * (4 * sum(map(prod, shapes)) + 3 * widths * batch_size)

@@ -1,4 +1,4 @@
-"""What a training descends: the loss of a batch, its gradients, and what comes to both of a whole batch."""
+"""The objective of a training: the loss of a batch, its gradients, and what comes to both of a whole batch."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -84,6 +84,6 @@ def evaluated(
 
 
 def total_of(loss: Loss, target: Array, weight: Array | None, rows: int, like: Array) -> Array | float:
-    """What the mean over a batch of so many rows divides by: theirs as the loss makes them, or their weights."""
+    """The divisor of the mean over a batch of so many rows: their number as the loss makes them, or their weights."""
     w = loss.weights(target, weight, like)
     return total(None if w is None else namespace(w).astype(w, like.dtype, copy=False), rows * loss.copies)

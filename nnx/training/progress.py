@@ -1,4 +1,4 @@
-"""What a person sees while a network trains: a live table on a terminal, plain lines elsewhere.
+"""The progress of a training for a person: a live table on a terminal, plain lines elsewhere.
 
 Elsewhere is a file, a pipe, continuous integration (CI is set), or a terminal that cannot move its cursor (TERM=dumb).
 NO_COLOR is respected.
@@ -61,7 +61,7 @@ def bar(total: int, what: str, show: bool, stream: TextIO | None = None) -> Iter
 
 
 def _is_live(stream: TextIO) -> bool:
-    """Whether the stream is a terminal on which things can be drawn anew."""
+    """True if the stream is a terminal on which things can be drawn anew."""
     plain = "CI" in os.environ or os.environ.get("TERM") in ("dumb", "unknown")
     return stream.isatty() and not plain and _has_rich()
 
@@ -105,7 +105,7 @@ def _live(epochs: int, stream: TextIO) -> Iterator[Callable[[Report], None]]:
 
 
 def picture(rows: list[dict[str, float]], epochs: int, seconds: float, width: int) -> Any:
-    """What is on the terminal after the epochs in `rows`, of `epochs`, took so many seconds. It needs rich."""
+    """The picture on the terminal after the epochs in `rows`, of `epochs`, took so many seconds. It needs rich."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table

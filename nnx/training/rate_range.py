@@ -132,7 +132,7 @@ def _batches(data: Data, size: int, seed: int) -> Iterator[tuple[Array, Array, A
 
 
 def _ruined(losses: list[float]) -> bool:
-    """Whether the loss is not finite, or its running mean more than 4 times what it was at best."""
+    """True if the loss is not finite, or its running mean more than 4 times what it was at best."""
     means = [losses[0]]
     for value in losses[1:]:
         means.append(0.9 * means[-1] + 0.1 * value)

@@ -1,4 +1,4 @@
-"""What goes into and comes out of a fit: early stopping, the report of an epoch, the result."""
+"""Early stopping, the report of an epoch, and the result of a fit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,11 +34,11 @@ class EarlyStopping:
 
     @property
     def knows_what_is_better(self) -> bool:
-        """Whether it is plain if the monitored quantity is better when smaller or when larger."""
+        """True if it is plain if the monitored quantity is better when smaller or when larger."""
         return self.better != "auto" or self.monitor.endswith(("loss", "error", *_LARGER))
 
     def improves(self, value: float, best: float | None) -> bool:
-        """Whether a value of the monitored quantity is better than the best so far."""
+        """True if a value of the monitored quantity is better than the best so far."""
         if best is None:
             return True
         larger = self.better == "larger" or (self.better == "auto" and self.monitor.endswith(_LARGER))
@@ -47,7 +47,7 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class Report:
-    """What a callback is given after each epoch: its number from 1, its figures, and a copy of the parameters."""
+    """The report of an epoch for callbacks: its number from 1, its figures, and a copy of the parameters."""
 
     epoch: int
     epochs: int

@@ -18,7 +18,7 @@ Metric = Callable[[Array, Array], Array]
 
 @dataclass(frozen=True)
 class Settings:
-    """How networks are trained, whatever they are. The names are those of `nnx.fit`."""
+    """The settings of a training, whatever is trained. The names are those of `nnx.fit`."""
 
     epochs: int = 100
     batch_size: int = 128
@@ -80,7 +80,7 @@ class Settings:
             )
 
     def is_frozen(self, name: str) -> bool:
-        """Whether a parameter stays as it is."""
+        """True if a parameter stays as it is."""
         return any(fnmatchcase(name, pattern) for pattern in self.frozen)
 
     def factors(self, optimizer: Optimizer, names: Iterable[str]) -> Factors | None:

@@ -10,7 +10,7 @@ from .objective import Objective, total_of
 
 
 class Carry(NamedTuple):
-    """What one step hands to the next; all of it lives on the device."""
+    """The arrays that one step hands to the next, all of them on the device."""
 
     vectors: Params  # the parameters that have a gradient, packed
     running: Params  # the other parameters by name: running statistics, and what is frozen
@@ -66,35 +66,31 @@ def make_step(
     def summed(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Gradients:
         """Of parts of the batch, one after another; the last may be smaller, and is left out if it has no row."""
         params, key = carry.params(layout), Key(carry.seed, carry.state["step"])
-        n = x.shape[-2] if rows is None else rows.shape[-1]
+        data = inputs(x, rows, carry.total), gather(target, rows), gather(weight, rows)
+        own = rows is not None and rows.ndim > 1  # each member has rows of its own, on axis 1
+        n = data[0].shape[int(own)]
         size = -(-n // micro_batches)
-        every, weights = gather(target, rows), gather(weight, rows)
-        whole = total_of(objective.loss, every, weights, n, carry.total)
+        whole = total_of(objective.loss, data[1], data[2], n, carry.total)
 
         def part(i: int) -> tuple[Array, Params]:
             nonlocal params
-            start, stop = i * size, min((i + 1) * size, n)
-            if rows is None:
-                own = inputs(x[start:stop, ...], None, carry.total), target[start:stop, ...]
-                mine = None if weight is None else weight[start:stop]
-            else:
-                numbers = rows[..., start:stop]
-                own, mine = (inputs(x, numbers, carry.total), gather(target, numbers)), gather(weight, numbers)
-            value, grads, values = objective.evaluate(params, *own, mine, key.fold(i), whole)
+            some = slice(i * size, min((i + 1) * size, n))
+            x, target, weight = (a if a is None else a[:, some, ...] if own else a[some, ...] for a in data)
+            value, grads, values = objective.evaluate(params, x, target, weight, key.fold(i), whole)
             params |= updated(params, values, carry.running)
             return value, layout.pack(grads)
 
         value, packed = added(part, 0, -(-n // size))
-        value, packed = objective.whole(value, packed, carry.vectors | carry.running, every, weights, n)
+        value, packed = objective.whole(value, packed, carry.vectors | carry.running, data[1], data[2], n)
         return value, packed, {name: params[name] for name in carry.running}
 
     gradients = gradients if micro_batches == 1 else summed
-    own = () if factors is None else (factors,)
+    given = () if factors is None else (factors,)
 
     def step(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Carry:
-        rows = apart(rows, members)
+        rows = by_member(rows, members)
         value, grads, running = gradients(carry, x, target, weight, rows)
-        vectors, state = optimizer.update(carry.vectors, grads, carry.state, *own)
+        vectors, state = optimizer.update(carry.vectors, grads, carry.state, *given)
         average = carry.average
         if decay is not None:
             average = averaged(dict(average), vectors, state["step"], decay, total=carry.total)
@@ -167,6 +163,6 @@ def gather(x: Any, rows: Array | None) -> Any:
     return xp.reshape(xp.take(x, xp.reshape(rows, (-1,)), axis=0), (*rows.shape, *x.shape[1:]))
 
 
-def apart(rows: Array | None, members: int) -> Array | None:
+def by_member(rows: Array | None, members: int) -> Array | None:
     """Row numbers (K, n) from those of all members in one line; as they are where all have the same."""
     return rows if rows is None or not members else namespace(rows).reshape(rows, (members, -1))

@@ -57,6 +57,9 @@ def works(program: Program, sources: Sequence[int]) -> list[Work]:
     for p in of_batch:
         if p.op.kind != "take" or p.op.inputs[0].buffer not in sources[1:] or p.op.inputs[1].buffer != sources[0]:
             raise Refused("the data, or its row numbers, are used for more than taking the batch's rows")
+    numbers = {(p.op.inputs[1].offset, p.op.inputs[1].size) for p in of_batch}
+    if len(numbers) > 1 or any(offset for offset, _ in numbers):
+        raise Refused("a part of the batch's rows is taken")
 
     def space(p: Pass) -> Any:
         return "batch" if p in of_batch else _space(p)

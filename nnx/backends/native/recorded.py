@@ -8,7 +8,19 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from ...errors import BackendError
 from ..numpy import lean
 from .calls import Call, Calls, Refused, leaves, mapped
-from .shapes import ABOUT_SHAPES, BY_OTHERS, BY_VALUES, FILLED, REDUCED, VIEWS, check_fits, of_join, of_ufunc, of_where
+from .shapes import (
+    ABOUT_SHAPES,
+    BY_OTHERS,
+    BY_VALUES,
+    FILLED,
+    REDUCED,
+    VIEWS,
+    check_fits,
+    of_join,
+    of_ufunc,
+    of_where,
+    zeros_as,
+)
 
 POWERS: dict[Any, Any] = {2: np.square, -1: np.reciprocal, 0.5: np.sqrt}  # what ** of NumPy's arrays does for them
 KEPT = "an array of one step was kept until another; nnx.fit(compile=False) runs such a step"
@@ -148,7 +160,7 @@ class Recorded(NDArrayOperatorsMixin):
         if not copy and self.dtype == dtype:
             return self
         x, compute = self.value, self.calls.compute
-        return self._written("copy", None, (x,), x.astype(dtype) if compute else np.zeros_like(x, dtype))
+        return self._written("copy", None, (x,), x.astype(dtype) if compute else zeros_as(x, dtype))
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         return lean.sum(self, axis=axis, keepdims=keepdims)
@@ -240,21 +252,8 @@ class Number(Recorded):
         return self._written("copy", None, (self.value,), self.value.copy())
 
 
-for _name in (
-    "add",
-    "sub",
-    "mul",
-    "matmul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "pow",
-    "lshift",
-    "rshift",
-    "and",
-    "xor",
-    "or",
-):
+IN_PLACE = "add sub mul matmul truediv floordiv mod pow lshift rshift and xor or"
+for _name in IN_PLACE.split():
     setattr(Number, f"__i{_name}__", getattr(Recorded, f"__{_name}__"))
 KINDS = "biufc"  # of the elements that are recorded
 ATTRIBUTES = {name for name in dir(np.ndarray) if not name.startswith("__")}

@@ -143,7 +143,7 @@ class Population:
 
 
 def asking(callbacks: Sequence[PopulationCallback], numbers: Sequence[int], epochs: int) -> Any:
-    """What gives callbacks their report of a run whose members have these numbers, and tells who is to stop."""
+    """A function that gives callbacks the report of a run of members with these numbers, and tells who is to stop."""
 
     def ask(number: int, figures: Figures) -> Collection[int]:
         if not figures:

@@ -1,4 +1,4 @@
-"""How many members of one kind are one run: as many as fit in the free memory."""
+"""The members of one kind in runs: as many in each as fit in the free memory."""
 
 from collections.abc import Sequence
 from math import prod
@@ -31,7 +31,7 @@ def in_runs(
 
 
 def fitting(one: Members, count: int) -> int:
-    """How many members like this one, of so many, fit in the free memory. Raises OutOfMemoryError if not one does."""
+    """The number of members like this one, of so many, that fit in memory. Raises OutOfMemoryError if not one does."""
     backend, free = one.backend, one.backend.free_memory()
     carry, start, _, _ = one.begin()
     if not free or count * one.bytes_each < SMALL * free:

@@ -27,7 +27,7 @@ def _fields(kind: type) -> tuple[tuple[str, bool], ...]:
 
 
 def kind_of(settings: Any, *, widths: bool = False) -> Any:
-    """What must be equal for settings to be joined; with `widths`, but for those that zeros can be added to."""
+    """The key that settings share which can be joined; with `widths`, also those that zeros can be added to."""
     if is_dataclass(settings) and not isinstance(settings, type):
         parts: list[Any] = []
         free = widths and can_widen(settings)
@@ -101,7 +101,7 @@ def _chosen(settings: Any, name: str, value: Any, count: int, k: int) -> Any:
 
 
 def is_single(settings: Any) -> bool:
-    """Whether all settings are those of one network."""
+    """True if all settings are those of one network."""
     try:
         spread(settings, -1, 0)
     except SettingError:
@@ -110,7 +110,7 @@ def is_single(settings: Any) -> bool:
 
 
 def can_widen(net: Any) -> bool:
-    """Whether hidden units with weights of 0 change nothing: they stay 0, and so does all that comes of them.
+    """True if hidden units with weights of 0 change nothing: they stay 0, and so does all that comes of them.
 
     That is so in a chain of Dense, activations with f(0) = 0 and BatchNorm that ends in Dense. Dropout is none of them:
     its random bits depend on the width.
@@ -128,6 +128,6 @@ def _zero_at_zero(layer: Layer) -> bool:
 
 
 def keeps_zeros(optimizer: Any) -> bool:
-    """Whether a weight of 0 without gradient stays 0."""
+    """True if a weight of 0 without gradient stays 0."""
     known = type(optimizer) in KEEP_ZEROS
     return known and (not hasattr(optimizer, "optimizer") or keeps_zeros(optimizer.optimizer))

@@ -112,7 +112,7 @@ class Lanes:
                 yield lane, own and len(lane) > 1
 
     def _count(self, members: Sequence[int]) -> int:
-        """How many lanes so many members are worth."""
+        """The number of lanes that so many members are worth."""
         return max(1, min(self.workers, len(members), len(members) * self.bytes_each // ENOUGH))
 
     def keep(self, members: Sequence[int], orders: Sequence[Any]) -> None:
@@ -129,7 +129,7 @@ class Lanes:
                 tree = lane.carry, lane.kept, lane.sum
                 kept.append((self.taken(tree, places), [lane.members[i] for i in places]))
         xp = self.backend.xp
-        tree = together([arrays for arrays, _ in kept], lambda parts: xp.concat(parts, axis=0))
+        tree = concatenated([arrays for arrays, _ in kept], lambda parts: xp.concat(parts, axis=0))
         return tree, [k for _, part in kept for k in part]
 
     def taken(self, tree: Any, places: Sequence[int]) -> Any:
@@ -151,7 +151,7 @@ class Lanes:
 
     @property
     def choices(self) -> dict[str, bool]:
-        """Which kinds of steps are compiled."""
+        """For each kind of steps, whether it is compiled."""
         found = dict(self.known)
         for lane in self.lanes:
             found |= lane.loop.choices
@@ -163,16 +163,16 @@ class Lanes:
 
     @property
     def how(self) -> str:
-        """How the steps were run."""
+        """The way the steps were run."""
         return self.lanes[0].loop.how if self.lanes else Plain.how
 
 
-def together(trees: Sequence[Any], join: Callable[[list[Array]], Array]) -> Any:
+def concatenated(trees: Sequence[Any], join: Callable[[list[Array]], Array]) -> Any:
     """Trees of one form as one tree, its arrays joined; numbers without axes are the first tree's."""
     first = trees[0]
     if isinstance(first, dict):
-        return {name: together([tree[name] for tree in trees], join) for name in first}
+        return {name: concatenated([tree[name] for tree in trees], join) for name in first}
     if isinstance(first, tuple):
-        parts = [together(list(part), join) for part in zip(*trees, strict=True)]
+        parts = [concatenated(list(part), join) for part in zip(*trees, strict=True)]
         return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
     return join(list(trees)) if first.ndim else first

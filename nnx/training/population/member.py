@@ -98,31 +98,24 @@ def of_like_width(group: list[int], each: Mapping[int, Layer], features: int) ->
     parts: list[list[Layer]] = []
     for net in sorted(nets, key=lambda net: -sizes[net]):
         if parts:
-            together = [*parts[-1], net]
-            own = sum(sizes[n] * len(nets[n]) for n in together)
-            whole = weights_of(joined(together), features) * sum(len(nets[n]) for n in together)
+            both = [*parts[-1], net]
+            own = sum(sizes[n] * len(nets[n]) for n in both)
+            whole = weights_of(joined(both), features) * sum(len(nets[n]) for n in both)
             if whole <= WASTE * own:
-                parts[-1] = together
+                parts[-1] = both
                 continue
         parts.append([net])
     return [sorted(k for net in part for k in nets[net]) for part in parts]
 
 
 def weights_of(net: Layer, features: int) -> int:
-    """How many numbers the parameters of a network have."""
+    """The number of elements of a network's parameters."""
     return sum(prod(shape) for shape in shapes_of(net, features).values())
 
 
 def shapes_of(net: Layer, features: int) -> dict[str, tuple[int, ...]]:
     """The shapes of a network's parameters."""
     return net.shapes((features,))[0]
-
-
-def bytes_of_step(net: Layer, features: int, batch_size: int, dtype: str) -> int:
-    """About the bytes that a step works on: weights, gradients, an optimizer's slots, and what lies between layers."""
-    shapes = shapes_of(net, features).values()
-    widths = sum(shape[-1] for shape in shapes if len(shape) == 2)
-    return (8 if "64" in dtype else 4) * (4 * sum(map(prod, shapes)) + 3 * widths * batch_size)
 
 
 def stacked(members: Sequence[Params], shapes: Mapping[str, tuple[int, ...]]) -> Params:

@@ -13,15 +13,15 @@ from ...network import init
 from ...random import permutation, seed_words
 from ..averages import Statistics, averaged
 from ..data import DeviceData
-from ..engine import CHUNK, checked, copies, measured, trained_names
+from ..engine import CHUNK, carry_of, checked, copies, measured, step_of, trained_names
 from ..flat import Named
 from ..interrupt import Interrupt
-from ..objective import MeanLoss
+from ..memory import bytes_of_step
 from ..settings import Settings
-from ..step import Carry, Step, gather, inputs, make_prediction, make_step
+from ..step import Carry, Step, gather, inputs, make_prediction
 from .joining import joined
 from .lanes import Lane, Lanes
-from .member import Member, Rows, bytes_of_step, shapes_of, stacked
+from .member import Member, Rows, shapes_of, stacked
 
 
 class Sources(NamedTuple):
@@ -75,14 +75,11 @@ class Members:
         settings, backend, everyone = self.settings, self.backend, list(range(len(self.members)))
         self.features = int(self.data.train.x.shape[1])
         net, loss, optimizer = self.joined(everyone)
-        start = self.start(net)
-        seeds = seed_words(tuple(m.seed for m in self.members), backend)
-        self.names = self.trial(net, loss, start, seeds)
+        start, seeds = self.start(net), tuple(m.seed for m in self.members)
+        self.names = self.trial(net, loss, start, seed_words(seeds, backend))
         vectors = {name: start[name] for name in self.names}
         rest = {name: p for name, p in start.items() if name not in vectors}
-        state = optimizer.init(vectors, population=(len(everyone),))
-        average = {} if settings.decay is None else copies(backend, vectors)
-        carry = Carry(vectors, rest, state, seeds, backend.floats([0.0] * len(everyone)), average)
+        carry = carry_of(settings, backend, optimizer, vectors, rest, seeds)
         self.bytes_each = bytes_of_step(net, self.features, settings.batch_size, backend.dtype)
         self.lanes = Lanes(backend, self.step, settings.compile, settings.epochs, self.bytes_each)
         self.beginning = carry, copies(backend, start), everyone, {}
@@ -105,17 +102,7 @@ class Members:
 
     def step(self, members: list[int], own: int) -> Step:
         """The step of a lane."""
-        net, loss, optimizer = self.joined(members)
-        return make_step(
-            MeanLoss(net, loss),
-            optimizer,
-            Named({}, self.names),
-            members=own,
-            micro_batches=self.settings.micro_batches,
-            factors=self.settings.factors(optimizer, self.names),
-            decay=self.settings.decay,
-            frozen=tuple(filter(self.settings.is_frozen, net.running)),
-        )
+        return step_of(self.settings, *self.joined(members), Named({}, self.names), self.names, own)
 
     def start(self, net: Layer) -> Params:
         """The parameters that the members begin with, on axis 0."""

@@ -1,4 +1,4 @@
-"""What comes out of training a population, and what its callbacks are given."""
+"""The result of training a population, and the report that its callbacks are given."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from .joining import joined, kind_of
 
 @dataclass(frozen=True)
 class PopulationReport:
-    """What a callback is given after each epoch: its number from 1, the members that still train, and their figures.
+    """The report of an epoch of a run: its number from 1, the members that still train, and their figures.
 
     figures: for each name, one number for each of `members`, in their order.
     """
@@ -35,7 +35,7 @@ class PopulationReport:
 PopulationCallback = Callable[[PopulationReport], Any]  # returns True to stop all, or the members that are to stop
 
 
-class Together(NamedTuple):
+class Stack(NamedTuple):
     """Members whose weights are put into the same arrays, on axis 0: for prediction."""
 
     members: list[int]
@@ -56,7 +56,7 @@ class PopulationFit:
     runs: list[tuple[list[int], str]]
 
     @cached_property
-    def together(self) -> list[Together]:
+    def stacks(self) -> list[Stack]:
         """The members by kind, with their weights stacked."""
         found: dict[Any, list[int]] = {}
         for k, fit in enumerate(self.fits):
@@ -66,7 +66,7 @@ class PopulationFit:
         for members in found.values():
             fits = [self.fits[k] for k in members]
             params = {name: self.backend.xp.stack([fit.params[name] for fit in fits]) for name in fits[0].params}
-            parts.append(Together(members, joined([f.net for f in fits]), joined([f.loss for f in fits]), params))
+            parts.append(Stack(members, joined([f.net for f in fits]), joined([f.loss for f in fits]), params))
         return parts
 
     def __len__(self) -> int:
@@ -128,14 +128,14 @@ class PopulationFit:
         """The outputs in the target's terms, (members, rows, outputs). Shapes: x (rows, features)."""
         return self._computed(x, lambda part: part.loss)
 
-    def _computed(self, x: Array, loss: Callable[[Together], Any]) -> Array:
+    def _computed(self, x: Array, loss: Callable[[Stack], Any]) -> Array:
         xp = self.backend.xp
         with self.backend.scope():
             x = self.backend.as_floats(as_rows(x))
-            size = max(8192 // max(len(part.members) for part in self.together), 64)
-            parts = [predict(p.net, p.params, x, loss=loss(p), batch_size=size) for p in self.together]
+            size = max(8192 // max(len(part.members) for part in self.stacks), 64)
+            parts = [predict(p.net, p.params, x, loss=loss(p), batch_size=size) for p in self.stacks]
             if len({tuple(y.shape[1:]) for y in parts}) > 1:
                 raise ShapeError("the members have different numbers of outputs: ask each, fit[k].predict(x)")
-            places = [k for part in self.together for k in part.members]
+            places = [k for part in self.stacks for k in part.members]
             back = sorted(range(len(places)), key=places.__getitem__)
             return xp.take(xp.concat(parts, axis=0), self.backend.integers(back), axis=0)

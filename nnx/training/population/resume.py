@@ -144,7 +144,7 @@ class Runs:
         return Going(judge.done, run, (carry, kept, order, mean), choices, judge.state(), histories, fits)
 
     def contents(self, going: Going) -> Contents:
-        """What is written of a run that is going on, and of the members that have finished."""
+        """The content of a checkpoint: the run that is going on, and the members that have finished."""
         part = self.parts[going.run]
         carry, kept, order, mean = going.beginning
         arrays = {name: self.backend.to_numpy(a) for name, a in flattened(carry, kept, mean).items()}
@@ -228,7 +228,7 @@ class Runs:
         return True
 
     def result(self) -> PopulationFit:
-        """What has come of all members."""
+        """The result of all members."""
         runs = [(part, self.fits[part[0]].execution) for part in self.parts]
         return PopulationFit([self.fits[k] for k in range(len(self.members))], self.backend, runs)
 

@@ -11,7 +11,7 @@ from ..training.result import Report
 np = host_namespace()
 
 
-class Watchers:
+class Callbacks:
     """Those of one training; a context that ends with it."""
 
     def __init__(self, est: Any, context: Any, X: Any, y: Any, sample_weight: Any, epochs: int) -> None:
@@ -30,7 +30,7 @@ class Watchers:
         """True if the estimator must have the current weights."""
         return bool(self.functions) or self.context is not None
 
-    def __enter__(self) -> "Watchers":
+    def __enter__(self) -> "Callbacks":
         self.stack = ExitStack()
         self.bar = self.stack.enter_context(progress(self.epochs, self.shown))
         self.first = self.est.n_iter_

@@ -10,12 +10,12 @@ from sklearn.model_selection import train_test_split
 from ..backends.numpy import namespace as host_namespace
 from ..training.step import gather
 from .arrays import backend_for, is_foreign, to_host, weights
-from .fixes import fixed
+from .quirks import fixed
 
 np = host_namespace()
 
 
-def split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, "Held"]:
+def split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, "Validation"]:
     """The numbers of the rows to train on, int64 on the host, and the rows held out for early stopping."""
     binary = est._is_classifier() and est.n_outputs_ == 1
     stratify = to_host(y) if binary or (est._is_classifier() and fixed(est, "stratify")) else None
@@ -25,7 +25,7 @@ def split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, "Held"]:
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
     numbers = backend_for(X).integers(held) if is_foreign(X) else held
     weight = None if sample_weight is None else sample_weight[held]
-    return rows, Held(est, X, _taken(y, numbers), weight, numbers)
+    return rows, Validation(est, X, _taken(y, numbers), weight, numbers)
 
 
 def _taken(x: Any, rows: Any) -> Any:
@@ -33,7 +33,7 @@ def _taken(x: Any, rows: Any) -> Any:
     return x[rows] if hasattr(x, "tocsr") else gather(x, rows)
 
 
-class Held:
+class Validation:
     """Data held out of training: its target as the loss takes it, and as `predict` gives it.
 
     With `rows` it has these rows of X, which many may share: they are taken anew for each look at them, until `keep`.

@@ -8,7 +8,7 @@ from ..training.data import Batches
 from .arrays import backend_for, is_foreign, weights
 
 
-class Data:
+class Rows:
     """X and what the loss takes of y, and the numbers of the rows that are trained on: many may share one X.
 
     Batches are of one size, but for a smaller last one.

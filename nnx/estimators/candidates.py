@@ -13,8 +13,8 @@ from ..training.interrupt import Interrupt
 from ..training.progress import bar
 from ..training.step import gather
 from .arrays import backend_for, is_foreign
+from .many import Job, fit_many
 from .private import _check_method_params, _num_samples, _safe_split, _score
-from .together import Job, fit_together
 
 np = host_namespace()
 
@@ -83,7 +83,7 @@ def taken(estimator: Any, X: Any, y: Any, rows: Any, train: Any = None) -> tuple
         return gather(X, place.integers(rows)), gather(y, place.integers(rows)) if is_foreign(y) else y[rows]
 
 
-class Trials:
+class Candidates:
     """Every candidate on every fold: trained together, and scored."""
 
     def __init__(
@@ -115,7 +115,7 @@ class Trials:
         watch = self.halve if search.halving else None
         with bar(len(jobs), "fits", bool(search.verbose)) as show, Interrupt() as interrupt:
             most = search.n_members_per_run
-            found = fit_together(jobs, most=most, watch=watch, show=show, interrupt=interrupt)
+            found = fit_many(jobs, most=most, watch=watch, show=show, interrupt=interrupt)
         self.interrupted = interrupt.seen
         errors |= dict(zip(self.numbers, found, strict=True))
         seconds = (time.perf_counter() - began) / max(len(self.estimators), 1)  # each one's share

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from ..backends import Backend
 from ..training.interrupt import Interrupt
-from ..training.memory import PART
+from ..training.memory import PART, bytes_of_step
 from ..training.population.joining import keeps_zeros, kind_of
-from ..training.population.member import bytes_of_step, of_like_width
+from ..training.population.member import of_like_width
 from ..training.step import gather
-from .arrays import is_foreign, together
+from .arrays import is_foreign, pair
 from .batched import Run, caught
 from .private import _safe_indexing
 from .session import How, Session
@@ -36,7 +36,7 @@ class Job(NamedTuple):
     rows: Any = None  # host numbers of the rows of X to train on; None: all
 
 
-def fit_together(
+def fit_many(
     jobs: Sequence[Job],
     *,
     most: int | None = None,
@@ -120,7 +120,7 @@ def begun(job: Job, known: dict[Any, Any]) -> Session:
     est, given = job.est, dict(job.settings)
     est._validate_params()
     how = How("fit", est.max_iter)
-    held = together(given.get("X_val"), given.get("y_val"))
+    held = pair(given.get("X_val"), given.get("y_val"))
     prepared = est._prepare(job.X, job.y, given.get("sample_weight"), held, None, how)
     key = (id(job.X), str(prepared.X.dtype), str(prepared.place))
     prepared = prepared._replace(X=known.setdefault(key, prepared.X))

@@ -24,7 +24,7 @@ def test_the_same_seed_gives_the_same_training(request, name):
 @pytest.mark.parametrize("name", BACKENDS)
 def test_run_after_run_gives_the_same_bits(request, name):
     make(request, name)
-    runs = 6 if name == "jax" else 20  # JAX compiles each fit anew, which is all the time it takes
+    runs = 3 if name == "jax" else 20  # JAX compiles each fit anew, which is all the time it takes
     assert len({tuple(verify.losses(backend(name), 2)) for _ in range(runs)}) == 1
 
 

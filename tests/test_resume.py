@@ -80,7 +80,11 @@ def need(backend):
 
 ALL = [(net, optimizer) for net in NETS for optimizer in OPTIMIZERS]
 SOME = [("dense", "clipped"), ("dropout and normalisation", "adamw with cosine"), ("residual", "momentum")]
-TABLE = [("numpy", *names) for names in ALL] + [(b, *names) for b in ("torch", "jax") for names in SOME]
+TABLE = (
+    [("numpy", *names) for names in ALL]
+    + [("torch", *names) for names in SOME]
+    + [("jax", *names) for names in SOME[:2]]
+)
 
 
 @pytest.mark.parametrize(("backend", "net", "optimizer"), TABLE)
@@ -88,7 +92,7 @@ def test_a_resumed_fit_ends_with_the_same_bits(backend, net, optimizer, path):
     settings = dict(backend=need(backend), optimizer=OPTIMIZERS[optimizer], validation=0.2, metrics=["accuracy"])
     settings |= dict(early_stopping=nnx.EarlyStopping(3), sample_weight=np.linspace(0.5, 2, 200))
     whole = fit(NETS[net], **settings)
-    for epoch in (1, 4) if backend == "jax" else (1, 2, 5):
+    for epoch in (4,) if backend == "jax" else (1, 2, 5):  # JAX compiles each fit anew
         crash_in(epoch, path, NETS[net], **settings)
         assert nnx.load(path).about["checkpoint"]["epoch"] == epoch - 1
         assert everything(fit(NETS[net], resume=path, **settings)) == everything(whole)
@@ -425,10 +429,10 @@ def kills(*arguments):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills by fork")
 def test_killed_at_any_point_of_writing_a_checkpoint_it_goes_on_to_the_same_bits(tmp_path):
     runs, faults = kills("points", tmp_path, os.environ.get("NNX_KILLS", ""))
-    assert faults == 0 and runs >= 100
+    assert faults == 0 and runs >= 25
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills by fork")
 def test_killed_at_any_time_it_goes_on_to_the_same_bits(tmp_path):
-    runs, killed, faults = kills("random", tmp_path, int(os.environ.get("NNX_KILLS", "200")))
+    runs, killed, faults = kills("random", tmp_path, int(os.environ.get("NNX_KILLS", "60")))
     assert faults == 0 and killed >= runs // 2

@@ -192,7 +192,7 @@ def fit(
     resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
-    with chosen.scope(), Memory(chosen, settings.batch_size) as memory:
+    with chosen.scope(), Memory(chosen, settings.batch_size, settings.micro_batches) as memory:
         data = make_data(chosen, x, y, sample_weight, the_loss)
         rows, held = _validation(chosen, data, validation, the_loss, the_seed)
         if rows is not None:

@@ -116,7 +116,11 @@ class Population:
             settings.check(member.net, member.loss)
         given = None if backend is None else make_backend(backend, dtype)
         chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
-        with chosen.scope(), Memory(chosen, settings.batch_size) as memory, Interrupt() as interrupt:
+        with (
+            chosen.scope(),
+            Memory(chosen, settings.batch_size, settings.micro_batches) as memory,
+            Interrupt() as interrupt,
+        ):
             data = Data(chosen, x, y, sample_weight, validation)
             rows = data.rows(self.members)
             runs = Runs(chosen, settings, self.members, rows, data.of(self.members[0].loss), checkpoint, resume)

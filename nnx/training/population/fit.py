@@ -11,7 +11,7 @@ from ...contract import Loss
 from ...errors import DataError, SettingError, TrainingError, require
 from ..averages import Average
 from ..check import choose_backend
-from ..checkpoint import Checkpoint
+from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint
 from ..data import DeviceData, make_data, numbered, split
 from ..engine import naming
 from ..interrupt import Interrupt
@@ -112,6 +112,8 @@ class Population:
             decay_factors=decay_factors,
             validated=validation is not None or (any(own) if not early_stopping else all(own)),
         )
+        check_checkpoint(checkpoint, resume)
+        require(not isinstance(resume, Resumed), "fit: that checkpoint is of one network, not of a population")
         for member in self.members:
             settings.check(member.net, member.loss)
         given = None if backend is None else make_backend(backend, dtype)

@@ -2,6 +2,7 @@
 
 import atexit
 import importlib.util
+import mmap
 import os
 import re
 import shutil
@@ -55,7 +56,22 @@ def compiled_once():
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(folder, "jax")))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # of LLVM: its passes take longest
+        os.environ.setdefault("XLA_FLAGS", " ".join(quick_to_compile()))
+
+
+def quick_to_compile():
+    """XLA without the passes of LLVM, and without kernels by MLIR, which take as long where a program is one operation.
+
+    A flag that is not known ends the process: the second is given only where XLA's library has its name.
+    """
+    yield "--xla_backend_optimization_level=0"
+    spec = importlib.util.find_spec("jaxlib")
+    for folder in spec.submodule_search_locations if spec else ():
+        library = max(Path(folder).glob("*.so"), key=lambda path: path.stat().st_size, default=None)
+        if library:
+            with library.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                if content.find(b"xla_cpu_use_fusion_emitters") >= 0:
+                    yield "--xla_cpu_use_fusion_emitters=false"
 
 
 def cores():

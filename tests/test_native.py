@@ -318,6 +318,17 @@ def test_tensors_are_trained_by_the_compiled_step():
     same_fit(plain, fast, 1e-4)
 
 
+@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+def test_a_layer_of_torch_alone_says_that_it_cannot_be_compiled():
+    import torch
+
+    x, y = data()
+    net = own(torch.nn.functional.relu)
+    with pytest.raises(nnx.BackendError, match="compile=True: the step cannot be compiled: TypeError"):
+        trained(True, torch.from_numpy(x), torch.from_numpy(y), net=net)
+    assert trained(False, torch.from_numpy(x), torch.from_numpy(y), net=net).execution == "step by step"
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_same_seed_gives_the_same_bits(mode):
     same_fit(trained(mode), trained(mode), 0)

@@ -421,6 +421,14 @@ BAD = {
     ),
     "too few seeds": (lambda: nnx.fit(NET, X, Y, members=3, seed=(1, 2), **GOOD), "2 seeds for 3 members"),
     "n_members_per_run": (lambda: nnx.fit(NET, X, Y, n_members_per_run=2, **GOOD), "is for members=K"),
+    "no checkpoint": (
+        lambda: nnx.fit(NET, X, Y, members=2, checkpoint="a.safetensors", **GOOD),
+        "must be nnx.Checkpoint",
+    ),
+    "no path": (
+        lambda: nnx.fit(NET, X, Y, members=2, resume=3, **GOOD),
+        "resume must be the path of a checkpoint, got 3",
+    ),
     "no members_per_run": (lambda: nnx.fit(NET, X, Y, members=2, n_members_per_run=0, **GOOD), "at least 1, got 0"),
     "rows outside": (lambda: Population([Member(NET, SOFTMAX, rows=[99])]).fit(X, Y), "row numbers from 0 to 36"),
     "a short mask": (lambda: Population([Member(NET, SOFTMAX, rows=[True])]).fit(X, Y), "a mask of shape"),

@@ -77,6 +77,7 @@ class Tensors(Plain):
     def __init__(self, step: Callable[..., Any], mode: bool | str, epochs: int) -> None:
         super().__init__(step)
         self.mode, self.native = mode, Native(step, mode, epochs, replay=False, numbers=False)
+        self.native.own_arrays = False
         self.choices = self.native.choices
         self.seen: dict[int, tuple[Any, Any]] = {}  # by identity: tensors, and arrays on their memory
 

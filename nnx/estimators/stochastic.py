@@ -21,7 +21,7 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, cont
     session.give_back = training.give_back
     if session.validation is not None:
         session.validation.keep()
-    with session, Interrupt() as interrupt, Memory(training.backend, session.data.batch) as memory:
+    with session, Interrupt() as interrupt, Memory(training.backend, session.data.batch, est.micro_batches) as memory:
         memory.needs = training.needs
         try:
             while not stopped:

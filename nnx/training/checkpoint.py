@@ -59,6 +59,14 @@ class Checkpoint:
         require(self.seconds >= 0, f"Checkpoint: seconds must not be negative, got {self.seconds!r}")
 
 
+def check(checkpoint: Any, resume: Any) -> None:
+    """Raise SettingError unless these are a Checkpoint, and the path of one or what was read there, or None."""
+    fine = checkpoint is None or isinstance(checkpoint, Checkpoint)
+    require(fine, f"fit: checkpoint must be nnx.Checkpoint(path, every=10), got {checkpoint!r}")
+    fine = resume is None or isinstance(resume, (str, os.PathLike, Resumed))
+    require(fine, f"fit: resume must be the path of a checkpoint, got {resume!r}")
+
+
 @dataclass
 class Progress:
     """A fit after a whole epoch."""

@@ -14,7 +14,7 @@ from ..random import check_seed
 from .alone import Alone, Held
 from .averages import Average
 from .check import check_members, choose_backend
-from .checkpoint import Checkpoint, Resumed, read
+from .checkpoint import Checkpoint, Resumed, check as check_checkpoint, read
 from .data import Data, make_data, numbered, split
 from .interrupt import Interrupt
 from .judge import Figures, Judge
@@ -187,12 +187,11 @@ def fit(
         validated=validation is not None,
     )
     settings.check(net, the_loss)
-    fine = checkpoint is None or isinstance(checkpoint, Checkpoint)
-    require(fine, f"fit: checkpoint must be nnx.Checkpoint(path, every=10), got {checkpoint!r}")
+    check_checkpoint(checkpoint, resume)
     resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
-    with chosen.scope(), Memory(chosen, settings.batch_size) as memory:
+    with chosen.scope(), Memory(chosen, settings.batch_size, settings.micro_batches) as memory:
         data = make_data(chosen, x, y, sample_weight, the_loss)
         rows, held = _validation(chosen, data, validation, the_loss, the_seed)
         if rows is not None:

@@ -19,8 +19,9 @@ Needs = Callable[[int], int]  # the bytes that a step on so many rows makes for 
 class Memory:
     """In its `with` block, a library's own error for too little memory becomes one line that says what would fit."""
 
-    def __init__(self, backend: Backend, batch_size: int) -> None:
-        self.backend, self.batch_size = backend, batch_size
+    def __init__(self, backend: Backend, batch_size: int, parts: int = 1) -> None:
+        """parts: that a batch is computed in."""
+        self.backend, self.batch_size, self.parts = backend, batch_size, parts
         self.needs: Needs | None = None  # as soon as there is a step
 
     def __enter__(self) -> "Memory":
@@ -30,10 +31,12 @@ class Memory:
         if error is None or isinstance(error, NNXError) or not is_out_of_memory(error):
             return
         traceback.clear_frames(where)  # frees the arrays of the step that failed
-        raise too_little(self.backend, self.batch_size, self.needs) from None
+        raise too_little(self.backend, self.batch_size, self.needs, parts=self.parts) from None
 
 
-def too_little(backend: Backend, batch_size: int, needs: Needs | None, what: str = "a step") -> OutOfMemoryError:
+def too_little(
+    backend: Backend, batch_size: int, needs: Needs | None, what: str = "a step", *, parts: int = 1
+) -> OutOfMemoryError:
     """The error for too little memory: what does not fit, and what would."""
     from ..backends.native.record import Refused
 
@@ -44,21 +47,21 @@ def too_little(backend: Backend, batch_size: int, needs: Needs | None, what: str
         if needs is not None:
             needed = needs(batch_size)
             text = f"{what} on {batch_size} rows needs {needed / GIB:.2f} GiB beside data and weights, {left}; "
-            text += smaller(batch_size, needs, free)
+            text += smaller(batch_size, needs, free, parts)
     except Refused:
         text = f"{what} on {batch_size} rows needs more than there is ({left}); "
-        text += "give a smaller batch_size, or micro_batches=2 or more"
+        text += f"give a smaller batch_size, or micro_batches={2 * parts} or more"
     return OutOfMemoryError(f"out of memory on {backend}: {text}")
 
 
-def smaller(batch_size: int, needs: Needs, free: int) -> str:
+def smaller(batch_size: int, needs: Needs, free: int, parts: int) -> str:
     """The advice: a batch of fewer rows that would fit, or the same in parts."""
     fits = 1 << max(batch_size.bit_length() - 1, 0)
     while fits >= 1 and (fits >= batch_size or needs(fits) > PART * free):
         fits //= 2
     if not fits:
         return "a smaller network would fit"
-    return f"batch_size={fits} would fit, or micro_batches={-(-batch_size // fits)}"
+    return f"batch_size={fits} would fit, or micro_batches={-(-batch_size // fits) * parts}"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -31,6 +31,8 @@ class Native(Plain):
     plainly, and `how` says why.
     """
 
+    own_arrays = True  # whether the arrays are those that the step is written for, and no others on their memory
+
     def __init__(
         self, step: Callable[..., Any], mode: bool | str, epochs: int, *, replay: bool = True, numbers: bool = True
     ) -> None:
@@ -79,7 +81,8 @@ class Native(Plain):
                     self.ready[kind] = self.prepare(carry, batch, expected)
             except Refused as reason:
                 if self.mode is True:
-                    self.step(mapped(copied, carry), *batch)  # raises what is wrong with the step itself
+                    if self.own_arrays:
+                        self.step(mapped(copied, carry), *batch)  # raises what is wrong with the step itself
                     raise BackendError(f"compile=True: the step cannot be compiled: {reason}") from None
                 self.refused = self.how = f"step by step: {reason}"
                 return None

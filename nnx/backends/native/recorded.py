@@ -7,20 +7,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ...errors import BackendError
 from ..numpy import lean
+from . import shapes
 from .calls import Call, Calls, Refused, leaves, mapped
-from .shapes import (
-    ABOUT_SHAPES,
-    BY_OTHERS,
-    BY_VALUES,
-    FILLED,
-    REDUCED,
-    VIEWS,
-    check_fits,
-    of_join,
-    of_ufunc,
-    of_where,
-    zeros_as,
-)
 
 POWERS: dict[Any, Any] = {2: np.square, -1: np.reciprocal, 0.5: np.sqrt}  # what ** of NumPy's arrays does for them
 KEPT = "an array of one step was kept until another; nnx.fit(compile=False) runs such a step"
@@ -55,7 +43,7 @@ class Recorded(NDArrayOperatorsMixin):
         if settings.pop("where", True) is not True:
             raise Refused(f"numpy.{name} with where")
         values = tuple(map(self._operand, inputs))
-        (out,) = settings.pop("out", (None,))
+        (out,) = map(self.leaf, settings.pop("out", (None,)))
         if (out is not None and type(out) is not Recorded) or any(isinstance(x, Recorded) for x in leaves(settings)):
             raise Refused(f"numpy.{name} writes on what is no array of the step, or has one as a setting")
         run, kept = ufunc, {key: value for key, value in settings.items() if value is not None or key == "initial"}
@@ -65,9 +53,9 @@ class Recorded(NDArrayOperatorsMixin):
             axes = () if axes in (0, -1, None) and not np.ndim(values[0]) else axes
             kept |= {"axis": axes, "keepdims": bool(settings.get("keepdims", False))}
         if not self.calls.compute:
-            result = of_ufunc(ufunc, method, values, kept)
+            result = shapes.of_ufunc(ufunc, method, values, kept)
             if out is not None:
-                check_fits(result, out.value, settings.get("casting", "same_kind"))
+                shapes.check_fits(result, out.value, settings.get("casting", "same_kind"))
                 result = out.value
         elif out is None:
             result = run(*values, **kept)
@@ -77,16 +65,16 @@ class Recorded(NDArrayOperatorsMixin):
 
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
         name = f"numpy.{function.__name__}"
-        if function in ABOUT_SHAPES:
+        if function in shapes.ABOUT_SHAPES:
             return function(*value_of(args), **value_of(settings))
-        others = (args[1:], settings) if function in BY_OTHERS else ()
-        if function in BY_VALUES or any(isinstance(x, Recorded) for x in leaves(others)):
+        others = (args[1:], settings) if function in shapes.BY_OTHERS else ()
+        if function in shapes.BY_VALUES or any(isinstance(x, Recorded) for x in leaves(others)):
             raise Refused(f"the shape of what {name} gives depends on values")
         args, settings = mapped(self.leaf, args), mapped(self.leaf, settings)
         known = self._known(function, args, settings)
         if known is not None:
             return known
-        given = mapped(_as_it_is if function in VIEWS else _to_be_read, (args, settings))
+        given = mapped(_as_it_is if function in shapes.VIEWS else _to_be_read, (args, settings))
         result = function(*given[0], **given[1])
         sources = [x.value for x in leaves((args, settings)) if type(x) is Recorded]
         if isinstance(result, (tuple, list)) and all(_is_view(x, sources) for x in result):
@@ -95,7 +83,9 @@ class Recorded(NDArrayOperatorsMixin):
             raise Refused(f"{name}, which gives no array, or several")
         if _is_view(result, sources):
             return Recorded(result, self.calls)
-        fill = (*args, *settings.values())[1] if function is np.full_like else FILLED.get(function)
+        fill = shapes.FILLED.get(function)
+        if function is np.full_like:
+            fill = args[1] if len(args) > 1 else settings.get("fill_value")
         if isinstance(fill, (bool, int, float, np.generic)):
             return self._written("fill", None, (fill,), result)
         return self._written("other", function, value_of(args), result, value_of(settings))
@@ -106,15 +96,20 @@ class Recorded(NDArrayOperatorsMixin):
             arrays, axis = (*args, settings.get("axis", 0))[:2]
             if isinstance(arrays, (tuple, list)) and isinstance(axis, int):
                 parts = [np.asarray(self._operand(x)) for x in arrays]
-                result = np.concatenate(parts, axis) if self.calls.compute else of_join(parts, axis)
+                result = np.concatenate(parts, axis) if self.calls.compute else shapes.of_join(parts, axis)
                 return self._written("concat", function, [x for x in parts if x.size], result, {"axis": axis})
-        if function in REDUCED and isinstance(args[0], Recorded) and not set(settings) - {"axis", "dtype", "keepdims"}:
+        if (
+            function in shapes.REDUCED
+            and args
+            and isinstance(args[0], Recorded)
+            and not set(settings) - {"axis", "dtype", "keepdims"}
+        ):
             axis = args[1:2] or (settings.get("axis"),)  # which is 0 for a ufunc where it is left out
             rest = {key: value for key, value in settings.items() if key != "axis"}
-            return REDUCED[function].reduce(args[0], *axis, *args[2:], **rest)
+            return shapes.REDUCED[function].reduce(args[0], *axis, *args[2:], **rest)
         if function is np.where and len(args) == 3 and not settings:
             values = tuple(map(self._operand, args))
-            result = np.where(*values) if self.calls.compute else of_where(*values)
+            result = np.where(*values) if self.calls.compute else shapes.of_where(*values)
             return self._written("where", function, values, result)
         return None
 
@@ -160,7 +155,7 @@ class Recorded(NDArrayOperatorsMixin):
         if not copy and self.dtype == dtype:
             return self
         x, compute = self.value, self.calls.compute
-        return self._written("copy", None, (x,), x.astype(dtype) if compute else zeros_as(x, dtype))
+        return self._written("copy", None, (x,), x.astype(dtype) if compute else shapes.zeros_as(x, dtype))
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         return lean.sum(self, axis=axis, keepdims=keepdims)

@@ -11,7 +11,7 @@ from ...contract import Loss
 from ...errors import DataError, SettingError, TrainingError, require
 from ..averages import Average
 from ..check import choose_backend
-from ..checkpoint import Checkpoint
+from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint
 from ..data import DeviceData, make_data, numbered, split
 from ..engine import naming
 from ..interrupt import Interrupt
@@ -112,11 +112,17 @@ class Population:
             decay_factors=decay_factors,
             validated=validation is not None or (any(own) if not early_stopping else all(own)),
         )
+        check_checkpoint(checkpoint, resume)
+        require(not isinstance(resume, Resumed), "fit: that checkpoint is of one network, not of a population")
         for member in self.members:
             settings.check(member.net, member.loss)
         given = None if backend is None else make_backend(backend, dtype)
         chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
-        with chosen.scope(), Memory(chosen, settings.batch_size) as memory, Interrupt() as interrupt:
+        with (
+            chosen.scope(),
+            Memory(chosen, settings.batch_size, settings.micro_batches) as memory,
+            Interrupt() as interrupt,
+        ):
             data = Data(chosen, x, y, sample_weight, validation)
             rows = data.rows(self.members)
             runs = Runs(chosen, settings, self.members, rows, data.of(self.members[0].loss), checkpoint, resume)

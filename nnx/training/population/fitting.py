@@ -48,5 +48,6 @@ def fitting(one: Members, count: int) -> int:
 
     needed = needs(one.settings.batch_size)
     if needed > PART * free:
-        raise too_little(backend, one.settings.batch_size, needs, "a step of one member")
+        what, parts = "a step of one member", one.settings.micro_batches
+        raise too_little(backend, one.settings.batch_size, needs, what, parts=parts)
     return min(count, int(PART * free / needed))

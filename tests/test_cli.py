@@ -297,8 +297,9 @@ def test_a_training_that_fails_keeps_the_last_good_weights_and_exits_1(nnx, fold
 
 def test_ctrl_c_saves_and_exits_130(folder, monkeypatch):
     monkeypatch.setenv("NNX_COMPILE", "never")  # the end would wait for numba
+    program = "import sys; sys.modules['matplotlib'] = None; import nnx.cli; nnx.cli.main(sys.argv[1:])"
     process = subprocess.Popen(
-        [sys.executable, "-m", "nnx", "train", "iris", "--epochs", "100000", "--out", "run"],
+        [sys.executable, "-c", program, "train", "iris", "--epochs", "100000", "--out", "run"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     for line in process.stdout:

@@ -81,7 +81,7 @@ def test_a_killed_run_is_gone_on_with_to_the_same_files(nnx, monkeypatch):
 
 
 def test_a_run_that_is_asked_to_end_saves_and_says_how_to_go_on(nnx):
-    settings = [*TRAIN, "--epochs", "400"]
+    settings = [*TRAIN, "--epochs", "200"]
     assert nnx(*settings, "--out", "whole", "-q")[0] == 0
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         run = f"run{code}"
@@ -158,7 +158,7 @@ def test_without_checkpoints_a_killed_run_begins_anew(nnx):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="finds children in /proc")
 def test_under_supervision_a_run_survives_two_kills(nnx, pictures):
-    settings = [*TRAIN, "--epochs", "400", "--out", "run"]
+    settings = [*TRAIN, "--epochs", "200", "--out", "run"]
     words = [sys.executable, "-m", "nnx", *settings, "--restarts", "2", "-q"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     killed = set()

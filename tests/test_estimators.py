@@ -42,6 +42,7 @@ SETTINGS = {
     "in_order": dict(shuffle=False, batch_size=50),
 }
 WEIGHT = rng.random(230)
+ACTIVATIONS = ["relu", "tanh", "logistic", "identity"]
 
 
 def pair(task, own=None, **settings):
@@ -67,9 +68,14 @@ def same(theirs, ours, tolerance, backend=None):
         np.testing.assert_allclose(ours.validation_scores_, theirs.validation_scores_, rtol=max(tolerance, 1e-9))
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
-@pytest.mark.parametrize("settings", SETTINGS)
-@pytest.mark.parametrize("task", TASKS)
+def pairs():
+    """Every task with every setting and every activation, and nearly every setting with every activation."""
+    for (i, task), (k, settings) in product(enumerate(TASKS), enumerate(SETTINGS)):
+        for activation in ACTIVATIONS if settings == "adam" else [ACTIVATIONS[(i + k) % 4]]:
+            yield task, settings, activation
+
+
+@pytest.mark.parametrize(("task", "settings", "activation"), list(pairs()))
 def test_the_numbers_are_scikit_learns(task, settings, activation):
     theirs, ours, y = pair(task, activation=activation, **SETTINGS[settings])
     weight = WEIGHT if settings == "weighted" else None
@@ -80,7 +86,7 @@ def test_the_numbers_are_scikit_learns(task, settings, activation):
         np.testing.assert_allclose(ours.predict_log_proba(X), theirs.predict_log_proba(X), atol=1e-8)
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("task", TASKS)
 def test_lbfgs_ends_where_scikit_learns_does(task, activation):
     theirs, ours, y = pair(task, activation=activation, solver="lbfgs")
@@ -103,13 +109,15 @@ def test_sparse_rows_stay_sparse(kind, solver, monkeypatch):
 
 
 def cases():
-    """Every library, task, solver and dtype; on JAX, which compiles each for seconds, those that differ in one of them.
+    """Every library, task, solver and dtype; on JAX, which compiles each for seconds, one for each of them.
 
     All of them in float64 are in ci/sklearn_parity.py.
     """
+    on_jax = [("multiclass", settings, "float64") for settings in ("adam", "stopping", "lbfgs")]
+    on_jax += [("multiclass", "weighted", "float32"), ("binary", "adam", "float64"), ("poisson", "sgd", "float64")]
     for name, task in product(["torch", "jax", "strict", "cupy"], TASKS):
         for settings, dtype in product(["adam", "sgd", "stopping", "weighted", "lbfgs"], ["float64", "float32"]):
-            if name != "jax" or task == "multiclass" or (settings, dtype) == ("adam", "float64"):
+            if name != "jax" or (task, settings, dtype) in on_jax:
                 yield name, task, settings, dtype
 
 
@@ -199,16 +207,25 @@ def test_scikit_learns_checks(estimator, check):
 
 IN_A_PIPELINE = """
 import warnings
+from unittest import SkipTest
 warnings.simplefilter("ignore")
 import numpy as np, sklearn, array_api_strict as strict
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import estimator_checks_generator
 from nnx import MLPClassifier, MLPRegressor
 for estimator in (MLPClassifier(max_iter=100), MLPRegressor(max_iter=100)):
-    results = check_estimator(estimator, on_skip=None)
-    assert any("array_api" in r["check_name"] and r["status"] == "passed" for r in results)
+    checks = [check for _, check in estimator_checks_generator(estimator) if "array_api" in check.func.__name__]
+    passed = 0
+    for check in checks:
+        try:
+            check(clone(estimator))
+            passed += 1
+        except SkipTest:  # a library that is not installed
+            pass
+    assert passed
 rng = np.random.default_rng(0)
 X = rng.normal(size=(120, 5))
 y = (X[:, 0] > 0).astype(int)

@@ -7,16 +7,16 @@ from typing import Any
 
 from ..backends import Backend
 from ..contract import Array, Key, Layer, Loss, Optimizer, Params, State
-from ..errors import SettingError, ShapeError
+from ..errors import SettingError
 from ..network import init
 from ..random import permutation, seed_words
 from .averages import Statistics, averaged
 from .data import Batch, Data, StreamData, singly
-from .engine import CHUNK, Program, Watched, carry_of, checked, copies, measured, naming, step_of, trained_names
+from .engine import CHUNK, Program, Watched, carry_of, checked, copies, measured, naming, step_of, trained_names, tried
 from .flat import Flat, Named, choose_layout
 from .interrupt import Interrupt
 from .settings import Settings
-from .step import gather, inputs, make_prediction
+from .step import gather, make_prediction
 
 Held = tuple[Data, Any]  # data to validate on, and the numbers of its rows
 
@@ -57,13 +57,16 @@ class Alone:
 
     def begin(self, params: Mapping[str, Array] | None) -> None:
         """Initial parameters or those given, a trial of the network on one row, the compiled functions."""
-        backend, held, settings, (x, target, weight, rows) = self.backend, self.held, self.settings, self.sample
-        del self.sample  # it may hold a block of rows
+        backend, held, settings = self.backend, self.held, self.settings
         if params is None:
-            start = init(self.net, int(x.shape[-1]), seed=self.seed, backend=backend)
+            start = init(self.net, int(self.sample[0].shape[-1]), seed=self.seed, backend=backend)
         else:
             start = {name: backend.floats(p) for name, p in checked(params, self.net).items()}
-        names, outputs = self.trial(start, x, target, weight, rows)
+        z, value, grads = tried(backend, self.net, self.loss, start, seed_words(self.seed, backend), self.sample)
+        if value.ndim:
+            raise SettingError("fit trains one network: params and settings with a population are for your own loop")
+        names, outputs = trained_names(settings, start, grads), int(z.shape[-1])
+        del self.sample  # it may hold a block of rows
         self.data.check(outputs)
         self.predict = backend.compile(make_prediction(self.net))
         if held is not None and held[0] is not self.data:
@@ -88,28 +91,6 @@ class Alone:
         if number is None:  # the first batch of a stream
             x, target, weight = x[:1, :], target[:1, ...], None if weight is None else weight[:1]
         return x, target, weight, number
-
-    def trial(
-        self, start: Params, x: Array, target: Array, weight: Array | None, rows: Array | None
-    ) -> tuple[tuple[str, ...], int]:
-        """The names that are trained, and the number of outputs, from a step on one row."""
-
-        def once(params: Params, seed: Array, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Any:
-            key = Key(seed, self.backend.asarray(0, self.backend.xp.int32))
-            z, values = self.net.evaluate(params, inputs(x, rows, self.backend.floats(0.0)), train=True, key=key)
-            value, saved = self.loss.evaluate(z, gather(target, rows), gather(weight, rows))
-            return z, value, self.net.backprop(params, values, self.loss.backprop(saved), need_dx=False)[1]
-
-        z, value, grads = self.backend.compile(once)(
-            start, seed_words(self.seed, self.backend), x, target, weight, rows
-        )
-        if value.ndim:
-            raise SettingError("fit trains one network: params and settings with a population are for your own loop")
-        for name, g in grads.items():
-            if name not in start or tuple(g.shape) != tuple(start[name].shape):
-                expected = tuple(start[name].shape) if name in start else "no such parameter"
-                raise ShapeError(f"backprop gave a gradient {name!r} of shape {tuple(g.shape)}, expected {expected}")
-        return trained_names(self.settings, start, grads), int(z.shape[-1])
 
     def epoch(self, number: int, live: list[int], interrupt: Interrupt) -> tuple[dict[int, dict[str, float]], set[int]]:
         """One pass over the data, and the figures of it."""

@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
 from ..backends import Backend, Plain
-from ..contract import Array, Layer, Loss, Optimizer, Params
+from ..contract import Array, Key, Layer, Loss, Optimizer, Params
 from ..errors import DataError, SettingError, ShapeError
 from ..metrics import METRICS
 from ..random import seed_words
-from .data import Batches
+from .data import Batch, Batches
 from .flat import Flat, Named
 from .interrupt import Interrupt
 from .objective import MeanLoss
 from .settings import Metric, Settings
-from .step import Carry, Step, make_step
+from .step import Carry, Step, gather, inputs, make_step
 
 CHUNK = 8192  # rows evaluated at once in validation, those of all members together
 PATIENCE = 0.05  # seconds of steps between two looks at whether Ctrl-C was pressed
@@ -46,6 +47,25 @@ class Program:
             if interrupt.seen:
                 break
         return seen
+
+
+def tried(
+    backend: Backend, net: Layer, loss: Loss, params: Params, seed: Array, row: Batch
+) -> tuple[Array, Array, Params]:
+    """Output, loss and gradients of a step on one row. Raises ShapeError for a gradient of another shape."""
+
+    def once(params: Params, seed: Array, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Any:
+        key = Key(seed, backend.asarray(0, backend.xp.int32))
+        z, values = net.evaluate(params, inputs(x, rows, backend.floats(0.0)), train=True, key=key)
+        value, saved = loss.evaluate(z, gather(target, rows), gather(weight, rows))
+        return z, value, net.backprop(params, values, loss.backprop(saved), need_dx=False)[1]
+
+    z, value, grads = backend.compile(once)(params, seed, *row)
+    for name, g in grads.items():
+        if name not in params or tuple(g.shape) != tuple(params[name].shape):
+            expected = tuple(params[name].shape) if name in params else "no such parameter"
+            raise ShapeError(f"backprop gave a gradient {name!r} of shape {tuple(g.shape)}, expected {expected}")
+    return z, value, grads
 
 
 def step_of(

@@ -13,12 +13,12 @@ from ...network import init
 from ...random import permutation, seed_words
 from ..averages import Statistics, averaged
 from ..data import DeviceData
-from ..engine import CHUNK, carry_of, checked, copies, measured, step_of, trained_names
+from ..engine import CHUNK, carry_of, checked, copies, measured, step_of, trained_names, tried
 from ..flat import Named
 from ..interrupt import Interrupt
 from ..memory import bytes_of_step
 from ..settings import Settings
-from ..step import Carry, Step, gather, inputs, make_prediction
+from ..step import Carry, Step, gather, make_prediction
 from .joining import joined
 from .lanes import Lane, Lanes
 from .member import Member, Rows, shapes_of, stacked
@@ -117,15 +117,11 @@ class Members:
 
     def trial(self, net: Layer, loss: Loss, start: Params, seeds: Array) -> tuple[str, ...]:
         """The names that are trained, from a step on one row; and whether the data suits the network."""
-        data, backend = self.data.train, self.backend
-        row = backend.integers([0])
-        x, target, weight = (gather(a, row) for a in (data.x, data.target, data.weight))
-        key = Key(seeds, backend.asarray(0, backend.xp.int32))
-        z, values = net.evaluate(start, inputs(x, None, backend.floats(0.0)), train=True, key=key)
-        value, saved = loss.evaluate(z, target, weight)
+        data = self.data.train
+        row = data.x, data.target, data.weight, self.backend.integers([0])
+        z, value, grads = tried(self.backend, net, loss, start, seeds, row)
         if tuple(value.shape) != (len(self.members),):
             raise SettingError(f"fit: the loss of {len(self.members)} members has shape {tuple(value.shape)}")
-        _, grads = net.backprop(start, values, loss.backprop(saved), need_dx=False)
         for part in self.data:
             if part is not None:
                 part.check(int(z.shape[-1]))

@@ -163,6 +163,13 @@ BAD = {
     "a pattern that fits nothing": (dict(frozen="7.*"), r"frozen: '7\.\*' fits no parameter; there are 0\.W, 0\.b"),
     "a factor of nothing": (dict(rate_factors={"x": 0.1}), "rate_factors: 'x' fits no parameter"),
     "a negative factor": (dict(decay_factors={"*.W": -1}), r"decay_factors\['\*\.W'\] must be a number of at least 0"),
+    "no patterns": (dict(frozen=0), "frozen must be patterns of names such as '0.\\*', got 0"),
+    "a dict of what is frozen": (dict(frozen={"0.*": False}), "frozen must be patterns of names"),
+    "one factor": (dict(decay_factors=0.0), "decay_factors must be a dict of patterns"),
+    "an optimizer of one's own within another": (
+        dict(optimizer=nnx.ClipNorm(OwnOptimizer(0.1)), rate_factors={"0.*": 0.1}),
+        "OwnOptimizer.update takes no factors=",
+    ),
     "all frozen": (dict(frozen="*"), "leaves no parameter to train"),
     "no average": (dict(average=0.9), "average must be nnx.EMA"),
     "an optimizer of one's own": (
@@ -179,6 +186,35 @@ def test_what_is_wrong_is_one_line(case, members):
     with pytest.raises(nnx.SettingError, match=text) as error:
         fit(members=members, **settings)
     assert "\n" not in str(error.value)
+
+
+class KerasNorm(nnx.Layer):
+    """Running statistics in a way of its own."""
+
+    names, running = (), ("mean",)
+
+    def init(self, features, draw):
+        return {"mean": draw.constant((features,), 0.0)}, features
+
+    def evaluate(self, params, x, *, train=False, key=None):
+        mean = x.mean(axis=-2, keepdims=True) if train else params["mean"][..., None, :]
+        return x - mean, mean
+
+    def backprop(self, params, saved, dy, *, need_dx=True):
+        return dy - dy.mean(axis=-2, keepdims=True), {}
+
+    def update(self, params, saved):
+        return params | {"mean": 0.9 * params["mean"] + 0.1 * saved[..., 0, :]}
+
+
+def test_statistics_that_cannot_be_computed_anew_are_refused_with_an_average():
+    net = nnx.Chain(nnx.Dense(4), nnx.Residual(nnx.Chain(KerasNorm())), nnx.Dense(3))
+    fit(net)
+    with pytest.raises(nnx.SettingError, match=r"of nnx\.BatchNorm; KerasNorm has others"):
+        fit(net, average=nnx.EMA())
+    batches = [(X[:30], Y[:30]), (X[30:], Y[30:])]
+    with pytest.raises(nnx.SettingError, match="its statistics ask for batches once more"):
+        nnx.fit(NORMED, lambda: iter(batches), loss="softmax_cross_entropy", average=nnx.SWA())
 
 
 def test_averages_are_settings():

@@ -2,6 +2,7 @@
 
 import pickle
 import signal
+import warnings
 
 import numpy as np
 import pytest
@@ -173,3 +174,18 @@ def test_ctrl_c_returns_what_is_trained(case, capfd):
         assert all(est.n_iter_ in (2, 3) for est in model.estimators_)
     elif "search" in case:
         assert np.isfinite(model.cv_results_["mean_test_score"]).all() and model.best_estimator_.n_iter_ <= 3
+
+
+@pytest.mark.parametrize("case", ["an ensemble", "a search"])
+def test_ctrl_c_ends_also_what_is_fitted_one_by_one(case):
+    scipy = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    base = nnx.MLPClassifier(**LONG, callbacks=[pressing(7)])
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        model = INTERRUPTED[case](base).fit(scipy.csr_matrix(X), Y)
+    assert any("Training interrupted by user" in str(w.message) for w in seen)
+    assert model.predict(X[:5]).shape == (5,)
+    if case == "an ensemble":
+        assert [est.n_iter_ for est in model.estimators_] == [7]  # the others had not begun
+    else:
+        assert model.best_estimator_.n_iter_ == 7

@@ -567,3 +567,21 @@ def test_bad_input_is_one_line(name):
     assert "\n" not in str(error.value) and len(str(error.value)) <= 200
     np.testing.assert_array_equal(X, x)
     np.testing.assert_array_equal(Y, y)
+
+
+PARAMS = nnx.init(nnx.mlp((8,), 2), 2)
+BAD_PARAMS = {
+    "of another width": (nnx.mlp((16,), 2), PARAMS, r"params\['0.W'\] has shape \(2, 8\), the network needs \(2, 16\)"),
+    "of more outputs": (nnx.mlp((8,), 3), PARAMS, r"params\['2.W'\] has shape \(8, 2\), the network needs \(8, 3\)"),
+    "more than there are": (nnx.mlp((8,), 2), PARAMS | {"7.W": PARAMS["0.W"]}, "params has '7.W', which the network"),
+    "one too few": (nnx.mlp((8,), 2), {"0.W": PARAMS["0.W"]}, "params lacks '0.b'; make them with nnx.init"),
+    "a number": (nnx.mlp((8,), 2), 5, "params must be a dict of arrays such as fit.params, got int"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PARAMS)
+def test_parameters_to_begin_with_are_those_of_the_network(case):
+    net, params, text = BAD_PARAMS[case]
+    x, y = spirals()
+    with pytest.raises((nnx.ShapeError, nnx.SettingError), match=text):
+        nnx.fit(net, x, y, params=params, **SETTINGS)

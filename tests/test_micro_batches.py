@@ -218,6 +218,40 @@ def test_an_estimator_in_parts_is_the_estimator(name):
         kind(solver="lbfgs", micro_batches=2).fit(X, y)
 
 
+class OldLoss(nnx.SquaredError):
+    """As a loss was written before batches had parts."""
+
+    def evaluate(self, z, target, weight=None):
+        return super().evaluate(z, target, weight)
+
+
+def test_a_loss_within_another_needs_no_total_but_for_parts():
+    settings = dict(loss=nnx.EnsembleLoss(OldLoss(), 2), epochs=1)
+    nnx.fit(nnx.tabm((4,), 2, members=2), X, VALUES, **settings)
+    with pytest.raises(nnx.SettingError, match="EnsembleLoss does not: what the mean over the whole batch divides by"):
+        nnx.fit(nnx.tabm((4,), 2, members=2), X, VALUES, micro_batches=2, **settings)
+
+
+def test_statistics_for_an_average_are_those_of_parts():
+    seen = []
+
+    class Spy(nnx.Layer):
+        def evaluate(self, params, x, *, train=False, key=None):
+            if train:
+                seen.append(x.shape[-2])
+            return x, None
+
+        def backprop(self, params, saved, dy, *, need_dx=True):
+            return dy, {}
+
+    net = nnx.Chain(Spy(), nnx.Dense(4), nnx.BatchNorm(), nnx.Dense(3))
+    settings = dict(loss="softmax_cross_entropy", epochs=2, compile=False, micro_batches=4, average=nnx.EMA(0.9))
+    for members in (None, 2):
+        seen.clear()
+        nnx.fit(net, X, LABELS, batch_size=20, members=members, **settings)
+        assert set(seen) <= {1, 2, 5}  # one row is tried first; the last batch has two
+
+
 LIMITED = """
 import resource, numpy as np, nnx
 rng = np.random.default_rng(0)

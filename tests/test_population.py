@@ -518,3 +518,28 @@ def test_many_settings_at_random_are_those_trained_alone():
         for rows in islice(cycle(folds), 20)
     ]
     compare(members)
+
+
+class Scaled(nnx.Layer):
+    """A layer that cannot be hashed."""
+
+    __hash__ = None
+
+    def __init__(self):
+        self.factors = [2.0]
+
+    def evaluate(self, params, x, *, train=False, key=None):
+        return x * self.factors[0], None
+
+    def backprop(self, params, saved, dy, *, need_dx=True):
+        return dy * self.factors[0], {}
+
+
+def test_members_of_layers_that_cannot_be_hashed_are_trained():
+    nets = [nnx.Chain(nnx.Dense(4), Scaled(), nnx.Dense(2)) for _ in range(2)]
+    compare([Member(net, SOFTMAX, seed=k) for k, net in enumerate(nets)])
+
+
+def test_a_batch_larger_than_all_rows_needs_no_more_memory_than_they_do():
+    fit = nnx.fit(NET, X, Y, members=2, loss="softmax_cross_entropy", epochs=1, batch_size=10**9)
+    assert [f.stopped for f in fit] == ["epochs"] * 2

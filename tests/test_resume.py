@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,55 @@ def test_a_resumed_fit_ends_with_the_same_bits(backend, net, optimizer, path):
     assert sorted(os.listdir(path.parent)) == [path.name, path.name + ".previous"]
 
 
+def test_ctrl_c_in_the_epoch_in_which_early_stopping_ends_it(path):
+    """What ends it is the rule: it is not gone on with."""
+    settings = dict(epochs=60, optimizer=nnx.Adam(0.3), early_stopping=nnx.EarlyStopping(2, monitor="loss"))
+    whole = fit(**settings)
+    last = len(whole.history["epoch"])
+
+    def press(report):
+        if report.epoch == last:
+            signal.raise_signal(signal.SIGINT)
+
+    ended = fit(checkpoint=nnx.Checkpoint(path), callbacks=[press], **settings)
+    assert whole.stopped == ended.stopped == "early stopping"
+    assert everything(fit(resume=path, **settings)) == everything(whole)
+
+
+def test_factors_in_another_order_are_other_settings(path):
+    fit(rate_factors={"*.W": 0.1, "0.*": 1.0}, checkpoint=nnx.Checkpoint(path))
+    with pytest.raises(nnx.SettingError, match="rate_factors is "):
+        fit(rate_factors={"0.*": 1.0, "*.W": 0.1}, resume=path)
+
+
+@nnx.register
+@dataclass(frozen=True)
+class Halves(nnx.Layer):
+    """y = the first half of the features times the second."""
+
+    def shapes(self, row):
+        return {}, (row[0] // 2,)
+
+    def init(self, features, draw):
+        return {}, features // 2
+
+    def evaluate(self, params, x, *, train=False, key=None):
+        h = x.shape[-1] // 2
+        return x[..., :h] * x[..., h : 2 * h], x
+
+    def backprop(self, params, x, dy, *, need_dx=True):
+        h = x.shape[-1] // 2
+        rest = np.zeros_like(x[..., 2 * h :])
+        return np.concatenate([dy * x[..., h : 2 * h], dy * x[..., :h], rest], axis=-1), {}
+
+
+def test_a_checkpoint_knows_the_row_whatever_a_layer_makes_of_it(path):
+    net = nnx.Chain(Halves(), nnx.Dense(2))
+    whole = fit(net)
+    crash_in(3, path, net)
+    assert everything(fit(net, resume=path)) == everything(whole) and nnx.load(path).row == (5,)
+
+
 def members_of(*names):
     """Two members for each network: two kinds of steps, or one."""
     return [
@@ -184,10 +234,10 @@ def test_a_population_with_other_settings_is_refused(case, path):
 
 def test_one_network_and_a_population_do_not_go_on_from_each_other(path):
     nnx.Population(members_of("dense")).fit(*data(), epochs=2, checkpoint=nnx.Checkpoint(path))
-    with pytest.raises(nnx.ModelFileError, match="a checkpoint of a population, from which one network cannot go on"):
+    with pytest.raises(nnx.SettingError, match="safetensors: a checkpoint of a population, from which"):
         fit(resume=path)
     fit(checkpoint=nnx.Checkpoint(path))
-    with pytest.raises(nnx.ModelFileError, match="a checkpoint of one network, from which a population cannot go on"):
+    with pytest.raises(nnx.SettingError, match="safetensors: a checkpoint of one network, from which"):
         nnx.Population(members_of("dense")).fit(*data(), epochs=2, resume=path)
 
 

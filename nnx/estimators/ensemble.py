@@ -14,7 +14,7 @@ from ..training.progress import bar
 from .arrays import scope_of, to_host
 from .base import BaseMLP
 from .classifier import MLPClassifier
-from .many import Job, fit_many
+from .many import Job, Unbegun, fit_many
 from .private import Interval, RealNotInt, _fit_context, _num_samples
 from .regressor import MLPRegressor
 
@@ -69,9 +69,11 @@ class _Ensemble(BaseEstimator):  # type: ignore[misc]
         settings = {} if sample_weight is None else {"sample_weight": sample_weight}
         with bar(len(members), "members", bool(self.verbose)) as show:
             jobs = [Job(est, X, y, settings, own) for est, own in zip(members, rows, strict=True)]
-            for error in fit_many(jobs, most=self.n_members_per_run, show=show):
-                if error is not None:
+            errors = fit_many(jobs, most=self.n_members_per_run, show=show)
+            for error in errors:
+                if error is not None and not isinstance(error, Unbegun):
                     raise error
+            members = [est for est, error in zip(members, errors, strict=True) if error is None]
         self.estimators_, self.n_features_in_ = members, members[0].n_features_in_
         if hasattr(members[0], "feature_names_in_"):
             self.feature_names_in_ = members[0].feature_names_in_

@@ -36,6 +36,10 @@ class Job(NamedTuple):
     rows: Any = None  # host numbers of the rows of X to train on; None: all
 
 
+class Unbegun(ValueError):
+    """The fit of an estimator that an interruption came before."""
+
+
 def fit_many(
     jobs: Sequence[Job],
     *,
@@ -52,11 +56,14 @@ def fit_many(
     """
     errors: list[Exception | None] = [None] * len(jobs)
     with ExitStack() as stack:
+        interrupt = interrupt or stack.enter_context(Interrupt())
         sessions: dict[int, Session] = {}
         known: dict[Any, Any] = {}
         for number, job in enumerate(jobs):
             with caught(errors, number):
                 if is_alone(job):
+                    if interrupt.seen:
+                        raise Unbegun("Ctrl-C came before it was trained")
                     alone(job)
                 else:
                     sessions[number] = begun(job, known)
@@ -66,7 +73,6 @@ def fit_many(
         if show is not None:
             show(len(jobs) - len(sessions))
         parts = groups(sessions, most)
-        interrupt = interrupt or stack.enter_context(Interrupt())
         for part in [parts] if watch is not None else [[numbers] for numbers in parts]:
             train([Run(numbers, sessions, errors) for numbers in part], interrupt, watch, show)
         if interrupt.seen:

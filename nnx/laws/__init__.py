@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..contract import Array, Layer, Loss
-from ..errors import ShapeError
+from ..errors import SettingError, ShapeError
 from .each import LAWS, of_init, types_kept
-from .part import first_line, part_of
+from .part import INPUT, first_line, part_of, target_of
+from .weights import of_signature, of_weights
 
 
 class Faults(list[str]):
@@ -43,9 +44,14 @@ def check(
     >>> nnx.check(Twice(), np.ones((1, 1)))
     gradient of the input: 1.109 along a random direction, central difference 2.218
     """
+    kind, other = (Layer, Loss) if target is None else (Loss, Layer)
+    if kind not in type(part).__mro__:
+        hint = "nnx.check(loss, z, target)" if target is None else "nnx.check(layer, x)"
+        hint = f"; give {hint}" if other in type(part).__mro__ else ""
+        raise SettingError(f"check: expected an object of a class under nnx.{kind.__name__}, got {part!r}{hint}")
     if getattr(x, "ndim", 0) < 2:
         raise ShapeError(f"check: expected an array x (rows, features), got {getattr(x, 'shape', type(x).__name__)}")
-    faults = Faults([] if target is not None else of_init(part, int(x.shape[-1]), seed))
+    faults = Faults(of_init(part, int(x.shape[-1]), seed) if target is None else of_signature(part))
     if faults and params is None:
         return faults
     for dtype in ("float64", "float32"):
@@ -60,4 +66,8 @@ def check(
                 faults += found
                 if found and law in LAWS[:3]:
                     return faults
+            if target is not None and dtype == "float64" and not faults:
+                loss: Any = part
+                kept = target_of(loss, target, subject.backend)
+                faults += of_weights(loss, subject.inputs[INPUT], kept, subject.backend)
     return faults

@@ -17,14 +17,20 @@ RECORDING = ("numpy", "cupy", "torch")  # libraries whose steps are recorded
 def of_init(layer: Any, features: int, seed: int) -> list[str]:
     """The names and shapes of what `init` makes."""
     try:
-        made, _ = layer.init(features, HostDraw(seed))
+        made, out = layer.init(features, HostDraw(seed))
     except Exception as error:
         return [f"init: {first_line(error)}"]
     known = (*layer.names, *layer.running)
     lines = [f"init makes no {name!r}, which is in names or running" for name in known if name not in made]
     lines += [f"init makes {name!r}, which is neither in names nor in running" for name in made if name not in known]
     if hasattr(layer, "shapes"):
-        said = {name: tuple(shape) for name, shape in layer.shapes((features,))[0].items()}
+        try:
+            shapes, row = layer.shapes((features,))
+        except Exception as error:
+            return [*lines, f"shapes: {first_line(error)}"]
+        if tuple(row) != (out,):
+            lines.append(f"shapes says {tuple(row)} for a row of the result, init {(out,)}")
+        said = {name: tuple(shape) for name, shape in shapes.items()}
         for name in sorted({*said, *made}):
             own = tuple(made[name].shape) if name in made else None
             if said.get(name) != own:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backends import Backend, backend_of, numpy as host
-from ..contract import Array, Key, Layer, Params, Saved
+from ..contract import Array, Key, Layer, Loss, Params, Saved
 from ..random import HostDraw, key as make_key
 
 INPUT = "the input"  # its name among the parameters
@@ -65,8 +65,7 @@ def part_of(part: Any, x: Any, target: Any, params: Mapping[str, Array] | None, 
             for name, p in given.items()
         }
         if target is not None:
-            whole = part.labels and "int" in str(getattr(target, "dtype", ""))
-            target = backend.integers(target) if whole else backend.floats(target)
+            target = target_of(part, target, backend)
             return Part(
                 backend,
                 moved,
@@ -91,6 +90,12 @@ def part_of(part: Any, x: Any, target: Any, params: Mapping[str, Array] | None, 
         seed,
         part,
     )
+
+
+def target_of(loss: Loss, target: Any, backend: Backend) -> Array:
+    """The target as training gives it to the loss."""
+    whole = loss.labels and "int" in str(getattr(target, "dtype", ""))
+    return backend.integers(target) if whole else backend.floats(target)
 
 
 def named(found: tuple[Any, Params]) -> Params:

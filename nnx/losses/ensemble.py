@@ -64,7 +64,10 @@ class EnsembleLoss(Loss):
             target = _repeated(target, k)
         else:
             raise ShapeError(f"EnsembleLoss: target has shape {target.shape}, expected {n} rows for {n * k} of output")
-        return self.loss.evaluate(z, target, None if weight is None else _repeated(weight, k), total)
+        weight = None if weight is None else _repeated(weight, k)
+        if total is None:
+            return self.loss.evaluate(z, target, weight)
+        return self.loss.evaluate(z, target, weight, total=total)
 
     def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
         w = self.loss.weights(target, weight, like)

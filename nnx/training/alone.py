@@ -58,10 +58,11 @@ class Alone:
     def begin(self, params: Mapping[str, Array] | None) -> None:
         """Initial parameters or those given, a trial of the network on one row, the compiled functions."""
         backend, held, settings = self.backend, self.held, self.settings
+        features = int(self.sample[0].shape[-1])
         if params is None:
-            start = init(self.net, int(self.sample[0].shape[-1]), seed=self.seed, backend=backend)
+            start = init(self.net, features, seed=self.seed, backend=backend)
         else:
-            start = {name: backend.floats(p) for name, p in checked(params, self.net).items()}
+            start = {name: backend.floats(p) for name, p in checked(params, self.net, features).items()}
         z, value, grads = tried(backend, self.net, self.loss, start, seed_words(self.seed, backend), self.sample)
         if value.ndim:
             raise SettingError("fit trains one network: params and settings with a population are for your own loop")
@@ -126,7 +127,7 @@ class Alone:
         params = copies(self.backend, (mean or weights) | carry.running)
         running = {name: carry.running[name] for name in self.net.running if not settings.is_frozen(name)}
         if mean and running:  # the statistics of the weights of now are not those of their average
-            batches = singly(self.data.batches(self.rows, settings.batch_size))
+            batches = singly(self.data.batches(self.rows, settings.part))
             key = Key(carry.seed, carry.state["step"])
             params |= self.statistics.mean(self.net, params, running, key, batches)
         return params

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from ..backends import Backend
 from ..contract import Array, Key, Layer, Params
 from ..errors import require, settle
+from ..layers import BatchNorm
 from .data import Batch
 from .step import inputs
 
@@ -72,12 +73,22 @@ def with_batch_statistics(net: Any) -> Any:
         return tuple(map(with_batch_statistics, net))
     if not is_dataclass(net) or isinstance(net, type):
         return net
-    if getattr(net, "running", ()) and hasattr(net, "momentum"):
+    if isinstance(net, BatchNorm):
         return replace(net, momentum=1.0)
     if not getattr(net, "running", ()):
         return net
     parts = {f.name: with_batch_statistics(getattr(net, f.name)) for f in fields(net)}
     return type(net)(*parts["layers"]) if "layers" in parts else replace(net, **parts)
+
+
+def without_statistics(net: Any) -> Any:
+    """The first layer whose running statistics cannot be computed for other weights: one of a user's; or None."""
+    if isinstance(net, BatchNorm) or not getattr(net, "running", ()):
+        return None
+    parts = [getattr(net, f.name) for f in fields(net)] if is_dataclass(net) else []
+    parts = [layer for part in parts for layer in (part if isinstance(part, tuple) else (part,))]
+    inner = [part for part in parts if getattr(part, "running", ())]
+    return next((found for part in inner if (found := without_statistics(part)) is not None), None) if inner else net
 
 
 class Statistics:

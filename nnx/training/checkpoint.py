@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ..backends import Backend, numpy as host
 from ..contract import Array, Layer, Loss, Params, State
-from ..errors import ModelFileError, require
+from ..errors import ModelFileError, SettingError, require
 from ..files import Model, load, save
 from .identity import Facts
 
@@ -106,6 +106,7 @@ class Contents(NamedTuple):
     loss: Loss
     arrays: dict[str, Any]
     about: dict[str, Any]
+    row: tuple[int, ...]
 
 
 class Writer(Generic[P]):
@@ -141,7 +142,7 @@ class Writer(Generic[P]):
 
     def write(self, progress: P) -> None:
         """Write the file, and keep the one before it. Raises: ModelFileError."""
-        net, params, loss, arrays, about = self.contents(progress)
+        net, params, loss, arrays, about, row = self.contents(progress)
         if self.own:
             keep(Path(self.to.path))
         save(
@@ -151,13 +152,14 @@ class Writer(Generic[P]):
             loss=loss,
             arrays=arrays,
             about={"checkpoint": self.about | about},
+            row=row,
             encoder=self.to.encoder,
             target=self.to.target,
         )
         self.own, self.held, self.last = True, None, monotonic()
 
 
-def contents(net: Layer, loss: Loss, backend: Backend, progress: Progress) -> Contents:
+def contents(net: Layer, loss: Loss, backend: Backend, row: tuple[int, ...], progress: Progress) -> Contents:
     """The content of a checkpoint of one network."""
     best, params = progress.best
     p, n = progress, progress.epoch
@@ -170,7 +172,7 @@ def contents(net: Layer, loss: Loss, backend: Backend, progress: Progress) -> Co
     about = {"epoch": n, "best_epoch": best, "stopped": p.stopped, "execution": p.execution, "choices": p.choices}
     about |= {"figures": list(p.history) if n else []} | ({"average": list(p.average)} if p.average else {})
     about["names"] = list(params)  # their order in a file is another, and decides in which order they are summed
-    return Contents(net, params, loss, arrays, about)
+    return Contents(net, params, loss, arrays, about, row)
 
 
 def keep(path: Path) -> None:
@@ -227,7 +229,7 @@ def opened(path: Path, *, population: bool = False) -> tuple[Model, dict[str, An
         raise ModelFileError(f"{path}: a model, but not a checkpoint that this nnx can go on from")
     if ("parts" in about) != population:
         what, other = ("one network", "a population") if population else ("a population", "one network")
-        raise ModelFileError(f"{path}: a checkpoint of {what}, from which {other} cannot go on")
+        raise SettingError(f"{path}: a checkpoint of {what}, from which {other} cannot go on")
     return model, about
 
 

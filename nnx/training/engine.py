@@ -7,7 +7,7 @@ from typing import Any
 
 from ..backends import Backend, Plain
 from ..contract import Array, Key, Layer, Loss, Optimizer, Params
-from ..errors import DataError, SettingError, ShapeError
+from ..errors import DataError, SettingError, ShapeError, require
 from ..metrics import METRICS
 from ..random import seed_words
 from .data import Batch, Batches
@@ -138,12 +138,18 @@ def copies(backend: Backend, arrays: Params) -> Params:
     return {name: backend.xp.asarray(a, copy=True) for name, a in arrays.items()}
 
 
-def checked(params: Mapping[str, Array] | None, net: Layer) -> Mapping[str, Array]:
-    """The parameters given, all that the network has. Raises SettingError."""
-    for name in (*net.names, *net.running):
-        if name not in (params or {}):
-            raise SettingError(f"fit: params lacks {name!r}; make them with nnx.init")
-    return params or {}
+def checked(params: Any, net: Layer, features: int) -> Mapping[str, Array]:
+    """The parameters given, which must be those of the network. Raises SettingError, ShapeError."""
+    fine = isinstance(params, Mapping)
+    require(fine, f"fit: params must be a dict of arrays such as fit.params, got {type(params).__name__}")
+    for name, shape in net.shapes((features,))[0].items():
+        require(name in params, f"fit: params lacks {name!r}; make them with nnx.init")
+        found = tuple(params[name].shape)
+        if found[max(len(found) - len(shape), 0) :] != shape:  # what is before is a population
+            raise ShapeError(f"fit: params[{name!r}] has shape {found}, the network needs {shape}")
+    for name in params:
+        require(name in (*net.names, *net.running), f"fit: params has {name!r}, which the network does not have")
+    return params  # type: ignore[no-any-return]
 
 
 class Watched:

@@ -193,6 +193,8 @@ def fit(
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
     with chosen.scope(), Memory(chosen, settings.batch_size, settings.micro_batches) as memory:
         data = make_data(chosen, x, y, sample_weight, the_loss)
+        if data.rows is None and settings.average is not None and net.running:
+            raise SettingError("fit: average with BatchNorm needs x and y: its statistics ask for batches once more")
         rows, held = _validation(chosen, data, validation, the_loss, the_seed)
         if rows is not None:
             the_optimizer = the_optimizer.over(settings.epochs * -(-len(rows) // settings.batch_size))

@@ -29,6 +29,9 @@ class Interrupt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._main:
             signal.signal(self.number, self._before)
+            around = getattr(self._before, "__self__", None)
+            if self.seen and isinstance(around, Interrupt) and around.number == self.number:
+                around.seen = True  # it is told of what it did not hear
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.seen:

@@ -17,6 +17,8 @@ Asked = Callable[[int, Figures], Collection[int]]  # the members that callbacks 
 class Engine(Protocol):
     """A computer of epochs of some members."""
 
+    whole: bool  # whether the last epoch was not cut short
+
     def epoch(self, number: int, live: list[int], interrupt: Interrupt) -> tuple[dict[int, dict[str, float]], set[int]]:
         """One pass over the data: the figures of each member, and those whose losses or weights are not finite."""
         ...
@@ -56,10 +58,12 @@ class Judge:
             engine.keep(better)
             asked = ask(number, figures)
             for k in self.live:
-                if interrupt.seen:
+                if interrupt.seen and not engine.whole:
                     self.stopped[k] = "interrupted"
                 elif self.rule is not None and number - self.best[k] >= self.rule.patience:
                     self.stopped[k] = "early stopping"
+                elif interrupt.seen:
+                    self.stopped[k] = "interrupted"
                 elif k in asked:
                     self.stopped[k] = "callback"
                 elif number == self.epochs:

@@ -80,7 +80,7 @@ def evaluated(
     loss: Loss, z: Array, target: Array, weight: Array | None, total: Array | float | None
 ) -> tuple[Array, Saved]:
     """The loss of rows: of a batch of their own, or as a part of one."""
-    return loss.evaluate(z, target, weight) if total is None else loss.evaluate(z, target, weight, total)
+    return loss.evaluate(z, target, weight) if total is None else loss.evaluate(z, target, weight, total=total)
 
 
 def total_of(loss: Loss, target: Array, weight: Array | None, rows: int, like: Array) -> Array | float:

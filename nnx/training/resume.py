@@ -38,6 +38,7 @@ def resuming(
     if checkpoint is None and resumed is None:
         yield None, write
         return
+    row = tuple(engine.sample[0].shape[1:])
     settings, place = identity(engine), environment(engine.backend, engine.settings.compile)
     if resumed is not None:
         same_settings(resumed.settings, settings)
@@ -47,7 +48,7 @@ def resuming(
     if resumed is not None:
         go_on(engine, judge, resumed.progress)
     if checkpoint is not None:
-        writer = Writer(checkpoint, settings, place, partial(contents, engine.net, engine.loss, engine.backend))
+        writer = Writer(checkpoint, settings, place, partial(contents, engine.net, engine.loss, engine.backend, row))
         first = progress(engine, judge, "") if judge.done == 0 else None
         writer.begin(first, None if resumed is None else resumed.path)
 
@@ -97,7 +98,7 @@ def described(settings: Settings) -> dict[str, Any]:
     for name in ("micro_batches", "average", "frozen", "rate_factors", "decay_factors"):
         value = getattr(settings, name)
         if value != getattr(usual, name):  # checkpoints of older versions do not have them
-            found[name] = tuple(sorted(value.items())) if isinstance(value, dict) else value
+            found[name] = tuple(value.items()) if isinstance(value, dict) else value
     return found
 
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from inspect import signature
+from math import inf
 from typing import Any
 
 from ..contract import Array, Factors, Layer, Loss, Optimizer
 from ..errors import SettingError, require, unknown
 from ..metrics import METRICS
 from ..optimizers import decays
-from .averages import EMA, SWA, Average
+from .averages import EMA, SWA, Average, without_statistics
 from .result import EarlyStopping
 
 Metric = Callable[[Array, Array], Array]
@@ -55,13 +56,22 @@ class Settings:
         check_monitor(given["early_stopping"], validated, found)
         fine = average is None or isinstance(average, (EMA, SWA))
         require(fine, f"fit: average must be nnx.EMA(0.999) or nnx.SWA(0.75), got {average!r}")
-        frozen = (frozen,) if isinstance(frozen, str) else tuple(frozen)
+        frozen = (frozen,) if isinstance(frozen, str) else frozen
+        fine = isinstance(frozen, (tuple, list)) and all(isinstance(pattern, str) for pattern in frozen)
+        require(fine, f"fit: frozen must be patterns of names such as '0.*', got {frozen!r}")
         for name, factors in (("rate_factors", rate_factors), ("decay_factors", decay_factors)):
+            fine = factors is None or isinstance(factors, Mapping)
+            require(fine, f"fit: {name} must be a dict of patterns such as {{'0.*': 0.1}}, got {factors!r}")
             for pattern, value in (factors or {}).items():
-                fine = isinstance(value, (int, float)) and 0 <= value < float("inf")
+                fine = hasattr(value, "__float__") and not isinstance(value, bool) and 0 <= float(value) < inf
                 require(fine, f"fit: {name}[{pattern!r}] must be a number of at least 0, got {value!r}")
-            given[name] = dict(factors or {})
-        return cls(metrics=found, frozen=frozen, **given)
+            given[name] = {str(pattern): float(value) for pattern, value in (factors or {}).items()}
+        return cls(metrics=found, frozen=tuple(frozen), **given)
+
+    @property
+    def part(self) -> int:
+        """The rows of a batch that are computed at once."""
+        return -(-self.batch_size // self.micro_batches)
 
     @property
     def decay(self) -> float | None:
@@ -73,7 +83,11 @@ class Settings:
         for name in ("frozen", "rate_factors", "decay_factors"):
             for pattern in getattr(self, name):
                 matching(pattern, (*net.names, *net.running), f"fit: {name}")
-        if self.micro_batches > 1 and "total" not in signature(loss.evaluate).parameters:
+        strange = without_statistics(net) if self.average is not None else None
+        if strange is not None:
+            kind = type(strange).__name__
+            raise SettingError(f"fit: average computes anew the running statistics of nnx.BatchNorm; {kind} has others")
+        if self.micro_batches > 1 and not takes_total(loss):
             raise SettingError(
                 f"fit: micro_batches needs a loss whose evaluate takes total=, {type(loss).__name__} does not: "
                 "what the mean over the whole batch divides by"
@@ -87,8 +101,11 @@ class Settings:
         """The factors of rate and decay by name, of the last pattern that fits; None where there are none."""
         if not self.rate_factors and not self.decay_factors:
             return None
-        if "factors" not in signature(optimizer.update).parameters:
-            raise SettingError(f"fit: {type(optimizer).__name__}.update takes no factors= of rate and decay")
+        inner: Any = optimizer
+        while inner is not None:  # an optimizer within another too
+            if "factors" not in signature(inner.update).parameters:
+                raise SettingError(f"fit: {type(inner).__name__}.update takes no factors= of rate and decay")
+            inner = getattr(inner, "optimizer", None)
         found = {}
         for name in names:
             of_rate, of_decay = 1.0, float(decays(name))
@@ -98,6 +115,12 @@ class Settings:
                 of_decay = float(value) if fnmatchcase(name, pattern) else of_decay
             found[name] = of_rate, of_decay
         return found
+
+
+def takes_total(loss: Any) -> bool:
+    """True if a loss, and one that it is made of, can be told what the mean of a whole batch divides by."""
+    own = "total" in signature(loss.evaluate).parameters
+    return own and (not hasattr(loss, "loss") or takes_total(loss.loss))
 
 
 def matching(pattern: str, names: Sequence[str], place: str) -> list[str]:

@@ -46,8 +46,8 @@ def fitting(one: Members, count: int) -> int:
         except Refused:
             return one.bytes_each + kept
 
-    needed = needs(one.settings.batch_size)
+    needed = needs(one.batch)
     if needed > PART * free:
         what, parts = "a step of one member", one.settings.micro_batches
-        raise too_little(backend, one.settings.batch_size, needs, what, parts=parts)
+        raise too_little(backend, one.batch, needs, what, parts=parts)
     return min(count, int(PART * free / needed))

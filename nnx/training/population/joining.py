@@ -20,6 +20,15 @@ from ...optimizers import OPTIMIZERS, ClipNorm, ClipValue, WeightDecay
 KEEP_ZEROS = (*OPTIMIZERS.values(), ClipNorm, ClipValue, WeightDecay)  # a weight of 0 without gradient stays 0
 
 
+def known_by(net: Layer) -> Any:
+    """What tells a network from others: itself, or its identity where it has a setting that cannot be hashed."""
+    try:
+        hash(net)
+    except TypeError:
+        return id(net)
+    return net
+
+
 @cache
 def _fields(kind: type) -> tuple[tuple[str, bool], ...]:
     """The settings of a class, and whether each may differ from member to member."""

@@ -13,7 +13,7 @@ from ...optimizers import OPTIMIZERS
 from ...random import check_seed
 from ..check import check_members
 from ..settings import kind, named
-from .joining import is_single, joined, keeps_zeros, kind_of
+from .joining import is_single, joined, keeps_zeros, kind_of, known_by
 
 WASTE = 1.5  # weights with the zeros between them over weights, up to which different widths are trained together
 
@@ -89,23 +89,24 @@ def groups_of(members: Sequence[Member], rows: Sequence[Rows], features: int) ->
 
 def of_like_width(group: list[int], each: Mapping[int, Layer], features: int) -> list[list[int]]:
     """The group in parts whose members' networks differ so little in width that few zeros are needed."""
-    nets: dict[Layer, list[int]] = {}
+    nets: dict[Any, list[int]] = {}
     for k in group:
-        nets.setdefault(each[k], []).append(k)
+        nets.setdefault(known_by(each[k]), []).append(k)
     if len(nets) == 1:
         return [group]
-    sizes = {net: weights_of(net, features) for net in nets}
-    parts: list[list[Layer]] = []
-    for net in sorted(nets, key=lambda net: -sizes[net]):
+    which = {key: each[own[0]] for key, own in nets.items()}
+    sizes = {key: weights_of(net, features) for key, net in which.items()}
+    parts: list[list[Any]] = []
+    for key in sorted(nets, key=lambda key: -sizes[key]):
         if parts:
-            both = [*parts[-1], net]
+            both = [*parts[-1], key]
             own = sum(sizes[n] * len(nets[n]) for n in both)
-            whole = weights_of(joined(both), features) * sum(len(nets[n]) for n in both)
+            whole = weights_of(joined([which[n] for n in both]), features) * sum(len(nets[n]) for n in both)
             if whole <= WASTE * own:
                 parts[-1] = both
                 continue
-        parts.append([net])
-    return [sorted(k for net in part for k in nets[net]) for part in parts]
+        parts.append([key])
+    return [sorted(k for key in part for k in nets[key]) for part in parts]
 
 
 def weights_of(net: Layer, features: int) -> int:

@@ -19,7 +19,7 @@ from ..interrupt import Interrupt
 from ..memory import bytes_of_step
 from ..settings import Settings
 from ..step import Carry, Step, gather, make_prediction
-from .joining import joined
+from .joining import joined, known_by
 from .lanes import Lane, Lanes
 from .member import Member, Rows, shapes_of, stacked
 
@@ -68,6 +68,7 @@ class Members:
         self.known: dict[tuple[int, ...], tuple[Layer, Loss, Optimizer]] = {}
         self.predictions: dict[tuple[int, ...], Callable[[Params, Array, Array | None], Array]] = {}
         self.statistics = Statistics(backend)
+        self.batch = min(settings.batch_size, len(self.rows[0].train))
         self.whole = True  # whether the last epoch was not cut short
 
     def begin(self) -> Beginning:
@@ -80,7 +81,7 @@ class Members:
         vectors = {name: start[name] for name in self.names}
         rest = {name: p for name, p in start.items() if name not in vectors}
         carry = carry_of(settings, backend, optimizer, vectors, rest, seeds)
-        self.bytes_each = bytes_of_step(net, self.features, settings.batch_size, backend.dtype)
+        self.bytes_each = bytes_of_step(net, self.features, self.batch, backend.dtype)
         self.lanes = Lanes(backend, self.step, settings.compile, settings.epochs, self.bytes_each)
         self.beginning = carry, copies(backend, start), everyone, {}
         return self.beginning
@@ -109,7 +110,7 @@ class Members:
         begun: dict[Any, Params] = {}
         parts = []
         for m in self.members:
-            key = (m.net, m.seed) if m.params is None else id(m.params)
+            key = (known_by(m.net), m.seed) if m.params is None else id(m.params)
             if key not in begun:
                 begun[key] = drawn(m, self.features) if m.params is None else given(m, self.features, self.backend)
             parts.append(begun[key])
@@ -186,7 +187,7 @@ class Members:
         lane.now = (mean or carry.vectors) | carry.running
         running = {name: carry.running[name] for name in net.running if not settings.is_frozen(name)}
         if mean and running:  # the statistics of the weights of now are not those of their average
-            rows, size, x = lane.rows([r.train for r in self.rows]), settings.batch_size, self.data.train.x
+            rows, size, x = lane.rows([r.train for r in self.rows]), settings.part, self.data.train.x
             parts = [self.backend.integers(rows[:, i : i + size]) for i in range(0, rows.shape[1], size)]
             batches = [(x, None, None, part if lane.own else part[0, :]) for part in parts]
             key = Key(carry.seed, carry.state["step"])
@@ -251,7 +252,7 @@ def drawn(member: Member, features: int) -> Params:
 
 def given(member: Member, features: int, backend: Backend) -> Params:
     """On the host, the parameters that a member is to begin with. Raises SettingError, ShapeError."""
-    params = checked(member.params, member.net)
+    params = checked(member.params, member.net, features)
     for name, shape in shapes_of(member.net, features).items():
         if tuple(params[name].shape) != shape:
             raise ShapeError(f"fit: params[{name!r}] has shape {tuple(params[name].shape)}, the network needs {shape}")

@@ -160,7 +160,7 @@ class Runs:
                 arrays |= more
         first = self.members[part[order[0]]]
         cut = Cut(self.backend, 0, shapes_of(first.net, self.features))
-        return Contents(first.net, cut.params(kept), first.loss, arrays, about)
+        return Contents(first.net, cut.params(kept), first.loss, arrays, about, (self.features,))
 
     def finished(self, fits: Sequence[Fit], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Members of one kind that have finished, as plain data and as arrays (members, ...)."""

@@ -121,6 +121,8 @@ class Alone:
     def now(self, number: int) -> Params:
         """An own copy of the parameters as they are validated and kept: those of this epoch, or their average."""
         settings, carry = self.settings, self.program.carry
+        if settings.average is None:
+            return copies(self.backend, carry.params(self.layout))
         weights = self.layout.views(carry.vectors)
         moving = self.layout.views(carry.average) if carry.average else {}
         mean, self.sum = averaged(settings.average, settings.epochs, number, weights, moving, self.sum)

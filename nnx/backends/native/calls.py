@@ -48,19 +48,21 @@ class Calls(list[Call]):
 
 def leaves(tree: Any) -> list[Any]:
     """What lies in nested tuples, lists and dicts, in their order."""
-    if isinstance(tree, dict):
+    kind = type(tree)  # quicker than isinstance, which a recorded array answers itself
+    if issubclass(kind, dict):
         return [leaf for item in tree.values() for leaf in leaves(item)]
-    if isinstance(tree, (tuple, list)):
+    if issubclass(kind, (tuple, list)):
         return [leaf for item in tree for leaf in leaves(item)]
     return [tree]
 
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     """The same nested tuples, lists and dicts with the function of every leaf."""
-    if isinstance(tree, dict):
+    kind = type(tree)
+    if issubclass(kind, dict):
         return {name: mapped(function, item) for name, item in tree.items()}
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(mapped(function, item) for item in tree))
-    if isinstance(tree, (tuple, list)):
-        return type(tree)([mapped(function, item) for item in tree])
-    return function(tree)
+    if not issubclass(kind, (tuple, list)):
+        return function(tree)
+    parts = [mapped(function, item) for item in tree]
+    made: Any = kind
+    return made(*parts) if hasattr(kind, "_fields") else made(parts)

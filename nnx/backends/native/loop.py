@@ -242,9 +242,9 @@ def name_of(carry: Any, batch: Any) -> str:
 
 def signature(tree: Any) -> tuple[Any, ...]:
     """The names, shapes and types of what lies in a tree."""
-    names = tuple(tree) if isinstance(tree, dict) else ()
-    if isinstance(tree, dict):
-        return names, *map(signature, tree.values())
-    if isinstance(tree, (tuple, list)):
+    kind = type(tree)
+    if issubclass(kind, dict):
+        return tuple(tree), *map(signature, tree.values())
+    if issubclass(kind, (tuple, list)):
         return tuple(map(signature, tree))
     return (tuple(tree.shape), tree.dtype) if is_leaf(tree) else (repr(tree),)

@@ -450,7 +450,10 @@ X, Y = spirals(20)
 NAN = X.copy()
 NAN[3, 1] = np.nan
 BAD = {
-    "wrong_features": (lambda: nnx.fit(NET, X, Y, params=nnx.init(NET, 5), **GOOD), "x has 2 features, W expects 5"),
+    "wrong_features": (
+        lambda: nnx.fit(NET, X, Y, params=nnx.init(NET, 5), **GOOD),
+        r"params\['0.W'\] has shape \(5, 16\), the network needs \(2, 16\)",
+    ),
     "nan": (lambda: nnx.fit(NET, NAN, Y, **GOOD), "x has 1 values that are not finite, the first in row 3, column 1"),
     "nan_validation": (lambda: nnx.fit(NET, X, Y, validation=(NAN, Y), **GOOD), "validation: x has 1 values"),
     "inf_target": (lambda: nnx.fit(nnx.Dense(1), X, X[:, 0] / 0, loss="squared_error"), "y has 20 values that are not"),

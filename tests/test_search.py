@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import nnx
-from nnx.estimators import batched, together, trials
+from nnx.estimators import batched, candidates, many
 from nnx.training.population import lanes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -187,7 +187,7 @@ def test_halving_loses_the_worst_while_they_train():
     grid = {"learning_rate_init": [1e-5, 1e-4, 3e-3, 1e-2, 1e-6, 1e-7, 1e-2, 1e-8, 1e-9]}
     search = nnx.PopulationSearchCV(clone(BASE).set_params(max_iter=18), grid, cv=3, halving=True, verbose=1).fit(X, Y)
     results = search.cv_results_
-    assert trials.rungs(18, 3, 9) == [2, 6]
+    assert candidates.rungs(18, 3, 9) == [2, 6]
     assert sorted(results["n_epochs"]) == [2] * 6 + [6] * 2 + [18]
     assert search.best_params_["learning_rate_init"] == 1e-2
     assert results["rank_test_score"][search.best_index_] == 1
@@ -201,7 +201,10 @@ def test_halving_loses_the_worst_while_they_train():
 def test_halving_goes_by_the_scores_of_all_runs_in_turn():
     grid = {"learning_rate_init": [1e-7, 1e-2], "activation": ["relu", "tanh"], "hidden_layer_sizes": [(12,), (6, 6)]}
     search = nnx.PopulationSearchCV(clone(BASE).set_params(max_iter=8), grid, cv=3, halving=True, factor=2).fit(X, Y)
-    assert trials.rungs(8, 2, 8) == [1, 2, 4] and sorted(search.cv_results_["n_epochs"]) == [1] * 4 + [2] * 2 + [4, 8]
+    assert candidates.rungs(8, 2, 8) == [1, 2, 4] and sorted(search.cv_results_["n_epochs"]) == [1] * 4 + [2] * 2 + [
+        4,
+        8,
+    ]
 
 
 def test_progress_is_shown(capsys):
@@ -287,7 +290,7 @@ def test_fits_together_leave_what_fits_alone_leave():
         clone(BASE).set_params(learning_rate_init=r, alpha=a) for r, a in ((1e-3, 0.0), (1e-2, 1e-3), (1e-1, 0.1))
     ]
     alone = [clone(est).fit(X, Y) for est in makers]
-    assert together.fit_many([together.Job(est, X, Y, {}) for est in makers]) == [None] * 3
+    assert many.fit_many([many.Job(est, X, Y, {}) for est in makers]) == [None] * 3
     for mine, theirs in zip(makers, alone, strict=True):
         assert set(vars(mine)) == set(vars(theirs))
         for name in ("loss_curve_", "n_iter_", "t_", "best_loss_", "n_layers_", "n_outputs_", "out_activation_"):

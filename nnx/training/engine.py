@@ -142,8 +142,9 @@ def checked(params: Any, net: Layer, features: int) -> Mapping[str, Array]:
     """The parameters given, which must be those of the network. Raises SettingError, ShapeError."""
     fine = isinstance(params, Mapping)
     require(fine, f"fit: params must be a dict of arrays such as fit.params, got {type(params).__name__}")
-    for name, shape in net.shapes((features,))[0].items():
+    for name in (*net.names, *net.running):
         require(name in params, f"fit: params lacks {name!r}; make them with nnx.init")
+    for name, shape in net.shapes((features,))[0].items():
         found = tuple(params[name].shape)
         if found[max(len(found) - len(shape), 0) :] != shape:  # what is before is a population
             raise ShapeError(f"fit: params[{name!r}] has shape {found}, the network needs {shape}")

@@ -146,7 +146,9 @@ def checked(params: Any, net: Layer, features: int) -> Mapping[str, Array]:
         require(name in params, f"fit: params lacks {name!r}; make them with nnx.init")
     for name, shape in net.shapes((features,))[0].items():
         found = tuple(params[name].shape)
-        if found[max(len(found) - len(shape), 0) :] != shape:  # what is before is a population
+        if found != shape and found[-len(shape) :] == shape:
+            raise SettingError(f"fit trains one network: params[{name!r}] has shape {found}, that of a population")
+        if found != shape:
             raise ShapeError(f"fit: params[{name!r}] has shape {found}, the network needs {shape}")
     for name in params:
         require(name in (*net.names, *net.running), f"fit: params has {name!r}, which the network does not have")

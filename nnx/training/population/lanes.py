@@ -161,11 +161,6 @@ class Lanes:
     def choices(self, known: dict[str, bool]) -> None:
         self.known = dict(known)
 
-    @property
-    def how(self) -> str:
-        """The way the steps were run."""
-        return self.lanes[0].loop.how if self.lanes else Plain.how
-
 
 def concatenated(trees: Sequence[Any], join: Callable[[list[Array]], Array]) -> Any:
     """Trees of one form as one tree, its arrays joined; numbers without axes are the first tree's."""

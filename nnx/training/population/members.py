@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ...backends import Backend
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Array, Key, Layer, Loss, Optimizer, Params
-from ...errors import SettingError, ShapeError
+from ...errors import SettingError
 from ...network import init
 from ...random import permutation, seed_words
 from ..averages import Statistics, averaged
@@ -253,7 +253,4 @@ def drawn(member: Member, features: int) -> Params:
 def given(member: Member, features: int, backend: Backend) -> Params:
     """On the host, the parameters that a member is to begin with. Raises SettingError, ShapeError."""
     params = checked(member.params, member.net, features)
-    for name, shape in shapes_of(member.net, features).items():
-        if tuple(params[name].shape) != shape:
-            raise ShapeError(f"fit: params[{name!r}] has shape {tuple(params[name].shape)}, the network needs {shape}")
     return {name: backend.to_numpy(backend.floats(p)) for name, p in params.items()}

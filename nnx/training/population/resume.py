@@ -112,8 +112,11 @@ class Runs:
         run = self.parts.index(list(part))
         resumed = self.read is not None and self.read.about["run"] == run and self.go_on(self.read, engine, judge)
         if self.writer is not None and not interrupt.seen:
-            first = None if resumed else self.going(run, engine, judge)
-            self.writer.begin(first, self.read.path if self.read is not None and resumed else None)
+            if self.writer.own:  # of a run before, whose last file stays as the previous one
+                self.writer.write(self.going(run, engine, judge))
+            else:
+                first = None if resumed else self.going(run, engine, judge)
+                self.writer.begin(first, None if self.read is None else self.read.path)
         before = interrupt.seen  # a run that begins after Ctrl-C is not worth a checkpoint
 
         def after() -> None:

@@ -22,7 +22,10 @@ _HOMES = {
     ),
     "network": "init mlp predict tabm",
     "laws": "check",
-    "losses": "AbsoluteError BinaryCrossEntropy EnsembleLoss Huber Poisson Quantile SoftmaxCrossEntropy SquaredError",
+    "losses": (
+        "AbsoluteError BinaryCrossEntropy EnsembleLoss Huber Poisson Quantile ScaledLoss SoftmaxCrossEntropy "
+        "SquaredError"
+    ),
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",
     "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",
     "tables": "TableEncoder",

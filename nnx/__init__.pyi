@@ -76,6 +76,7 @@ from .losses import (
     Huber as Huber,
     Poisson as Poisson,
     Quantile as Quantile,
+    ScaledLoss as ScaledLoss,
     SoftmaxCrossEntropy as SoftmaxCrossEntropy,
     SquaredError as SquaredError,
 )

@@ -196,6 +196,15 @@ LOSS_MEMBERS = {
         4,
         _probabilities,
     ),
+    "scaled": (
+        nnx.ScaledLoss(nnx.SquaredError(), ((1.0, 5.0), (0.0, 0.0), (-3.0, 1e3)), ((2.0, 3.0), (1.0, 1.0), (0.1, 1e2))),
+        [
+            nnx.ScaledLoss(nnx.SquaredError(), m, s)
+            for m, s in (((1.0, 5.0), (2.0, 3.0)), ((0.0, 0.0), (1.0, 1.0)), ((-3.0, 1e3), (0.1, 1e2)))
+        ],
+        2,
+        _floats,
+    ),
     "softmax_settings": (
         nnx.SoftmaxCrossEntropy(_SMOOTHING, _FOURS),
         [nnx.SoftmaxCrossEntropy(a, w) for a, w in zip(_SMOOTHING, _FOURS, strict=True)],

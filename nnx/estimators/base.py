@@ -112,6 +112,7 @@ class BaseMLP(Prediction):
             if first:
                 self.out_activation_ = self._out_activation()
             self._check_plan(sizes)
+            self._look_at_target(y, sample_weight, str(X.dtype).rpartition(".")[2], first=first)
             widths = (*sizes, self._loss().outputs(int(y.shape[1])))
             self._check_network(widths, how, first=first)
             if how.anew or not (fixed(self, "stream") and hasattr(self, "_random_state")):
@@ -190,6 +191,9 @@ class BaseMLP(Prediction):
                 raise ValueError(f"frozen: expected numbers of layers from 0 to {len(sizes)}, got {i!r}")
         if len(set(self.frozen)) == len(sizes) + 1:
             raise ValueError("frozen: at least one layer must be left to train")
+
+    def _look_at_target(self, y: Any, sample_weight: Any, dtype: str, *, first: bool) -> None:
+        """Learn of y (rows, outputs) what the loss needs to know; a classifier needs nothing."""
 
     def _weighted(self, y: Any, sample_weight: Any) -> Any:
         """The weights of the rows; a classifier multiplies them by those of the classes."""

@@ -7,13 +7,22 @@ from sklearn import get_config, neural_network
 from sklearn.utils.validation import check_is_fitted
 
 from ..contract import Loss
-from ..losses import BinaryCrossEntropy, Poisson, Quantile, SoftmaxCrossEntropy
+from ..losses import BinaryCrossEntropy, Poisson, Quantile, ScaledLoss, SoftmaxCrossEntropy, without_scale
 from .arrays import is_foreign, mapped, to_host
 from .labels import Labels, binarizer
 from .private import InvalidParameterError, validate_parameter_constraints
 
 PREDICTED = {"MLPClassifier": (SoftmaxCrossEntropy, BinaryCrossEntropy), "MLPRegressor": (Poisson,)}
-OURS = ("_optimizer", "validation_loss_curve_", "layer_params_", "_best_layer_params", "_last", "_resumable")
+OURS = (
+    "_optimizer",
+    "target_mean_",
+    "target_scale_",
+    "validation_loss_curve_",
+    "layer_params_",
+    "_best_layer_params",
+    "_last",
+    "_resumable",
+)
 
 
 def from_sklearn(kind: type, fitted: Any) -> Any:
@@ -43,8 +52,9 @@ def to_sklearn(ours: Any) -> Any:
     kind = getattr(neural_network, type(ours).__name__)
     check_is_fitted(ours)
     plan, theirs = ours._objective(sparse=False).plan, kind()
-    one = isinstance(plan.loss, Quantile) and len(plan.loss.levels) == 1
-    same = one or type(plan.loss).predict is Loss.predict or isinstance(plan.loss, PREDICTED[type(ours).__name__])
+    loss = without_scale(plan.loss)
+    one = isinstance(loss, Quantile) and len(loss.levels) == 1
+    same = one or type(loss).predict is Loss.predict or isinstance(loss, PREDICTED[type(ours).__name__])
     plain = same and all(_accepts(kind, "activation", given) for given in plan.between) and len(set(plan.between)) <= 1
     if not plain or plan.norm or plan.output is not None or isinstance(ours.__dict__.get("classes_"), list):
         raise ValueError("scikit-learn has no such network: one of its activations, nothing else, and one target")
@@ -60,6 +70,9 @@ def to_sklearn(ours: Any) -> Any:
         if isinstance(value, Labels):
             value = binarizer(value)
         setattr(theirs, name, deepcopy(value))
+    if isinstance(plan.loss, ScaledLoss):  # the units of y become part of the last layer
+        theirs.coefs_[-1] = theirs.coefs_[-1] * ours.target_scale_
+        theirs.intercepts_[-1] = theirs.intercepts_[-1] * ours.target_scale_ + ours.target_mean_
     return theirs
 
 

@@ -16,7 +16,7 @@ from ..training.memory import PART, bytes_of_step
 from ..training.population.joining import keeps_zeros, kind_of
 from ..training.population.member import of_like_width
 from ..training.step import gather
-from .arrays import is_foreign, pair
+from .arrays import is_foreign, pair, to_host
 from .batched import Run, caught
 from .private import _safe_indexing
 from .session import How, Session
@@ -132,6 +132,9 @@ def begun(job: Job, known: dict[Any, Any]) -> Session:
     prepared = prepared._replace(X=known.setdefault(key, prepared.X))
     X, y, weight, rows = prepared.X, prepared.y, prepared.sample_weight, job.rows
     with prepared.place.scope():
+        if rows is not None:
+            own = to_host(y)[rows], None if weight is None else weight[rows]
+            est._look_at_target(*own, str(X.dtype).rpartition(".")[2], first=True)
         if rows is not None and est.early_stopping:  # which holds out some of them
             numbers = prepared.place.integers(rows) if is_foreign(X) else rows
             X, y, weight, rows = gather(X, numbers), gather(y, numbers), None if weight is None else weight[rows], None

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..backends import along, constant, namespace
 from ..contract import Array, Key, Layer, Loss, Params, Saved, Setting
 from ..layers import BatchNorm, Chain, Dense, Dropout, LayerNorm, Sigmoid, activation as named_activation
-from ..losses import Poisson, SquaredError
+from ..losses import Poisson, SquaredError, without_scale
 from ..optimizers import decays
 from ..training.objective import evaluated
 from .arrays import is_foreign
@@ -155,7 +155,7 @@ class Objective:
     @property
     def _is_mean(self) -> bool:
         """True if the loss is reported as a mean over the outputs."""
-        return isinstance(self.plan.loss, SquaredError) and self.plan.widths[-1] > 1
+        return isinstance(without_scale(self.plan.loss), SquaredError) and self.plan.widths[-1] > 1
 
     def shown(self, value: Array, target: Array, weight: Array | None) -> Array:
         """The loss as scikit-learn reports it."""

@@ -40,6 +40,10 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     def _loss(self) -> Loss:
         """The loss of the library that the parameters mean."""
 
+    def _trained_loss(self) -> Loss:
+        """The loss that the network is trained with and predicts by."""
+        return self._loss()
+
     def _out_layer(self) -> Any:
         """The layer after the last dense one, or None."""
         return None
@@ -55,7 +59,7 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             self.norm,
             float(self.dropout),
             self._out_layer(),
-            self._loss(),
+            self._trained_loss(),
             float(self.alpha),
             sparse,
             self.fixes != () and fixed(self, "outputs"),

@@ -8,9 +8,11 @@ from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 
+from ..backends.numpy import namespace as host_namespace
 from ..contract import Loss
 from ..layers import ACTIVATIONS
-from ..losses import AbsoluteError, Huber, Poisson, Quantile, SquaredError
+from ..losses import AbsoluteError, Huber, Poisson, Quantile, ScaledLoss, SquaredError
+from ..training.scale import standardised
 from .arrays import is_foreign, to_host
 from .base import BaseMLP
 from .convert import Added
@@ -19,6 +21,8 @@ from .parameters import CONSTRAINTS, LAYER
 from .private import Interval, StrOptions, _fit_context
 from .quirks import fixed
 
+np = host_namespace()
+FAR = 10.0  # a target whose mean or deviation is beyond it is slow to learn
 LOSSES: dict[str, Loss] = {
     "squared_error": SquaredError(),
     "poisson": Poisson(),
@@ -36,6 +40,9 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
     loss: also "absolute_error", "huber", "quantile", or a loss such as nnx.Huber(2.0) or one of your own.
     quantile: for loss="quantile", a level between 0 and 1, or several in rising order; predict then gives a column for
     each, and score the mean of the D squared pinball scores.
+    scale_target: for a y far from 0, or much larger or smaller than 1: the network is trained on (y - mean) / deviation
+    of each column and predicts in y's units; losses are then without units. target_mean_ and target_scale_ are those of
+    the first fit or partial_fit. sklearn.compose.TransformedTargetRegressor does the same from outside.
     out_activation: a name or a layer after the outputs, such as "sigmoid" for values from 0 to 1.
     """
 
@@ -43,6 +50,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         **CONSTRAINTS,
         "loss": [StrOptions({*LOSSES, "quantile"}), LAYER],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like", None],
+        "scale_target": ["boolean"],
         "out_activation": [StrOptions({"logistic", *ACTIVATIONS}), LAYER, None],
     }
 
@@ -75,6 +83,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         max_fun: int = 15000,
         quantile: Any = None,
         out_activation: Any = None,
+        scale_target: bool = False,
         dropout: float = 0.0,
         norm: str | None = None,
         weight_decay: float | None = None,
@@ -126,6 +135,24 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
             except (TypeError, ValueError) as error:
                 raise ValueError(f"quantile: expected numbers between 0 and 1, in rising order: {error}") from None
         return LOSSES[self.loss] if isinstance(self.loss, str) else self.loss
+
+    def _trained_loss(self) -> Loss:
+        if not self.scale_target or not hasattr(self, "target_mean_"):
+            return self._loss()
+        return ScaledLoss(self._loss(), tuple(self.target_mean_), tuple(self.target_scale_))
+
+    def _look_at_target(self, y: Any, sample_weight: Any, dtype: str, *, first: bool) -> None:
+        if not first or not (self.scale_target or self.verbose):
+            return
+        found = standardised(SquaredError(), to_host(y), sample_weight, dtype=dtype if self.scale_target else "float64")
+        if self.scale_target:
+            ScaledLoss(self._loss())  # refuses a loss of counts
+            self.target_mean_, self.target_scale_ = np.asarray(found.mean), np.asarray(found.scale)
+        elif max(*map(abs, found.mean), *found.scale) > FAR:
+            print(
+                f"y has mean {found.mean[0]:.3g} and deviation {found.scale[0]:.3g}, far from 0 and 1: with "
+                "scale_target=True the network would be trained on (y - mean) / deviation"
+            )
 
     def _out_layer(self) -> Any:
         return None if self.out_activation is None else activation(self.out_activation)

@@ -9,6 +9,7 @@ from ..contract import Loss
 from .cross_entropy import BinaryCrossEntropy, SoftmaxCrossEntropy, holds_labels
 from .ensemble import EnsembleLoss
 from .regression import AbsoluteError, Huber, Poisson, Quantile, SquaredError
+from .scaled import ScaledLoss, without_scale
 
 LOSSES: dict[str, type[Loss]] = {
     "squared_error": SquaredError,
@@ -19,7 +20,7 @@ LOSSES: dict[str, type[Loss]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
     "softmax_cross_entropy": SoftmaxCrossEntropy,
 }
-KINDS: tuple[type[Loss], ...] = (*LOSSES.values(), EnsembleLoss)
+KINDS: tuple[type[Loss], ...] = (*LOSSES.values(), EnsembleLoss, ScaledLoss)
 
 __all__ = [
     "KINDS",
@@ -30,7 +31,9 @@ __all__ = [
     "Huber",
     "Poisson",
     "Quantile",
+    "ScaledLoss",
     "SoftmaxCrossEntropy",
     "SquaredError",
     "holds_labels",
+    "without_scale",
 ]

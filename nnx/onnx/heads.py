@@ -5,7 +5,7 @@ from typing import Any
 
 from ..contract import Loss
 from ..errors import SettingError, require
-from ..losses import BinaryCrossEntropy, EnsembleLoss, Poisson, Quantile, SoftmaxCrossEntropy
+from ..losses import BinaryCrossEntropy, EnsembleLoss, Poisson, Quantile, ScaledLoss, SoftmaxCrossEntropy
 from .graph import Graph, Nodes, as_host, xp
 
 
@@ -46,6 +46,11 @@ def _mean(graph: Nodes, loss: Any, z: str) -> str:
     return graph.node("Div", total, float(loss.members))
 
 
+def _scaled(graph: Nodes, loss: Any, z: str) -> str:
+    y = predict(graph, loss.loss, z)
+    return graph.node("Add", graph.node("Mul", y, list(loss.scale)), list(loss.mean))
+
+
 PREDICT: dict[Callable[..., Any], Callable[[Nodes, Any, str], str]] = {
     Loss.predict: _same,
     SoftmaxCrossEntropy.predict: _softmax,
@@ -53,6 +58,7 @@ PREDICT: dict[Callable[..., Any], Callable[[Nodes, Any, str], str]] = {
     Poisson.predict: _exp,
     Quantile.predict: _sorted,
     EnsembleLoss.predict: _mean,
+    ScaledLoss.predict: _scaled,
 }
 
 

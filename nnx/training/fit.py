@@ -26,7 +26,8 @@ from .population.result import PopulationCallback, PopulationFit
 from .progress import progress
 from .result import Callback, EarlyStopping, Fit, Report
 from .resume import resuming
-from .settings import Metric, Settings, count, kind, named
+from .scale import scaled
+from .settings import Metric, Settings, count, kind, named, switch
 
 OWN = ("net", "y", "loss", "optimizer", "params", "seed", "members", "x")  # what members need not share
 
@@ -58,6 +59,7 @@ def fit(
     frozen: str | Sequence[str] = (),
     rate_factors: Mapping[str, float] | None = None,
     decay_factors: Mapping[str, float] | None = None,
+    scale_target: bool = False,
     checkpoint: Checkpoint | None = None,
     resume: str | os.PathLike[str] | Resumed | None = None,
     members: None = None,
@@ -92,6 +94,7 @@ def fit(
     frozen: str | Sequence[str] = (),
     rate_factors: Mapping[str, float] | None = None,
     decay_factors: Mapping[str, float] | None = None,
+    scale_target: bool = False,
     checkpoint: Checkpoint | None = None,
     resume: str | os.PathLike[str] | Resumed | None = None,
     n_members_per_run: int | None = None,
@@ -124,6 +127,7 @@ def fit(
     frozen: str | Sequence[str] = (),
     rate_factors: Mapping[str, float] | None = None,
     decay_factors: Mapping[str, float] | None = None,
+    scale_target: bool = False,
     checkpoint: Checkpoint | None = None,
     resume: str | os.PathLike[str] | Resumed | None = None,
     members: int | None = None,
@@ -146,6 +150,8 @@ def fit(
     frozen: patterns of parameters that stay as they are, such as "0.*". rate_factors, decay_factors: what the rate and
         the weight decay of parameters are multiplied by, such as {"0.*": 0.1}, {"*.b": 1.0}; the last pattern that fits
         counts. Biases, gains and shifts do not decay unless a factor says so.
+    scale_target: for values far from 0, or much larger or smaller than 1: train on (y - mean) / deviation of each of
+        y's columns (`nnx.ScaledLoss`). Losses are then without units; predictions and metrics are in y's own.
     checkpoint: an nnx.Checkpoint(path, every=10). resume: the path of one, to go on from with the same data and
         settings, to the same bits as if the training had not been interrupted. Where another library, version or
         number of threads computes, a warning says so. A function that returns batches is called for a trial and for
@@ -192,6 +198,8 @@ def fit(
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
     with chosen.scope(), Memory(chosen, settings.batch_size, settings.micro_batches) as memory:
+        if switch("scale_target", scale_target):
+            the_loss = scaled(chosen, the_loss, y, sample_weight)
         data = make_data(chosen, x, y, sample_weight, the_loss)
         if data.rows is None and settings.average is not None and net.running:
             raise SettingError("fit: average with BatchNorm needs x and y: its statistics ask for batches once more")

@@ -152,6 +152,12 @@ def count(name: str, value: Any) -> int:
     return int(value)
 
 
+def switch(name: str, value: Any) -> bool:
+    """True or False. Raises SettingError."""
+    require(value in (True, False), f"fit: {name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def kind(name: str, value: Any, method: str, wanted: str) -> None:
     """Raise SettingError unless the value has the method that shows what it is."""
     if isinstance(value, type) or not hasattr(value, method):

@@ -19,7 +19,8 @@ from ..judge import Figures, Judge
 from ..memory import Memory
 from ..progress import progress
 from ..result import EarlyStopping, Report
-from ..settings import Metric, Settings, count
+from ..scale import scaled
+from ..settings import Metric, Settings, count, switch
 from .fitting import in_runs
 from .member import Member, Rows, groups_of, row_numbers
 from .members import Members, Sources
@@ -75,6 +76,7 @@ class Population:
         frozen: str | Sequence[str] = (),
         rate_factors: Mapping[str, float] | None = None,
         decay_factors: Mapping[str, float] | None = None,
+        scale_target: bool = False,
         checkpoint: Checkpoint | None = None,
         resume: str | os.PathLike[str] | None = None,
         n_members_per_run: int | None = None,
@@ -123,17 +125,21 @@ class Population:
             Memory(chosen, settings.batch_size, settings.micro_batches) as memory,
             Interrupt() as interrupt,
         ):
+            members = self.members
+            if switch("scale_target", scale_target):
+                scale = scaled(chosen, members[0].loss, y, sample_weight)
+                members = tuple(replace(m, loss=replace(scale, loss=m.loss)) for m in members)
             data = Data(chosen, x, y, sample_weight, validation)
-            rows = data.rows(self.members)
-            runs = Runs(chosen, settings, self.members, rows, data.of(self.members[0].loss), checkpoint, resume)
+            rows = data.rows(members)
+            runs = Runs(chosen, settings, members, rows, data.of(members[0].loss), checkpoint, resume)
             if not runs.parts:
-                for numbers in groups_of(self.members, rows, data.features):
-                    sources = data.of(self.members[numbers[0]].loss)
-                    runs.parts += in_runs(settings, chosen, sources, numbers, self.members, rows, most)
+                for numbers in groups_of(members, rows, data.features):
+                    sources = data.of(members[numbers[0]].loss)
+                    runs.parts += in_runs(settings, chosen, sources, numbers, members, rows, most)
             for part in runs.parts:
                 if all(k in runs.fits for k in part):
                     continue
-                own_members, own_rows = [self.members[k] for k in part], [rows[k] for k in part]
+                own_members, own_rows = [members[k] for k in part], [rows[k] for k in part]
                 engine = Members(settings, chosen, data.of(own_members[0].loss), own_members, own_rows)
                 engine.begin()
                 memory.needs = engine.needs

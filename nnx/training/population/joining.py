@@ -17,6 +17,7 @@ from ...layers import BatchNorm, Chain, Dense
 from ...layers.activation import Elementwise, Identity
 from ...optimizers import OPTIMIZERS, ClipNorm, ClipValue, WeightDecay
 
+OF_COLUMNS = ("class_weight", "mean", "scale")  # settings of losses with a number for each column
 KEEP_ZEROS = (*OPTIMIZERS.values(), ClipNorm, ClipValue, WeightDecay)  # a weight of 0 without gradient stays 0
 
 
@@ -101,12 +102,13 @@ def spread(settings: Any, count: int, k: int) -> Any:
 
 
 def _chosen(settings: Any, name: str, value: Any, count: int, k: int) -> Any:
-    """Member k's own value: classes' weights are a tuple for one member, and a tuple of tuples for several."""
-    if isinstance(value, (int, float)) or (name == "class_weight" and not hasattr(value[0], "__len__")):
+    """Member k's own value: what is a tuple for one member, a number a column, is a tuple of tuples for several."""
+    rows = name in OF_COLUMNS
+    if isinstance(value, (int, float)) or (rows and not hasattr(value[0], "__len__")):
         return value
     if len(value) != count:
         raise SettingError(f"{type(settings).__name__}: {name} has {len(value)} values for {count} members")
-    return value[k] if name == "class_weight" else float(value[k])
+    return value[k] if rows else float(value[k])
 
 
 def is_single(settings: Any) -> bool:

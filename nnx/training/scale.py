@@ -1,0 +1,49 @@
+"""The scale of a target, from its values."""
+
+from typing import Any
+
+from ..backends import Backend, backend_of
+from ..backends.numpy import namespace as host_namespace
+from ..contract import Loss
+from ..errors import DataError, SettingError
+from ..losses import ScaledLoss
+from .check import as_array, as_target, check_finite
+
+FEW_BITS = 2.0**-18  # a deviation of less than this part of the mean leaves float32 five bits of it
+
+
+def scaled(backend: Backend, loss: Loss, y: Any, weight: Any) -> ScaledLoss:
+    """The loss of the standardised target, as the backend computes it. Raises DataError, SettingError."""
+    if y is None:
+        raise SettingError("fit: scale_target needs y; for batches give loss=nnx.ScaledLoss(loss, mean, scale)")
+    ScaledLoss(loss)  # refuses one whose target has no scale
+    y = as_target(y, loss)
+    check_finite("y", y)
+    weight = None if weight is None else backend_of(w := as_array("sample_weight", weight)).to_numpy(w)
+    return standardised(loss, backend_of(y).to_numpy(y), weight, backend.dtype)
+
+
+def standardised(loss: Loss, y: Any, weight: Any = None, dtype: str = "float64") -> ScaledLoss:
+    """The loss of the target less its mean, over its deviation: those of each column, by the weights of the rows.
+
+    A column of one value keeps its scale. dtype: what the network will compute in.
+    Shapes: y (rows, columns) and weight (rows,), finite, on the host.
+    Raises: DataError where the dtype cannot tell the values apart.
+    """
+    xp = host_namespace()
+    y = xp.asarray(y, dtype="float64")
+    w = None if weight is None else xp.asarray(weight, dtype="float64")
+    w = None if w is None or not w.max() > 0 else w / w.max()
+    size = xp.maximum(abs(y).max(axis=0), 5e-324)
+    unit = y / size  # squares of these neither overflow nor vanish
+    mean = xp.average(unit, axis=0, weights=w)
+    deviation = xp.average((unit - mean) ** 2, axis=0, weights=w) ** 0.5
+    deviation = xp.where(deviation > 1e-14, deviation, 0.0)
+    for i, (m, d) in enumerate(zip(abs(mean), deviation, strict=True)):
+        if dtype == "float32" and 0 < d < FEW_BITS * m:
+            raise DataError(
+                f"y: column {i} varies by {d * size[i]:.3g} around {m * size[i]:.3g}, which float32 cannot tell "
+                "apart: give dtype='float64', or subtract a number from y"
+            )
+    scale = xp.where(deviation > 0, deviation * size, 1.0)
+    return ScaledLoss(loss, tuple((mean * size).tolist()), tuple(scale.tolist()))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from . import backends
-from .backends import Backend, backend_of
+from .backends import Backend, backend_of, is_sparse
 from .contract import Array, Initializer, Layer, Loss, Params
 from .errors import SettingError, ShapeError, require, unknown
 from .initializers import Constant, Signs
@@ -123,22 +123,35 @@ def _activated(layers: Sequence[Layer], activation: str | Layer, dropout: float)
         yield from (layer, after, Dropout(dropout)) if dropout else (layer, after)
 
 
+def check_takes_sparse(net: Layer) -> None:
+    """Raise SettingError unless the network takes sparse rows as they are: its first layer is Dense."""
+    first: Any = net
+    while isinstance(first, Chain):
+        first = first.layers[0]
+    kind = type(first).__name__
+    require(isinstance(first, Dense), f"sparse x: the first layer must be Dense, not {kind}; or give x.toarray()")
+
+
 def predict(
     net: Layer, params: Mapping[str, Array], x: Array, *, loss: Loss | None = None, batch_size: int = 8192
 ) -> Array:
     """The network's output for x, computed in batches of rows; with a loss, in the terms of its target.
 
     batch_size: rows at once; members of an ensemble count as rows.
-    Shapes: x (rows, features) of the library and device of params; the output (..., rows, outputs), with the rows of
-    all members where the network makes them and no loss brings them together.
+    Shapes: x (rows, features) of the library and device of params, or a sparse matrix of SciPy; the output
+    (..., rows, outputs), with the rows of all members where the network makes them and no loss brings them together.
     """
     require(batch_size >= 1, f"predict: batch_size must be at least 1, got {batch_size}")
     some = next(iter(params.values()), x)
-    xp = backends.namespace(x)
-    backends.same_library(params=some, x=x)
+    xp = backends.namespace(some)
     if x.ndim < 2:
         raise ShapeError(f"predict: x has shape {x.shape}, expected (rows, features)")
-    x = xp.astype(x, some.dtype, copy=False)
+    if is_sparse(x):
+        check_takes_sparse(net)
+        x = backend_of(some).as_floats(x)
+    else:
+        backends.same_library(params=some, x=x)
+        x = xp.astype(x, some.dtype, copy=False)
     rows = x.shape[-2]
     size = max(batch_size // net.copies, 1)
     parts = [

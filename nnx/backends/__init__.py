@@ -1,6 +1,19 @@
 """The only place that names an array library: choosing one, moving arrays, and what the standard leaves out."""
 
-from .arrays import along, constant, device, each, erf, is_array, namespace, per_member, same_library
+from .arrays import (
+    along,
+    constant,
+    device,
+    each,
+    erf,
+    is_array,
+    is_sparse,
+    matmul,
+    namespace,
+    per_member,
+    same_library,
+    transposed,
+)
 from .base import DTYPES, Backend, Plain
 from .choose import LIBRARIES, backend, backend_of, first_working, is_host, on_device, preferred, probe
 from .fused import elementwise, has_numba, sign, sqrt
@@ -22,6 +35,8 @@ __all__ = [
     "has_numba",
     "is_array",
     "is_host",
+    "is_sparse",
+    "matmul",
     "namespace",
     "on_device",
     "per_member",
@@ -30,4 +45,5 @@ __all__ = [
     "same_library",
     "sign",
     "sqrt",
+    "transposed",
 ]

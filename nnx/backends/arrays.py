@@ -54,6 +54,11 @@ def is_array(x: Any) -> bool:
     return library_name(x) in ("numpy", "cupy", "torch", "jax") or hasattr(x, "__array_namespace__")
 
 
+def is_sparse(x: Any) -> bool:
+    """True for a sparse matrix or array of SciPy: Dense computes with its rows as they are, on the host."""
+    return hasattr(x, "tocsr")
+
+
 def same_library(**arrays: Array) -> None:
     """Raise BackendError naming two arrays that come from different libraries."""
     given = [(name, library_name(x)) for name, x in arrays.items()]
@@ -63,6 +68,20 @@ def same_library(**arrays: Array) -> None:
                 f"mixed array libraries: {given[0][0]} is {given[0][1]}, {name} is {library}; "
                 "give both in one, or say backend="
             )
+
+
+def matmul(x: Any, W: Array) -> Array:
+    """x W, of arrays of one library; on NumPy x may be a sparse matrix of SciPy, which stays one."""
+    if type(x) is not type(W):
+        if is_sparse(x) and library_name(W) == "numpy":
+            return x @ W
+        same_library(x=x, W=W)
+    return namespace(x).matmul(x, W)
+
+
+def transposed(x: Any) -> Any:
+    """The transpose of the last two axes; of a sparse matrix a sparse one."""
+    return x.T if is_sparse(x) else namespace(x).matrix_transpose(x)
 
 
 def device(x: Array) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ..contract import Array
 from ..errors import BackendError
-from .arrays import device, is_array, library_name
+from .arrays import device, is_array, is_sparse, library_name
 
 DTYPES = ("float32", "float64")
 PRECISIONS = {"": "not at all", "tf32": "to 10 bits", "bf16": "to 7 bits"}  # of the fraction; sums stay float32
@@ -124,13 +124,23 @@ class Backend:
         return self.name + (f" on {self.device}" if self.device is not None else "")
 
     def floats(self, x: Any) -> Array:
-        """An own copy of x in the backend's float type, on its device."""
+        """An own copy of x in the backend's float type, on its device; a sparse matrix of SciPy becomes one of rows."""
+        if is_sparse(x):
+            return self._sparse(x, copy=True)
         return self.library.put(self._near(x), getattr(self.xp, self.dtype), self.device)
 
     def as_floats(self, x: Any) -> Array:
         """x in the backend's float type, on its device: x itself if it is that already, to be read only."""
+        if is_sparse(x):
+            return self._sparse(x, copy=False)
         own = library_name(x) == self.name and is_array(x) and x.dtype == getattr(self.xp, self.dtype)
         return x if own and self.device in (None, device(x)) else self.floats(x)
+
+    def _sparse(self, x: Any, *, copy: bool) -> Any:
+        """A sparse matrix as compressed rows of the backend's float type. Raises BackendError but on NumPy."""
+        if self.name != "numpy":
+            raise BackendError(f"sparse x is computed with by NumPy, not by {self.name}: give backend='numpy'")
+        return x.tocsr().astype(self.dtype, copy=copy)
 
     def asarray(self, x: Any, dtype: Any = None) -> Array:
         """An own copy of x on the backend's device, its type kept unless one is given."""

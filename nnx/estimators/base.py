@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..backends import Backend, backend, is_array, namespace
+from ..backends import Backend, backend, is_array, is_sparse, namespace
 from ..contract import Array
 from . import lbfgs, quirks, solver, stochastic
 from .arrays import as_columns, backend_for, checked, is_finite, is_foreign, mapped, own, pair, to_host
@@ -145,7 +145,7 @@ class BaseMLP(Prediction):
 
     def _check_network(self, widths: tuple[int, ...], how: How, *, first: bool) -> None:
         """Raise ValueError where the solver cannot train the network, or it is not the one to go on with."""
-        net = self._objective(sparse=False, widths=widths).net
+        net = self._objective(widths=widths).net
         if self.solver == "lbfgs" and net.running:
             raise ValueError("batch normalisation needs another solver than 'lbfgs', which has no batches")
         if first:
@@ -207,7 +207,7 @@ class BaseMLP(Prediction):
         place = self._place(X)
         if place.name == "numpy":
             return to_host(X)
-        if hasattr(X, "tocsr"):
+        if is_sparse(X):
             raise ValueError(
                 f"sparse X is computed with on the host: leave backend={asked!r} out"
                 if self.backend
@@ -243,7 +243,7 @@ class BaseMLP(Prediction):
     ) -> None:
         """The weights that a fit begins with, as its best so far, and curves without a point."""
         self.n_iter_, self.t_, self.n_layers_, self.n_outputs_ = 0, 0, len(widths) + 1, widths[-1]
-        objective = self._objective(sparse=False, widths=widths)
+        objective = self._objective(widths=widths)
         between = (*objective.plan.between, *objective.plan.between[-1:]) or (self.activation,)
         params = drawn(objective.net.layers, between, features, self._random_state)
         if init is not None:

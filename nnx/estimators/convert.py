@@ -51,7 +51,7 @@ def to_sklearn(ours: Any) -> Any:
     """
     kind = getattr(neural_network, type(ours).__name__)
     check_is_fitted(ours)
-    plan, theirs = ours._objective(sparse=False).plan, kind()
+    plan, theirs = ours._objective().plan, kind()
     loss = without_scale(plan.loss)
     one = isinstance(loss, Quantile) and len(loss.levels) == 1
     same = one or type(loss).predict is Loss.predict or isinstance(loss, PREDICTED[type(ours).__name__])

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..backends import namespace
+from ..backends import is_sparse, namespace
 from ..backends.numpy import namespace as host_namespace
 from ..training.progress import bar
 from .arrays import scope_of, to_host
@@ -85,7 +85,7 @@ class _Ensemble(BaseEstimator):  # type: ignore[misc]
         """The outputs of every member, (members, rows, outputs): probabilities, or the values predicted."""
         check_is_fitted(self)
         first, each = self.estimators_[0], [est._weights() for est in self.estimators_]
-        if hasattr(X, "tocsr"):
+        if is_sparse(X):
             return host_namespace().stack([est._compute(X, "predict") for est in self.estimators_])
         together = {name: namespace(p).stack([weights[name] for weights in each]) for name, p in each[0].items()}
         return first._compute(X, "predict", params=together)

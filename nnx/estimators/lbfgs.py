@@ -26,7 +26,7 @@ class Packed:
         self.shapes = [tuple(params[name].shape) for name in self.names]
         self.start = np.concatenate([to_host(params[name]).reshape(-1) for name in self.names])
         self.still = {pairs[i][k] for i in est.frozen for k in (0, 1)}
-        self.objective = est._objective(sparse=hasattr(X, "tocsr"))
+        self.objective = est._objective()
         self.target = est._targets(y, X.dtype)
         self.place = backend_for(X) if is_foreign(X) else None
         self.weight = weights(sample_weight, X)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from ..backends import Backend
+from ..backends import Backend, is_sparse
 from ..training.interrupt import Interrupt
 from ..training.memory import PART, bytes_of_step
 from ..training.population.joining import keeps_zeros, kind_of
@@ -117,7 +117,7 @@ def alone(job: Job) -> None:
 def is_alone(job: Job) -> bool:
     """Whether the job's fit cannot be part of a run: it has no batches, sparse rows, or what it goes on from."""
     est = job.est
-    apart = est.solver == "lbfgs" or hasattr(job.X, "tocsr") or est.warm_start or est.verbose == "bar"
+    apart = est.solver == "lbfgs" or is_sparse(job.X) or est.warm_start or est.verbose == "bar"
     return bool(apart or getattr(est, "_skl_callbacks", None))
 
 

@@ -27,22 +27,7 @@ class Blueprint(NamedTuple):
     output: Layer | None  # a layer after the last dense one
     loss: Loss
     alpha: Setting
-    sparse: bool
     exact: bool  # the gradient is that of the loss reported, also for several outputs
-
-
-class SparseDense(Dense):
-    """Dense on the rows of a SciPy sparse matrix, which stay sparse; it has no gradient for them."""
-
-    def evaluate(
-        self, params: Mapping[str, Array], x: Any, *, train: bool = False, key: Key | None = None
-    ) -> tuple[Array, Saved]:
-        return x @ params["W"] + params["b"], x
-
-    def backprop(
-        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
-        return None, {"W": saved.T @ dy, "b": namespace(dy).sum(dy, axis=-2)}
 
 
 def activation(given: str | Layer) -> Layer:
@@ -54,7 +39,7 @@ def activation(given: str | Layer) -> Layer:
 
 def network(plan: Blueprint) -> Chain:
     """Dense layers at 0, 2, 4, ...; at 1, 3, 5, ... all that comes between two of them; last, an output layer."""
-    layers: list[Layer] = [SparseDense(plan.widths[0]) if plan.sparse else Dense(plan.widths[0])]
+    layers: list[Layer] = [Dense(plan.widths[0])]
     for given, width in zip(plan.between, plan.widths[1:], strict=True):
         parts = [NORMS[plan.norm]] if plan.norm else []
         parts.append(activation(given))

@@ -10,7 +10,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..backends import Backend, backend, backend_of, is_array, on_device, preferred
+from ..backends import Backend, backend, backend_of, is_array, is_sparse, on_device, preferred
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Loss, Params
 from ..layers import Dense
@@ -48,7 +48,7 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         """The layer after the last dense one, or None."""
         return None
 
-    def _objective(self, *, sparse: bool, widths: tuple[int, ...] | None = None) -> Objective:
+    def _objective(self, *, widths: tuple[int, ...] | None = None) -> Objective:
         widths = widths or tuple(int(p.shape[1]) for p in self.coefs_)
         several = isinstance(self.activation, (list, tuple))
         if several and len(self.activation) != len(widths) - 1:
@@ -61,7 +61,6 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             self._out_layer(),
             self._trained_loss(),
             float(self.alpha),
-            sparse,
             self.fixes != () and fixed(self, "outputs"),
         )
         return objective_of(plan)
@@ -141,8 +140,8 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
                     X = checked_rows(self, X, reset=False)
             else:
                 X = self._checked(X)
-        sparse, params = hasattr(X, "tocsr"), self._weights() if params is None else params
-        function: Callable[[Params, Any], Array] = getattr(self._objective(sparse=sparse), what)
+        sparse, params = is_sparse(X), self._weights() if params is None else params
+        function: Callable[[Params, Any], Array] = getattr(self._objective(), what)
         first = self.coefs_[0]
         if sparse and is_foreign(first):
             params, first = mapped(to_host, params), None

@@ -91,7 +91,7 @@ class Session:
     def _begin_weights(self) -> None:
         """The weights as they are trained, and the optimizer for them: a new one, or that of before."""
         est, how = self.est, self.how
-        self.objective = est._objective(sparse=hasattr(self.data.X, "tocsr"))
+        self.objective = est._objective()
         params = est._weights()
         frozen = Settings(frozen=tuple(f"{2 * i}.*" for i in est.frozen))
         still = {name for name in params if frozen.is_frozen(name)} | set(self.objective.net.running)

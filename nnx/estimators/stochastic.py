@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from ..backends import Plain
+from ..backends import Plain, is_sparse
 from ..random import seed_words
 from ..training.engine import Program
 from ..training.interrupt import Interrupt
@@ -45,7 +45,7 @@ class Training:
         seed, zero = seed_words(session.seed, backend), backend.floats(0.0)
         carry = Carry(session.vectors, session.running, solver.state, seed, zero)
         step = known_step(session.objective, solver.rule, session.layout, session.est.micro_batches)
-        plain = session.objective.plan.sparse or epochs == 1
+        plain = is_sparse(session.data.X) or epochs == 1
         self.program = Program(carry, Plain(step) if plain else backend.loop(step, "auto", epochs))
 
     def epoch(self, order: Any, interrupt: Interrupt) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
+from ..backends import is_sparse
 from ..backends.numpy import namespace as host_namespace
 from ..training.step import gather
 from .arrays import backend_for, is_foreign, to_host, weights
@@ -30,7 +31,7 @@ def split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, "Validatio
 
 def _taken(x: Any, rows: Any) -> Any:
     """These rows of x, which may be sparse."""
-    return x[rows] if hasattr(x, "tocsr") else gather(x, rows)
+    return x[rows] if is_sparse(x) else gather(x, rows)
 
 
 class Validation:
@@ -57,7 +58,7 @@ class Validation:
     def loss(self, X: Any) -> float:
         """The loss of the rows X with the weights of now."""
         est = self.est
-        objective = est._objective(sparse=hasattr(X, "tocsr"))
+        objective = est._objective()
         return float(objective.measure(est._weights(), X, self.target, self.shares))
 
     def score(self, X: Any) -> float:

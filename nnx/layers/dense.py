@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..backends import namespace, same_library
+from ..backends import matmul, namespace, transposed
 from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError, require, settle
 from ..initializers import GlorotUniform, Zeros
@@ -11,7 +11,7 @@ GLOROT, ZEROS = GlorotUniform(), Zeros()
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """Affine map y = x W + b.
+    """Affine map y = x W + b. The rows x may be a sparse matrix of SciPy, which stays one; then there is no dx.
 
     Shapes: x (..., n, i), W (..., i, u), b (..., u), y (..., n, u).
     Raises: ShapeError if the last axis of x is not i.
@@ -50,9 +50,7 @@ class Dense(Layer):
         W = params["W"]
         if x.ndim < 2 or x.shape[-1] != W.shape[-2]:
             self._refuse(x, W)
-        if type(x) is not type(W):
-            same_library(x=x, W=W)
-        y = namespace(x).matmul(x, W)
+        y = matmul(x, W)
         y += params["b"][..., None, :]
         return y, x
 
@@ -60,7 +58,7 @@ class Dense(Layer):
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         xp, x, W = namespace(dy), saved, params["W"]
-        grads = {"W": xp.matmul(xp.matrix_transpose(x), dy), "b": xp.sum(dy, axis=-2)}
+        grads = {"W": matmul(transposed(x), dy), "b": xp.sum(dy, axis=-2)}
         if dy.ndim > W.ndim:  # members that share W add up
             shared = tuple(range(dy.ndim - W.ndim))
             grads = {name: xp.sum(g, axis=shared) for name, g in grads.items()}

@@ -113,7 +113,7 @@ def _estimator(est: Any, opset: int, dtype: str) -> Any:
 
     graph = Graph(opset=opset, dtype=float_type(host_params(est)))
     head(graph, est, _input(graph, est.n_features_in_, dtype), dtype)
-    return graph.model(repr(est._objective(sparse=False).net))
+    return graph.model(repr(est._objective().net))
 
 
 def _input(graph: Graph, features: int | None, dtype: str) -> str:

@@ -68,7 +68,7 @@ def has_one_column(est: Any) -> bool:
 
 def _outputs(graph: Nodes, est: Any, x: str) -> tuple[str, Any]:
     """The network's output, and the loss."""
-    objective = est._objective(sparse=False)
+    objective = est._objective()
     return network(graph, objective.net, host_params(est), x, est.n_features_in_), objective.plan.loss
 
 

@@ -5,10 +5,10 @@ from math import isfinite
 from time import perf_counter
 from typing import Any
 
-from ..backends import Backend
+from ..backends import Backend, Plain, is_sparse
 from ..contract import Array, Key, Layer, Loss, Optimizer, Params, State
-from ..errors import SettingError
-from ..network import init
+from ..errors import SettingError, require
+from ..network import check_takes_sparse, init
 from ..random import permutation, seed_words
 from .averages import Statistics, averaged
 from .data import Batch, Data, StreamData, singly
@@ -53,6 +53,11 @@ class Alone:
     def look(self, held: Held | None) -> None:
         """Look at the first row of the data."""
         self.held, self.sample = held, self.first(self.data, self.rows)
+        self.sparse = is_sparse(self.sample[0])
+        if self.sparse or (held is not None and is_sparse(self.first(*held)[0])):
+            check_takes_sparse(self.net)
+        if self.sparse:
+            require(self.settings.compile is not True, "fit: steps on sparse x cannot be compiled: leave compile out")
         self.like = tuple(None if a is None else (tuple(a.shape[1:]), str(a.dtype)) for a in self.sample[:3])
 
     def begin(self, params: Mapping[str, Array] | None) -> None:
@@ -83,7 +88,8 @@ class Alone:
         if self.optimizer.current_rate(carry.state).ndim:  # also finds a schedule that does not know its steps
             raise SettingError("fit trains one network: give the optimizer single numbers, or members=K")
         step = step_of(settings, self.net, self.loss, self.optimizer, self.layout, names)
-        self.program = Program(carry, backend.loop(step, settings.compile, settings.epochs))
+        loop = Plain(step) if self.sparse else backend.loop(step, settings.compile, settings.epochs)
+        self.program = Program(carry, loop)
         self.params = self.best = copies(backend, start)
 
     def first(self, data: Data, rows: Any) -> Batch:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..backends import Backend, backend, backend_of, is_array, is_host, namespace, same_library
+from ..backends import Backend, backend, backend_of, is_array, is_host, is_sparse, namespace, same_library
 from ..backends.numpy import get as host_array, is_masked, is_memmap
 from ..contract import Array, Layer, Loss
 from ..errors import DataError, SettingError
@@ -52,13 +52,17 @@ def as_array(name: str, x: Any) -> Any:
 
 
 def as_rows(x: Any) -> Any:
-    """x as an array with two axes and at least one row."""
-    x = as_array("x", x)
+    """x as an array with two axes and at least one row, or as a sparse matrix."""
+    if is_sparse(x):
+        if x.dtype.kind not in "fiub":
+            raise DataError(f"x: expected real numbers, got a sparse matrix of {x.dtype}")
+    else:
+        x = as_array("x", x)
     if x.ndim != 2:
         raise DataError(f"x: expected two axes (rows, features), got shape {tuple(x.shape)}")
     if 0 in x.shape:
         raise DataError(f"x is empty: shape {tuple(x.shape)}")
-    return x
+    return x.tocsr() if is_sparse(x) else x
 
 
 def as_target(y: Any, loss: Loss) -> Any:
@@ -101,14 +105,17 @@ def check_finite(name: str, x: Array, rows: Any = None) -> None:
 
     One number is read from the device.
     """
-    xp = namespace(x)
-    if not xp.isdtype(x.dtype, "real floating") or bool(xp.all(xp.isfinite(x))):
+    values = x.data if is_sparse(x) else x
+    xp = namespace(values)
+    if not xp.isdtype(values.dtype, "real floating") or bool(xp.all(xp.isfinite(values))):
         return
-    bad = backend_of(x, "float32").to_numpy(~xp.isfinite(x))
-    place = [int(i[0]) for i in bad.nonzero()]
-    where = f"row {place[0] if rows is None else int(rows[place[0]])}" + (
-        f", column {place[1]}" if len(place) > 1 else ""
-    )
+    bad = backend_of(values, "float32").to_numpy(~xp.isfinite(values))
+    first = [int(i[0]) for i in bad.nonzero()]
+    if is_sparse(x):
+        known = x.tocoo()
+        first = [int(known.row[first[0]]), int(known.col[first[0]])]
+    where = f"row {first[0] if rows is None else int(rows[first[0]])}"
+    where += f", column {first[1]}" if len(first) > 1 else ""
     raise DataError(f"{name} has {int(bad.sum())} values that are not finite, the first in {where}")
 
 

@@ -136,8 +136,9 @@ def fit(
     """Train a network on rows of data.
 
     x, y: arrays of one library, which then computes (unless `backend` says otherwise and they are copied there), or
-        lists. A `numpy.memmap` stays in its file and is read batch by batch. Or x alone: a list of batches (x, y) or
-        (x, y, weight), or a function returning an iterator over them, called for a trial and once an epoch.
+        lists. A `numpy.memmap` stays in its file and is read batch by batch. A sparse matrix x of SciPy stays sparse;
+        the first layer must then be Dense. Or x alone: a list of batches (x, y) or (x, y, weight), or a function that
+        returns an iterator over them, called for a trial and once an epoch.
     loss, optimizer, metrics: objects, or names such as "softmax_cross_entropy", "adam", "accuracy".
     validation: a fraction of the rows to set aside, or a tuple (x, y) or (x, y, weight).
     backend: a name or nnx.Backend; left out, that of the arrays, or for data of the host NNX_BACKEND, else NumPy.

@@ -10,7 +10,7 @@ from typing import Any
 from zlib import crc32
 
 from .._version import __version__
-from ..backends import Backend, is_array, numpy as host
+from ..backends import Backend, is_array, is_sparse, numpy as host
 from ..errors import SettingError
 
 Facts = dict[str, str]
@@ -39,7 +39,8 @@ def _joined(name: str, parts: Mapping[Any, Any]) -> Facts:
 
 def mark(backend: Backend, *arrays: Any) -> str:
     """A few letters that tell these arrays from others."""
-    content = (backend.to_numpy(a).astype("float64").tobytes() for a in arrays if a is not None)
+    dense = (a.toarray() if is_sparse(a) else a for a in arrays if a is not None)
+    content = (backend.to_numpy(a).astype("float64").tobytes() for a in dense)
     return f"{crc32(b''.join(content)):08x}"
 
 

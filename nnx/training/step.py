@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..backends import namespace
+from ..backends import is_sparse, namespace
 from ..contract import Array, Factors, Key, Layer, Optimizer, Params, Saved, State
 from .flat import Flat, Named
 from .objective import Objective, total_of
@@ -143,7 +143,7 @@ def make_prediction(net: Layer) -> Callable[[Params, Array, Array | None], Array
 def inputs(x: Array, rows: Array | None, like: Array) -> Array:
     """The rows of x with these numbers, as floats of the type of `like` if they are kept in small integers."""
     x = gather(x, rows)
-    if x.dtype == like.dtype or hasattr(x, "tocsr") or (xp := namespace(x)).isdtype(x.dtype, "real floating"):
+    if x.dtype == like.dtype or is_sparse(x) or (xp := namespace(x)).isdtype(x.dtype, "real floating"):
         return x
     return xp.astype(x, like.dtype)
 
@@ -155,7 +155,7 @@ def gather(x: Any, rows: Array | None) -> Any:
     """
     if rows is None or x is None:
         return x
-    if hasattr(x, "tocsr"):
+    if is_sparse(x):
         return x[rows]
     xp = namespace(x)
     if rows.ndim == 1:

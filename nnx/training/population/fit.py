@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...backends import Backend, backend as make_backend
+from ...backends import Backend, backend as make_backend, is_sparse
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Loss
 from ...errors import DataError, SettingError, TrainingError, require
@@ -206,6 +206,8 @@ class Data:
         """The data in memory. Raises DataError."""
         if y is None:
             raise DataError("fit: a population needs y, and x in memory; batches train one network")
+        if is_sparse(x):
+            raise DataError("fit: a population needs x as an array, not sparse: give x.toarray(), or train one by one")
         data = make_data(self.backend, x, y, weight, loss)
         if not isinstance(data, DeviceData):
             raise DataError("fit: a population needs x in memory: numpy.array(x) reads a file into it")

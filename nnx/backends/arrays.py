@@ -41,10 +41,11 @@ def _find_namespace(x: Array) -> Any:
 
 
 def library_name(x: Any) -> str:
-    """The name of the library whose array x is, looking only at its type."""
+    """The name of the library whose array x is, looking only at its type; that of a subclass of yours is its base's."""
     kind = type(x)
     if kind not in _libraries:
-        root = kind.__module__.partition(".")[0]
+        own = next((base for base in kind.__mro__ if base.__name__ in ("ndarray", "Tensor")), kind)
+        root = own.__module__.partition(".")[0]
         _libraries[kind] = {"jaxlib": "jax", "builtins": ""}.get(root, root)
     return _libraries[kind]
 

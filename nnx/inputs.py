@@ -4,7 +4,7 @@ The doors: `nnx.fit` and prediction, populations, the estimators, tables, scores
 refused in one line that names what was found and says what to do; no value is changed without a word.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from numbers import Integral, Real
 from typing import Any
@@ -36,9 +36,10 @@ REMEDIES = {
     "durations": "divide by numpy.timedelta64(1, 's')",
     "text": "nnx.TableEncoder makes numbers of the columns of a table",
     "bytes": "numpy.frombuffer(x, 'uint8') makes numbers of them",
-    "complex numbers": "give real and imaginary parts as columns",
+    "complex numbers": "Complex data not supported: give real and imaginary parts as columns",
     "a structured array": "numpy.lib.recfunctions.structured_to_unstructured(x) makes columns of its fields",
 }
+PLAIN = ("int", "uint", "float", "bool", "double")  # how the names of types begin whose values need no look
 CLASSES = "number the classes: numpy.unique(y, return_inverse=True)[1], or use nnx.MLPClassifier"
 
 
@@ -62,9 +63,8 @@ def as_numbers(name: str, x: Any, *, remedy: str = "") -> Any:
 
 
 def as_labels(name: str, y: Any) -> Any:
-    """y as an array of names of classes, which may be text, dates or objects; what is no array or column stays it is.
-
-    Integers keep their bits: nullable ones of a frame, and those of a list. Raises: DataError.
+    """y as an array of names of classes: integers that keep their bits, floats, text, or dates; frames, sparse matrices
+    and lists of lists of text as they are. Raises: DataError for what names no class.
     """
     check_holder(name, y)
     if is_array(y) and not is_host(y):
@@ -77,13 +77,16 @@ def as_labels(name: str, y: Any) -> Any:
         return y  # scikit-learn has words for it
     if found.dtype.kind in "cSV":
         return _real(name, found)
-    return y if found.dtype.kind in "OUT" else found
+    if found.dtype.kind != "O":
+        return found
+    kinds = set(map(type, found.reshape(-1).tolist()))
+    return _real(name, found) if kinds and not any(issubclass(kind, (str, Sequence)) for kind in kinds) else y
 
 
-def as_rows_given(name: str, x: Any) -> Any:
+def as_given(name: str, x: Any) -> Any:
     """x as scikit-learn's checks go on with it: frames, lists and sparse matrices as they are, for their names.
 
-    Raises: DataError for what they would take for numbers, or drop without a word.
+    Raises: DataError for what these would take for numbers, or drop without a word.
     """
     check_holder(name, x)
     if is_array(x) and not is_host(x):
@@ -92,12 +95,9 @@ def as_rows_given(name: str, x: Any) -> Any:
     for c, v in columns:
         if not str(getattr(v, "dtype", getattr(v, "type", ""))).lower().startswith(PLAIN):
             _real(f"{name}: column {c!r}", on_host(name, v))
-    if not columns and hasattr(x, "dtype") and is_host(x) and (x.dtype.kind in "MmcSUTV"):
+    if not columns and is_array(x) and x.dtype.kind not in "fiubO":
         _real(name, x)
     return x
-
-
-PLAIN = ("int", "uint", "float", "bool", "double")
 
 
 def check_holder(name: str, x: Any) -> None:

@@ -26,9 +26,8 @@ def accuracy(y: Array, target: Array) -> Array:
     _same(target.shape[-1:] if labels else target.shape[-2:], y.shape[-2:-1] if labels else y.shape[-2:])
     if not labels:
         return xp.mean(xp.astype(guess == xp.argmax(xp.astype(target, y.dtype), axis=-1), y.dtype), axis=-1)
-    own = namespace(target)  # the host's, perhaps, beside y of JAX, whose integers have 32 bits
-    label = own.astype(target, own.int32)
-    right = (guess == xp.astype(label, guess.dtype)) & (own.astype(label, target.dtype) == target)
+    label = namespace(target).astype(target, xp.int32)  # a host array beside y of JAX, which would wrap its integers
+    right = (guess == xp.astype(label, guess.dtype)) & (namespace(target).astype(label, target.dtype) == target)
     return xp.mean(xp.astype(right, y.dtype), axis=-1)
 
 

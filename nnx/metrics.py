@@ -24,8 +24,11 @@ def accuracy(y: Array, target: Array) -> Array:
     guess = xp.argmax(y, axis=-1)
     labels = holds_labels(target, y)
     _same(target.shape[-1:] if labels else target.shape[-2:], y.shape[-2:-1] if labels else y.shape[-2:])
-    label = xp.astype(target, guess.dtype) if labels else xp.argmax(xp.astype(target, y.dtype), axis=-1)
-    return xp.mean(xp.astype(guess == label, y.dtype), axis=-1)
+    if not labels:
+        return xp.mean(xp.astype(guess == xp.argmax(xp.astype(target, y.dtype), axis=-1), y.dtype), axis=-1)
+    label = namespace(target).astype(target, xp.int32)  # a host array beside y of JAX, which would wrap its integers
+    right = (guess == xp.astype(label, guess.dtype)) & (namespace(target).astype(label, target.dtype) == target)
+    return xp.mean(xp.astype(right, y.dtype), axis=-1)
 
 
 def r2(y: Array, target: Array) -> Array:

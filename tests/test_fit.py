@@ -463,7 +463,10 @@ BAD = {
     "float_labels": (lambda: nnx.fit(NET, X, Y * 1.0, **GOOD), "expects integer labels or one row per sample"),
     "empty": (lambda: nnx.fit(NET, X[:0], Y[:0], **GOOD), r"x is empty: shape \(0, 2\)"),
     "one_axis": (lambda: nnx.fit(NET, X[:, 0], Y, **GOOD), r"expected two axes \(rows, features\), got shape \(20,\)"),
-    "text": (lambda: nnx.fit(NET, [["a", "b"]], [0], **GOOD), "x: expected real numbers, got an array of <U1"),
+    "text": (
+        lambda: nnx.fit(NET, [["a", "b"]], [0], **GOOD),
+        r"x: expected real numbers, got text \(<U1\); nnx.TableEncoder",
+    ),
     "complex": (lambda: nnx.fit(NET, X * 1j, Y, **GOOD), "x: expected real numbers"),
     "short_target": (lambda: nnx.fit(NET, X, Y[:19], **GOOD), "y has 19 rows, x has 20"),
     "scalar_target": (lambda: nnx.fit(NET, X, np.asarray(1), **GOOD), "y has 0 rows, x has 20"),

@@ -13,6 +13,7 @@ LIBRARIES = {"numpy", "cupy", "cupyx", "torch", "jax", "array_api_compat", "arra
 ORDER = [
     "_version errors contract",
     "backends",
+    "inputs",
     "random",
     "initializers",
     "layers",

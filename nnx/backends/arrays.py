@@ -41,10 +41,11 @@ def _find_namespace(x: Array) -> Any:
 
 
 def library_name(x: Any) -> str:
-    """The name of the library whose array x is, looking only at its type."""
+    """The name of the library whose array x is, looking only at its type; that of a subclass of yours is its base's."""
     kind = type(x)
     if kind not in _libraries:
-        root = kind.__module__.partition(".")[0]
+        own = next((base for base in kind.__mro__ if base.__name__ in ("ndarray", "Tensor")), kind)
+        root = own.__module__.partition(".")[0]
         _libraries[kind] = {"jaxlib": "jax", "builtins": ""}.get(root, root)
     return _libraries[kind]
 
@@ -56,7 +57,7 @@ def is_array(x: Any) -> bool:
 
 def is_sparse(x: Any) -> bool:
     """True for a sparse matrix or array of SciPy: Dense computes with its rows as they are, on the host."""
-    return hasattr(x, "tocsr")
+    return hasattr(x, "tocsr") and library_name(x) != "cupyx"
 
 
 def same_library(**arrays: Array) -> None:

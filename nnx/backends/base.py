@@ -36,6 +36,10 @@ class Library(Protocol):
         """x as a NumPy array on the host."""
         ...
 
+    def plain(self, x: Array) -> Array:
+        """An array given by a user as one that can be computed with. Raises DataError for what cannot become that."""
+        ...
+
     def share(self, x: Any, device: Any) -> Array | None:
         """An array on the device in the memory of this host array; None where that cannot be."""
         ...

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from ..contract import PartKey
-from ..errors import BackendError
+from ..errors import BackendError, DataError
 from .base import Plain, missing
 
 name = "jax"
@@ -49,12 +49,13 @@ def find_device(text: str) -> Any:
 def put(x: Any, dtype: Any, device: Any) -> Any:
     import jax.numpy
 
+    if dtype is not None and jax.dtypes.canonicalize_dtype(dtype) != dtype:
+        raise BackendError(f"backend 'jax': {jax.numpy.dtype(dtype)} is off here; compute inside backend.scope()")
     if not isinstance(x, jax.Array):
         from . import numpy as host
 
-        x = host.put(x, None, None)
-    if dtype is not None and jax.dtypes.canonicalize_dtype(dtype) != dtype:
-        raise BackendError(f"backend 'jax': {jax.numpy.dtype(dtype)} is off here; compute inside backend.scope()")
+        x = host.native(host.get(x))
+        x = host.narrowed(x, jax.dtypes.canonicalize_dtype(x.dtype) if dtype is None else dtype)  # JAX lets them wrap
     return jax.numpy.array(x, dtype=dtype, device=device, copy=True)
 
 
@@ -62,6 +63,17 @@ def get(x: Any) -> Any:
     from . import numpy as host
 
     return host.get(x)
+
+
+def plain(x: Any) -> Any:
+    import jax.numpy
+
+    count = len(x.sharding.device_set)
+    if count > 1:
+        raise DataError(f"an array on {count} devices is not taken: give jax.device_put(x, jax.devices()[0])")
+    if str(x.dtype).startswith("float8"):
+        return x.astype(jax.numpy.float32)
+    return x.astype(jax.numpy.int8) if str(x.dtype) in ("int2", "int4", "uint2", "uint4") else x
 
 
 def share(x: Any, device: Any) -> Any:

@@ -70,12 +70,36 @@ def find_device(text: str) -> Any:
 
 
 def put(x: Any, dtype: Any, device: Any) -> Any:
-    x = np.array(x, dtype=dtype, order="C")
-    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+    return native(np.array(x, dtype=dtype, order="C"))
 
 
 def get(x: Any) -> Any:
-    return np.asarray(x)
+    x = np.asarray(x)
+    if x.dtype.type.__module__ == "ml_dtypes":  # bfloat16 and the like, which NumPy's own functions do not know
+        x = x.astype(np.float32 if np.can_cast(x.dtype, np.float32) else np.int32)
+    return x
+
+
+def native(x: Any) -> Any:
+    """x itself if its numbers are as every library has them: in the machine's order of bytes, of 64 bits at most."""
+    if x.dtype.kind == "f" and x.dtype.itemsize > 8:
+        x = x.astype(np.float64)
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+
+
+def plain(x: Any) -> Any:
+    return x
+
+
+def narrowed(x: Any, dtype: Any) -> Any:
+    """x in this type, to which a library would bring it. Raises BackendError for integers that would become others."""
+    x = native(get(x))
+    if x.dtype.kind in "iu" and np.dtype(dtype).kind in "iu" and x.size and not np.can_cast(x.dtype, dtype):
+        low, high, whole = int(x.min()), int(x.max()), np.iinfo(dtype)
+        if low < whole.min or high > whole.max:
+            bad = high if high > whole.max else low
+            raise BackendError(f"integers are of {np.dtype(dtype)} there, which cannot hold {bad}; give floats")
+    return x.astype(dtype, copy=False)
 
 
 def share(x: Any, device: Any) -> Any:
@@ -140,9 +164,9 @@ def is_memmap(x: Any) -> bool:
     return isinstance(x, np.memmap)
 
 
-def is_masked(x: Any) -> bool:
-    """True for an array some of whose values are declared missing."""
-    return isinstance(x, np.ma.MaskedArray)
+def masked(x: Any) -> int:
+    """How many values of a masked array are declared missing; 0 for anything else."""
+    return np.ma.getmaskarray(x).tobytes().count(1) if isinstance(x, np.ma.MaskedArray) else 0
 
 
 def philox(key: tuple[int, int], n: int, counter: int = 0) -> Any:

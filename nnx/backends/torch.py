@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from ..errors import BackendError
+from ..errors import BackendError, DataError
 from .base import Plain, missing
 from .native.calls import mapped
 from .native.loop import Native
@@ -50,12 +50,28 @@ def put(x: Any, dtype: Any, device: Any) -> Any:
         return x.detach().to(device=device, dtype=dtype, copy=True)
     from . import numpy as host
 
-    x = host.put(x, None, None)  # our own copy: torch would share the memory of a host array
+    x = host.put(host.get(x), None, None)  # our own copy: torch would share the memory of a host array
     return torch.from_numpy(x).to(device=device, dtype=dtype)
 
 
 def get(x: Any) -> Any:
-    return x.detach().cpu().numpy()
+    import torch
+
+    x = x.detach().cpu().resolve_conj().resolve_neg()
+    known = not x.is_floating_point() or x.dtype in (torch.float16, torch.float32, torch.float64)
+    return (x if known else x.float()).numpy()  # NumPy has no bfloat16
+
+
+def plain(x: Any) -> Any:
+    import torch
+
+    if x.is_nested or x.is_quantized or x.device.type == "meta":
+        kind = "nested" if x.is_nested else "quantized" if x.is_quantized else "meta"
+        raise DataError(f"a {kind} tensor is not taken: give a plain tensor of numbers")
+    x = x.detach().resolve_neg().as_subclass(torch.Tensor)
+    if x.dtype in (torch.uint16, torch.uint32):  # which PyTorch can hardly compute with
+        return x.to(torch.int64)
+    return x.float() if x.is_floating_point() and x.dtype.itemsize < 2 else x
 
 
 def share(x: Any, device: Any) -> Any:
@@ -127,7 +143,7 @@ def _scope(precision: str) -> Iterator[None]:
     if before != PRODUCTS[precision]:
         torch.set_float32_matmul_precision(PRODUCTS[precision])
     try:
-        with torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad():  # what is made may be written on, and outlive the caller's
             yield
     finally:
         if before != PRODUCTS[precision]:

@@ -2,14 +2,15 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from math import isfinite
+from numbers import Real
 from typing import Any
 
 from ..backends import Backend, backend_of, is_array, namespace
 from ..backends.arrays import library_name
 from ..backends.native.record import mapped
-from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
-from ..errors import NNXError
+from ..errors import BackendError, NNXError
+from ..inputs import as_given, as_numbers
 from ..training.check import check_finite
 
 
@@ -30,12 +31,7 @@ def checked(est: Any, X: Array, y: Any, reset: bool) -> tuple[Array, Array]:
     with chosen.scope():
         X = checked_rows(est, X, reset)
         if library_name(y) != library_name(X):
-            given = y if is_array(y) else host_namespace().asarray(y)
-            if not is_number(given):
-                raise ValueError(
-                    f"y has elements of type {given.dtype}; beside X of {chosen.name} they must be numbers"
-                )
-            y = chosen.asarray(given)
+            y = chosen.floats(y)
         if y.ndim not in (1, 2):
             raise ValueError(f"y should be of shape (rows,) or (rows, outputs), got {tuple(y.shape)}")
         if X.shape[0] != y.shape[0]:
@@ -48,6 +44,7 @@ def checked(est: Any, X: Array, y: Any, reset: bool) -> tuple[Array, Array]:
 
 def checked_rows(est: Any, X: Array, reset: bool) -> Array:
     """X (rows, features) as floats, with the features that the estimator knows. Raises ValueError."""
+    X = as_given("X", X)
     if X.ndim != 2:
         raise ValueError(f"Expected 2D array, got {X.ndim}D array instead: shape {tuple(X.shape)}")
     if 0 in X.shape:
@@ -77,9 +74,19 @@ def beside(x: Any, like: Any) -> Any:
     return x if library_name(x) == chosen.name else chosen.asarray(x)
 
 
+def can_be_beside(labels: Any, like: Any) -> bool:
+    """True if the library of `like` can hold these labels: not text, and not every integer of 64 bits."""
+    if not is_foreign(like) or is_foreign(labels):
+        return True
+    try:
+        return is_number(labels) and bool((to_host(backend_for(like).asarray(labels)) == labels).all())
+    except BackendError:
+        return False
+
+
 def scope_of(X: Any) -> AbstractContextManager[Any]:
-    """The context to compute with X in."""
-    return backend_for(X).scope() if is_foreign(X) else nullcontext()
+    """The context to compute with X in. Raises ValueError for what cannot be computed with."""
+    return backend_for(as_given("X", X)).scope() if is_foreign(X) else nullcontext()
 
 
 def weights(sample_weight: Any, X: Any) -> Any:
@@ -87,6 +94,12 @@ def weights(sample_weight: Any, X: Any) -> Any:
     if sample_weight is None:
         return None
     return backend_for(X).floats(sample_weight) if is_foreign(X) else sample_weight.astype(X.dtype, copy=False)
+
+
+def given_weight(sample_weight: Any) -> Any:
+    """The weights as they are given: an array, or one number. Raises ValueError for what are none."""
+    plain = sample_weight is None or isinstance(sample_weight, Real)
+    return sample_weight if plain else as_numbers("sample_weight", sample_weight)
 
 
 def pair(X_val: Any, y_val: Any) -> Any:
@@ -119,8 +132,10 @@ def is_finite(x: Array) -> bool:
 __all__ = [
     "backend_for",
     "beside",
+    "can_be_beside",
     "checked",
     "checked_rows",
+    "given_weight",
     "is_finite",
     "is_foreign",
     "is_number",

@@ -8,8 +8,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backends import Backend, backend, is_array, is_sparse, namespace
 from ..contract import Array
+from ..inputs import as_given
 from . import lbfgs, quirks, solver, stochastic
-from .arrays import as_columns, backend_for, checked, is_finite, is_foreign, mapped, own, pair, to_host
+from .arrays import as_columns, backend_for, checked, given_weight, is_finite, is_foreign, mapped, own, pair, to_host
 from .parameters import CONSTRAINTS
 from .prediction import FLOATS, Prediction, np
 from .private import _check_feature_names, _check_sample_weight, _fit_context, callback_management_context
@@ -104,6 +105,8 @@ class BaseMLP(Prediction):
             raise ValueError("coefs_init and intercepts_init are for a fit that begins anew, without warm_start")
         sizes = self._hidden_sizes()
         self._check(sizes, held)
+        X, y, sample_weight = as_given("X", X), self._given("y", y), given_weight(sample_weight)
+        held = None if held is None else (as_given("X_val", held[0]), self._given("y_val", held[1]))
         place = self._place(X)
         if self.verbose and place.why:
             print(place.why)
@@ -273,6 +276,7 @@ class BaseMLP(Prediction):
         """X and y as scikit-learn checks them, X in float64 or float32."""
         if is_foreign(X):
             return checked(self, X, y, reset)
+        y = to_host(y)
         settings |= {"accept_sparse": ["csr", "csc"], "multi_output": True, "dtype": FLOATS, "reset": reset}
         X, y = validate_data(self, X, y, **settings)
         return X, y

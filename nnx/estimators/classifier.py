@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
@@ -13,12 +12,23 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from ..backends import is_array, namespace
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Loss
+from ..inputs import as_labels
 from ..layers.activation import softplus
 from ..losses import LOSSES, BinaryCrossEntropy, SoftmaxCrossEntropy
-from .arrays import as_columns, backend_for, beside, checked_rows, is_foreign, is_number, to_host
+from .arrays import as_columns, backend_for, beside, can_be_beside, checked_rows, is_foreign, to_host
 from .base import BaseMLP
 from .convert import Added
-from .labels import SEVERAL, SOFTMAX, Labels, SeveralLabels, SeveralSoftmax, log_softmax, suited, summing_to_one
+from .labels import (
+    SEVERAL,
+    SOFTMAX,
+    Labels,
+    SeveralLabels,
+    SeveralSoftmax,
+    labels_of,
+    log_softmax,
+    suited,
+    summing_to_one,
+)
 from .parameters import CONSTRAINTS, LAYER
 from .private import StrOptions, _check_partial_fit_first_call, _fit_context
 from .quirks import fixed
@@ -172,10 +182,10 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _as_labels(self, p: Any, X: Any) -> Any:
         """The class of each row, or the labels (rows, labels), beside X, from the outputs (rows, outputs)."""
         p = p[:, 0] if self.n_outputs_ == 1 else p
-        known = self.classes_[0] if isinstance(self.classes_, list) else self.classes_
-        if isinstance(self._label_binarizer, (Labels, SeveralLabels)):
-            return beside(self._label_binarizer.inverse_transform(p), X if is_number(known) else None)
-        return beside(self._label_binarizer.inverse_transform(to_host(p)), X if is_number(known) else None)
+        known = self.classes_ if isinstance(self.classes_, list) else [self.classes_]
+        like = X if all(can_be_beside(classes, X) for classes in known) else None
+        anywhere = like is not None and isinstance(self._label_binarizer, (Labels, SeveralLabels))
+        return beside(self._label_binarizer.inverse_transform(p if anywhere else to_host(p)), like)
 
     def _measure(self, y: Any, predicted: Any, sample_weight: Any = None) -> float:
         """The accuracy; of several targets, the share of rows with all of them right."""
@@ -187,6 +197,10 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _scores_itself(self) -> bool:
         return isinstance(self._label_binarizer, SeveralLabels)
+
+    def _given(self, name: str, y: Any) -> Any:
+        y = as_labels(name, y)
+        return to_host(y) if str(getattr(y, "dtype", "")).endswith("uint64") else y
 
     def _labels(self, y: Any) -> Any:
         if isinstance(self._label_binarizer, SeveralLabels):
@@ -262,11 +276,10 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return X, beside(y, X) if is_foreign(X) else y
 
     def _checked_pair(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        """X and y as they are to be; labels that are text stay on the host, wherever X is."""
-        given = y if is_foreign(y) or not is_foreign(X) else np.asarray(y)
-        if not is_foreign(X) or is_foreign(y) or is_number(given):
+        """X and y as they are to be; labels of the host stay there, wherever X is, for no library has types for all."""
+        if not is_foreign(X) or is_foreign(y):
             return self._validate(X, y, reset)
-        X = checked_rows(self, X, reset)
+        X, given = checked_rows(self, X, reset), np.asarray(y)
         check_consistent_length(np.empty((X.shape[0], 0)), given)
         return X, given
 
@@ -282,14 +295,3 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def labels_of(y: Any) -> Any:
-    """The binarizer of labels like y: it makes of them what the losses take."""
-    if is_foreign(y):
-        xp = namespace(y)
-        if xp.isdtype(y.dtype, "real floating") and bool(xp.any(y != xp.round(y))):
-            raise ValueError("Unknown label type: continuous. Maybe you are trying to fit a classifier on a quantity?")
-        several = y.ndim == 2 and bool(namespace(y).any((y != 0) & (y != 1)))
-        return SeveralLabels() if several else Labels()
-    return SeveralLabels() if type_of_target(y) == SEVERAL else LabelBinarizer()

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..backends import is_sparse, namespace
 from ..backends.numpy import namespace as host_namespace
 from ..training.progress import bar
-from .arrays import scope_of, to_host
+from .arrays import given_weight, scope_of, to_host
 from .base import BaseMLP
 from .classifier import MLPClassifier
 from .many import Job, Unbegun, fit_many
@@ -144,7 +144,8 @@ class EnsembleClassifier(ClassifierMixin, _Ensemble):  # type: ignore[misc]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The accuracy."""
-        return float(self.estimators_[0]._measure(to_host(y), to_host(self.predict(X)), sample_weight=sample_weight))
+        first, weight = self.estimators_[0], to_host(given_weight(sample_weight))
+        return float(first._measure(to_host(first._given("y", y)), to_host(self.predict(X)), sample_weight=weight))
 
 
 class EnsembleRegressor(RegressorMixin, _Ensemble):  # type: ignore[misc]

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.multiclass import type_of_target
 
 from ..backends import namespace
 from ..contract import Array, Loss, Saved
@@ -148,6 +149,17 @@ class SeveralSoftmax(Loss):
 
     def predict(self, z: Array) -> Array:
         return namespace(z).concat([SOFTMAX.predict(part) for part in self._parts(z)], axis=-1)
+
+
+def labels_of(y: Any) -> Any:
+    """The binarizer of labels like y: it makes of them what the losses take."""
+    if is_foreign(y):
+        xp = namespace(y)
+        if xp.isdtype(y.dtype, "real floating") and bool(xp.any(y != xp.round(y))):
+            raise ValueError("Unknown label type: continuous. Maybe you are trying to fit a classifier on a quantity?")
+        several = y.ndim == 2 and bool(namespace(y).any((y != 0) & (y != 1)))
+        return SeveralLabels() if several else Labels()
+    return SeveralLabels() if type_of_target(y) == SEVERAL else LabelBinarizer()
 
 
 def suited(known: Any, y: Array) -> Any:

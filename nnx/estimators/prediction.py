@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..backends import Backend, backend, backend_of, is_array, is_sparse, on_device, preferred
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Loss, Params
+from ..inputs import as_given, as_numbers
 from ..layers import Dense
 from .arrays import backend_for, checked_rows, is_foreign, mapped, scope_of, to_host
 from .network import Blueprint, Objective, activation, as_lists, as_params, in_pieces, objective_of
@@ -163,7 +164,7 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in FLOATS and not hasattr(self, "feature_names_in_")
         if plain and X.shape[0] and X.shape[1] == self.n_features_in_ and np.isfinite(X.sum()):
             return X
-        return validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        return validate_data(self, as_given("X", X), accept_sparse=["csr", "csc"], reset=False)
 
     def _begin(self, X: Any, method: str) -> AbstractContextManager[Any]:
         """The context to predict in. Raises unless fitted, and, where scikit-learn dispatches, if X is elsewhere."""
@@ -178,6 +179,10 @@ class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
                     "Without array_api_dispatch, or with backend=, X may be on another."
                 )
         return scope_of(X)
+
+    def _given(self, name: str, y: Any) -> Any:
+        """A target as it is given, of numbers. Raises ValueError for what is none."""
+        return y if y is None or isinstance(y, str) else as_numbers(name, y)
 
     def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The score of checked data; NaN where the network gives what is not finite."""

@@ -163,10 +163,18 @@ class SoftmaxCrossEntropy(Loss):
 
 def one_hot(labels: Array, k: int, z: Array) -> Array:
     """The column (..., n, k) of each label (..., n) as 1, the others 0, in z's float type."""
-    xp = namespace(z)
-    if xp.isdtype(labels.dtype, "bool"):
-        labels = xp.astype(labels, xp.int32)
-    return xp.astype(labels[..., None] == xp.arange(k, dtype=labels.dtype, device=device(z)), z.dtype)
+    labels = whole(labels)
+    xp, kind = namespace(labels), labels.dtype  # a host array beside z of JAX, which would wrap its integers
+    classes = xp.astype(xp.arange(k, dtype=xp.int32, device=device(labels)), kind)
+    return namespace(z).astype(labels[..., None] == classes, z.dtype)
+
+
+def whole(labels: Array) -> Array:
+    """Labels as integers of at least 32 bits, which hold the number of any class: 300 is none of 8 bits."""
+    xp = namespace(labels)
+    if xp.isdtype(labels.dtype, "bool") or labels.dtype in (xp.int8, xp.uint8, xp.int16, xp.uint16):
+        return xp.astype(labels, xp.int32)
+    return labels
 
 
 def _times(classes: Array, weight: Array | None, z: Array) -> Array:

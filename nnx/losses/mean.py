@@ -29,8 +29,8 @@ def column(weight: Array | None, z: Array) -> Array | None:
 
 
 def as_type(target: Array, z: Array) -> Array:
-    """The target in z's float type."""
-    return target if target.dtype == z.dtype else namespace(z).astype(target, z.dtype)
+    """The target in z's float type, by its own library: JAX would wrap the integers of a host array."""
+    return target if target.dtype == z.dtype else namespace(target).astype(target, z.dtype)
 
 
 def weighted_sum(e: Array, s: Array | float) -> Array:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..backends import Backend, backend, backend_of, is_array, is_host, is_sparse, namespace, same_library
-from ..backends.numpy import get as host_array, is_masked, is_memmap
 from ..contract import Array, Layer, Loss
 from ..errors import DataError, SettingError
+from ..inputs import CLASSES, as_class_numbers, as_numbers, extremes
 
 
 def choose_backend(x: Any, y: Any, weight: Any, given: Backend | None, dtype: str) -> Backend:
@@ -32,47 +32,27 @@ def batches_can_begin_anew(x: Any) -> None:
         raise DataError("an iterator can be read only once: give a list, or a function that returns a new iterator")
 
 
-def as_array(name: str, x: Any) -> Any:
-    """Arrays stay, lists and data frames become host arrays. Raises DataError unless it holds real numbers."""
-    if is_masked(x):
-        raise DataError(f"{name}: masked arrays are not supported; fill the gaps first")
-    if is_memmap(x):
-        return x
-    if is_host(x) or not is_array(x):
-        try:
-            x = host_array(x)
-        except ValueError:
-            raise DataError(f"{name}: the rows have different lengths") from None
-        if x.dtype.kind not in "fiub":
-            raise DataError(f"{name}: expected real numbers, got an array of {x.dtype}")
-        return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
-    if not namespace(x).isdtype(x.dtype, ("bool", "integral", "real floating")):
-        raise DataError(f"{name}: expected real numbers, got an array of {x.dtype}")
-    return x
-
-
 def as_rows(x: Any) -> Any:
-    """x as an array with two axes and at least one row, or as a sparse matrix."""
-    if is_sparse(x):
-        if x.dtype.kind not in "fiub":
-            raise DataError(f"x: expected real numbers, got a sparse matrix of {x.dtype}")
-    else:
-        x = as_array("x", x)
+    """x as an array with two axes and at least one row, or as a sparse matrix of rows."""
+    x = as_numbers("x", x, sparse=True)
     if x.ndim != 2:
         raise DataError(f"x: expected two axes (rows, features), got shape {tuple(x.shape)}")
     if 0 in x.shape:
         raise DataError(f"x is empty: shape {tuple(x.shape)}")
-    return x.tocsr() if is_sparse(x) else x
+    return x
 
 
 def as_target(y: Any, loss: Loss) -> Any:
     """The target as an array with two axes, or one axis of labels."""
-    y = as_array("y", y)
+    y = as_numbers("y", y, remedy=CLASSES if loss.labels else "")
     integer = namespace(y).isdtype(y.dtype, ("bool", "integral"))
     if loss.labels and integer and y.ndim == 2 and y.shape[1] == 1:
-        return y[:, 0]
-    if y.ndim == 1 and not loss_labels(y, loss):
+        y = y[:, 0]
+    if loss_labels(y, loss):
+        return as_class_numbers("y", y)
+    if y.ndim == 1:
         if loss.labels:
+            check_finite("y", y)
             raise DataError(f"y: {type(loss).__name__} expects integer labels or one row per sample, got {y.dtype}")
         return y[:, None]
     return y
@@ -123,8 +103,7 @@ def check_target(y: Array, loss: Loss, outputs: int) -> None:
     """Raise DataError if the target has values that the loss has no meaning for."""
     xp = namespace(y)
     if loss_labels(y, loss):
-        y = xp.astype(y, xp.int32)
-        first, last = int(xp.min(y)), int(xp.max(y))
+        first, last = extremes(y)
         if first < 0 or last >= outputs:
             bad = first if first < 0 else last
             raise DataError(f"y: labels must lie in 0 to {outputs - 1} for {outputs} outputs, got {bad}")

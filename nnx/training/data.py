@@ -9,10 +9,10 @@ from ..backends import Backend, is_host
 from ..backends.numpy import get as host_array, is_memmap, namespace as host_namespace
 from ..contract import Array, Loss
 from ..errors import DataError, SettingError, require
+from ..inputs import as_numbers
 from ..random import permutation
 from .block import Block
 from .check import (
-    as_array,
     as_rows,
     as_target,
     batches_can_begin_anew,
@@ -205,7 +205,7 @@ def make_data(backend: Backend, x: Any, y: Any, weight: Any, loss: Loss) -> Data
 
 def _arrays(x: Any, y: Any, weight: Any = None, *, loss: Loss) -> tuple[Any, Any, Any]:
     x, target = as_rows(x), as_target(y, loss)
-    weight = None if weight is None else as_array("sample_weight", weight)
+    weight = None if weight is None else as_numbers("sample_weight", weight)
     check_lengths(x, target, weight)
     return x, target, weight
 

@@ -6,8 +6,9 @@ from ..backends import Backend, backend_of
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Loss
 from ..errors import DataError, SettingError
+from ..inputs import as_numbers
 from ..losses import ScaledLoss
-from .check import as_array, as_target, check_finite
+from .check import as_target, check_finite
 
 FEW_BITS = 2.0**-18  # a deviation of less than this part of the mean leaves float32 five bits of it
 
@@ -19,7 +20,7 @@ def scaled(backend: Backend, loss: Loss, y: Any, weight: Any) -> ScaledLoss:
     ScaledLoss(loss)  # refuses one whose target has no scale
     y = as_target(y, loss)
     check_finite("y", y)
-    weight = None if weight is None else backend_of(w := as_array("sample_weight", weight)).to_numpy(w)
+    weight = None if weight is None else backend_of(w := as_numbers("sample_weight", weight)).to_numpy(w)
     return standardised(loss, backend_of(y).to_numpy(y), weight, backend.dtype)
 
 

@@ -10,7 +10,7 @@ mp.mp.dps = 60
 ULPS = 8  # of the type, relative to the terms that are added up: exp and log have about one each
 TYPES = ("float32", "float64")
 LOGITS = (-np.inf, -1e4, -200.0, -90.0, -40.0, -20.0, -16.5, -10.0, -1.0, -1e-3, -1e-20)
-LOGITS += tuple(-z for z in LOGITS) + (0.0,)
+LOGITS += (*(-z for z in LOGITS), 0.0)
 
 
 def exact(x):

@@ -10,7 +10,7 @@ from ..backends.native.record import mapped
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
 from ..errors import NNXError
-from ..training.check import check_finite
+from ..training.check import check_finite, relative
 
 
 def is_foreign(x: Any) -> bool:
@@ -87,6 +87,17 @@ def weights(sample_weight: Any, X: Any) -> Any:
     if sample_weight is None:
         return None
     return backend_for(X).floats(sample_weight) if is_foreign(X) else sample_weight.astype(X.dtype, copy=False)
+
+
+def usable(sample_weight: Any, *, some: bool) -> Any:
+    """The weights of the rows on the host, within the range of their type. Raises ValueError if some must be there."""
+    if sample_weight is None:
+        return None
+    if not host_namespace().isfinite(sample_weight).all():
+        raise ValueError("sample_weight and class_weight give a weight that is not finite")
+    if some and not sample_weight.any():
+        raise ValueError("sample_weight and class_weight are 0 for every row: nothing would be learned")
+    return relative(sample_weight)
 
 
 def pair(X_val: Any, y_val: Any) -> Any:

@@ -180,9 +180,9 @@ class SoftmaxCrossEntropy(Loss):
 
 
 def softmax_parts(z: Array) -> tuple[Array, Array, Array]:
-    """z less the largest of its row, e = exp of that, and the sum of the row's e without one of its largest, which is 1.
+    """z less the largest of its row, e = exp of that, and the sum of the row's e but for one of its largest, a 1.
 
-    Then p = e / (1 + rest) and log p = log e - log1p(rest): that 1 takes no digits of the rest where p is near it.
+    Then p = e / (1 + rest) and log p = log e - log1p(rest): the 1 takes no digits of the rest where p is near it.
     """
     xp = namespace(z)
     gap = z - xp.max(z, axis=-1, keepdims=True)

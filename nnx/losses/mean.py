@@ -15,7 +15,8 @@ def total(weight: Array | None, n: int) -> Array | float:
     if weight is None:
         return float(max(n, 1))
     xp = namespace(weight)
-    return xp.maximum(xp.sum(weight, axis=-2, keepdims=True), TINY)
+    axes = (-2, -1) if weight.shape[-1] == 1 else -2  # along the last axis libraries add up in pairs, or in float64
+    return xp.maximum(xp.sum(weight, axis=axes, keepdims=True), TINY)
 
 
 def share(weight: Array | None, n: int, whole: Array | float | None = None) -> Array | float:

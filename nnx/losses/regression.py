@@ -60,6 +60,7 @@ class Huber(Loss):
     """
 
     delta: float = 1.0
+    unbounded = ("delta",)  # then it is the squared error
 
     def __post_init__(self) -> None:
         settle(self)
@@ -94,6 +95,7 @@ class Quantile(Loss):
     def __post_init__(self) -> None:
         given: Any = self.levels if hasattr(self.levels, "__iter__") else (self.levels,)
         object.__setattr__(self, "levels", tuple(float(q) for q in given))
+        settle(self)
         fine = len(self.levels) > 0 and all(0 < q < 1 for q in self.levels)
         require(fine, f"Quantile: levels must lie between 0 and 1, got {self.levels}")
         require(list(self.levels) == sorted(set(self.levels)), f"Quantile: levels must rise, got {self.levels}")

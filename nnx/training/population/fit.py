@@ -10,7 +10,7 @@ from ...backends.numpy import namespace as host_namespace
 from ...contract import Loss
 from ...errors import DataError, SettingError, TrainingError, require
 from ..averages import Average
-from ..check import choose_backend
+from ..check import check_parts, choose_backend
 from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint
 from ..data import DeviceData, make_data, numbered, split
 from ..engine import naming
@@ -125,6 +125,8 @@ class Population:
         ):
             data = Data(chosen, x, y, sample_weight, validation)
             rows = data.rows(self.members)
+            for member, mine in zip(self.members, rows, strict=True):
+                settings.check_batches(member.net, len(mine.train))
             runs = Runs(chosen, settings, self.members, rows, data.of(self.members[0].loss), checkpoint, resume)
             if not runs.parts:
                 for numbers in groups_of(self.members, rows, data.features):
@@ -230,6 +232,7 @@ class Data:
                         raise DataError("rows has a row twice, which a fraction would hold out and train on: give held")
                     kept, away = split(len(own), float(self.validation), m.seed)
                     own, other = own[kept], own[away]
+                check_parts(train.weight, own, other if held is None else None)
                 known[key] = Rows(own, other)
             found.append(known[key])
         return found

@@ -1,6 +1,9 @@
 """The errors nnx raises on purpose: each is one line saying what was expected, what came and what to do."""
 
+from math import isinf
 from typing import Any
+
+SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of float32, but for 0: beyond them a setting would become 0 or infinite
 
 
 class NNXError(Exception):
@@ -58,12 +61,23 @@ def settle(settings: Any) -> None:
     """Turn the NumPy scalars among the settings of a frozen dataclass into plain numbers, and lists into tuples.
 
     A NumPy scalar would make float32 arrays float64; plain numbers can be compared, hashed and written to files.
+    Raises SettingError for a number that float32 does not have, and for an infinite one unless the class names the
+    setting in `unbounded`.
     """
     for name, value in vars(settings).items():
         if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-            object.__setattr__(settings, name, value.item())
+            value = value.item()
+            object.__setattr__(settings, name, value)
         elif isinstance(value, list):
-            object.__setattr__(settings, name, tuple(value))
+            value = tuple(value)
+            object.__setattr__(settings, name, value)
+        for v in value if isinstance(value, tuple) else (value,):
+            if isinstance(v, (int, float)) and not isinstance(v, bool):
+                free = isinf(v) and v > 0 and name in getattr(settings, "unbounded", ())
+                fine = v == 0 or SMALLEST <= abs(v) <= LARGEST or free
+                shown = v if isinstance(v, float) else f"{str(v)[:20]}..." if abs(v) > LARGEST else v
+                wanted = f"0 or of a size from {SMALLEST:g} to {LARGEST:g}"
+                require(fine, f"{type(settings).__name__}: {name} must be {wanted}, got {shown}")
 
 
 def numbers(setting: Any) -> list[float]:

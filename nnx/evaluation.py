@@ -82,12 +82,11 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
         raise DataError(unknown("task", task, list(TASKS)))
     p = probabilities(predicted)
     guess, k = p.argmax(axis=1), p.shape[1]
-    if target.dtype.kind not in "iub" or target.min() < 0 or target.max() >= k:
-        raise DataError(f"scores: expected class numbers from 0 to {k - 1}, got {target.dtype} up to {target.max()}")
+    target = class_numbers(target, k, None, "scores")
     table = confusion(target, guess, k)
     right, rows, columns = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
     occur, named = rows > 0, rows + columns > 0
-    likelihood = p[xp.arange(len(p)), target.astype("int64")]
+    likelihood = p[xp.arange(len(p)), target]
     found = {
         "accuracy": float(right.sum() / len(p)),
         "balanced_accuracy": float((right[occur] / rows[occur]).mean()),
@@ -95,6 +94,34 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
         "macro_f1": float((2 * right[named] / (rows + columns)[named]).mean()),
     }
     return found | ({"roc_auc": roc_auc(target == 1, p[:, 1])} if k == 2 else {})
+
+
+def class_numbers(labels: Any, k: int, classes: Sequence[Any] | None, place: str) -> Any:
+    """The numbers (n,), int64 from 0 to k - 1, of labels (n,): these numbers themselves, or some of the k classes.
+
+    Labels that are text are found among the classes, and so are numbers where the classes are numbers.
+    Raises: DataError for a label that is no class.
+    """
+    xp, labels = host.namespace(), host.get(labels)
+    if labels.ndim != 1:
+        raise DataError(f"{place}: expected the label of each row, got shape {labels.shape}")
+    if classes is not None and len(classes) != k:
+        raise DataError(f"{place}: {len(classes)} names for {k} classes")
+    text, named = labels.dtype.kind in "OUS", classes is not None and not any(isinstance(c, str) for c in classes)
+    if classes is not None and (text or named):
+        places = {str(name) if text else name: i for i, name in enumerate(host.get(list(classes)).tolist())}
+        found = [places.get(str(label) if text else label, -1) for label in labels.tolist()]
+        if -1 in found:
+            raise DataError(f"{place}: {labels[found.index(-1)]!s:.40} is none of the {k} classes")
+        return host.put(found, "int64", None)
+    if text:
+        raise DataError(f"{place}: labels that are text need classes=, in the order of the probabilities")
+    strange = labels[~((labels >= 0) & (labels < k) & (labels == xp.floor(labels)))]
+    if len(strange):
+        raise DataError(
+            f"{place}: expected class numbers from 0 to {k - 1}, got {strange[0]}; give classes= for others"
+        )
+    return labels.astype("int64")
 
 
 def probabilities(predicted: Any) -> Any:

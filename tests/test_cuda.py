@@ -45,7 +45,9 @@ def training(features=32, hidden=(64, 64), outputs=1, batch=32, dtype="float32",
     layout = choose_layout(backend, params, tuple(net.names), apart=optimizer.decays)
     vectors = layout.pack(params)
     rest = {name: params[name] for name in params if name not in net.names}
-    carry = Carry(vectors, rest, optimizer.init(vectors), seed_words(3, backend), backend.floats(0.0))
+    carry = Carry(
+        vectors, rest, optimizer.init(vectors), seed_words(3, backend), *(backend.floats(0.0) for _ in range(2))
+    )
     rng = np.random.default_rng(0)
     x = rng.normal(size=(5 * batch, features)).astype(dtype)
     y = x[:, :1].copy() if outputs == 1 else rng.integers(0, outputs, len(x))
@@ -147,7 +149,7 @@ def population(net, count, same, dtype="float64", optimizer=nnx.Adam, loss=None,
     vectors = {name: params[name] for name in net.names}
     rest = {name: p for name, p in params.items() if name not in vectors}
     state, total = rule.init(vectors, population=(count,)), np.zeros(count, dtype)
-    carry = Carry(vectors, rest, state, seed_words(tuple(seeds), backend), total)
+    carry = Carry(vectors, rest, state, seed_words(tuple(seeds), backend), total, total.copy())
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, 5)).astype(dtype), rng.integers(0, 3, 40)
     loss = loss or nnx.SoftmaxCrossEntropy()

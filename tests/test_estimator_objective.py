@@ -135,7 +135,7 @@ def test_a_step_of_a_population_is_the_step_of_each_member(library, name):
         running = {k: library.array(params[k]) for k in net.running}
         start = library.backend.floats(np.zeros(population))
         state = rule.init(moving, population=population)
-        carry = Carry(moving, running, state, seed_words(seed, library.backend), start)
+        carry = Carry(moving, running, state, seed_words(seed, library.backend), start, start * 1.0)
         step = make_step(objective_of(plan), rule, Named(moving, tuple(moving)))
         data = library.arrays((X[0], target[0], WEIGHT[0], rows))
         carry = library.run(step, carry, *data, writes=(0,))

@@ -449,7 +449,7 @@ def test_a_compiled_step_is_traced_once():
         key = make_key(1, backend=backend)
         vectors = layout.pack(params)
         running = {n: params[n] for n in net.running}
-        carry = Carry(vectors, running, optimizer.init(vectors), key.seed, backend.floats(0.0))
+        carry = Carry(vectors, running, optimizer.init(vectors), key.seed, *(backend.floats(0.0) for _ in range(2)))
         x, y = backend.floats(np.ones((5, 3))), backend.integers([0, 1, 2, 3, 0])
         step = jax.jit(counted)
         for _ in range(4):

@@ -117,10 +117,32 @@ def test_robust_scale_is_the_formula_of_realmlp():
     assert column(v)[1][:, 0] == pytest.approx(z / np.sqrt(1 + (z / 3) ** 2), abs=1e-6)
 
 
-def test_where_the_quartiles_are_one_half_the_range_is_the_scale():
-    v = np.asarray([0.0] * 90 + [4.0, -4.0])
-    z = column(v)[1][:, 0]
-    assert z[:90].tolist() == [0.0] * 90 and z[90:] == pytest.approx([1 / np.sqrt(1 + 1 / 9), -1 / np.sqrt(1 + 1 / 9)])
+@pytest.mark.parametrize("rest", [[4.0, -4.0], [4.0, -4.0, 1e10], [4.0, -4.0, 1e99, 3.0, -5.0]])
+def test_where_the_quartiles_are_one_half_the_distance_of_the_others_is_the_scale(rest):
+    z = column(np.asarray([0.0] * 90 + rest))[1][:, 0]
+    assert z[:90].tolist() == [0.0] * 90 and z[90:92] == pytest.approx([z / np.sqrt(1 + 4 / 9) for z in (2, -2)])
+
+
+# numbers, and what a wrong one among them may be: 1,000 cells scale as they did without it
+ORDINARY = {
+    "normal": lambda rng: rng.normal(size=1000),
+    "far from zero": lambda rng: 1e9 + 0.001 * rng.permutation(1000),
+    "times": lambda rng: rng.integers(0, 10, 1000) * 3600.0,
+    "mostly zero": lambda rng: np.where(rng.random(1000) < 0.8, 0.0, rng.integers(1, 9, 1000)),
+    "two values": lambda rng: np.where(rng.random(1000) < 0.9, 0.0, 1.0),
+    "tiny": lambda rng: 1e-30 * rng.normal(size=1000),
+    "huge": lambda rng: 1e90 * rng.normal(size=1000),
+    "integers": lambda rng: 2.0**53 + 2.0 * rng.permutation(1000),
+}
+
+
+@pytest.mark.parametrize("wrong", [1e3, 1e10, -1e10, 1e20, 1e99])
+@pytest.mark.parametrize("name", ORDINARY)
+def test_one_wrong_cell_leaves_the_scale_of_the_others(name, wrong):
+    v = ORDINARY[name](np.random.default_rng(0))
+    before = column(v, dtype="float64")[1][:, 0]
+    after = column(np.append(v, wrong), dtype="float64")[1][:-1, 0]
+    assert before.std() > 0.2 and after == pytest.approx(before, rel=0.1, abs=0.02)
 
 
 def test_standard_scale_has_mean_0_and_deviation_1():

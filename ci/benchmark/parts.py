@@ -29,7 +29,7 @@ def stepper(work, mode):
     net, optimizer = nnx.mlp(work.sizes[1:-1], work.sizes[-1]), nnx.Adam()
     layout = choose_layout(host, params, tuple(params), apart=False)
     vectors = layout.pack(params)
-    carry = Carry(vectors, {}, optimizer.init(vectors), host.asarray(0, np.int32), host.floats(0.0))
+    carry = Carry(vectors, {}, optimizer.init(vectors), host.asarray(0, np.int32), host.floats(0.0), host.floats(0.0))
     run = host.loop(make_step(MeanLoss(net, nnx.SoftmaxCrossEntropy()), optimizer, layout), mode)
     rows = np.stack(work.rows()).astype(np.int64)
     state = [run(carry, x, y, None, rows, 0, 1)]

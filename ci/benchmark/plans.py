@@ -59,7 +59,9 @@ def planned(work, blocks=False):
     else:
         layout = choose_layout(backend, params, tuple(net.names), apart=optimizer.decays)
         vectors = layout.pack(params)
-        carry = Carry(vectors, {}, optimizer.init(vectors), seed_words(0, backend), backend.floats(0.0))
+        carry = Carry(
+            vectors, {}, optimizer.init(vectors), seed_words(0, backend), *(backend.floats(0.0) for _ in range(2))
+        )
         step = make_step(MeanLoss(net, loss), optimizer, layout)
     program = recorded(step, carry, (x, y, None, numbers), compute=False)
     sources = (program.leaves - 1, program.leaves - 3, program.leaves - 2)

@@ -62,7 +62,9 @@ def step_of(work):
     params = nnx.init(net, work.sizes[0], backend=backend)
     layout = choose_layout(backend, params, tuple(net.names), apart=optimizer.decays)
     vectors = layout.pack(params)
-    carry = Carry(vectors, {}, optimizer.init(vectors), seed_words(0, backend), backend.floats(0.0))
+    carry = Carry(
+        vectors, {}, optimizer.init(vectors), seed_words(0, backend), *(backend.floats(0.0) for _ in range(2))
+    )
     x, y = work.data()
     x, y, rows = backend.floats(x), backend.integers(y), backend.integers(np.stack(work.rows()))
     run = backend.loop(make_step(MeanLoss(net, nnx.SoftmaxCrossEntropy()), optimizer, layout), True)

@@ -8,10 +8,11 @@ from typing import Any
 from ..backends import Backend, backend_of, is_array, namespace
 from ..backends.arrays import library_name
 from ..backends.native.record import mapped
+from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
 from ..errors import BackendError, NNXError
 from ..inputs import as_given, as_numbers
-from ..training.check import check_finite
+from ..training.check import check_finite, relative
 
 
 def is_foreign(x: Any) -> bool:
@@ -100,6 +101,17 @@ def given_weight(sample_weight: Any) -> Any:
     """The weights as they are given: an array, or one number. Raises ValueError for what are none."""
     plain = sample_weight is None or isinstance(sample_weight, Real)
     return sample_weight if plain else as_numbers("sample_weight", sample_weight)
+
+
+def usable(sample_weight: Any, *, some: bool) -> Any:
+    """The weights of the rows on the host, within the range of their type. Raises ValueError if some must be there."""
+    if sample_weight is None:
+        return None
+    if not host_namespace().isfinite(sample_weight).all():
+        raise ValueError("sample_weight and class_weight give a weight that is not finite")
+    if some and not sample_weight.any():
+        raise ValueError("sample_weight and class_weight are 0 for every row: nothing would be learned")
+    return relative(sample_weight)
 
 
 def pair(X_val: Any, y_val: Any) -> Any:

@@ -10,7 +10,19 @@ from ..backends import Backend, backend, is_array, is_sparse, namespace
 from ..contract import Array
 from ..inputs import as_given
 from . import lbfgs, quirks, solver, stochastic
-from .arrays import as_columns, backend_for, checked, given_weight, is_finite, is_foreign, mapped, own, pair, to_host
+from .arrays import (
+    as_columns,
+    backend_for,
+    checked,
+    given_weight,
+    is_finite,
+    is_foreign,
+    mapped,
+    own,
+    pair,
+    to_host,
+    usable,
+)
 from .parameters import CONSTRAINTS
 from .prediction import FLOATS, Prediction, np
 from .private import _check_feature_names, _check_sample_weight, _fit_context, callback_management_context
@@ -137,7 +149,7 @@ class BaseMLP(Prediction):
         if sample_weight is not None:
             host = to_host(sample_weight) if is_foreign(sample_weight) else sample_weight
             sample_weight = _check_sample_weight(host, to_host(X[:, :1]) if is_foreign(X) else X)
-        sample_weight = self._weighted(y, sample_weight)
+        sample_weight = usable(self._weighted(y, sample_weight), some=how.kind != "partial_fit")
         if held is not None:
             X_val = self._moved(held[0])
             if is_foreign(X) and not is_foreign(X_val):

@@ -67,7 +67,8 @@ class Run:
         state["rate"] = backend.floats([float(s.est._optimizer.state["rate"]) for s in self.sessions])
         seeds = seed_words(tuple(s.seed for s in self.sessions), backend)
         rest = {name: whole[name] for name in first.running}
-        self.start = Carry(vectors, rest, state, seeds, backend.floats([0.0] * len(parts)))
+        zero = backend.floats([0.0] * len(parts))
+        self.start = Carry(vectors, rest, state, seeds, zero, backend.xp.zeros_like(zero))
         bytes_each = bytes_of_step(net, self.features, self.batch, str(vectors[self.names[0]].dtype))
         self.lanes = Lanes(backend, self.step, "auto", first.how.epochs, bytes_each)
 

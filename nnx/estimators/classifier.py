@@ -15,7 +15,7 @@ from ..contract import Loss
 from ..inputs import as_labels
 from ..layers.activation import softplus
 from ..losses import LOSSES, BinaryCrossEntropy, SoftmaxCrossEntropy
-from .arrays import as_columns, backend_for, beside, can_be_beside, checked_rows, is_foreign, to_host
+from .arrays import as_columns, backend_for, beside, can_be_beside, checked_rows, is_foreign, to_host, usable
 from .base import BaseMLP
 from .convert import Added
 from .labels import (
@@ -34,6 +34,7 @@ from .private import StrOptions, _check_partial_fit_first_call, _fit_context
 from .quirks import fixed
 
 np, BINARY = host_namespace(), BinaryCrossEntropy()
+BALANCED_PART = "class_weight 'balanced' is not supported for partial_fit: give a dict, as of compute_class_weight"
 
 
 class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
@@ -119,6 +120,8 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
         """Train for one epoch. classes: all that there will be, in the first call; for several targets, a list."""
+        if isinstance(self.class_weight, str):
+            raise ValueError(BALANCED_PART)
         classes = list(classes) if getattr(classes, "ndim", 1) == 2 else classes
         several = isinstance(classes, (list, tuple)) and all(
             isinstance(c, (list, tuple)) or is_array(c) for c in classes
@@ -214,7 +217,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if self.class_weight is None:
             return sample_weight
         found = compute_sample_weight(self.class_weight, to_host(self._labels(as_columns(y))))
-        return found if sample_weight is None else found * sample_weight
+        return found if sample_weight is None else usable(found, some=False) * usable(sample_weight, some=False)
 
     def _out_activation(self) -> str:
         return "logistic" if self._label_binarizer.y_type_ in ("binary", "multilabel-indicator") else "softmax"

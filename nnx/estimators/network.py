@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from math import inf
 from typing import Any, NamedTuple
 
 from ..backends import along, constant, namespace
@@ -127,7 +128,7 @@ class Objective:
         alpha: Any = self.plan.alpha
         if isinstance(alpha, tuple):
             alpha = constant(alpha, next(iter(weights.values())))
-        share: Any = alpha / rows if weight is None else alpha / over_rows(weight)
+        share: Any = alpha / (rows if weight is None else total_of(weight))
         squares: Any = 0.0
         for name, W in weights.items():
             if name in grads:
@@ -188,9 +189,11 @@ def deviance(target: Array, weight: Array | None) -> Array:
     """The difference of half the deviance and the Poisson loss: the mean of t log t - t."""
     xp = namespace(target)
     terms = xp.sum(target * xp.log(xp.where(target != 0, target, 1.0)) - target, axis=-1)
-    return xp.mean(terms, axis=-1) if weight is None else over_rows(weight * terms) / over_rows(weight)
+    return xp.mean(terms, axis=-1) if weight is None else xp.sum(weight * terms, axis=-1) / total_of(weight)
 
 
-def over_rows(x: Array) -> Array:
-    """The sum over the rows, of x (..., n)."""
-    return namespace(x).sum(x, axis=-1)
+def total_of(weight: Array) -> Array:
+    """The sum over the rows of their weights (..., n); infinite if all are 0, for then nothing counts."""
+    xp = namespace(weight)
+    total = xp.sum(weight, axis=-1)
+    return xp.where(total == 0.0, xp.full_like(total, inf), total)

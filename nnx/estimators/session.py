@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..backends import Backend
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
+from ..training.averages import has_batch_norm
 from ..training.settings import Settings
 from .arrays import own
 from .batches import Rows
@@ -92,6 +93,8 @@ class Session:
         """The weights as they are trained, and the optimizer for them: a new one, or that of before."""
         est, how = self.est, self.how
         self.objective = est._objective()
+        if -(-self.data.batch // est.micro_batches) < 2 and has_batch_norm(self.objective.net):
+            raise ValueError("batch normalisation learns nothing from batches of one row: it needs two rows at once")
         params = est._weights()
         frozen = Settings(frozen=tuple(f"{2 * i}.*" for i in est.frozen))
         still = {name for name in params if frozen.is_frozen(name)} | set(self.objective.net.running)
@@ -216,7 +219,9 @@ def _count(est: Any, held: Any) -> None:
         est.validation_scores_.append(score)
         if _prints(est):
             print(f"Validation score: {score:f}")
-        est._no_improvement_count = est._no_improvement_count + 1 if score < est.best_validation_score_ + est.tol else 0
+        est._no_improvement_count = (
+            est._no_improvement_count + 1 if not score >= est.best_validation_score_ + est.tol else 0
+        )
         if score > est.best_validation_score_:
             est.best_validation_score_ = score
             est._keep_best()

@@ -43,7 +43,7 @@ class Training:
         self.backend = backend = session.est._backend()
         solver, epochs = session.est._optimizer, session.how.epochs
         seed, zero = seed_words(session.seed, backend), backend.floats(0.0)
-        carry = Carry(session.vectors, session.running, solver.state, seed, zero)
+        carry = Carry(session.vectors, session.running, solver.state, seed, zero, backend.xp.zeros_like(zero))
         step = known_step(session.objective, solver.rule, session.layout, session.est.micro_batches)
         plain = is_sparse(session.data.X) or epochs == 1
         self.program = Program(carry, Plain(step) if plain else backend.loop(step, "auto", epochs))

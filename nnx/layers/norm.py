@@ -55,8 +55,8 @@ class BatchNorm(Layer):
     """y = h gain + shift, h = (x - mean) / sqrt(variance + epsilon), both taken over the rows of the batch in training.
 
     `update` moves the running mean and variance, which are used otherwise: mean += momentum (batch mean - mean).
-    The running variance takes the unbiased estimate n / (n - 1) of the batch's, as in the paper and PyTorch; a batch of
-    one row leaves both as they are.
+    The running variance takes the unbiased estimate n / (n - 1) of the batch's, as in the paper and PyTorch. A last
+    batch of one row leaves both as they are and is h = 0; `nnx.fit` refuses to train on one row at a time.
 
     Shapes: x, y, h (..., n, i), gain, shift, mean, variance (..., i).
     Source: Ioffe & Szegedy 2015, algorithms 1 and 2.

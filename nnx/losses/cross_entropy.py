@@ -6,8 +6,8 @@ from math import inf
 from ..backends import constant, device, each, namespace, per_member
 from ..contract import Array, Loss, Saved, Setting
 from ..errors import ShapeError, numbers, require, settle
-from ..layers.activation import sigmoid, softplus
-from .mean import as_type, column, same_shape, share, weighted_sum
+from ..layers.activation import sigmoid
+from .mean import as_type, column, same_shape, shares, weighted_sum
 
 
 def holds_labels(target: Array, z: Array) -> bool:
@@ -28,22 +28,32 @@ def _check_settings(loss: "BinaryCrossEntropy | SoftmaxCrossEntropy") -> None:
         weights = [weights[k] for k in range(len(weights))]
     if weights is not None:
         rows = weights if len(weights) and hasattr(weights[0], "__len__") else [weights]  # each member's, or of all
-        fine = all(len(row) > 0 and min(row) >= 0 for row in rows) and len({len(row) for row in rows}) == 1
+        fine = all(len(row) > 0 and all(0 <= w < inf for w in row) for row in rows)
+        fine = fine and len({len(row) for row in rows}) == 1
         require(fine, f"{type(loss).__name__}: class_weight must be numbers >= 0, got {weights}")
+        some = all(any(row) for row in rows)
+        require(some, f"{type(loss).__name__}: class_weight is 0 for every class: nothing would be learned")
         plain = tuple(tuple(float(w) for w in row) for row in rows)
         object.__setattr__(loss, "class_weight", plain if rows is weights else plain[0])
 
 
 def _of_classes(weights: Setting, z: Array) -> Array:
-    """The weights (..., 1, k) of the classes, from those of all members or of each."""
-    return constant(weights, z)[..., None, :]
+    """The weights (..., 1, k) of the classes, from those of all members or of each, the largest of each being 1."""
+    rows = [_relative(row) for row in weights] if isinstance(weights[0], tuple) else _relative(weights)
+    return constant(tuple(rows), z)[..., None, :]
+
+
+def _relative(weights: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(w / max(weights) for w in weights)
 
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Loss):
     """e = log(1 + exp(z)) - t z, z being the logit of t = 1;  dz = s (1 / (1 + exp(-z)) - t).
 
-    Several columns are several independent yes-or-no questions.
+    With q = 1 / (1 + exp(|z|)) and c the part of the target on the other side of z, 1 - t where z >= 0 and else t,
+    e = log(1 + exp(-|z|)) + c |z| and dz = s (c - q), its sign turned where z < 0: neither loses digits where z is
+    large. Several columns are several independent yes-or-no questions.
 
     Shapes: z (..., n, k), target (..., n, k), or (..., n) where k = 1, of 0 and 1; weight (..., n).
     Settings: label_smoothing moves t to t (1 - a) + a / 2; class_weight is (weight of 0, weight of 1).
@@ -68,21 +78,25 @@ class BinaryCrossEntropy(Loss):
         if target.shape[-2:] != z.shape[-2:] and z.shape[-1] == 1:
             target = target[..., None]
         same_shape(self, z, target)
-        t = as_type(target, z)
-        a, s = self.label_smoothing, share(self.weights(t, weight, z), z.shape[-2], total)
-        t = t * per_member(each(lambda a: 1.0 - a, a), z, 2) + per_member(each(lambda a: 0.5 * a, a), z, 2)
-        return weighted_sum(softplus(z) - t * z, s), (z, t, s)
+        xp, t, s = namespace(z), as_type(target, z), shares(self, target, weight, z, total)
+        below, size = z < 0.0, xp.abs(z)
+        c = _smoothed(xp.where(below, t, 1.0 - t), self.label_smoothing, 2)
+        e = xp.exp(-size)
+        far = xp.where(c > 0.0, size, 0.0)  # where c is 0, z may be infinite
+        far *= c
+        far += xp.log1p(e)
+        return weighted_sum(far, s), (below, c, e, s)
 
     def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
         if self.class_weight is None:
             return column(weight, like)
-        both = _of_classes(self.class_weight, like)
-        zero, one = both[..., :1], both[..., 1:]
-        return _times(as_type(target, like) * (one - zero) + zero, weight, like)
+        both, t = _of_classes(self.class_weight, like), as_type(target, like)
+        return _times(t * both[..., 1:] + (1.0 - t) * both[..., :1], weight, like)
 
     def backprop(self, saved: Saved) -> Array:
-        z, t, s = saved
-        return (sigmoid(z) - t) * s
+        below, c, e, s = saved
+        d = c - e / (1.0 + e)
+        return namespace(d).where(below, -d, d) * s
 
     def predict(self, z: Array) -> Array:
         return sigmoid(z)
@@ -114,21 +128,25 @@ class SoftmaxCrossEntropy(Loss):
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
-        xp, k = namespace(z), z.shape[-1]
-        t = self._one_hot(z, target)
-        a, s = self.label_smoothing, share(self._weights(t, weight, z), z.shape[-2], total)
-        if any(numbers(a)):
-            t = t * per_member(each(lambda a: 1.0 - a, a), z, 2) + per_member(each(lambda a: a / k, a), z, 2)
-        log_p = z - xp.max(z, axis=-1, keepdims=True)
-        p = xp.exp(log_p)
-        total = xp.sum(p, axis=-1, keepdims=True)
-        log_p -= xp.log(total)
-        p /= total
-        return -weighted_sum(t * log_p, s), (p, t, s)
+        xp, t = namespace(z), self._one_hot(z, target)
+        s = shares(self, t, weight, z, total)
+        log_p, e, rest = softmax_parts(z)
+        log_p -= xp.log1p(rest)
+        smooth = _smoothed(t, self.label_smoothing, z.shape[-1])
+        error = xp.where(smooth > 0.0, log_p, 0.0)  # where it is 0, log p may be infinite
+        error *= smooth
+        return -weighted_sum(error, s), (e, t, rest, s)
 
     def backprop(self, saved: Saved) -> Array:
-        p, t, s = saved
-        return (p - t) * s
+        e, t, rest, s = saved
+        whole = 1.0 + rest
+        d = e - t
+        d -= t * rest
+        d /= whole
+        if any(numbers(self.label_smoothing)):
+            d = _of_smoothing(d, e / whole, self.label_smoothing)
+        d *= s
+        return d
 
     def predict(self, z: Array) -> Array:
         xp = namespace(z)
@@ -159,6 +177,32 @@ class SoftmaxCrossEntropy(Loss):
             return one_hot(target, k, z)
         same_shape(self, z, target)
         return as_type(target, z)
+
+
+def softmax_parts(z: Array) -> tuple[Array, Array, Array]:
+    """z less the largest of its row, e = exp of that, and the sum of the row's e but for one of its largest, a 1.
+
+    Then p = e / (1 + rest) and log p = log e - log1p(rest): the 1 takes no digits of the rest where p is near it.
+    """
+    xp = namespace(z)
+    gap = z - xp.max(z, axis=-1, keepdims=True)
+    e = xp.exp(gap)
+    whole = xp.sum(e, axis=-1, keepdims=True)
+    small = xp.sum(xp.where(e < 1.0, e, 0.0), axis=-1, keepdims=True)
+    return gap, e, xp.where(whole < 1.5, small, whole - 1.0)  # there may be several 1s
+
+
+def _smoothed(t: Array, smoothing: Setting, k: int) -> Array:
+    """t (1 - a) + a / k."""
+    if not any(numbers(smoothing)):
+        return t
+    return t * per_member(each(lambda a: 1.0 - a, smoothing), t, 2) + per_member(each(lambda a: a / k, smoothing), t, 2)
+
+
+def _of_smoothing(d: Array, p: Array, smoothing: Setting) -> Array:
+    """p - t (1 - a) - a / k from d = p - t, as d (1 - a) + a (p - 1 / k), which keeps its digits where d is small."""
+    a, rest = per_member(smoothing, p, 2), per_member(each(lambda a: 1.0 - a, smoothing), p, 2)
+    return d * rest + a * (p - 1.0 / p.shape[-1])
 
 
 def one_hot(labels: Array, k: int, z: Array) -> Array:

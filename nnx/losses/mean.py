@@ -4,7 +4,7 @@ from ..backends import namespace
 from ..contract import Array, Loss
 from ..errors import ShapeError
 
-TINY = 1e-30  # keeps sum(w) from being 0 where a batch has only rows of weight 0
+TINY = 1e-37  # keeps sum(w) from being 0 where a batch has only rows of weight 0
 
 
 def total(weight: Array | None, n: int) -> Array | float:
@@ -15,13 +15,35 @@ def total(weight: Array | None, n: int) -> Array | float:
     if weight is None:
         return float(max(n, 1))
     xp = namespace(weight)
-    return xp.maximum(xp.sum(weight, axis=-2, keepdims=True), TINY)
+    axes = (-2, -1) if weight.shape[-1] == 1 else -2  # along the last axis libraries add up in pairs, or in float64
+    return xp.maximum(xp.sum(weight, axis=axes, keepdims=True), TINY)
 
 
 def share(weight: Array | None, n: int, whole: Array | float | None = None) -> Array | float:
     """s, from weights (..., n, 1 or k). whole: the `total` of the batch, of which the rows may be a part."""
     whole = total(weight, n) if whole is None else whole
     return 1.0 / whole if weight is None else weight / whole
+
+
+def shares(loss: Loss, target: Array, weight: Array | None, z: Array, whole: Array | float | None) -> Array | float:
+    """s of rows with these weights; whole: as in `share`."""
+    weight = weight if weight is None or whole is not None else relative(weight, z)
+    w = loss.weights(target, weight, z)
+    return share(None if w is None else as_type(w, z), z.shape[-2], whole)
+
+
+def relative(weight: Array, like: Array) -> Array:
+    """Weights (..., n) divided by the largest: only their ratios count, and their sum may leave the type's range.
+
+    They are divided in their own type, in that of `like` if they are integers, and stay 0 if all are.
+    """
+    xp = namespace(weight)
+    if not xp.isdtype(weight.dtype, "real floating"):
+        weight = xp.astype(weight, like.dtype)
+    if not weight.shape[-1]:
+        return weight
+    largest = xp.max(weight, axis=-1, keepdims=True)
+    return weight / xp.where(largest > 0.0, largest, 1.0)
 
 
 def column(weight: Array | None, z: Array) -> Array | None:

@@ -7,7 +7,7 @@ from typing import Any
 from ..backends import constant, namespace
 from ..contract import Array, Loss, Saved
 from ..errors import ShapeError, require, settle
-from .mean import as_type, column, same_shape, share, weighted_sum
+from .mean import as_type, same_shape, shares, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class SquaredError(Loss):
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
         same_shape(self, z, target)
-        d, s = z - as_type(target, z), share(column(weight, z), z.shape[-2], total)
+        d, s = z - as_type(target, z), shares(self, target, weight, z, total)
         return 0.5 * weighted_sum(d * d, s), (d, s)
 
     def backprop(self, saved: Saved) -> Array:
@@ -41,7 +41,7 @@ class AbsoluteError(Loss):
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
         same_shape(self, z, target)
-        d, s = z - as_type(target, z), share(column(weight, z), z.shape[-2], total)
+        d, s = z - as_type(target, z), shares(self, target, weight, z, total)
         return weighted_sum(namespace(d).abs(d), s), (d, s)
 
     def backprop(self, saved: Saved) -> Array:
@@ -60,6 +60,7 @@ class Huber(Loss):
     """
 
     delta: float = 1.0
+    unbounded = ("delta",)  # then it is the squared error
 
     def __post_init__(self) -> None:
         settle(self)
@@ -70,7 +71,7 @@ class Huber(Loss):
     ) -> tuple[Array, Saved]:
         same_shape(self, z, target)
         xp = namespace(z)
-        d, s = z - as_type(target, z), share(column(weight, z), z.shape[-2], total)
+        d, s = z - as_type(target, z), shares(self, target, weight, z, total)
         c = xp.minimum(xp.maximum(d, -self.delta), self.delta)
         return weighted_sum(c * (d - 0.5 * c), s), (c, s)
 
@@ -94,6 +95,7 @@ class Quantile(Loss):
     def __post_init__(self) -> None:
         given: Any = self.levels if hasattr(self.levels, "__iter__") else (self.levels,)
         object.__setattr__(self, "levels", tuple(float(q) for q in given))
+        settle(self)
         fine = len(self.levels) > 0 and all(0 < q < 1 for q in self.levels)
         require(fine, f"Quantile: levels must lie between 0 and 1, got {self.levels}")
         require(list(self.levels) == sorted(set(self.levels)), f"Quantile: levels must rise, got {self.levels}")
@@ -110,13 +112,13 @@ class Quantile(Loss):
                 f"Quantile: expected output ({z.shape[-2]}, {len(self.levels)}) and target ({z.shape[-2]}, 1), "
                 f"got {z.shape[-2:]} and {target.shape[-2:]}"
             )
-        xp, q = namespace(z), constant(self.levels, z)
-        d, s = as_type(target, z) - z, share(column(weight, z), z.shape[-2], total)
-        return weighted_sum(xp.maximum(q * d, (q - 1.0) * d), s), (d, q, s)
+        xp, q, rest = namespace(z), constant(self.levels, z), constant(tuple(1.0 - q for q in self.levels), z)
+        d, s = as_type(target, z) - z, shares(self, target, weight, z, total)
+        return weighted_sum(xp.maximum(q * d, -rest * d), s), (d < 0.0, q, rest, s)
 
     def backprop(self, saved: Saved) -> Array:
-        d, q, s = saved
-        return (namespace(d).astype(d < 0.0, d.dtype) - q) * s
+        below, q, rest, s = saved
+        return namespace(q).where(below, rest, -q) * s
 
     def predict(self, z: Array) -> Array:
         return namespace(z).sort(z, axis=-1)
@@ -139,8 +141,9 @@ class Poisson(Loss):
     ) -> tuple[Array, Saved]:
         same_shape(self, z, target)
         target = as_type(target, z)
-        mean, s = self.predict(z), share(column(weight, z), z.shape[-2], total)
-        return weighted_sum(mean - target * z, s), (mean, target, s)
+        mean, s = self.predict(z), shares(self, target, weight, z, total)
+        known = namespace(z).where(target > 0.0, z, 0.0)  # where the target is 0, z may be infinite
+        return weighted_sum(mean - target * known, s), (mean, target, s)
 
     def backprop(self, saved: Saved) -> Array:
         mean, target, s = saved

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..backends import along, each, namespace
 from ..contract import Array, Factors, Optimizer, Params, Setting, State
-from ..errors import numbers, require, settle
+from ..errors import LARGEST, numbers, require, settle
 from .rule import factors_of
 
 
@@ -33,11 +33,13 @@ class _Wrapper(Optimizer):
 class ClipNorm(_Wrapper):
     """g *= min(1, norm / |g|), |g| the norm of all gradients of a network together.
 
-    In a population each member has its own; the optimizer's `init` must then be told `population=(K,)`.
+    An infinite norm clips nothing. In a population each member has its own; the optimizer's `init` must then be told
+    `population=(K,)`.
     Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
     """
 
     norm: Setting = 1.0
+    unbounded = ("norm",)
 
     def __post_init__(self) -> None:
         settle(self)
@@ -52,7 +54,7 @@ class ClipNorm(_Wrapper):
         for g in grads.values():
             squares = squares + namespace(g).sum(g * g, axis=tuple(range(members, g.ndim)))
         xp = namespace(squares)
-        norm = along(self.norm, squares)
+        norm = along(each(lambda norm: min(norm, LARGEST), self.norm), squares)
         factor = norm / xp.maximum(xp.sqrt(squares), norm)
         for name, g in grads.items():
             g *= along(factor, g)
@@ -62,9 +64,10 @@ class ClipNorm(_Wrapper):
 
 @dataclass(frozen=True)
 class ClipValue(_Wrapper):
-    """Every element of g held within [-value, value]."""
+    """Every element of g held within [-value, value], which may be infinite."""
 
     value: float = 1.0
+    unbounded = ("value",)
 
     def __post_init__(self) -> None:
         settle(self)

@@ -6,23 +6,11 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError
-from ..evaluation import confusion, probabilities
+from ..evaluation import class_numbers, confusion, probabilities
 from .style import COLOURS, GREY, INK, PAPER, columns, drawn, finish, panels, plain
 
 MOST = 30  # classes that can be drawn and still be read
 NUMBERED = 20  # classes up to which the counts are written into the cells
-
-
-def numbered(labels: Any, classes: Sequence[str]) -> Any:
-    """Class numbers of names; what holds no names stays. Raises: DataError for a name that is no class."""
-    labels = host.get(labels)
-    if labels.dtype.kind not in "OUS":
-        return labels
-    places = {str(name): i for i, name in enumerate(classes)}
-    strange = [name for name in labels.tolist() if str(name) not in places]
-    if strange:
-        raise DataError(f"confusion_matrix: {strange[0]!r} is none of the {len(places)} classes")
-    return host.put([places[str(name)] for name in labels.tolist()], "int64", None)
 
 
 @drawn
@@ -35,10 +23,11 @@ def confusion_matrix(
     Shapes: target (n,) class numbers or names; predicted (n,) the same, or probabilities (n, k), (n, 1) or (n,).
     Raises: DataError if there are more classes than names; NNXError if matplotlib is not installed.
     """
-    target, guess, k = numbered(target, classes), numbered(predicted, classes), len(classes)
+    guess, k = host.get(predicted), len(classes)
     guess = probabilities(guess).argmax(axis=1) if guess.ndim == 2 or guess.dtype.kind == "f" else guess
-    if not len(target) or max(int(target.max()), int(guess.max())) >= k:
-        raise DataError(f"confusion_matrix: {k} names of classes for {len(target)} rows with other classes, or none")
+    target, guess = (class_numbers(labels, k, classes, "confusion_matrix") for labels in (target, guess))
+    if not len(target) or len(target) != len(guess):
+        raise DataError(f"confusion_matrix: {len(guess)} predictions for {len(target)} rows")
     table = confusion(target, guess, k)
     shown = most_confused(table, MOST)
     part, m = table[shown][:, shown], len(shown)

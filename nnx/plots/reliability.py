@@ -7,7 +7,8 @@ from math import sqrt
 from typing import Any
 
 from ..backends import numpy as host
-from ..evaluation import probabilities as as_probabilities
+from ..errors import DataError
+from ..evaluation import class_numbers, probabilities as as_probabilities
 from .style import COLOURS, GREY, drawn, finish, logarithmic, panels, plain
 
 
@@ -24,13 +25,20 @@ class Reliability:
     error: float
 
 
-def reliability(target: Any, probabilities: Any, bins: int = 10) -> Reliability:
+def reliability(
+    target: Any, probabilities: Any, bins: int = 10, *, classes: Sequence[Any] | None = None
+) -> Reliability:
     """Two classes: the probability of class 1. More: that of the most probable class, and whether it was right.
 
-    Shapes: target (n,) class numbers; probabilities (n,), (n, 1) or (n, k).
+    classes: those of the columns of the probabilities, where the target does not hold their numbers.
+    Shapes: target (n,) class numbers, or some of the classes; probabilities (n,), (n, 1) or (n, k).
+    Raises: DataError for a label that is no class.
     Source: Guo et al. 2017, "On calibration of modern neural networks", eqs. 2, 3.
     """
-    xp, target, p = host.namespace(), host.get(target), as_probabilities(probabilities)
+    xp, p = host.namespace(), as_probabilities(probabilities)
+    target = class_numbers(target, p.shape[1], classes, "reliability")
+    if not len(target) or len(target) != len(p):
+        raise DataError(f"reliability: {len(p)} predictions for {len(target)} rows")
     said, happened = (p[:, 1], target == 1) if p.shape[1] == 2 else (p.max(axis=1), p.argmax(axis=1) == target)
     said = xp.astype(said, xp.float64)
     place = xp.searchsorted(xp.linspace(0, 1, bins + 1)[1:-1], said)
@@ -49,14 +57,14 @@ def calibration(
     path: str | os.PathLike[str] | None = None,
     *,
     bins: int = 10,
-    classes: Sequence[str] = ("class 0", "class 1"),
+    classes: Sequence[Any] | None = None,
 ) -> Any:
     """The reliability diagram: the share of rows in which it was so, over the probability that was said.
 
     The bars hold 95 % of what chance would give (Wilson 1927); below are the rows in each bin. See `reliability`.
     Raises: NNXError if matplotlib is not installed.
     """
-    found = reliability(target, probabilities, bins)
+    found = reliability(target, probabilities, bins, classes=classes)
     two = as_probabilities(probabilities).shape[1] == 2
     figure, axes = panels(2, 1, size=(4.4, 4.6), height_ratios=(4, 1), sharex=True)
     (upper,), (lower,) = axes
@@ -68,7 +76,11 @@ def calibration(
     upper.set_title(f"expected calibration error {found.error:.3f}", fontsize=10)
     upper.legend()
     lower.bar(found.said, found.rows, width=0.6 / bins, color=COLOURS[0], alpha=0.6)
-    what = f"probability of {plain(classes[1])}" if two else "probability of the predicted class"
+    what = (
+        f"probability of {plain('class 1' if classes is None else str(classes[1]))}"
+        if two
+        else "probability of the predicted class"
+    )
     lower.set(xlabel=what, ylabel="rows")
     if found.rows.max() > 50 * found.rows.min():
         logarithmic(lower.yaxis, (1, int(found.rows.max()) + 1), decades=True)

@@ -48,14 +48,13 @@ def choose(name: str, kind: str, seen: Numbers | Texts, ways: Ways, asked: bool)
 def scaled(name: str, seen: Numbers, scale: str) -> Number:
     """The scale of a column of numbers.
 
-    "robust": the median and the distance of the quartiles; where they are one, half the range. "standard": mean and
-    standard deviation. A missing number is the median.
+    "robust": the median and the `width` of the values. "standard": mean and standard deviation. A missing number is the
+    median.
     """
-    low, middle, high = seen.quantiles(0.25, 0.5, 0.75)
+    (middle,) = seen.quantiles(0.5)
     if scale == "standard":
         return Number(name, seen.mean, seen.deviation or 1.0, middle, False, seen.gaps > 0)
-    width = high - low if high - low > 1e-9 * (seen.high - seen.low) else (seen.high - seen.low) / 2
-    return Number(name, middle, width, middle, True, seen.gaps > 0)
+    return Number(name, middle, seen.width, middle, True, seen.gaps > 0)
 
 
 def _text(name: str, seen: Texts, ways: Ways, asked: bool) -> tuple[Column | None, str]:

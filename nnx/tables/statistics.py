@@ -9,6 +9,7 @@ from ..random import words
 from .cells import compute
 
 SAMPLE = 1 << 17  # numbers kept of a column; quantiles are exact up to here, beyond it those of a random sample
+ROUNDING = 2.0**-48  # numbers that differ by no more than this part of them are one
 DISTINCT = 20_000  # values of a column of text; once there are more, no more are counted
 
 
@@ -69,6 +70,21 @@ class Numbers:
         return [float(v) for v in host.namespace().quantile(self.sample, q)]
 
     @property
+    def width(self) -> float:
+        """The distance of the quartiles; where they are one, half the median distance of the values that differ.
+
+        Both are what most values say: the ends of the range are where one wrong cell puts them.
+        """
+        low, middle, high = self.quantiles(0.25, 0.5, 0.75)
+        if high - low > ROUNDING * max(abs(low), abs(high)):
+            return high - low
+        distances = abs(self.sample - middle)
+        distances = distances[distances > ROUNDING * abs(middle)]
+        if not len(distances):  # those that differ are not in the sample
+            return (self.high - self.low) / 2
+        return float(host.namespace().quantile(distances, 0.5)) / 2
+
+    @property
     def gaps(self) -> int:
         return self.rows - self.filled
 
@@ -80,7 +96,7 @@ class Numbers:
     @property
     def constant(self) -> bool:
         """True if all values are one, to rounding."""
-        return self.filled == 0 or self.high - self.low <= 1e-12 * max(abs(self.low), abs(self.high))
+        return self.filled == 0 or self.high - self.low <= ROUNDING * max(abs(self.low), abs(self.high))
 
 
 @dataclass

@@ -96,6 +96,7 @@ class Alone:
         """One row of the data."""
         x, target, weight, number = next(singly(data.batches(None if rows is None else rows[:1], 1)))
         if number is None:  # the first batch of a stream
+            self.settings.check_batches(self.net, int(x.shape[0]))
             x, target, weight = x[:1, :], target[:1, ...], None if weight is None else weight[:1]
         return x, target, weight, number
 

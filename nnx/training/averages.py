@@ -81,6 +81,15 @@ def with_batch_statistics(net: Any) -> Any:
     return type(net)(*parts["layers"]) if "layers" in parts else replace(net, **parts)
 
 
+def has_batch_norm(net: Any) -> bool:
+    """True if there is a BatchNorm in the network."""
+    if isinstance(net, tuple):
+        return any(map(has_batch_norm, net))
+    if isinstance(net, BatchNorm) or not is_dataclass(net) or isinstance(net, type):
+        return isinstance(net, BatchNorm)
+    return bool(getattr(net, "running", ())) and any(has_batch_norm(getattr(net, f.name)) for f in fields(net))
+
+
 def without_statistics(net: Any) -> Any:
     """The first layer whose running statistics cannot be computed for other weights: one of a user's; or None."""
     if isinstance(net, BatchNorm) or not getattr(net, "running", ()):

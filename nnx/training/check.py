@@ -4,9 +4,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..backends import Backend, backend, backend_of, is_array, is_host, is_sparse, namespace, same_library
+from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Layer, Loss
 from ..errors import DataError, SettingError
 from ..inputs import CLASSES, as_class_numbers, as_numbers, extremes
+from ..losses.mean import relative as largest_is_1
+
+COMMON = 60  # weights between 2^-60 and 2^60 are left as they are: float32 has their sums
 
 
 def choose_backend(x: Any, y: Any, weight: Any, given: Backend | None, dtype: str) -> Backend:
@@ -118,11 +122,37 @@ def check_target(y: Array, loss: Loss, outputs: int) -> None:
         raise DataError(f"y: the probabilities of a row must add up to 1 for {type(loss).__name__}")
 
 
-def check_weight(weight: Array | None) -> None:
-    """Raise DataError if a weight is negative or not finite, or all are 0."""
+def check_weight(weight: Array | None, *, some: bool = True) -> None:
+    """Raise DataError if a weight is negative or not finite, or if some must be above 0 and none is."""
     if weight is None:
         return
     check_finite("sample_weight", weight)
     xp = namespace(weight)
     if float(xp.min(weight)) < 0:
         raise DataError(f"sample_weight must not be negative, got {float(xp.min(weight)):g}")
+    if some and not float(xp.max(weight)):
+        raise DataError(f"sample_weight is 0 in all of the {weight.shape[0]} rows: nothing would be learned from them")
+
+
+def relative(weight: Any) -> Any:
+    """Weights whose sum float32 has, with the ratios of those given, which alone count.
+
+    On the host those beyond 2^60 or 2^-60 are divided by a power of 2, which changes no digit; on a device all by the
+    largest, which nobody waits for.
+    """
+    if not is_host(weight):
+        xp = namespace(weight)
+        return largest_is_1(weight, xp.asarray(0.0, dtype=xp.float32))
+    xp = host_namespace()
+    exponent = int(xp.frexp(float(abs(weight).max()))[1])
+    return weight if abs(exponent) <= COMMON else xp.ldexp(weight.astype("float64"), -exponent)
+
+
+def check_parts(weight: Any, train: Any, held: Any) -> None:
+    """Raise DataError if no row to train on, or none held out, has a weight above 0; both are numbers on the host."""
+    for name, rows in (("to train on", train), ("held out", held)):
+        if weight is None or rows is None:
+            continue
+        backend = backend_of(weight, "float32")
+        if not float(namespace(weight).max(namespace(weight).take(weight, backend.integers(rows), axis=0))):
+            raise DataError(f"sample_weight is 0 in all of the {len(rows)} rows {name}: give some of them one above 0")

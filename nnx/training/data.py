@@ -21,6 +21,7 @@ from .check import (
     check_target,
     check_weight,
     loss_labels,
+    relative,
 )
 
 Batch = tuple[Array, Array, Array | None, Array | None]  # x, target, weight, rows (None: they are the batch)
@@ -34,6 +35,11 @@ class Data(Protocol):
     @property
     def rows(self) -> int | None:
         """The number of rows; None if it is not known before they have been read."""
+        ...
+
+    @property
+    def weight(self) -> Array | None:
+        """The weights of the rows, where they are known."""
         ...
 
     def batches(self, order: Any, size: int) -> Iterator[Batches]:
@@ -68,7 +74,6 @@ class DeviceData:
     def check(self, outputs: int) -> None:
         check_finite("x", self.x)
         check_target(self.target, self.loss, outputs)
-        check_weight(self.weight)
 
 
 @dataclass
@@ -107,7 +112,6 @@ class HostData:
 
     def check(self, outputs: int) -> None:
         check_target(self.target, self.loss, outputs)
-        check_weight(self.weight)
 
 
 @dataclass
@@ -123,6 +127,10 @@ class StreamData:
 
     @property
     def rows(self) -> None:
+        return None
+
+    @property
+    def weight(self) -> None:
         return None
 
     def batches(self, order: Any, size: int) -> Iterator[Batches]:
@@ -178,8 +186,8 @@ class StreamData:
         if self.outputs is not None and not self.checked:
             check_finite("x", x)
             check_target(target, self.loss, self.outputs)
-            check_weight(weight)
-        return x, target, weight
+            check_weight(weight, some=False)
+        return x, target, None if weight is None else relative(weight)
 
 
 def singly(batches: Iterable[Batches]) -> Iterator[Batch]:
@@ -197,6 +205,8 @@ def make_data(backend: Backend, x: Any, y: Any, weight: Any, loss: Loss) -> Data
         batches_can_begin_anew(x)
         return StreamData(backend, loss, x)
     x, target, weight = _arrays(x, y, weight, loss=loss)
+    check_weight(weight)
+    weight = None if weight is None else relative(weight)
     if is_memmap(x):
         return HostData(backend, loss, x, host_array(target), None if weight is None else host_array(weight))
     moved = move_target(backend, target, loss)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
-from ..backends import Backend, Plain
+from ..backends import Backend, Plain, namespace
 from ..contract import Array, Key, Layer, Loss, Optimizer, Params
 from ..errors import DataError, SettingError, ShapeError, require
 from ..metrics import METRICS
@@ -33,7 +33,7 @@ class Program:
         A pass that Ctrl-C cuts short ends with a whole batch, and has at least one.
         """
         seen = 0
-        self.carry = self.carry._replace(total=zero)
+        self.carry = self.carry._replace(total=zero, excess=namespace(zero).zeros_like(zero))
         for x, target, weight, rows in batches:
             count, start = 1 if rows is None else int(rows.shape[0]), 0
             size = int(x.shape[0] if rows is None else rows.shape[1]) // members
@@ -104,7 +104,7 @@ def carry_of(
     else:
         state, zero = optimizer.init(vectors, population=(len(seeds),)), backend.floats([0.0] * len(seeds))
     average = {} if settings.decay is None else copies(backend, vectors)
-    return Carry(vectors, rest, state, seed_words(seeds, backend), zero, average)
+    return Carry(vectors, rest, state, seed_words(seeds, backend), zero, backend.xp.zeros_like(zero), average)
 
 
 def measured(

@@ -13,7 +13,7 @@ from ..optimizers import OPTIMIZERS
 from ..random import check_seed
 from .alone import Alone, Held
 from .averages import Average
-from .check import check_members, choose_backend
+from .check import check_members, check_parts, choose_backend
 from .checkpoint import Checkpoint, Resumed, check as check_checkpoint, read
 from .data import Data, make_data, numbered, split
 from .interrupt import Interrupt
@@ -206,6 +206,7 @@ def fit(
             raise SettingError("fit: average with BatchNorm needs x and y: its statistics ask for batches once more")
         rows, held = _validation(chosen, data, validation, the_loss, the_seed)
         if rows is not None:
+            settings.check_batches(net, len(rows))
             the_optimizer = the_optimizer.over(settings.epochs * -(-len(rows) // settings.batch_size))
         engine = Alone(net, the_loss, the_optimizer, chosen, settings, data, rows, the_seed)
         judge = Judge(settings.epochs, early_stopping, 1)
@@ -271,6 +272,7 @@ def _validation(backend: Backend, data: Data, validation: Any, loss: Loss, seed:
         if data.rows is None:
             raise DataError("a fraction cannot be set aside from an iterable of batches: give validation=(x, y)")
         train, held = split(data.rows, float(validation), seed)
+        check_parts(data.weight, train, held)
         return train, (data, held)
     if not isinstance(validation, tuple) or len(validation) not in (2, 3):
         raise SettingError("fit: validation must be a fraction, (x, y) or (x, y, weight)")

@@ -68,6 +68,8 @@ class Judge:
                     self.stopped[k] = "callback"
                 elif number == self.epochs:
                     self.stopped[k] = "epochs"
+                if k in self.stopped and not self.best[k]:
+                    self.best[k] = number
             self.done = number
             after()
 
@@ -81,6 +83,8 @@ class Judge:
             if self.rule is None or self.rule.improves(own[self.rule.monitor], self.best_value(k)):
                 better.add(k)
                 self.best[k] = number
+            elif not self.best[k]:  # the figure has never been a number: the latest weights are kept
+                better.add(k)
             for name, value in {"epoch": number, **own}.items():
                 self.histories[k].setdefault(name, []).append(value)
         return better

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
 from ..backends import Backend
@@ -38,9 +39,9 @@ class EarlyStopping:
         return self.better != "auto" or self.monitor.endswith(("loss", "error", *_LARGER))
 
     def improves(self, value: float, best: float | None) -> bool:
-        """True if a value of the monitored quantity is better than the best so far."""
+        """True if a value of the monitored quantity is better than the best so far; one that is not a number is not."""
         if best is None:
-            return True
+            return not isnan(value)
         larger = self.better == "larger" or (self.better == "auto" and self.monitor.endswith(_LARGER))
         return value > best + self.min_delta if larger else value < best - self.min_delta
 

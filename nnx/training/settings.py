@@ -11,7 +11,7 @@ from ..contract import Array, Factors, Layer, Loss, Optimizer
 from ..errors import SettingError, require, unknown
 from ..metrics import METRICS
 from ..optimizers import decays
-from .averages import EMA, SWA, Average, without_statistics
+from .averages import EMA, SWA, Average, has_batch_norm, without_statistics
 from .result import EarlyStopping
 
 Metric = Callable[[Array, Array], Array]
@@ -91,6 +91,14 @@ class Settings:
             raise SettingError(
                 f"fit: micro_batches needs a loss whose evaluate takes total=, {type(loss).__name__} does not: "
                 "what the mean over the whole batch divides by"
+            )
+
+    def check_batches(self, net: Layer, rows: int) -> None:
+        """Raise SettingError if no batch of so many rows of data has two rows at once, which BatchNorm learns from."""
+        if min(self.part, rows) < 2 and has_batch_norm(net):
+            what = "one row of data" if rows < 2 else "batches of one row"
+            raise SettingError(
+                f"fit: BatchNorm learns nothing from {what}: it needs two rows at once; use nnx.LayerNorm"
             )
 
     def is_frozen(self, name: str) -> bool:

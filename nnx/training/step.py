@@ -17,6 +17,7 @@ class Carry(NamedTuple):
     state: State  # the optimizer's
     seed: Array  # () int32, or (K,) of a population: of the random key
     total: Array  # () or (K,) float: sum over the epoch of loss times rows
+    excess: Array  # the same: what rounding has added to the total
     average: Params = {}  # noqa: RUF012, nobody writes on it; the vectors averaged over the updates, where that is asked
 
     def params(self, layout: Flat | Named) -> Params:
@@ -94,11 +95,22 @@ def make_step(
         average = carry.average
         if decay is not None:
             average = averaged(dict(average), vectors, state["step"], decay, total=carry.total)
-        total = carry.total
-        total += value * (x.shape[-2] if rows is None else rows.shape[-1])
-        return Carry(vectors, running, state, carry.seed, total, average)
+        total, excess = added_to(carry.total, carry.excess, value * (x.shape[-2] if rows is None else rows.shape[-1]))
+        return Carry(vectors, running, state, carry.seed, total, excess, average)
 
     return step
+
+
+def added_to(total: Array, excess: Array, value: Array) -> tuple[Array, Array]:
+    """A sum that does not lose what is small beside it, and by how much it is too large; both may be written on.
+
+    Source: Kahan 1965, "Further remarks on reducing truncation errors".
+    """
+    before = total * 1.0
+    excess -= value
+    total -= excess
+    excess += total - before
+    return total, excess
 
 
 def added(part: Callable[[int], tuple[Array, Params]], start: int, stop: int) -> tuple[Array, Params]:

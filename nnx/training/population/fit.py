@@ -10,7 +10,7 @@ from ...backends.numpy import namespace as host_namespace
 from ...contract import Loss
 from ...errors import DataError, SettingError, TrainingError, require
 from ..averages import Average
-from ..check import choose_backend
+from ..check import check_parts, choose_backend
 from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint
 from ..data import DeviceData, make_data, numbered, split
 from ..engine import naming
@@ -131,6 +131,8 @@ class Population:
                 members = tuple(replace(m, loss=replace(scale, loss=m.loss)) for m in members)
             data = Data(chosen, x, y, sample_weight, validation)
             rows = data.rows(members)
+            for member, mine in zip(members, rows, strict=True):
+                settings.check_batches(member.net, len(mine.train))
             runs = Runs(chosen, settings, members, rows, data.of(members[0].loss), checkpoint, resume)
             if not runs.parts:
                 for numbers in groups_of(members, rows, data.features):
@@ -238,6 +240,7 @@ class Data:
                         raise DataError("rows has a row twice, which a fraction would hold out and train on: give held")
                     kept, away = split(len(own), float(self.validation), m.seed)
                     own, other = own[kept], own[away]
+                check_parts(train.weight, own, other if held is None else None)
                 known[key] = Rows(own, other)
             found.append(known[key])
         return found

@@ -160,8 +160,9 @@ class Members:
             arrays = (*carry.vectors.values(), *carry.running.values())
             nothing = [xp.sum(p * 0.0, axis=tuple(range(1, p.ndim))) for p in arrays]  # 0 where all is finite
             rate = optimizer.current_rate(carry.state)
-            three = xp.stack([carry.total / seen, xp.sum(xp.stack(nothing), axis=0), rate])
-            loss, finite, rates = backend.to_numpy(three).tolist()  # the one wait for it
+            three = xp.stack([carry.total, xp.sum(xp.stack(nothing), axis=0), rate])
+            totals, finite, rates = backend.to_numpy(three).tolist()  # the one wait for it
+            loss = [total / seen for total in totals]
             self.average(number, lane)
             held = self.validate(lane)
             return {"loss": loss, **held, "rate": rates, "finite": finite, "seen": [float(seen)] * len(loss)}

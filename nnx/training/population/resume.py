@@ -266,7 +266,9 @@ def unflattened(carry: Carry, kept: Params, found: Mapping[str, Any], order: lis
         for slot, value in carry.state.items()
     }
     vectors, running, average = (tree(n, getattr(carry, n)) for n in ("vectors", "running", "average"))
-    own = Carry(vectors, running, state, found["run.seed"], carry.total[: len(order)], average)
+    own = Carry(
+        vectors, running, state, found["run.seed"], carry.total[: len(order)], carry.excess[: len(order)], average
+    )
     return own, tree("kept", kept), order, tree("mean", carry.vectors) if mean else {}
 
 

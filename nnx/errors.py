@@ -1,6 +1,9 @@
 """The errors nnx raises on purpose: each is one line saying what was expected, what came and what to do."""
 
+from collections.abc import Iterable
 from typing import Any
+
+from .names import hint
 
 
 class NNXError(Exception):
@@ -39,31 +42,30 @@ class TrainingError(NNXError, RuntimeError):
         self.fit = fit
 
 
-def unknown(kind: str, name: str, known: list[str]) -> str:
-    """The message for an unknown name, with the nearest known one."""
-    from difflib import get_close_matches
+def shown(value: Any, most: int = 60) -> str:
+    """A value as a person may read it in a line: its repr, cut off, or the shape of an array."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"[:most]
+    if getattr(value, "ndim", 0) and hasattr(value, "shape"):
+        return f"an array of shape {tuple(value.shape)}"[:most]
+    if isinstance(value, (str, bytes)):
+        value = value[: most + 1]
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # of a class of the user's, or a number of very many digits
+        text = f"an object of {type(value).__name__}"
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
 
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
-    return f"unknown {kind} {name!r}: {hint}"
+
+def unknown(kind: str, name: Any, known: Iterable[str]) -> str:
+    """The message for an unknown name, with the one that was meant, by its name elsewhere too, or the nearest."""
+    return f"unknown {kind} {shown(name)}: {hint(kind, str(name), known)}"
 
 
 def require(holds: bool, message: str) -> None:
     """Raise SettingError(message) unless `holds`."""
     if not holds:
         raise SettingError(message)
-
-
-def settle(settings: Any) -> None:
-    """Turn the NumPy scalars among the settings of a frozen dataclass into plain numbers, and lists into tuples.
-
-    A NumPy scalar would make float32 arrays float64; plain numbers can be compared, hashed and written to files.
-    """
-    for name, value in vars(settings).items():
-        if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-            object.__setattr__(settings, name, value.item())
-        elif isinstance(value, list):
-            object.__setattr__(settings, name, tuple(value))
 
 
 def numbers(setting: Any) -> list[float]:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +17,7 @@ from .. import backends
 from ..backends import DTYPES, Backend, backend_of, numpy as host
 from ..contract import Array, Layer, Loss, Params, Row
 from ..errors import ModelFileError, NNXError, SettingError
+from ..names import spelled
 from ..network import predict
 from ..tables import TableEncoder, Target
 from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, Tensor, checked, header, parse
@@ -37,7 +39,7 @@ __all__ = [
 ]
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """The content of a model file: a network, its parameters on a backend, its loss, and what is beside them."""
 
@@ -50,6 +52,14 @@ class Model:
     encoder: TableEncoder | None = None  # from the columns of a table to x
     target: Target | None = None  # from the output to class names or values
     row: Row | None = None  # the shape of a row of x, where parameters or encoder tell it
+
+    def __repr__(self) -> str:
+        """The network and its loss, and what is beside them."""
+        count = sum(prod(p.shape) for p in self.params.values())
+        beside = [name for name in ("encoder", "target") if getattr(self, name) is not None]
+        beside += [f"{len(self.arrays)} arrays"] if self.arrays else []
+        said = f"; with {', '.join(beside)}" if beside else ""
+        return f"Model({self.net!r}, {self.loss!r}; {count} parameters on {self.backend}{said})"
 
     def output(self, x: Array) -> Array:
         """The network's output z for x (rows, features), which may be on the host."""
@@ -81,6 +91,7 @@ class Model:
         return output if proba else self.target.decode(output)
 
 
+@spelled
 def save(
     path: str | os.PathLike[str],
     net: Layer,
@@ -124,6 +135,7 @@ def save(
     write_whole(path, head[:place], digest.hexdigest().encode(), head[place + 64 :], *pieces)
 
 
+@spelled
 def load(path: str | os.PathLike[str], *, backend: str | Backend | None = None, dtype: str | None = None) -> Model:
     """Read a model file onto a backend, whichever it was saved from; in the file's float type unless one is given.
 

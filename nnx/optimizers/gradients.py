@@ -5,7 +5,7 @@ from typing import Any
 
 from ..backends import along, each, namespace
 from ..contract import Array, Factors, Optimizer, Params, Setting, State
-from ..errors import numbers, require, settle
+from ..settings import INFINITE, NOT_NEGATIVE, settle
 from .rule import factors_of
 
 
@@ -40,9 +40,7 @@ class ClipNorm(_Wrapper):
     norm: Setting = 1.0
 
     def __post_init__(self) -> None:
-        settle(self)
-        for norm in numbers(self.norm):
-            require(norm > 0, f"ClipNorm: norm must be positive, got {norm}")
+        settle(self, norm=INFINITE)
 
     def update(
         self, params: Params, grads: Params, state: State, factors: Factors | None = None
@@ -67,8 +65,7 @@ class ClipValue(_Wrapper):
     value: float = 1.0
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.value > 0, f"ClipValue: value must be positive, got {self.value}")
+        settle(self, value=INFINITE)
 
     def update(
         self, params: Params, grads: Params, state: State, factors: Factors | None = None
@@ -86,9 +83,7 @@ class WeightDecay(_Wrapper):
     decay: Setting = 1e-4
 
     def __post_init__(self) -> None:
-        settle(self)
-        for decay in numbers(self.decay):
-            require(decay >= 0, f"WeightDecay: decay must not be negative, got {decay}")
+        settle(self, decay=NOT_NEGATIVE)
 
     @property
     def decays(self) -> bool:

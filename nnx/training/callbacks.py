@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from ..errors import DataError, NNXError
+from ..names import Spelled
 from .result import Report
 
 
@@ -38,7 +39,7 @@ def _write(file: Path, text: str) -> None:
         stream.write(text)  # one write of whole rows
 
 
-class CSVLogger:
+class CSVLogger(Spelled):
     """A row of a CSV file for each epoch: the number of the epoch, and every figure of its report.
 
     The file is overwritten when the logger is made; with append=True rows follow those that are there. A figure that
@@ -80,7 +81,7 @@ def _csv(rows: list[list[Any]]) -> str:
     return text.getvalue()
 
 
-class JSONLinesLogger:
+class JSONLinesLogger(Spelled):
     """A line of JSON for each epoch: {"epoch": 1, "loss": 0.5, ...}, with null for what is not finite.
 
     The file is overwritten when the logger is made; with append=True lines follow those that are there.
@@ -95,7 +96,7 @@ class JSONLinesLogger:
         _write(self.path, json.dumps({"epoch": report.epoch, **figures}, allow_nan=False) + "\n")
 
 
-class TensorBoardLogger:
+class TensorBoardLogger(Spelled):
     """The figures of each epoch as scalars for TensorBoard, written to a folder by tensorboardX.
 
     A figure and the same on validation rows share a chart: "loss/training", "loss/validation". Every logger begins a

@@ -4,11 +4,13 @@ A frozen dataclass calls `settle(self, rate=NOT_NEGATIVE)` in its `__post_init__
 `flag`, `part`, `one_of`. Each takes the place for the line, such as "fit: epochs", and gives the plain value.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import lru_cache
 from math import inf, isfinite
+from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
@@ -165,6 +167,12 @@ def one_of(place: str, value: Any, known: Iterable[Any]) -> Any:
         text += "" if isinstance(value, str) else f"{', '.join(map(repr, known))}, got {shown(value)}"
         raise SettingError(f"{what}: {text}" if what else text)
     return value
+
+
+def file_path(place: str, value: Any) -> Path:
+    """The path of a file. Raises SettingError."""
+    require(isinstance(value, (str, os.PathLike)), f"{place}: path must be the path of a file, got {shown(value)}")
+    return Path(value)
 
 
 def part(place: str, value: Any, expected: Any, *, also: str = "", names: Mapping[str, Any] | None = None) -> Any:

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from math import prod
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from .. import backends
@@ -19,9 +18,12 @@ from ..contract import Array, Layer, Loss, Params, Row
 from ..errors import ModelFileError, NNXError, SettingError
 from ..names import spelled
 from ..network import predict
+from ..settings import file_path, integer
 from ..tables import TableEncoder, Target
-from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, Tensor, checked, header, parse
+from . import foreign
+from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, NoModelFile, Tensor, checked, header, parse
 from .data import from_data, register, row_from, to_data
+from .given import check_beside, sorted_out
 from .shapes import Found, fit, row_of
 from .write import fault, open_whole, write_whole
 
@@ -94,31 +96,35 @@ class Model:
 @spelled
 def save(
     path: str | os.PathLike[str],
-    net: Layer,
-    params: Mapping[str, Array],
+    net: Any,
+    params: Mapping[str, Array] | None = None,
     *,
     loss: Loss | None = None,
     arrays: Mapping[str, Any] | None = None,
     about: Mapping[str, Any] | None = None,
     encoder: TableEncoder | None = None,
     target: Target | None = None,
-    row: Sequence[int] | None = None,
+    row: int | Sequence[int] | None = None,
 ) -> None:
     """Write a network and its parameters, of any library, to one file; an older file is replaced whole or not at all.
 
+    net: a layer with params; or an nnx.Fit, or what nnx.load gives, which have their own. The path is known by its
+        type, so that `nnx.save(fit, path)` is the same.
     encoder, target: how a table becomes x, and the output classes or values: then `Model.predict_table` works.
     row: the shape of one row of x, such as (20,); left out, what the parameters are for.
     Raises: ModelFileError if the file cannot be written, or a layer or loss is neither nnx's own nor registered.
     """
-    path = Path(path)
+    path, net, params, own = sorted_out(path, net, params)
+    loss, encoder, target = loss or own[0], encoder or own[1], target or own[2]
     try:
-        if loss is not None and Loss not in type(loss).__mro__:
-            raise ModelFileError(f"{loss!r} is no loss")
-        if row is None:
+        check_beside(loss=loss, arrays=arrays, about=about, encoder=encoder, target=target)
+        if row is not None:
+            row = row_from([integer("row", n) for n in (row if isinstance(row, (list, tuple)) else [row])])
+        else:
             row = row_of(net, {name: tuple(p.shape) for name, p in params.items()})
         if row is None and encoder is not None:
             row = (encoder.width,)
-        description: dict[str, Any] = {"version": VERSION, "net": to_data(net), "row": row and [int(n) for n in row]}
+        description: dict[str, Any] = {"version": VERSION, "net": to_data(net), "row": row and list(row)}
         description |= {"loss": loss and to_data(loss), "about": dict(about or {})}
         description |= {"encoder": encoder and encoder.to_data(), "target": target and target.to_data()}
         text = json.dumps(description, allow_nan=False)
@@ -143,12 +149,18 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend | None = None, 
     All of the file is checked before anything is made of it: see SECURITY.md.
     Raises: ModelFileError, BackendError.
     """
-    path = Path(path)
+    path = file_path("load", path)
     try:
+        if path.is_dir():
+            raise ModelFileError(foreign.folder(path))
         with open_whole(path) as file:
             return read(file, os.fstat(file.fileno()).st_size, backend, dtype)
+    except NoModelFile as error:
+        raise fault(path, foreign.kind_of(path) or str(error)) from None
     except ModelFileError as error:
         raise fault(path, str(error)) from None
+    except FileNotFoundError as error:
+        raise fault(path, f"cannot be read: {error.strerror}{foreign.like(path)}") from None
     except MemoryError as error:
         raise fault(path, f"too large for the memory: {_line(error)}") from None
     except (OSError, ValueError) as error:

@@ -233,3 +233,10 @@ ATTRIBUTES = {
 HISTORY = (
     "validation_loss: val_loss valid_loss test_loss dev_loss\nloss: train_loss training_loss\nrate: lr learning_rate"
 )
+
+MEASURED = {
+    "accuracy acc val_acc val_accuracy validation_accuracy": "accuracy",
+    "r2 r2_score val_r2 validation_r2": "r2",
+    "mae mean_absolute_error val_mae validation_mean_absolute_error": "mean_absolute_error",
+    "mse mean_squared_error val_mse validation_mean_squared_error": "mean_squared_error",
+}  # what metrics= makes of a figure

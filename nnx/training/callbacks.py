@@ -18,12 +18,13 @@ from uuid import uuid4
 
 from ..errors import DataError, NNXError
 from ..names import Spelled
+from ..settings import file_path
 from .result import Report
 
 
 def _begin(path: str | os.PathLike[str], append: bool) -> Path:
     """The file, emptied or made; the last row of a file that is continued is ended if it was not."""
-    file = Path(path)
+    file = file_path("logger", path)
     try:
         if not append or not file.exists():
             file.write_text("", encoding="utf-8")
@@ -111,7 +112,7 @@ class TensorBoardLogger(Spelled):
         except ImportError:
             raise NNXError("TensorBoardLogger needs tensorboardX: pip install 'nnx-array[track]'") from None
         try:  # not by SummaryWriter: a thread of its own writes the last epochs when it likes, or not at all
-            os.makedirs(folder, exist_ok=True)
+            os.makedirs(file_path("TensorBoardLogger", folder), exist_ok=True)
             self.writer: Any = EventsWriter(os.path.join(folder, "events"), f".{uuid4().hex}")
         except OSError as error:
             raise DataError(f"{os.fspath(folder)}: cannot be written ({error.strerror})") from None

@@ -16,7 +16,7 @@ from ..contract import Array, Layer, Loss, Params, State
 from ..errors import ModelFileError, SettingError, require, shown
 from ..files import Model, load, save
 from ..names import Spelled
-from ..settings import AT_LEAST_1, NOT_NEGATIVE, settle
+from ..settings import AT_LEAST_1, NOT_NEGATIVE, file_path, settle
 from .identity import Facts
 
 VERSION = 1
@@ -57,16 +57,15 @@ class Checkpoint(Spelled):
 
     def __post_init__(self) -> None:
         settle(self, every=AT_LEAST_1, seconds=NOT_NEGATIVE)
-        fine = isinstance(self.path, (str, os.PathLike))
-        require(fine, f"Checkpoint: path must be the path of a file, got {shown(self.path)}")
+        file_path("Checkpoint", self.path)
 
 
 def check(checkpoint: Any, resume: Any) -> None:
     """Raise SettingError unless these are a Checkpoint, and the path of one or what was read there, or None."""
     fine = checkpoint is None or isinstance(checkpoint, Checkpoint)
-    require(fine, f"fit: checkpoint must be nnx.Checkpoint(path, every=10), got {checkpoint!r}")
+    require(fine, f"fit: checkpoint must be nnx.Checkpoint(path, every=10), got {shown(checkpoint)}")
     fine = resume is None or isinstance(resume, (str, os.PathLike, Resumed))
-    require(fine, f"fit: resume must be the path of a checkpoint, got {resume!r}")
+    require(fine, f"fit: resume must be the path of a checkpoint, got {shown(resume)}")
 
 
 @dataclass

@@ -154,9 +154,10 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend | None = None, 
         if path.is_dir():
             raise ModelFileError(foreign.folder(path))
         with open_whole(path) as file:
-            return read(file, os.fstat(file.fileno()).st_size, backend, dtype)
-    except NoModelFile as error:
-        raise fault(path, foreign.kind_of(path) or str(error)) from None
+            try:
+                return read(file, os.fstat(file.fileno()).st_size, backend, dtype)
+            except NoModelFile as error:
+                raise ModelFileError(foreign.kind_of(file, path.suffix) or str(error)) from None
     except ModelFileError as error:
         raise fault(path, str(error)) from None
     except FileNotFoundError as error:

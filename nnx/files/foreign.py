@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 from pathlib import Path
+from typing import BinaryIO
 
 PICKLES = tuple(b"\x80" + bytes([n]) for n in range(2, 6))
 ZIPPED = {".npz": "arrays of NumPy", ".keras": "a model of Keras", ".xlsx": "an Excel file"}
@@ -22,11 +23,10 @@ KINDS = (  # first bytes, and what begins so
 )
 
 
-def kind_of(path: Path) -> str:
-    """What a file is that is no model file, in a few words; "" where nothing tells."""
-    with open(path, "rb") as file:
-        head = file.read(512)
-    suffix = path.suffix.lower()
+def kind_of(file: BinaryIO, suffix: str) -> str:
+    """What an open file is that is no model file, in a few words; "" where nothing tells. suffix: of its name."""
+    file.seek(0)
+    head, suffix = file.read(512), suffix.lower()
     if head.startswith(PICKLES):
         return "a pickle, not a model file: joblib.load reads it, if you trust who wrote it"
     if head.startswith(b"PK\x03\x04"):

@@ -5,6 +5,7 @@ Names are compared folded: without case, underscores and points.
 
 import inspect
 from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass
 from functools import lru_cache, wraps
 from typing import Any, Protocol, Self, TypeVar, cast
 
@@ -142,13 +143,15 @@ class Spelled(Protocol):
         return super().__new__(cls)
 
 
-def check_keywords(cls: type[Any], args: tuple[Any, ...], given: dict[str, Any]) -> None:
+def check_keywords(cls: Any, args: tuple[Any, ...], given: dict[str, Any]) -> None:
     """Raise TypeError for what the constructor of a class has no parameter for."""
     if not args and not given:
         return
     if cls.__init__ is object.__init__ or cls.__init__.__name__ == "_no_init_or_replace_init":
         raise TypeError(f"{cls.__name__}() takes no arguments")
+    if not given or (is_dataclass(cls) and given.keys() <= {f.name for f in fields(cls)}):
+        return
     known = _keywords(cls.__init__)
-    if given and known is not None and not given.keys() <= known:
+    if known is not None and not given.keys() <= known:
         name = next(name for name in given if name not in known)
         raise keyword(cls.__name__, name, _ordered(cls.__init__))

@@ -138,6 +138,11 @@ def spelled(function: F) -> F:
 class Spelled(Protocol):
     """A base of classes: a keyword that the constructor has not is an error that says which one was meant."""
 
+    def __init_subclass__(cls, *args: Any, **given: Any) -> None:
+        super().__init_subclass__(*args, **given)
+        if "__init__" in vars(cls):
+            _keywords(cls.__init__)  # once, and not where an object is made
+
     def __new__(cls, *args: Any, **given: Any) -> Self:
         check_keywords(cls, args, given)
         return super().__new__(cls)

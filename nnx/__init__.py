@@ -49,7 +49,9 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f".{name}", __name__)
     if name not in _HOME:
-        raise AttributeError(f"module 'nnx' has no attribute {name!r}")
+        from .names import public
+
+        raise AttributeError(f"module 'nnx' has no attribute {name!r}{public(name, __all__)}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)
     globals()[name] = value
     return value

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from math import inf
 from typing import Annotated, Any, NamedTuple, Protocol, TypeAlias
 
+from .names import Spelled
+
 Array: TypeAlias = Any  # an array of any library; the standard has no static type for one
 Params: TypeAlias = dict[str, Array]  # parameters, or their gradients, by name
 Shapes: TypeAlias = dict[str, tuple[int, ...]]  # the shapes of parameters by name, without a population
@@ -68,7 +70,7 @@ class Draw(Protocol):
     def fold(self, name: str) -> "Draw": ...
 
 
-class Initializer(Protocol):
+class Initializer(Spelled, Protocol):
     """The beginning of a weight."""
 
     def init(self, shape: tuple[int, int], draw: Draw) -> Array:
@@ -76,7 +78,7 @@ class Initializer(Protocol):
         ...
 
 
-class Layer(Protocol):
+class Layer(Spelled, Protocol):
     """One piece of a network. A class that inherits this and has no parameters defines only evaluate and backprop."""
 
     @property
@@ -127,7 +129,7 @@ class Layer(Protocol):
         return params
 
 
-class Loss(Protocol):
+class Loss(Spelled, Protocol):
     """The distance of a network's output z from the target: a number for each member of the population."""
 
     @property
@@ -172,7 +174,7 @@ class Loss(Protocol):
         return z
 
 
-class Schedule(Protocol):
+class Schedule(Spelled, Protocol):
     """A factor on an optimizer's rate. `steps`, where it has one, may be None until `over` says how many there are."""
 
     def evaluate(self, step: Array) -> Array:
@@ -184,7 +186,7 @@ class Schedule(Protocol):
         return self
 
 
-class Optimizer(Protocol):
+class Optimizer(Spelled, Protocol):
     """A rule by which parameters follow their gradients."""
 
     def init(self, params: Params, *, population: tuple[int, ...] = ()) -> State:

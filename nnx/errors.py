@@ -1,9 +1,9 @@
 """The errors nnx raises on purpose: each is one line saying what was expected, what came and what to do."""
 
-from math import isinf
+from collections.abc import Iterable
 from typing import Any
 
-SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of float32, but for 0: beyond them a setting would become 0 or infinite
+from .names import hint
 
 
 class NNXError(Exception):
@@ -42,42 +42,30 @@ class TrainingError(NNXError, RuntimeError):
         self.fit = fit
 
 
-def unknown(kind: str, name: str, known: list[str]) -> str:
-    """The message for an unknown name, with the nearest known one."""
-    from difflib import get_close_matches
+def shown(value: Any, most: int = 60) -> str:
+    """A value as a person may read it in a line: its repr, cut off, or the shape of an array."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"[:most]
+    if getattr(value, "ndim", 0) and hasattr(value, "shape"):
+        return f"an array of shape {tuple(value.shape)}"[:most]
+    if isinstance(value, (str, bytes)):
+        value = value[: most + 1]
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # of a class of the user's, or a number of very many digits
+        text = f"an object of {type(value).__name__}"
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
 
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
-    return f"unknown {kind} {name!r}: {hint}"
+
+def unknown(kind: str, name: Any, known: Iterable[str]) -> str:
+    """The message for an unknown name, with the one that was meant, by its name elsewhere too, or the nearest."""
+    return f"unknown {kind} {shown(name)}: {hint(kind, str(name), known)}"
 
 
 def require(holds: bool, message: str) -> None:
     """Raise SettingError(message) unless `holds`."""
     if not holds:
         raise SettingError(message)
-
-
-def settle(settings: Any) -> None:
-    """Turn the NumPy scalars among the settings of a frozen dataclass into plain numbers, and lists into tuples.
-
-    A NumPy scalar would make float32 arrays float64; plain numbers can be compared, hashed and written to files.
-    Raises SettingError for a number that float32 does not have, and for an infinite one unless the class names the
-    setting in `unbounded`.
-    """
-    for name, value in vars(settings).items():
-        if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-            value = value.item()
-            object.__setattr__(settings, name, value)
-        elif isinstance(value, list):
-            value = tuple(value)
-            object.__setattr__(settings, name, value)
-        for v in value if isinstance(value, tuple) else (value,):
-            if isinstance(v, (int, float)) and not isinstance(v, bool):
-                free = isinf(v) and v > 0 and name in getattr(settings, "unbounded", ())
-                fine = v == 0 or SMALLEST <= abs(v) <= LARGEST or free
-                shown = v if isinstance(v, float) else f"{str(v)[:20]}..." if abs(v) > LARGEST else v
-                wanted = f"0 or of a size from {SMALLEST:g} to {LARGEST:g}"
-                require(fine, f"{type(settings).__name__}: {name} must be {wanted}, got {shown}")
 
 
 def numbers(setting: Any) -> list[float]:

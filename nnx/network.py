@@ -18,11 +18,13 @@ from .layers import (
     ScaleEnsemble,
     activation as named_activation,
 )
+from .names import spelled
 from .random import HostDraw, check_seed
 
 ONES, SIGNS = Constant(1.0), Signs()
 
 
+@spelled
 def init(
     net: Layer,
     features: Any,
@@ -54,6 +56,7 @@ def init(
         return {name: chosen.floats(p) for name, p in params.items()}
 
 
+@spelled
 def mlp(hidden: Sequence[int], outputs: int, *, activation: str | Layer = "relu", dropout: float = 0.0) -> Chain:
     """The usual network: Dense and an activation (and Dropout) for each hidden width, then Dense(outputs).
 
@@ -66,6 +69,7 @@ def mlp(hidden: Sequence[int], outputs: int, *, activation: str | Layer = "relu"
     return Chain(*_activated(layers, activation, dropout), Dense(outputs))
 
 
+@spelled
 def tabm(
     hidden: Sequence[int],
     outputs: int,
@@ -132,6 +136,7 @@ def check_takes_sparse(net: Layer) -> None:
     require(isinstance(first, Dense), f"sparse x: the first layer must be Dense, not {kind}; or give x.toarray()")
 
 
+@spelled
 def predict(
     net: Layer, params: Mapping[str, Array], x: Array, *, loss: Loss | None = None, batch_size: int = 8192
 ) -> Array:

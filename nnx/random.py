@@ -17,6 +17,7 @@ from . import backends
 from .backends import Backend, device, namespace, numpy as host
 from .contract import Array, Key
 from .errors import SettingError, require
+from .names import spelled
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
@@ -84,6 +85,7 @@ def _check_one(seed: Any) -> int:
     return int(seed)
 
 
+@spelled
 def key(seed: int | Sequence[int], step: int = 0, *, backend: str | Backend = "numpy") -> Key:
     """The key of a training step, to hand to `evaluate(..., train=True, key=key)`.
 

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from .backends import namespace
 from .contract import Array, Schedule
-from .errors import SettingError, require, settle
+from .errors import SettingError
+from .settings import AT_LEAST_1, BETWEEN, FACTOR, NOT_NEGATIVE, UP_TO_1, WORD, settle
 
 S = TypeVar("S", bound="Cosine | OneCycle | PeriodicCosine")
 
@@ -32,9 +33,7 @@ class StepDecay(Schedule):
     decay: float = 0.1
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.every >= 1, f"StepDecay: every must be at least 1, got {self.every}")
-        require(0 < self.decay <= 1, f"StepDecay: decay must be above 0 and at most 1, got {self.decay}")
+        settle(self, every=AT_LEAST_1, decay=FACTOR)
 
     def evaluate(self, step: Array) -> Array:
         xp = namespace(step)
@@ -49,9 +48,7 @@ class ExponentialDecay(Schedule):
     decay: float = 0.1
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.every >= 1, f"ExponentialDecay: every must be at least 1, got {self.every}")
-        require(0 < self.decay <= 1, f"ExponentialDecay: decay must be above 0 and at most 1, got {self.decay}")
+        settle(self, every=AT_LEAST_1, decay=FACTOR)
 
     def evaluate(self, step: Array) -> Array:
         return namespace(step).exp(log(self.decay) / self.every * step)
@@ -69,10 +66,7 @@ class Cosine(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.steps is None or self.steps >= 1, f"Cosine: steps must be at least 1, got {self.steps}")
-        require(self.warmup >= 0, f"Cosine: warmup must not be negative, got {self.warmup}")
-        require(0 <= self.final <= 1, f"Cosine: final must be between 0 and 1, got {self.final}")
+        settle(self, steps=AT_LEAST_1, warmup=NOT_NEGATIVE, final=UP_TO_1)
 
     def over(self, steps: int) -> "Cosine":
         return _over(self, steps)
@@ -98,9 +92,7 @@ class OneCycle(Schedule):
     final: float = 1 / 25 / 1e4
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.steps is None or self.steps >= 1, f"OneCycle: steps must be at least 1, got {self.steps}")
-        require(0 < self.rise < 1, f"OneCycle: rise must lie between 0 and 1, got {self.rise}")
+        settle(self, steps=AT_LEAST_1, rise=BETWEEN, start=UP_TO_1, final=UP_TO_1)
 
     def over(self, steps: int) -> "OneCycle":
         return _over(self, steps)
@@ -126,9 +118,7 @@ class PeriodicCosine(Schedule):
     cycles: int = 4
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.steps is None or self.steps >= 1, f"PeriodicCosine: steps must be at least 1, got {self.steps}")
-        require(self.cycles >= 1, f"PeriodicCosine: cycles must be at least 1, got {self.cycles}")
+        settle(self, steps=AT_LEAST_1, cycles=WORD)
 
     def over(self, steps: int) -> "PeriodicCosine":
         return _over(self, steps)

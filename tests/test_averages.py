@@ -162,7 +162,7 @@ class OwnOptimizer(nnx.SGD):
 BAD = {
     "a pattern that fits nothing": (dict(frozen="7.*"), r"frozen: '7\.\*' fits no parameter; there are 0\.W, 0\.b"),
     "a factor of nothing": (dict(rate_factors={"x": 0.1}), "rate_factors: 'x' fits no parameter"),
-    "a negative factor": (dict(decay_factors={"*.W": -1}), r"decay_factors\['\*\.W'\] must be a number of at least 0"),
+    "a negative factor": (dict(decay_factors={"*.W": -1}), r"decay_factors\['\*\.W'\] must not be negative"),
     "no patterns": (dict(frozen=0), "frozen must be patterns of names such as '0.\\*', got 0"),
     "a dict of what is frozen": (dict(frozen={"0.*": False}), "frozen must be patterns of names"),
     "one factor": (dict(decay_factors=0.0), "decay_factors must be a dict of patterns"),

@@ -496,15 +496,15 @@ BAD = {
     "units": (lambda: nnx.Dense(0), "Dense: units must be at least 1, got 0"),
     "dropout": (lambda: nnx.Dropout(1.0), "Dropout: rate must be at least 0 and below 1, got 1.0"),
     "dropout_key": (lambda: nnx.Dropout(0.5).evaluate({}, X, train=True), "Dropout: training needs a key"),
-    "class_for_layer": (lambda: nnx.Chain(nnx.Dense), "expected layers such as Dense"),
+    "class_for_layer": (lambda: nnx.Chain(nnx.Dense), "must be a layer such as nnx.Dense"),
     "empty_chain": (lambda: nnx.Chain(), "expected at least one layer"),
     "epochs": (
         lambda: nnx.fit(NET, X, Y, loss="softmax_cross_entropy", epochs=0),
-        "an integer of at least 1, got 0",
+        "epochs must be at least 1, got 0",
     ),
     "batch_size": (
         lambda: nnx.fit(NET, X, Y, batch_size=-1, **GOOD),
-        "batch_size must be an integer of at",
+        "batch_size must be at least 1, got -1",
     ),
     "fraction": (lambda: nnx.fit(NET, X, Y, validation=1.5, **GOOD), "must lie between 0 and 1, got 1.5"),
     "bad_validation": (lambda: nnx.fit(NET, X, Y, validation=[1], **GOOD), "validation must be a fraction"),
@@ -554,7 +554,7 @@ BAD = {
     "key_seed": (lambda: nnx.key(-1), "seed must be an integer from 0"),
     "key_step": (lambda: nnx.key(0, 2**31), "step must be an integer from 0"),
     "hidden": (lambda: nnx.mlp(5, 1), r"hidden must be widths such as \(128, 64\)"),
-    "class_in_residual": (lambda: nnx.Residual(nnx.Dense), "expected layers such as Dense"),
+    "class_in_residual": (lambda: nnx.Residual(nnx.Dense), "must be a layer such as nnx.Dense"),
     "class_weights": (lambda: nnx.SoftmaxCrossEntropy(class_weight={"a": 1}), "must name the classes 0, 1"),
     "norm_width": (lambda: nnx.BatchNorm().evaluate(nnx.init(nnx.BatchNorm(), 3), X), r"expected \(rows, 3\)"),
     "mixed": (

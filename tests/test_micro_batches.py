@@ -185,7 +185,7 @@ def test_a_loss_that_knows_of_no_whole_batch_is_refused():
 
     with pytest.raises(nnx.SettingError, match=r"Own does not: what the mean over the whole batch divides by"):
         nnx.fit(nnx.Dense(2), X, VALUES, loss=Own(), epochs=1, micro_batches=2)
-    with pytest.raises(nnx.SettingError, match="micro_batches must be an integer of at least 1, got 0"):
+    with pytest.raises(nnx.SettingError, match="micro_batches must be at least 1, got 0"):
         fit(*LOSSES["squared"], 0)
 
 

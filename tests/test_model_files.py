@@ -240,7 +240,7 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path, monkeyp
         monkeypatch.chdir(tmp_path)  # the name of a socket has to be short
         s.bind("socket")
         for path in (tmp_path / "pipe", tmp_path / "socket", tmp_path, "/dev/zero", "/dev/tty", "/proc/self/mem"):
-            with pytest.raises(nnx.ModelFileError, match=r"cannot be read|not a model file"):
+            with pytest.raises(nnx.ModelFileError, match=r"cannot be read|not a model file|a folder, with no model"):
                 nnx.load(path)
     for path in ("nowhere", "around", "a\0b", "gone", "a\nb", "x" * 300, "y/" * 150 + "z"):
         with pytest.raises(nnx.ModelFileError) as error:
@@ -281,8 +281,8 @@ def test_a_file_depends_on_what_it_holds_alone(tmp_path):
         ({"arrays": {"a": np.array([object()])}}, "a model file cannot hold"),
         ({"target": nnx.tables.Target("y", ("a", "b", "c"))}, "has 3 classes"),
         ({"target": nnx.tables.Target("y", (), 0.0, 0.0)}, "scale is 0"),
-        ({"loss": nnx.SquaredError}, "is no loss"),
-        ({"loss": 3}, "is no loss"),
+        ({"loss": nnx.SquaredError}, "loss must be a loss such as"),
+        ({"loss": 3}, "loss must be a loss such as"),
     ],
 )
 def test_what_could_not_be_loaded_is_not_saved(tmp_path, monkeypatch, parts, part):

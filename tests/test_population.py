@@ -414,7 +414,7 @@ BAD = {
     "settings of several": (lambda: Member(NET, SOFTMAX, nnx.SGD((0.1, 0.2))), "SGD has settings of several members"),
     "members in a network": (lambda: Member(nnx.tabm((4,), 2, members=3), SOFTMAX), r"nnx.EnsembleLoss\(loss, k\)"),
     "several seeds": (lambda: Member(NET, SOFTMAX, seed=(1, 2)), "seed must be one integer"),
-    "members=0": (lambda: nnx.fit(NET, X, Y, members=0, **GOOD), "members must be an integer of at least 1, got 0"),
+    "members=0": (lambda: nnx.fit(NET, X, Y, members=0, **GOOD), "members must be from 1 to 1048576, got 0"),
     "too few rates": (
         lambda: nnx.fit(NET, X, Y, members=3, optimizer=nnx.SGD((0.1, 0.2)), **GOOD),
         "SGD: rate has 2 values for 3 members",

@@ -455,7 +455,7 @@ def test_a_layer_of_ones_own_is_refused_before_anything_is_trained(path):
 
 
 def test_settings_of_a_checkpoint_are_checked(path):
-    with pytest.raises(nnx.SettingError, match="every must be an integer of at least 1, got 0"):
+    with pytest.raises(nnx.SettingError, match="every must be at least 1, got 0"):
         nnx.Checkpoint(path, every=0)
     with pytest.raises(nnx.SettingError, match="checkpoint must be nnx"):
         fit(checkpoint=path)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ..contract import Array
 from ..errors import BackendError, SettingError, unknown
+from ..names import spelled
 from .arrays import device, library_name, namespace
 from .base import PRECISIONS, Backend, Library, missing
 from .other import Other
@@ -18,6 +19,7 @@ KNOWN = (*LIBRARIES, "array_api_strict")
 AUTO = ("cupy", "torch:cuda", "jax:gpu", "numpy")
 
 
+@spelled
 def backend(name: str | Backend | None = None, dtype: str | None = None, precision: str | None = None) -> Backend:
     """The backend of this name: "numpy", "cupy", "cupy:1", "torch", "torch:cuda", "jax", or the first that works.
 

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..backends import is_sparse, namespace
 from ..backends.numpy import namespace as host_namespace
+from ..names import Spelled
 from ..training.progress import bar
 from .arrays import given_weight, scope_of, to_host
 from .base import BaseMLP
@@ -19,7 +20,7 @@ from .private import Interval, RealNotInt, _fit_context, _num_samples
 from .regressor import MLPRegressor
 
 
-class _Ensemble(BaseEstimator):  # type: ignore[misc]
+class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
     """The base of both ensembles: the members, their training, and their outputs as one array."""
 
     _kind: ClassVar[type[BaseMLP]]

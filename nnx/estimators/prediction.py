@@ -15,6 +15,7 @@ from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Loss, Params
 from ..inputs import as_given, as_numbers
 from ..layers import Dense
+from ..names import Spelled
 from .arrays import backend_for, checked_rows, is_foreign, mapped, scope_of, to_host
 from .network import Blueprint, Objective, activation, as_lists, as_params, in_pieces, objective_of
 from .private import CallbackSupportMixin
@@ -28,7 +29,7 @@ ON_DEVICE = (
 )
 
 
-class Prediction(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+class Prediction(Spelled, CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
     """A network of weights on some device, and rows that may be elsewhere."""
 
     coefs_: list[Array]

@@ -10,6 +10,7 @@ from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
 from sklearn.utils import indexable
 
 from ..errors import unknown
+from ..names import Spelled
 from .base import BaseMLP
 from .candidates import Candidates, final, rerank
 from .private import (
@@ -22,7 +23,7 @@ from .private import (
 )
 
 
-class PopulationSearchCV(BaseSearchCV):  # type: ignore[misc]
+class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
     """scikit-learn's GridSearchCV or RandomizedSearchCV for MLPClassifier and MLPRegressor, as batched runs.
 
     Candidates times folds are trained together: those that differ in numbers only (learning_rate_init, alpha, momentum,

@@ -9,17 +9,21 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
+from math import prod
 from typing import Any, BinaryIO
 
 from .. import backends
 from ..backends import DTYPES, Backend, backend_of, numpy as host
 from ..contract import Array, Layer, Loss, Params, Row
 from ..errors import ModelFileError, NNXError, SettingError
+from ..names import spelled
 from ..network import predict
+from ..settings import file_path, integer
 from ..tables import TableEncoder, Target
-from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, Tensor, checked, header, parse
+from . import foreign
+from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, NoModelFile, Tensor, checked, header, parse
 from .data import from_data, register, row_from, to_data
+from .given import check_beside, sorted_out
 from .shapes import Found, fit, row_of
 from .write import fault, open_whole, write_whole
 
@@ -37,7 +41,7 @@ __all__ = [
 ]
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """The content of a model file: a network, its parameters on a backend, its loss, and what is beside them."""
 
@@ -50,6 +54,14 @@ class Model:
     encoder: TableEncoder | None = None  # from the columns of a table to x
     target: Target | None = None  # from the output to class names or values
     row: Row | None = None  # the shape of a row of x, where parameters or encoder tell it
+
+    def __repr__(self) -> str:
+        """The network and its loss, and what is beside them."""
+        count = sum(prod(p.shape) for p in self.params.values())
+        beside = [name for name in ("encoder", "target") if getattr(self, name) is not None]
+        beside += [f"{len(self.arrays)} arrays"] if self.arrays else []
+        said = f"; with {', '.join(beside)}" if beside else ""
+        return f"Model({self.net!r}, {self.loss!r}; {count} parameters on {self.backend}{said})"
 
     def output(self, x: Array) -> Array:
         """The network's output z for x (rows, features), which may be on the host."""
@@ -81,33 +93,38 @@ class Model:
         return output if proba else self.target.decode(output)
 
 
+@spelled
 def save(
     path: str | os.PathLike[str],
-    net: Layer,
-    params: Mapping[str, Array],
+    net: Any,
+    params: Mapping[str, Array] | None = None,
     *,
     loss: Loss | None = None,
     arrays: Mapping[str, Any] | None = None,
     about: Mapping[str, Any] | None = None,
     encoder: TableEncoder | None = None,
     target: Target | None = None,
-    row: Sequence[int] | None = None,
+    row: int | Sequence[int] | None = None,
 ) -> None:
     """Write a network and its parameters, of any library, to one file; an older file is replaced whole or not at all.
 
+    net: a layer with params; or an nnx.Fit, or what nnx.load gives, which have their own. The path is known by its
+        type, so that `nnx.save(fit, path)` is the same.
     encoder, target: how a table becomes x, and the output classes or values: then `Model.predict_table` works.
     row: the shape of one row of x, such as (20,); left out, what the parameters are for.
     Raises: ModelFileError if the file cannot be written, or a layer or loss is neither nnx's own nor registered.
     """
-    path = Path(path)
+    path, net, params, own = sorted_out(path, net, params)
+    loss, encoder, target = loss or own[0], encoder or own[1], target or own[2]
     try:
-        if loss is not None and Loss not in type(loss).__mro__:
-            raise ModelFileError(f"{loss!r} is no loss")
-        if row is None:
+        check_beside(loss=loss, arrays=arrays, about=about, encoder=encoder, target=target)
+        if row is not None:
+            row = row_from([integer("row", n) for n in (row if isinstance(row, (list, tuple)) else [row])])
+        else:
             row = row_of(net, {name: tuple(p.shape) for name, p in params.items()})
         if row is None and encoder is not None:
             row = (encoder.width,)
-        description: dict[str, Any] = {"version": VERSION, "net": to_data(net), "row": row and [int(n) for n in row]}
+        description: dict[str, Any] = {"version": VERSION, "net": to_data(net), "row": row and list(row)}
         description |= {"loss": loss and to_data(loss), "about": dict(about or {})}
         description |= {"encoder": encoder and encoder.to_data(), "target": target and target.to_data()}
         text = json.dumps(description, allow_nan=False)
@@ -124,6 +141,7 @@ def save(
     write_whole(path, head[:place], digest.hexdigest().encode(), head[place + 64 :], *pieces)
 
 
+@spelled
 def load(path: str | os.PathLike[str], *, backend: str | Backend | None = None, dtype: str | None = None) -> Model:
     """Read a model file onto a backend, whichever it was saved from; in the file's float type unless one is given.
 
@@ -131,12 +149,19 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend | None = None, 
     All of the file is checked before anything is made of it: see SECURITY.md.
     Raises: ModelFileError, BackendError.
     """
-    path = Path(path)
+    path = file_path("load", path)
     try:
+        if path.is_dir():
+            raise ModelFileError(foreign.folder(path))
         with open_whole(path) as file:
-            return read(file, os.fstat(file.fileno()).st_size, backend, dtype)
+            try:
+                return read(file, os.fstat(file.fileno()).st_size, backend, dtype)
+            except NoModelFile as error:
+                raise ModelFileError(foreign.kind_of(file, path.suffix) or str(error)) from None
     except ModelFileError as error:
         raise fault(path, str(error)) from None
+    except FileNotFoundError as error:
+        raise fault(path, f"cannot be read: {error.strerror}{foreign.like(path)}") from None
     except MemoryError as error:
         raise fault(path, f"too large for the memory: {_line(error)}") from None
     except (OSError, ValueError) as error:

@@ -53,6 +53,10 @@ _LONG = b"0" * 41
 _LARGE_NUMBER = re.compile(b"[eE][+]?(?:2[6-9][0-9]|[3-9][0-9]{2}|0|[0-9]{4})")  # 40 digits with less are finite
 
 
+class NoModelFile(ModelFileError):
+    """The first bytes are those of no model file, damaged or not: it may be a file of something else."""
+
+
 class Tensor(NamedTuple):
     """The place of an array: bytes start to stop of the data."""
 
@@ -71,17 +75,17 @@ def checked(file: BinaryIO, size: int) -> tuple[dict[str, Any], list[Tensor]]:
     head = file.read(8)
     length = int.from_bytes(head, "little")
     if len(head) < 8:
-        raise ModelFileError(f"not a model file: it has {size} bytes")
+        raise NoModelFile(f"not a model file: it has {size} bytes")
     if length > HEADER_LIMIT:
-        raise ModelFileError(f"not a model file: its header would have {length} bytes, {HEADER_LIMIT} are allowed")
+        raise NoModelFile(f"not a model file: its header would have {length} bytes, {HEADER_LIMIT} are allowed")
     if 8 + length > size:
-        raise ModelFileError(f"not a model file, or cut off: its header has {length} bytes, the file {size}")
+        raise NoModelFile(f"not a model file, or cut off: its header has {length} bytes, the file {size}")
     header = file.read(length)
     first = header.find(_MIDDLE) + len(_MIDDLE)  # of the sha256
     last = first + 64
     if not header.startswith(_BEGIN) or first < len(_MIDDLE) or header[last : last + 2] != b'"}':
         kind = "a safetensors file, but not one of nnx" if header[:1] == b"{" else "not a model file"
-        raise ModelFileError(f"{kind}: its header does not begin as nnx writes it")
+        raise NoModelFile(f"{kind}: its header does not begin as nnx writes it")
     tensors = _tensors(header, last + 2)
     data = tensors[-1].stop if tensors else 0
     if 8 + length + data != size:

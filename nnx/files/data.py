@@ -84,8 +84,9 @@ def _settings(kind: type) -> dict[str, tuple[Field[Any], Any]]:
     """The fields of a class by name, and their types, also where these are written as text."""
     try:
         types = get_type_hints(kind, include_extras=True)
-    except NameError as error:
-        raise SettingError(f"register: the settings of {kind.__name__} are of no known types: {error}") from None
+    except Exception as error:  # whatever an annotation that is a text says
+        why = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
+        raise SettingError(f"register: the settings of {kind.__name__} are of no known types: {why}") from None
     return {f.name: (f, types[f.name]) for f in fields(kind)}
 
 
@@ -183,7 +184,12 @@ def _setting(place: str, data: Any, expected: Any, depth: int) -> Any:
         if data is None or _is_number(data):
             return data
         whole = expected == tuple[int, ...]
-        if type(data) is list and data and all(_is_number(n) and (type(n) is int or not whole) for n in data):
+        several = expected in (tuple[int, ...], tuple[float, ...])  # of these there may be none
+        if (
+            type(data) is list
+            and (data or several)
+            and all(_is_number(n) and (type(n) is int or not whole) for n in data)
+        ):
             return tuple(data)
     wanted = {bool: "true or false", int: "an integer", float: "a number"}.get(expected, "numbers")
     raise ModelFileError(f"{place} must be {wanted}, found {_short(data)}")

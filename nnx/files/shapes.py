@@ -84,7 +84,7 @@ def fit(net: Layer, found: Found, row: Row | None) -> Row | None:
     for name, own in wanted.items():
         shape = found[name]
         population = populations.setdefault(name.rpartition(".")[0], shape[: max(len(shape) - len(own), 0)])
-        _need(shape in ((*population, *own), own), f"the shape of {name}")
+        _need(shape in ((*population, *own), own) and 0 not in population, f"the shape of {name}")
     return None if row is None else out
 
 

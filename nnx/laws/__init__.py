@@ -5,6 +5,7 @@ from typing import Any
 
 from ..contract import Array, Layer, Loss
 from ..errors import SettingError, ShapeError
+from ..names import spelled
 from .each import LAWS, of_init, types_kept
 from .part import INPUT, first_line, part_of, target_of
 from .weights import of_signature, of_weights
@@ -19,6 +20,7 @@ class Faults(list[str]):
     __repr__ = __str__
 
 
+@spelled
 def check(
     part: Layer | Loss, x: Any, target: Any = None, *, params: Mapping[str, Array] | None = None, seed: int = 0
 ) -> Faults:

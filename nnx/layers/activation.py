@@ -6,7 +6,7 @@ from math import pi, sqrt
 
 from ..backends import erf, namespace
 from ..contract import Array, Key, Layer, Params, Saved
-from ..errors import require, settle
+from ..settings import NOT_NEGATIVE, POSITIVE, settle
 
 
 def sigmoid(x: Array) -> Array:
@@ -110,8 +110,7 @@ class LeakyReLU(Elementwise):
     negative: float = 0.01
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.negative >= 0, f"LeakyReLU: negative must not be below 0, got {self.negative}")
+        settle(self, negative=NOT_NEGATIVE)
 
     def value(self, x: Array) -> tuple[Array, Saved]:
         xp = namespace(x)
@@ -134,8 +133,7 @@ class ELU(Elementwise):
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.alpha > 0, f"ELU: alpha must be positive, got {self.alpha}")
+        settle(self, alpha=POSITIVE)
 
     def value(self, x: Array) -> tuple[Array, Saved]:
         xp = namespace(x)

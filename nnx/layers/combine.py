@@ -10,6 +10,7 @@ from typing import Any
 from ..backends import namespace
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError, require
+from ..settings import part, settle
 
 WIDEST = 2**20  # columns of a Concat: a few layers without a parameter could double them without end
 
@@ -28,12 +29,6 @@ class _Parts:
         return {name: params[full] for name, full in self.all[i]}
 
 
-def check_layer(kind: str, layer: Any) -> None:
-    """Raise SettingError unless it is a layer, and not a class of layers or something else."""
-    fine = all(hasattr(layer, name) for name in ("evaluate", "names", "init", "shapes")) and not isinstance(layer, type)
-    require(fine, f"{kind}: expected layers such as Dense(10), or of a class that inherits nnx.Layer, got {layer!r}")
-
-
 @dataclass(frozen=True, init=False)
 class _Container(Layer):
     layers: tuple[Layer, ...]
@@ -41,8 +36,8 @@ class _Container(Layer):
     def __init__(self, *layers: Layer) -> None:
         kind = type(self).__name__
         require(len(layers) > 0, f"{kind}: expected at least one layer")
-        for layer in layers:
-            check_layer(kind, layer)
+        for i, layer in enumerate(layers):
+            part(f"{kind}: layer {i}", layer, Layer)
         object.__setattr__(self, "layers", layers)
 
     def __repr__(self) -> str:
@@ -150,7 +145,7 @@ class Residual(Layer):
     layer: Layer
 
     def __post_init__(self) -> None:
-        check_layer("Residual", self.layer)
+        settle(self)
         many = self.layer.copies
         require(many == 1, f"Residual: {self.layer!r} makes {many} rows of each; x + f(x) needs as many as there are")
 

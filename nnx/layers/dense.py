@@ -3,8 +3,9 @@ from dataclasses import dataclass
 
 from ..backends import matmul, namespace, transposed
 from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved, Shapes
-from ..errors import ShapeError, require, settle
+from ..errors import ShapeError
 from ..initializers import GlorotUniform, Zeros
+from ..settings import AT_LEAST_1, settle
 
 GLOROT, ZEROS = GlorotUniform(), Zeros()
 
@@ -28,8 +29,7 @@ class Dense(Layer):
     bias: Initializer = ZEROS
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.units >= 1, f"Dense: units must be at least 1, got {self.units}")
+        settle(self, units=AT_LEAST_1)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from math import prod
 
 from ..backends import each, namespace, per_member, same_library
 from ..contract import Array, Key, Layer, Params, Saved, Setting
-from ..errors import SettingError, numbers, require, settle
+from ..errors import SettingError
 from ..random import bits
+from ..settings import SHARE, settle
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,7 @@ class Dropout(Layer):
     rate: Setting = 0.5
 
     def __post_init__(self) -> None:
-        settle(self)
-        for rate in numbers(self.rate):
-            require(0 <= rate < 1, f"Dropout: rate must be at least 0 and below 1, got {rate}")
+        settle(self, rate=SHARE)
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None

@@ -13,8 +13,9 @@ from math import sqrt
 
 from ..backends import namespace, same_library
 from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved, Shapes
-from ..errors import ShapeError, require, settle
+from ..errors import ShapeError
 from ..initializers import Constant, Signs
+from ..settings import AT_LEAST_1, settle
 
 ONES, SIGNS = Constant(1.0), Signs()
 
@@ -34,7 +35,7 @@ class EnsembleView(Layer):
     members: int
 
     def __post_init__(self) -> None:
-        _check_members(self, self.members)
+        settle(self, members=AT_LEAST_1)
 
     @property
     def copies(self) -> int:
@@ -65,7 +66,7 @@ class ScaleEnsemble(Layer):
     scale: Initializer = SIGNS
 
     def __post_init__(self) -> None:
-        _check_members(self, self.members)
+        settle(self, members=AT_LEAST_1)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -113,7 +114,7 @@ class BatchEnsemble(Layer):
     scale: Initializer = ONES
 
     def __post_init__(self) -> None:
-        _check_members(self, self.members, self.units)
+        settle(self, units=AT_LEAST_1, members=AT_LEAST_1)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -174,7 +175,7 @@ class DenseEnsemble(Layer):
     members: int
 
     def __post_init__(self) -> None:
-        _check_members(self, self.members, self.units)
+        settle(self, units=AT_LEAST_1, members=AT_LEAST_1)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -249,12 +250,6 @@ def _own(grads: Params, shared: int) -> Params:
 def _uniform(inputs: int, shape: tuple[int, ...], draw: Draw) -> Array:
     """Uniform within 1 / sqrt(inputs): the beginning of PyTorch's Linear, which the authors of TabM take."""
     return (2 * draw.uniform(shape) - 1) / sqrt(inputs)
-
-
-def _check_members(layer: Layer, members: int, units: int = 1) -> None:
-    settle(layer)
-    for name, value in (("members", members), ("units", units)):
-        require(value >= 1, f"{type(layer).__name__}: {name} must be at least 1, got {value}")
 
 
 def _check(layer: Layer, k: int, x: Array, like: Array, features: int, **own: tuple[int, ...]) -> None:

@@ -3,7 +3,8 @@ from dataclasses import dataclass
 
 from ..backends import namespace, same_library
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
-from ..errors import ShapeError, require, settle
+from ..errors import ShapeError
+from ..settings import POSITIVE, UP_TO_1, settle
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,7 @@ class LayerNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.epsilon > 0, f"LayerNorm: epsilon must be positive, got {self.epsilon}")
+        settle(self, epsilon=POSITIVE)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,9 +66,7 @@ class BatchNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.epsilon > 0, f"BatchNorm: epsilon must be positive, got {self.epsilon}")
-        require(0 <= self.momentum <= 1, f"BatchNorm: momentum must be between 0 and 1, got {self.momentum}")
+        settle(self, momentum=UP_TO_1, epsilon=POSITIVE)
 
     @property
     def names(self) -> tuple[str, ...]:

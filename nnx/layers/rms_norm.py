@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 from ..backends import namespace
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
-from ..errors import require, settle
+from ..settings import POSITIVE, settle
 from .norm import check_columns
 
 
@@ -21,8 +21,7 @@ class RMSNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.epsilon > 0, f"RMSNorm: epsilon must be positive, got {self.epsilon}")
+        settle(self, epsilon=POSITIVE)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Losses for classes, from logits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 
 from ..backends import constant, device, each, namespace, per_member
 from ..contract import Array, Loss, Saved, Setting
-from ..errors import ShapeError, numbers, require, settle
+from ..errors import ShapeError, numbers, require, shown
 from ..layers.activation import sigmoid
+from ..settings import NOT_NEGATIVE, SHARE, per_member as per_setting, settle
 from .mean import as_type, column, same_shape, shares, weighted_sum
 
 
@@ -18,23 +20,22 @@ def holds_labels(target: Array, z: Array) -> bool:
 
 
 def _check_settings(loss: "BinaryCrossEntropy | SoftmaxCrossEntropy") -> None:
-    settle(loss)
-    for v in numbers(loss.label_smoothing):
-        require(0 <= v < 1, f"{type(loss).__name__}: label_smoothing must be at least 0 and below 1, got {v}")
-    weights = loss.class_weight
-    if isinstance(weights, dict):
+    settle(loss, label_smoothing=SHARE, class_weight=None)
+    place, weights = f"{type(loss).__name__}: class_weight", loss.class_weight
+    if isinstance(weights, Mapping):
         known = set(weights) == set(range(len(weights)))
-        require(known, f"{type(loss).__name__}: class_weight must name the classes 0, 1, ..., got {weights}")
+        require(known, f"{place} must name the classes 0, 1, ..., got {shown(weights)}")
         weights = [weights[k] for k in range(len(weights))]
     if weights is not None:
-        rows = weights if len(weights) and hasattr(weights[0], "__len__") else [weights]  # each member's, or of all
-        fine = all(len(row) > 0 and all(0 <= w < inf for w in row) for row in rows)
-        fine = fine and len({len(row) for row in rows}) == 1
-        require(fine, f"{type(loss).__name__}: class_weight must be numbers >= 0, got {weights}")
-        some = all(any(row) for row in rows)
-        require(some, f"{type(loss).__name__}: class_weight is 0 for every class: nothing would be learned")
-        plain = tuple(tuple(float(w) for w in row) for row in rows)
-        object.__setattr__(loss, "class_weight", plain if rows is weights else plain[0])
+        several = hasattr(weights, "__iter__") and not isinstance(weights, str)
+        require(several, f"{place} must be one number for each class, got {shown(weights)}")
+        each_own = any(hasattr(row, "__iter__") for row in weights)  # each member's, or of all
+        rows = [per_setting(place, row, NOT_NEGATIVE) for row in (weights if each_own else [weights])]
+        require(len({len(numbers(row)) for row in rows}) == 1, f"{place} must be as many for each member")
+        some = all(any(numbers(row)) for row in rows)
+        require(some, f"{place} is 0 for every class: nothing would be learned")
+        plain = tuple(tuple(numbers(row)) for row in rows)
+        object.__setattr__(loss, "class_weight", plain if each_own else plain[0])
 
 
 def _of_classes(weights: Setting, z: Array) -> Array:
@@ -66,7 +67,7 @@ class BinaryCrossEntropy(Loss):
         _check_settings(self)
         given = (0.0, 0.0) if self.class_weight is None else self.class_weight
         ok = len(given[0] if isinstance(given[0], tuple) else given) == 2
-        require(ok, f"BinaryCrossEntropy: class_weight must be two numbers >= 0, got {self.class_weight}")
+        require(ok, f"BinaryCrossEntropy: class_weight must be two numbers, got {shown(self.class_weight)}")
 
     @property
     def domain(self) -> tuple[float, float]:

@@ -1,12 +1,12 @@
 """The loss of a network of members: the mean of theirs."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from ..backends import namespace
 from ..contract import Array, Loss, Saved
-from ..errors import ShapeError, require, settle
+from ..errors import ShapeError, require
 from ..layers.ensemble import apart, repeat
+from ..settings import AT_LEAST_1, settle
 from .cross_entropy import holds_labels
 
 
@@ -30,11 +30,9 @@ class EnsembleLoss(Loss):
     members: int
 
     def __post_init__(self) -> None:
-        settle(self)
-        loss: Any = self.loss
-        fine = hasattr(loss, "evaluate") and not isinstance(loss, type) and loss.copies == 1
-        require(fine, f"EnsembleLoss: expected the loss of one member, such as nnx.SquaredError(), got {loss!r}")
-        require(self.members >= 1, f"EnsembleLoss: members must be at least 1, got {self.members}")
+        settle(self, members=AT_LEAST_1)
+        one = self.loss.copies == 1
+        require(one, f"EnsembleLoss: expected the loss of one member, such as nnx.SquaredError(), got {self.loss!r}")
 
     @property
     def labels(self) -> bool:

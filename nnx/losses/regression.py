@@ -6,7 +6,8 @@ from typing import Any
 
 from ..backends import constant, namespace
 from ..contract import Array, Loss, Saved
-from ..errors import ShapeError, require, settle
+from ..errors import ShapeError, numbers, require
+from ..settings import BETWEEN, INFINITE, per_member, settle
 from .mean import as_type, same_shape, shares, weighted_sum
 
 
@@ -60,11 +61,9 @@ class Huber(Loss):
     """
 
     delta: float = 1.0
-    unbounded = ("delta",)  # then it is the squared error
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.delta > 0, f"Huber: delta must be positive, got {self.delta}")
+        settle(self, delta=INFINITE)  # then it is the squared error
 
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
@@ -93,11 +92,8 @@ class Quantile(Loss):
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)
 
     def __post_init__(self) -> None:
-        given: Any = self.levels if hasattr(self.levels, "__iter__") else (self.levels,)
-        object.__setattr__(self, "levels", tuple(float(q) for q in given))
-        settle(self)
-        fine = len(self.levels) > 0 and all(0 < q < 1 for q in self.levels)
-        require(fine, f"Quantile: levels must lie between 0 and 1, got {self.levels}")
+        given: Any = per_member("Quantile: levels", self.levels, BETWEEN)
+        object.__setattr__(self, "levels", tuple(numbers(given)))
         require(list(self.levels) == sorted(set(self.levels)), f"Quantile: levels must rise, got {self.levels}")
 
     def outputs(self, columns: int) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..backends import constant, namespace
 from ..contract import Array, Loss, Saved, Setting
-from ..errors import require, settle
+from ..errors import require
+from ..settings import settle
 from .mean import as_type
 
 
@@ -31,10 +32,8 @@ class ScaledLoss(Loss):
     scale: Setting = (1.0,)
 
     def __post_init__(self) -> None:
-        settle(self)
-        loss: Any = self.loss
-        fine = hasattr(loss, "evaluate") and not isinstance(loss, type) and not isinstance(loss, ScaledLoss)
-        require(fine, f"ScaledLoss: expected a loss such as nnx.SquaredError(), got {loss!r}")
+        settle(self, mean=None, scale=None)
+        loss = self.loss
         free = not loss.labels and tuple(loss.domain) == (-inf, inf)
         require(free, f"ScaledLoss: {type(loss).__name__} is of classes or counts, which have no scale")
         for name in ("mean", "scale"):

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..backends import along, each, namespace
 from ..contract import Array, Factors, Optimizer, Params, Setting, State
-from ..errors import LARGEST, numbers, require, settle
+from ..settings import INFINITE, LARGEST, NOT_NEGATIVE, settle
 from .rule import factors_of
 
 
@@ -39,12 +39,9 @@ class ClipNorm(_Wrapper):
     """
 
     norm: Setting = 1.0
-    unbounded = ("norm",)
 
     def __post_init__(self) -> None:
-        settle(self)
-        for norm in numbers(self.norm):
-            require(norm > 0, f"ClipNorm: norm must be positive, got {norm}")
+        settle(self, norm=INFINITE)
 
     def update(
         self, params: Params, grads: Params, state: State, factors: Factors | None = None
@@ -67,11 +64,9 @@ class ClipValue(_Wrapper):
     """Every element of g held within [-value, value], which may be infinite."""
 
     value: float = 1.0
-    unbounded = ("value",)
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.value > 0, f"ClipValue: value must be positive, got {self.value}")
+        settle(self, value=INFINITE)
 
     def update(
         self, params: Params, grads: Params, state: State, factors: Factors | None = None
@@ -89,9 +84,7 @@ class WeightDecay(_Wrapper):
     decay: Setting = 1e-4
 
     def __post_init__(self) -> None:
-        settle(self)
-        for decay in numbers(self.decay):
-            require(decay >= 0, f"WeightDecay: decay must not be negative, got {decay}")
+        settle(self, decay=NOT_NEGATIVE)
 
     @property
     def decays(self) -> bool:

@@ -7,7 +7,11 @@ from typing import ClassVar
 
 from ..backends import along, constant, device, each, namespace
 from ..contract import Array, Factors, Optimizer, Params, Schedule, Setting, State
-from ..errors import numbers, require, settle
+from ..errors import numbers
+from ..settings import NOT_NEGATIVE, POSITIVE, SHARE, settle
+
+RANGES = {"rate": NOT_NEGATIVE, "weight_decay": NOT_NEGATIVE, "epsilon": POSITIVE}
+RANGES |= dict.fromkeys(("momentum", "decay", "beta1", "beta2"), SHARE)
 
 
 def decays(name: str) -> bool:
@@ -33,16 +37,7 @@ class Rule(Optimizer):
     schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
-        settle(self)
-        kind = type(self).__name__
-        for rate in numbers(self.rate):
-            require(rate >= 0, f"{kind}: rate must not be negative, got {rate}")
-        for decay in numbers(self.weight_decay):
-            require(decay >= 0, f"{kind}: weight_decay must not be negative, got {decay}")
-        for name in ("momentum", "decay", "beta1", "beta2"):
-            for value in numbers(getattr(self, name, 0.0)):
-                require(0 <= value < 1, f"{kind}: {name} must be at least 0 and below 1, got {value}")
-        require(getattr(self, "epsilon", 1.0) > 0, f"{kind}: epsilon must be positive")
+        settle(self, **RANGES)
 
     def init(self, params: Params, *, population: tuple[int, ...] = ()) -> State:
         p = next(iter(params.values()))

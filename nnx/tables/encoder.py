@@ -8,6 +8,7 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError, ModelFileError, require, unknown
+from ..names import Spelled
 from .cells import arrow
 from .choose import Ways, choose, counter
 from .columns import CELLS, COLUMNS, Column, Hashed, Moment, Number
@@ -20,7 +21,7 @@ SCALES = ("robust", "standard")
 WIDEST = 2**24  # columns that an encoder in a file may make
 
 
-class TableEncoder(Transformer):
+class TableEncoder(Spelled, Transformer):
     """Columns of numbers, text, booleans and dates as one float matrix; a transformer as scikit-learn has them.
 
     Numbers are scaled (scale="robust": median, quartiles and a smooth clip; "standard": mean and deviation), a missing

@@ -6,14 +6,15 @@ from typing import Any, TypeAlias
 
 from ..backends import Backend
 from ..contract import Array, Key, Layer, Params
-from ..errors import require, settle
 from ..layers import BatchNorm
+from ..names import Spelled
+from ..settings import SHARE, settle
 from .data import Batch
 from .step import inputs
 
 
 @dataclass(frozen=True)
-class EMA:
+class EMA(Spelled):
     """The exponential moving average of the weights: a = decay a + (1 - decay) p after each update.
 
     It begins with the initial weights. Until the average has seen many updates its decay is (1 + t) / (10 + t), t the
@@ -24,12 +25,11 @@ class EMA:
     decay: float = 0.999
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(0 <= self.decay < 1, f"EMA: decay must be at least 0 and below 1, got {self.decay}")
+        settle(self, decay=SHARE)
 
 
 @dataclass(frozen=True)
-class SWA:
+class SWA(Spelled):
     """Stochastic weight averaging: the mean of the weights at the ends of the epochs from `start` of them on.
 
     start: the part of the epochs after which the mean begins; before that the weights are as they are. It goes with a
@@ -40,8 +40,7 @@ class SWA:
     start: float = 0.75
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(0 <= self.start < 1, f"SWA: start must be at least 0 and below 1, got {self.start}")
+        settle(self, start=SHARE)
 
     def begins(self, epochs: int) -> int:
         """The number of the first epoch, from 1, that is part of the mean."""

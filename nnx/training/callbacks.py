@@ -17,12 +17,14 @@ from typing import Any
 from uuid import uuid4
 
 from ..errors import DataError, NNXError
+from ..names import Spelled
+from ..settings import file_path
 from .result import Report
 
 
 def _begin(path: str | os.PathLike[str], append: bool) -> Path:
     """The file, emptied or made; the last row of a file that is continued is ended if it was not."""
-    file = Path(path)
+    file = file_path("logger", path)
     try:
         if not append or not file.exists():
             file.write_text("", encoding="utf-8")
@@ -38,7 +40,7 @@ def _write(file: Path, text: str) -> None:
         stream.write(text)  # one write of whole rows
 
 
-class CSVLogger:
+class CSVLogger(Spelled):
     """A row of a CSV file for each epoch: the number of the epoch, and every figure of its report.
 
     The file is overwritten when the logger is made; with append=True rows follow those that are there. A figure that
@@ -80,7 +82,7 @@ def _csv(rows: list[list[Any]]) -> str:
     return text.getvalue()
 
 
-class JSONLinesLogger:
+class JSONLinesLogger(Spelled):
     """A line of JSON for each epoch: {"epoch": 1, "loss": 0.5, ...}, with null for what is not finite.
 
     The file is overwritten when the logger is made; with append=True lines follow those that are there.
@@ -95,7 +97,7 @@ class JSONLinesLogger:
         _write(self.path, json.dumps({"epoch": report.epoch, **figures}, allow_nan=False) + "\n")
 
 
-class TensorBoardLogger:
+class TensorBoardLogger(Spelled):
     """The figures of each epoch as scalars for TensorBoard, written to a folder by tensorboardX.
 
     A figure and the same on validation rows share a chart: "loss/training", "loss/validation". Every logger begins a
@@ -110,7 +112,7 @@ class TensorBoardLogger:
         except ImportError:
             raise NNXError("TensorBoardLogger needs tensorboardX: pip install 'nnx-array[track]'") from None
         try:  # not by SummaryWriter: a thread of its own writes the last epochs when it likes, or not at all
-            os.makedirs(folder, exist_ok=True)
+            os.makedirs(file_path("TensorBoardLogger", folder), exist_ok=True)
             self.writer: Any = EventsWriter(os.path.join(folder, "events"), f".{uuid4().hex}")
         except OSError as error:
             raise DataError(f"{os.fspath(folder)}: cannot be written ({error.strerror})") from None

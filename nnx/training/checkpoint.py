@@ -13,8 +13,10 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ..backends import Backend, numpy as host
 from ..contract import Array, Layer, Loss, Params, State
-from ..errors import ModelFileError, SettingError, require
+from ..errors import ModelFileError, SettingError, require, shown
 from ..files import Model, load, save
+from ..names import Spelled
+from ..settings import AT_LEAST_1, NOT_NEGATIVE, file_path, settle
 from .identity import Facts
 
 VERSION = 1
@@ -36,7 +38,7 @@ class ResumeWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Spelled):
     """Where, and after how many epochs each time, `nnx.fit` writes what `nnx.fit(..., resume=path)` goes on from.
 
     The file is also written before the first epoch, and after Ctrl-C, when it holds the last whole epoch. It is whole
@@ -54,17 +56,16 @@ class Checkpoint:
     target: Any = None
 
     def __post_init__(self) -> None:
-        whole = hasattr(self.every, "__index__") and int(self.every) >= 1
-        require(whole, f"Checkpoint: every must be an integer of at least 1, got {self.every!r}")
-        require(self.seconds >= 0, f"Checkpoint: seconds must not be negative, got {self.seconds!r}")
+        settle(self, every=AT_LEAST_1, seconds=NOT_NEGATIVE)
+        file_path("Checkpoint", self.path)
 
 
 def check(checkpoint: Any, resume: Any) -> None:
     """Raise SettingError unless these are a Checkpoint, and the path of one or what was read there, or None."""
     fine = checkpoint is None or isinstance(checkpoint, Checkpoint)
-    require(fine, f"fit: checkpoint must be nnx.Checkpoint(path, every=10), got {checkpoint!r}")
+    require(fine, f"fit: checkpoint must be nnx.Checkpoint(path, every=10), got {shown(checkpoint)}")
     fine = resume is None or isinstance(resume, (str, os.PathLike, Resumed))
-    require(fine, f"fit: resume must be the path of a checkpoint, got {resume!r}")
+    require(fine, f"fit: resume must be the path of a checkpoint, got {shown(resume)}")
 
 
 @dataclass

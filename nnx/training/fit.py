@@ -7,13 +7,13 @@ from typing import Any, overload
 from .. import backends
 from ..backends import Backend
 from ..contract import Array, Layer, Loss, Optimizer
-from ..errors import DataError, SettingError, TrainingError, require
-from ..losses import LOSSES
-from ..optimizers import OPTIMIZERS
+from ..errors import DataError, SettingError, TrainingError, require, shown
+from ..names import spelled
 from ..random import check_seed
+from ..settings import MEMBERS, flag, integer
 from .alone import Alone, Held
 from .averages import Average
-from .check import check_members, check_parts, choose_backend
+from .check import check_parts, choose_backend
 from .checkpoint import Checkpoint, Resumed, check as check_checkpoint, read
 from .data import Data, make_data, numbered, split
 from .interrupt import Interrupt
@@ -27,7 +27,7 @@ from .progress import progress
 from .result import Callback, EarlyStopping, Fit, Report
 from .resume import resuming
 from .scale import scaled
-from .settings import Metric, Settings, count, kind, named, switch
+from .settings import Metric, Settings, parts
 
 OWN = ("net", "y", "loss", "optimizer", "params", "seed", "members", "x")  # what members need not share
 
@@ -101,6 +101,7 @@ def fit(
 ) -> PopulationFit: ...
 
 
+@spelled
 def fit(
     net: Layer,
     x: Any,
@@ -169,12 +170,7 @@ def fit(
         shared = {name: value for name, value in locals().items() if name not in OWN}
         return _population(net, loss, optimizer, members, seed, params).fit(x, y, **shared)
     require(n_members_per_run is None, "fit: n_members_per_run is for members=K")
-    the_loss: Loss = named("loss", loss, LOSSES)
-    the_optimizer: Optimizer = named("optimizer", optimizer, OPTIMIZERS)
-    kind("net", net, "evaluate", "a layer such as nnx.Chain(nnx.Dense(10))")
-    kind("loss", the_loss, "evaluate", "a loss such as nnx.SquaredError(), or its name")
-    kind("optimizer", the_optimizer, "over", "an optimizer such as nnx.Adam(), or its name")
-    check_members(net, the_loss)
+    net, the_loss, the_optimizer = parts(net, loss, optimizer)
     the_seed = check_seed(seed)
     if isinstance(the_seed, tuple):
         raise SettingError("fit: seed must be one integer, or give members=K")
@@ -194,12 +190,13 @@ def fit(
         validated=validation is not None,
     )
     settings.check(net, the_loss)
+    verbose = flag("fit: verbose", verbose)
     check_checkpoint(checkpoint, resume)
     resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
     with chosen.scope(), Memory(chosen, settings.batch_size, settings.micro_batches) as memory:
-        if switch("scale_target", scale_target):
+        if flag("fit: scale_target", scale_target):
             the_loss = scaled(chosen, the_loss, y, sample_weight)
         data = make_data(chosen, x, y, sample_weight, the_loss)
         if data.rows is None and settings.average is not None and net.running:
@@ -246,14 +243,15 @@ def _population(
     """The population that settings for several members mean."""
     if hasattr(members, "__iter__"):
         raise SettingError("fit: members is how many; for a list of nnx.Member, use nnx.Population(members).fit(x, y)")
-    number = count("members", members)
+    number = integer("fit: members", members, MEMBERS)
+    require(params is None or isinstance(params, Mapping), f"fit: params must be arrays by name, got {shown(params)}")
     for name, p in (params or {}).items():
         found = tuple(p.shape)
         require(found[:1] == (number,), f"fit: params[{name!r}] has shape {found}, expected {number} members on axis 0")
     checked = check_seed(seed)
     seeds = tuple(checked + k for k in range(number)) if isinstance(checked, int) else checked
     require(len(seeds) == number, f"fit: {len(seeds)} seeds for {number} members")
-    the_loss, the_optimizer = named("loss", loss, LOSSES), named("optimizer", optimizer, OPTIMIZERS)
+    net, the_loss, the_optimizer = parts(net, loss, optimizer)
 
     def member(k: int) -> Member:
         own_net, own_loss, own_optimizer = (spread(part, number, k) for part in (net, the_loss, the_optimizer))

@@ -12,9 +12,7 @@ from math import inf
 from time import monotonic
 from typing import Any, TextIO
 
-from .result import Report
-
-HIDDEN = ("seconds", "samples_per_second", "rate")
+from .result import HIDDEN, Report
 
 
 @contextmanager

@@ -9,15 +9,16 @@ from .. import backends
 from ..backends import Backend, numpy as host
 from ..contract import Array, Layer, Loss, Optimizer
 from ..errors import DataError, TrainingError, require
-from ..losses import LOSSES
+from ..names import spelled
 from ..network import init
-from ..optimizers import OPTIMIZERS
 from ..random import key, permutation
-from .check import check_members, choose_backend
+from ..settings import POSITIVE, Range, integer, real
+from .check import choose_backend
 from .data import Data, make_data
-from .settings import named
+from .settings import parts
 from .step import gather, inputs
 
+STEPS = Range("must be at least 10", lambda v: v >= 10)
 NEAR = 0.85  # weight of a neighbouring step in the smoothed loss
 RUIN = 4.0  # times the best running mean of the loss: the test ends
 
@@ -37,6 +38,7 @@ class RateRange:
     lowest: float
 
 
+@spelled
 def rate_range(
     net: Layer,
     x: Any,
@@ -61,13 +63,11 @@ def rate_range(
     Source: Smith 2017, "Cyclical learning rates for training neural networks", section 3.3; growing exponentially,
     smoothed and ended at 4 times the smallest loss as in fastai (Howard & Gugger 2020).
     """
-    require(0 < smallest < largest, f"rate_range: expected 0 < smallest < largest, got {smallest} and {largest}")
-    require(
-        steps >= 10 and batch_size >= 1, f"rate_range: expected at least 10 steps, got {steps} of {batch_size} rows"
-    )
-    the_loss: Loss = named("loss", loss, LOSSES)
-    check_members(net, the_loss)
-    the_optimizer: Optimizer = _unscheduled(named("optimizer", optimizer, OPTIMIZERS))
+    smallest, largest = (real("rate_range: rates", rate, POSITIVE) for rate in (smallest, largest))
+    require(smallest < largest, f"rate_range: expected 0 < smallest < largest, got {smallest} and {largest}")
+    batch_size, steps = integer("rate_range: batch_size", batch_size), integer("rate_range: steps", steps, STEPS)
+    net, the_loss, the_optimizer = parts(net, loss, optimizer, "rate_range")
+    the_optimizer = _unscheduled(the_optimizer)
     chosen = choose_backend(x, y, None, None if backend is None else backends.backend(backend), "float32")
     with chosen.scope():
         data = make_data(chosen, x, y, None, the_loss)

@@ -2,20 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isnan
-from typing import Any
+from math import isnan, prod
+from typing import TYPE_CHECKING, Any
 
 from ..backends import Backend
 from ..contract import Array, Layer, Loss, Params, State
-from ..errors import require, settle
+from ..errors import NNXError, shown
+from ..names import Spelled, attribute, figure, spelled
 from ..network import predict
+from ..settings import AT_LEAST_1, NOT_NEGATIVE, one_of, settle
 from .check import as_rows
 
+HIDDEN = ("seconds", "samples_per_second", "rate")  # figures that are not of the network
 _LARGER = ("accuracy", "r2")
 
 
 @dataclass(frozen=True)
-class EarlyStopping:
+class EarlyStopping(Spelled):
     """Stop when `monitor` has not become better by more than min_delta for `patience` epochs; keep the best weights.
 
     monitor: "validation_loss", "loss", or a metric such as "validation_accuracy".
@@ -28,10 +31,8 @@ class EarlyStopping:
     better: str = "auto"
 
     def __post_init__(self) -> None:
-        settle(self)
-        require(self.better in ("auto", "smaller", "larger"), "EarlyStopping: better must be auto, smaller or larger")
-        require(self.patience >= 1, f"EarlyStopping: patience must be at least 1, got {self.patience}")
-        require(self.min_delta >= 0, f"EarlyStopping: min_delta must not be negative, got {self.min_delta}")
+        settle(self, patience=AT_LEAST_1, min_delta=NOT_NEGATIVE)
+        one_of("EarlyStopping: better", self.better, ("auto", "smaller", "larger"))
 
     @property
     def knows_what_is_better(self) -> bool:
@@ -59,8 +60,31 @@ class Report:
 Callback = Callable[[Report], Any]  # returns True to stop training
 
 
-@dataclass
-class Fit:
+class History(dict[str, list[float]]):
+    """The figures of each epoch by name, such as "loss"; a name that is not there says which one was meant."""
+
+    def __missing__(self, name: Any) -> list[float]:
+        raise UnknownFigure(f"the history has no {shown(name)}: {figure(str(name), self)}")
+
+
+class UnknownFigure(NNXError, KeyError):
+    """A figure that a history has not."""
+
+    __str__ = Exception.__str__  # KeyError's is the repr
+
+
+class Attributes:
+    """A result whose error for an attribute that it has not says where that is."""
+
+    if not TYPE_CHECKING:  # a type checker knows them all
+
+        def __getattr__(self, name):
+            known = [own for own in dir(type(self)) if not own.startswith("_")] + [*vars(self)]
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}{attribute(name, known)}")
+
+
+@dataclass(repr=False)
+class Fit(Attributes):
     """A trained network. `history` has one list per figure, an element for each epoch; `stopped` says why it ended."""
 
     net: Layer
@@ -73,11 +97,24 @@ class Fit:
     stopped: str  # "epochs", "early stopping", "callback", "interrupted" or "not finite"
     execution: str = "step by step"  # how the steps were run, and if they could not be compiled, why
 
+    def __post_init__(self) -> None:
+        self.history = History(self.history)
+
+    def __repr__(self) -> str:
+        """The network and its loss, how far the training came, and the figures of the epoch that is kept."""
+        figures = {name: self.history[name][self.best_epoch - 1] for name in self.history} if self.best_epoch else {}
+        said = ", ".join(f"{name}={v:.4g}" for name, v in figures.items() if name not in ("epoch", *HIDDEN))
+        count = sum(prod(p.shape) for p in self.params.values())
+        done = f"{len(self.history.get('epoch', ()))} epochs, {self.stopped}; kept: epoch {self.best_epoch}"
+        return f"Fit({self.net!r}, {self.loss!r}; {count} parameters; {done}{said and ', ' + said})"
+
+    @spelled
     def output(self, x: Array) -> Array:
         """The network's output z for x (rows, features), which may be on the host."""
         with self.backend.scope():
             return predict(self.net, self.params, self.backend.as_floats(as_rows(x)))
 
+    @spelled
     def predict(self, x: Array) -> Array:
         """The output in the target's terms: probabilities, counts, or values. Shapes: x (rows, features)."""
         with self.backend.scope():

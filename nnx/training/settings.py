@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from inspect import signature
-from math import inf
 from typing import Any
 
 from ..contract import Array, Factors, Layer, Loss, Optimizer
-from ..errors import SettingError, require, unknown
+from ..errors import SettingError, require, shown, unknown
+from ..losses import LOSSES
 from ..metrics import METRICS
-from ..optimizers import decays
+from ..optimizers import OPTIMIZERS, decays
+from ..settings import NOT_NEGATIVE, flag, integer, one_of, part, plain, real
 from .averages import EMA, SWA, Average, has_batch_norm, without_statistics
+from .check import check_members
 from .result import EarlyStopping
 
 Metric = Callable[[Array, Array], Array]
@@ -47,25 +49,28 @@ class Settings:
     ) -> "Settings":
         """The settings of a call. validated: whether rows are held out. Raises SettingError."""
         lists(metrics=metrics, callbacks=callbacks)
+        functions(callbacks)
         for name in ("epochs", "batch_size", "micro_batches"):
-            given[name] = count(name, given[name])
-        compile, average, found = given["compile"], given["average"], metrics_of(metrics)
-        require(compile in (True, False, "auto"), f"fit: compile must be True, False or 'auto', got {compile!r}")
+            given[name] = integer(f"fit: {name}", given[name])
+        given["shuffle"] = flag("fit: shuffle", given["shuffle"])
+        compile, average, found = plain(given["compile"]), given["average"], metrics_of(metrics)
+        fine = isinstance(compile, bool) or (isinstance(compile, str) and compile == "auto")
+        require(fine, f"fit: compile must be True, False or 'auto', got {shown(compile)}")
         if found and not validated:
             raise SettingError("fit: metrics are computed on validation data; give validation=0.1, or (x, y)")
         check_monitor(given["early_stopping"], validated, found)
         fine = average is None or isinstance(average, (EMA, SWA))
-        require(fine, f"fit: average must be nnx.EMA(0.999) or nnx.SWA(0.75), got {average!r}")
+        require(fine, f"fit: average must be nnx.EMA(0.999) or nnx.SWA(0.75), got {shown(average)}")
         frozen = (frozen,) if isinstance(frozen, str) else frozen
         fine = isinstance(frozen, (tuple, list)) and all(isinstance(pattern, str) for pattern in frozen)
-        require(fine, f"fit: frozen must be patterns of names such as '0.*', got {frozen!r}")
+        require(fine, f"fit: frozen must be patterns of names such as '0.*', got {shown(frozen)}")
         for name, factors in (("rate_factors", rate_factors), ("decay_factors", decay_factors)):
             fine = factors is None or isinstance(factors, Mapping)
-            require(fine, f"fit: {name} must be a dict of patterns such as {{'0.*': 0.1}}, got {factors!r}")
-            for pattern, value in (factors or {}).items():
-                fine = hasattr(value, "__float__") and not isinstance(value, bool) and 0 <= float(value) < inf
-                require(fine, f"fit: {name}[{pattern!r}] must be a number of at least 0, got {value!r}")
-            given[name] = {str(pattern): float(value) for pattern, value in (factors or {}).items()}
+            require(fine, f"fit: {name} must be a dict of patterns such as {{'0.*': 0.1}}, got {shown(factors)}")
+            given[name] = {
+                str(pattern): float(real(f"fit: {name}[{shown(pattern, 40)}]", value, NOT_NEGATIVE))
+                for pattern, value in (factors or {}).items()
+            }
         return cls(metrics=found, frozen=tuple(frozen), **given)
 
     @property
@@ -148,35 +153,47 @@ def metrics_of(metrics: Sequence[str | Metric]) -> dict[str, Metric]:
 
 
 def lists(**given: Any) -> None:
-    """Raise SettingError unless all of these are lists or tuples."""
+    """Raise SettingError unless all of these are lists or tuples of functions or names."""
     for name, value in given.items():
-        require(isinstance(value, (list, tuple)), f"fit: {name} must be a list, got {value!r}")
+        one = isinstance(value, str) or callable(value)
+        hint = f"; give [{shown(value, 40)}]" if one else ""
+        require(isinstance(value, (list, tuple)), f"fit: {name} must be a list, got {shown(value)}{hint}")
 
 
-def count(name: str, value: Any) -> int:
-    """An integer of at least 1. Raises SettingError."""
-    fine = hasattr(value, "__index__") and int(value) >= 1
-    require(fine, f"fit: {name} must be an integer of at least 1, got {value!r}")
-    return int(value)
+def functions(callbacks: Sequence[Any]) -> None:
+    """Raise SettingError unless all of these can be called after an epoch."""
+    for callback in callbacks:
+        fine = callable(callback) and not isinstance(callback, type)
+        require(fine, f"fit: callbacks must be functions of a report, got {_got(callback)}")
 
 
-def switch(name: str, value: Any) -> bool:
-    """True or False. Raises SettingError."""
-    require(value in (True, False), f"fit: {name} must be True or False, got {value!r}")
-    return bool(value)
+def _got(callback: Any) -> str:
+    """What came in place of a callback, and where it belongs."""
+    if isinstance(callback, EarlyStopping):
+        return f"{shown(callback, 50)}; give it as early_stopping="
+    if isinstance(callback, (EMA, SWA)):
+        return f"{shown(callback)}; give it as average="
+    if type(callback).__name__ == "Checkpoint":
+        return f"{shown(callback, 50)}; give it as checkpoint="
+    return shown(callback)
 
 
-def kind(name: str, value: Any, method: str, wanted: str) -> None:
-    """Raise SettingError unless the value has the method that shows what it is."""
-    if isinstance(value, type) or not hasattr(value, method):
-        raise SettingError(f"fit: {name} must be {wanted}, got {value!r}")
+def parts(net: Any, loss: Any, optimizer: Any, place: str = "fit") -> tuple[Layer, Loss, Optimizer]:
+    """The network, the loss and the optimizer, which may be names. Raises SettingError."""
+    loss, optimizer = named("loss", loss, LOSSES), named("optimizer", optimizer, OPTIMIZERS)
+    part(f"{place}: net", net, Layer, also="backprop")
+    part(f"{place}: loss", loss, Loss, also="backprop", names=LOSSES)
+    part(f"{place}: optimizer", optimizer, Optimizer, names=OPTIMIZERS)
+    check_members(net, loss)
+    return net, loss, optimizer
 
 
 def check_monitor(rule: EarlyStopping | None, validated: bool, metrics: Mapping[str, Metric]) -> None:
     """Raise SettingError unless the rule watches something that there will be."""
     if rule is None:
         return
-    require(isinstance(rule, EarlyStopping), f"fit: early_stopping must be nnx.EarlyStopping(...), got {rule!r}")
+    fine = isinstance(rule, EarlyStopping)
+    require(fine, f"fit: early_stopping must be nnx.EarlyStopping(patience=10), got {shown(rule)}")
     if rule.monitor.startswith("validation") and not validated:
         raise SettingError(f"fit: early stopping on {rule.monitor} needs validation=0.1, or (x, y)")
     known = ["loss", *(["validation_loss"] if validated else []), *(f"validation_{name}" for name in metrics)]
@@ -197,8 +214,7 @@ def named(kind: str, value: Any, table: Mapping[str, Any]) -> Any:
 
 def metric(metric: str | Metric) -> tuple[str, Metric]:
     """The name of a metric, and its function."""
-    if callable(metric):
+    if callable(metric) and not isinstance(metric, type):
         return getattr(metric, "__name__", type(metric).__name__), metric
-    if metric not in METRICS:
-        raise SettingError(unknown("metric", metric, list(METRICS)))
-    return metric, METRICS[metric]
+    name: str = one_of("metric", metric, METRICS)
+    return name, METRICS[name]

@@ -9,6 +9,8 @@ from ...backends import Backend, backend as make_backend, is_sparse
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Loss
 from ...errors import DataError, SettingError, TrainingError, require
+from ...names import Spelled, spelled
+from ...settings import flag, integer
 from ..averages import Average
 from ..check import check_parts, choose_backend
 from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint
@@ -20,7 +22,7 @@ from ..memory import Memory
 from ..progress import progress
 from ..result import EarlyStopping, Report
 from ..scale import scaled
-from ..settings import Metric, Settings, count, switch
+from ..settings import Metric, Settings
 from .fitting import in_runs
 from .member import Member, Rows, groups_of, row_numbers
 from .members import Members, Sources
@@ -28,7 +30,7 @@ from .result import PopulationCallback, PopulationFit, PopulationReport
 from .resume import Runs
 
 
-class Population:
+class Population(Spelled):
     """Networks that are trained together on the same data, each with settings, seed and rows of its own.
 
     members: a sequence of `nnx.Member`. Those whose settings differ in numbers only (rate, momentum, betas, weight
@@ -54,6 +56,7 @@ class Population:
                 f"Population: expected nnx.Member(net, loss, ...), got {type(member).__name__}",
             )
 
+    @spelled
     def fit(
         self,
         x: Any,
@@ -93,7 +96,7 @@ class Population:
         All else: see `nnx.fit`. x and y must be arrays in memory.
         Raises: as `nnx.fit`; TrainingError if no member at all has finished an epoch.
         """
-        most = None if n_members_per_run is None else count("n_members_per_run", n_members_per_run)
+        most = None if n_members_per_run is None else integer("fit: n_members_per_run", n_members_per_run)
         own = [member.held is not None for member in self.members]
         if validation is not None and any(own):
             raise SettingError("fit: give validation, or each member's held, not both")
@@ -114,6 +117,7 @@ class Population:
             decay_factors=decay_factors,
             validated=validation is not None or (any(own) if not early_stopping else all(own)),
         )
+        verbose = flag("fit: verbose", verbose)
         check_checkpoint(checkpoint, resume)
         require(not isinstance(resume, Resumed), "fit: that checkpoint is of one network, not of a population")
         for member in self.members:
@@ -126,7 +130,7 @@ class Population:
             Interrupt() as interrupt,
         ):
             members = self.members
-            if switch("scale_target", scale_target):
+            if flag("fit: scale_target", scale_target):
                 scale = scaled(chosen, members[0].loss, y, sample_weight)
                 members = tuple(replace(m, loss=replace(scale, loss=m.loss)) for m in members)
             data = Data(chosen, x, y, sample_weight, validation)

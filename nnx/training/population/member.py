@@ -7,19 +7,17 @@ from typing import Any, NamedTuple
 
 from ...backends.numpy import get as host_array, namespace as host_namespace
 from ...contract import Array, Layer, Params
-from ...errors import DataError, SettingError
-from ...losses import LOSSES
-from ...optimizers import OPTIMIZERS
+from ...errors import DataError, SettingError, require, shown
+from ...names import Spelled
 from ...random import check_seed
-from ..check import check_members
-from ..settings import kind, named
+from ..settings import parts
 from .joining import is_single, joined, keeps_zeros, kind_of, known_by
 
 WASTE = 1.5  # weights with the zeros between them over weights, up to which different widths are trained together
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
+class Member(Spelled):
     """One network of a population, with settings, seed and rows of its own.
 
     net, loss, optimizer: as for `nnx.fit`; every setting is one number.
@@ -39,12 +37,11 @@ class Member:
     params: Mapping[str, Array] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "loss", named("loss", self.loss, LOSSES))
-        object.__setattr__(self, "optimizer", named("optimizer", self.optimizer, OPTIMIZERS))
-        kind("net", self.net, "evaluate", "a layer such as nnx.Chain(nnx.Dense(10))")
-        kind("loss", self.loss, "evaluate", "a loss such as nnx.SquaredError(), or its name")
-        kind("optimizer", self.optimizer, "over", "an optimizer such as nnx.Adam(), or its name")
-        check_members(self.net, self.loss)
+        _, loss, optimizer = parts(self.net, self.loss, self.optimizer, "Member")
+        object.__setattr__(self, "loss", loss)
+        object.__setattr__(self, "optimizer", optimizer)
+        fine = self.params is None or isinstance(self.params, Mapping)
+        require(fine, f"Member: params must be arrays by name, got {shown(self.params)}")
         if isinstance(check_seed(self.seed), tuple):
             raise SettingError("Member: seed must be one integer")
         for part in (self.net, self.loss, self.optimizer):

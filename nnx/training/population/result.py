@@ -11,7 +11,7 @@ from ...contract import Array, Layer, Loss, Params
 from ...errors import DataError, SettingError, ShapeError, require, unknown
 from ...network import predict
 from ..check import as_rows
-from ..result import EarlyStopping, Fit
+from ..result import Attributes, EarlyStopping, Fit
 from .joining import joined, kind_of
 
 
@@ -44,8 +44,8 @@ class Stack(NamedTuple):
     params: Params
 
 
-@dataclass
-class PopulationFit:
+@dataclass(repr=False)
+class PopulationFit(Attributes):
     """Trained networks: `fits[k]`, or the population's `[k]`, is member k as `nnx.fit` would have given it.
 
     `runs` says how the members were run: their numbers and the words of `Fit.execution`, for each batched run.
@@ -68,6 +68,11 @@ class PopulationFit:
             params = {name: self.backend.xp.stack([fit.params[name] for fit in fits]) for name in fits[0].params}
             parts.append(Stack(members, joined([f.net for f in fits]), joined([f.loss for f in fits]), params))
         return parts
+
+    def __repr__(self) -> str:
+        """How many members there are, how they were run, and the first of them."""
+        dropped = f", {len(self.dropped)} dropped" if self.dropped else ""
+        return f"PopulationFit({len(self)} members in {len(self.runs)} runs{dropped}; the first: {self[0]!r})"
 
     def __len__(self) -> int:
         return len(self.fits)

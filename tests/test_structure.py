@@ -11,7 +11,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 LIBRARIES = {"numpy", "cupy", "cupyx", "torch", "jax", "array_api_compat", "array_api_strict"}
 # From the ground up: a module may import only from lines above its own (and from its own).
 ORDER = [
-    "_version errors contract",
+    "_version errors contract system",
     "backends",
     "random",
     "initializers",

@@ -1,11 +1,10 @@
 """Checkpoints: one file with all that a fit needs to go on as if it had never stopped, and the one before it."""
 
 import os
-import re
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -14,7 +13,8 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from ..backends import Backend, numpy as host
 from ..contract import Array, Layer, Loss, Params, State
 from ..errors import ModelFileError, SettingError, require
-from ..files import Model, load, save
+from ..files import Model, load, locked, save
+from ..files.write import clean, fault, temporary_name
 from .identity import Facts
 
 VERSION = 1
@@ -123,7 +123,6 @@ class Writer(Generic[P]):
     def begin(self, first: P | None, resumed: Path | None) -> None:
         """Before the first epoch: write it, or go on with the file resumed from."""
         path = Path(self.to.path)
-        clean(path)
         if resumed is not None and path.exists() and os.path.samefile(path, resumed):
             self.own = True
         elif first is not None:
@@ -178,28 +177,35 @@ def contents(net: Layer, loss: Loss, backend: Backend, row: tuple[int, ...], pro
 def keep(path: Path) -> None:
     """Give the file a second name, that of the checkpoint before: at no moment is there none."""
     older = previous(path)
-    aside = older.with_name(f"{older.name}.tmp-{os.getpid()}")
+    aside = temporary_name(older)
     try:
         try:
             os.link(path, aside)
         except FileNotFoundError:
             return
-        except OSError:  # a file system without links
+        except (OSError, AttributeError, NotImplementedError):  # a file system, or a system, without links
             shutil.copyfile(path, aside)
         os.replace(aside, older)
     except OSError as error:
-        raise ModelFileError(f"{older}: cannot be written: {error.strerror}") from None
+        raise fault(older, f"cannot be written: {error.strerror}") from None
     finally:
         aside.unlink(missing_ok=True)
 
 
-def clean(path: Path) -> None:
-    """Remove what a process that was killed while writing this checkpoint has left."""
-    left = re.compile(re.escape(path.name) + r"(\.previous)?\.tmp-\d+")
-    with suppress(OSError):
-        for file in path.parent.iterdir():
-            if left.fullmatch(file.name):
-                file.unlink(missing_ok=True)
+@contextmanager
+def claimed(checkpoint: Checkpoint | None) -> Iterator[None]:
+    """In the block no other fit writes this checkpoint; of one that was killed while it wrote nothing is left.
+
+    Raises: DataError naming the process that does.
+    """
+    if checkpoint is None:
+        yield
+        return
+    path = Path(checkpoint.path)
+    with locked(path.with_name(f"{path.name}.lock"), path, "give another path"):
+        clean(path)
+        clean(previous(path))
+        yield
 
 
 def read(path: str | os.PathLike[str]) -> Resumed:

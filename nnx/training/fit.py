@@ -14,7 +14,7 @@ from ..random import check_seed
 from .alone import Alone, Held
 from .averages import Average
 from .check import check_members, choose_backend
-from .checkpoint import Checkpoint, Resumed, check as check_checkpoint, read
+from .checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed, read
 from .data import Data, make_data, numbered, split
 from .interrupt import Interrupt
 from .judge import Figures, Judge
@@ -188,10 +188,14 @@ def fit(
     )
     settings.check(net, the_loss)
     check_checkpoint(checkpoint, resume)
-    resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
-    with chosen.scope(), Memory(chosen, settings.batch_size, settings.micro_batches) as memory:
+    with (
+        claimed(checkpoint),
+        chosen.scope(),
+        Memory(chosen, settings.batch_size, settings.micro_batches) as memory,
+    ):
+        resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
         data = make_data(chosen, x, y, sample_weight, the_loss)
         if data.rows is None and settings.average is not None and net.running:
             raise SettingError("fit: average with BatchNorm needs x and y: its statistics ask for batches once more")

@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from ..errors import DataError, ModelFileError, SettingError
+from ..errors import DataError, ModelFileError, SettingError, ShapeError
 from ..files.write import fault
-from ..training.checkpoint import Resumed, previous, read
+from ..training.checkpoint import Resumed, previous
+from ..training.restore import read
 from . import folder as run_folder
 from .claim import resumed_folder
 from .config import Config, of_run
@@ -53,7 +54,7 @@ def resume(folder: str, say: Voice) -> int:
         with told(path, say):
             try:
                 result, tested = complete(path, config, prepared, schema, chosen, say, started, resumed)
-            except SettingError as error:  # the settings are those of a file
+            except (SettingError, ShapeError) as error:  # the settings are those of a file
                 raise fault(path / run_folder.CONFIG, str(error)) from None
     return end(path, result, tested, say)
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,13 +11,12 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ..backends import Backend, numpy as host
 from ..contract import Array, Layer, Loss, Params, State
-from ..errors import ModelFileError, SettingError, require
-from ..files import Model, load, locked, save
+from ..errors import ModelFileError, require
+from ..files import Model, locked, save
 from ..files.write import clean, fault, temporary_name
 from .identity import Facts
 
 VERSION = 1
-T = TypeVar("T")
 
 
 class Epoch(Protocol):
@@ -206,62 +204,6 @@ def claimed(checkpoint: Checkpoint | None) -> Iterator[None]:
         clean(path)
         clean(previous(path))
         yield
-
-
-def read(path: str | os.PathLike[str]) -> Resumed:
-    """The checkpoint of one network, or with a warning the one before it. Raises: ModelFileError."""
-    return newest(Path(path), _read)
-
-
-def newest(path: Path, parse: Callable[[Path], T]) -> T:
-    """The checkpoint as `parse` reads it, or with a warning the one before it if it cannot be read."""
-    try:
-        return parse(path)
-    except ModelFileError as error:
-        older = previous(path)
-        if not older.exists():
-            raise
-        found = parse(older)
-        epoch = getattr(getattr(found, "progress", found), "epoch", 0)
-        warnings.warn(f"{error}; going on from {older}, epoch {epoch}", ResumeWarning, stacklevel=5)
-        return found
-
-
-def opened(path: Path, *, population: bool = False) -> tuple[Model, dict[str, Any]]:
-    """The model in a checkpoint, and what is written about it. Raises: ModelFileError."""
-    model = load(path, backend="numpy")
-    about = model.about.get("checkpoint")
-    if not isinstance(about, dict) or about.get("version") != VERSION:
-        raise ModelFileError(f"{path}: a model, but not a checkpoint that this nnx can go on from")
-    if ("parts" in about) != population:
-        what, other = ("one network", "a population") if population else ("a population", "one network")
-        raise SettingError(f"{path}: a checkpoint of {what}, from which {other} cannot go on")
-    return model, about
-
-
-def _read(path: Path) -> Resumed:
-    model, about = opened(path)
-    try:
-        epoch, best = int(about["epoch"]), int(about["best_epoch"])
-        last, kept = part(model.arrays, "last") or model.params, model.params
-        params, kept = ({name: p[name] for name in about["names"]} for p in (last, kept))
-        rows = model.arrays["history"].tolist() if epoch else []
-        history = {name: row for name, row in zip(about["figures"], rows, strict=True) if len(row) == epoch}
-        if "epoch" in history:
-            history["epoch"] = [int(n) for n in history["epoch"]]
-        choices = {str(k): bool(v) for k, v in about["choices"].items()}
-        text = str(about["stopped"]), str(about["execution"])
-        found = part(model.arrays, "average")
-        average = {name: found[name] for name in about.get("average", ())}
-        progress = Progress(epoch, params, model.arrays, (best, kept), history, choices, *text, average)
-        return Resumed(progress, model, dict(about["settings"]), dict(about["environment"]), path)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"{path}: not a whole checkpoint: {error}") from None
-
-
-def part(arrays: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The arrays whose names begin so, without it."""
-    return {key[len(name) + 1 :]: a for key, a in arrays.items() if key.startswith(f"{name}.")}
 
 
 def flat_state(state: State, backend: Backend) -> dict[str, Any]:

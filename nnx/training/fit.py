@@ -14,7 +14,7 @@ from ..random import check_seed
 from .alone import Alone, Held
 from .averages import Average
 from .check import check_members, choose_backend
-from .checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed, read
+from .checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed
 from .data import Data, make_data, numbered, split
 from .interrupt import Interrupt
 from .judge import Figures, Judge
@@ -24,6 +24,7 @@ from .population.joining import spread
 from .population.member import Member
 from .population.result import PopulationCallback, PopulationFit
 from .progress import progress
+from .restore import read
 from .result import Callback, EarlyStopping, Fit, Report
 from .resume import resuming
 from .settings import Metric, Settings, count, kind, named

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import nnx
-from nnx.files import read, write, write_whole
+from nnx import system
+from nnx.files import read, write_whole
 
 NET = nnx.Dense(2)
 CALLS = ("listdir", "open", "write", "fsync", "replace")
@@ -348,7 +349,7 @@ def test_a_kill_at_any_call_leaves_the_old_or_the_new_file(tmp_path):
 
 def test_only_what_a_dead_process_left_of_this_file_is_removed(path):
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], stdout=subprocess.PIPE, check=True)
-    dead, machine, live = int(dead.stdout), write._machine(), os.getppid()
+    dead, machine, live = int(dead.stdout), system.machine(), os.getppid()
     kept = [
         f"m.safetensors.tmp-{machine}-{live}-0123abcd",  # being written now
         f"n.safetensors.tmp-{machine}-{dead}-0123abcd",  # of another file

@@ -12,7 +12,7 @@ LIBRARIES = {"numpy", "cupy", "cupyx", "torch", "jax", "array_api_compat", "arra
 # From the ground up: a module may import only from lines above its own (and from its own).
 ORDER = [
     "_version names",
-    "errors contract",
+    "errors contract system",
     "settings",
     "backends",
     "inputs",

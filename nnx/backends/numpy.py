@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import system
 from ..errors import BackendError
 from .base import Plain
 
@@ -145,7 +146,7 @@ def threads() -> int:
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return system.cores()
     np.ones((2, 2)) @ np.ones((2, 2))
     return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
 

@@ -9,6 +9,7 @@ from ..backends import numpy as host
 from ..random import permutation
 
 Writer = Callable[[int, Any, Any], None]  # (part, x, y)
+HEAD = 1 << 16  # bytes of the header of an NPY file at most
 BLOCK = 1 << 18  # bytes of a block
 
 
@@ -26,6 +27,11 @@ class Part:
     def types(self) -> tuple[str, str]:
         return "<f4", "<i8" if self.labels else "<f4"
 
+    @property
+    def is_whole(self) -> bool:
+        """True if both files are there and have room for all rows, and for a header no longer than NPY's."""
+        return all(0 < self._head(which) <= HEAD for which in (0, 1))
+
     def read(self, start: int, stop: int) -> tuple[Any, Any]:
         """The rows from start to stop."""
         x, y = (self._read(i, start, stop) for i in (0, 1))
@@ -37,12 +43,23 @@ class Part:
 
     def _read(self, which: int, start: int, stop: int) -> Any:
         kind, width = self.types[which], (self.width, 1)[which]
-        path = self.folder / f"{self.name}.{'xy'[which]}.npy"
-        size = host.namespace().dtype(kind).itemsize * width
-        with open(path, "rb") as file:
-            head = path.stat().st_size - self.rows * size
-            file.seek(head + start * size)
+        with open(self._file(which), "rb") as file:
+            file.seek(self._head(which) + start * self._size(which))
             return host.namespace().fromfile(file, dtype=kind, count=(stop - start) * width)
+
+    def _file(self, which: int) -> Path:
+        return self.folder / f"{self.name}.{'xy'[which]}.npy"
+
+    def _size(self, which: int) -> int:
+        """Bytes of a row."""
+        return int(host.namespace().dtype(self.types[which]).itemsize) * (self.width, 1)[which]
+
+    def _head(self, which: int) -> int:
+        """Bytes before the first row; none if the file is not there."""
+        try:
+            return self._file(which).stat().st_size - self.rows * self._size(which)
+        except OSError:
+            return 0
 
 
 @dataclass

@@ -13,6 +13,7 @@ from typing import Any
 from .._version import __version__
 from ..backends import numpy as host
 from ..errors import DataError
+from ..files.write import clean, temporary_name
 from ..tables import Source, TableEncoder, Target
 from .blocks import Part, Writer
 from .config import Config
@@ -59,8 +60,10 @@ class Cache:
 
     @property
     def there(self) -> bool:
-        """True once it is filled."""
-        return (self.folder / "counts.json").is_file()
+        """True if it is filled, and nothing of it is lost: anybody may delete it, and a disk may have been full."""
+        if not (self.folder / "counts.json").is_file():
+            return False
+        return all(self.part(role).is_whole for role in range(len(PARTS)))
 
     @property
     def counts(self) -> list[int]:
@@ -82,9 +85,10 @@ class Cache:
 
         Raises: DataError if it cannot be written.
         """
-        xp, made = host.namespace(), self.folder.with_name(f"{self.folder.name}.tmp-{os.getpid()}")
+        xp, made = host.namespace(), temporary_name(self.folder)
         counts = xp.zeros(self.classes, dtype="int64")
         try:
+            clean(self.folder)
             made.mkdir(parents=True)
             with ExitStack() as stack:
                 files = []
@@ -106,7 +110,9 @@ class Cache:
 
                 yield write
             (made / "counts.json").write_text(json.dumps(counts.tolist()))
-            os.replace(made, self.folder)
+            if not self.there:  # another process may have filled it meanwhile
+                shutil.rmtree(self.folder, ignore_errors=True)
+                os.replace(made, self.folder)
         except OSError as error:
             raise DataError(f"the cache {self.folder} cannot be written: {error.strerror}; set NNX_CACHE") from None
         finally:

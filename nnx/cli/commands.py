@@ -94,13 +94,14 @@ def search(
 
     settings = chosen_settings(flags)
     config = _with_data(resolve(file, assignments, {**settings, "data.path": data}))
-    from .search import Wanted, search as run
+    from .search import search as run
+    from .searching import Wanted
     from .voice import Voice
 
     given = {s for s, value in settings.items() if value is not None} | {
         a.partition("=")[0].strip() for a in assignments
     }
-    wanted = Wanted(grid, cv, random, halving, by, frozenset(given))
+    wanted = Wanted(grid, cv, random, halving, by, tuple(sorted(given)))
     say = Voice(json=as_json, quiet=quiet, verbose=verbose)
     return _ended(lambda: run(config, wanted, out, say, force=force, dry_run=dry_run))
 
@@ -126,19 +127,21 @@ def resume(run: str, as_json: bool, quiet: bool) -> int:
 
 def _ended(training: Callable[[], int]) -> int:
     """The exit code of a training: 130 if Ctrl-C ended it, 143 if SIGTERM did."""
+    from ..files import LockWarning
     from ..training.checkpoint import ResumeWarning
     from ..training.interrupt import Termination
 
     others = warnings.showwarning
 
     def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
-        if issubclass(category, ResumeWarning):
+        if issubclass(category, (ResumeWarning, LockWarning)):
             print(f"nnx: {message}", file=sys.stderr)
         else:
             others(message, category, *place, **more)
 
     with Termination() as termination, warnings.catch_warnings():
         warnings.simplefilter("always", ResumeWarning)
+        warnings.simplefilter("always", LockWarning)
         warnings.showwarning = show
         try:
             code = training()
@@ -172,8 +175,7 @@ def evaluate(run: str, data: str, as_json: bool, **given: str) -> None:
 @on_backend
 def predict(run: str, data: str, output: str | None, proba: bool, keep: tuple[str, ...], **given: str) -> None:
     """Predict each row of DATA with the model in folder RUN, as CSV. The target need not be in DATA."""
-    from .folder import output_file
-    from .run import write_predictions
+    from .run import output_file, write_predictions
 
     opened = _open(run, given)
     source = opened.open(data, given)

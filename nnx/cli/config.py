@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ..errors import SettingError, unknown
+from .reading import text_of
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,14 +156,37 @@ def plain(config: Config) -> dict[str, Any]:
     return {name: {k: v for k, v in values.items() if v is not None} for name, values in sections.items()}
 
 
+def of_run(file: Path) -> tuple[Config, str]:
+    """The settings in the config.toml of a run, and how its training ended, "" if it has not.
+
+    Raises: ModelFileError, SettingError.
+    """
+    values = _parsed(text_of(file), str(file))
+    result = values.pop("result", {})
+    check(values, str(file))
+    ended = result.get("stopped", "" if not result else None) if isinstance(result, dict) else None
+    if not isinstance(ended, str):
+        raise SettingError(f"{file}: [result] does not say how the training ended: stopped = text")
+    return convert(values, str(file)), ended
+
+
 def _read(file: str) -> dict[str, Any]:
     try:
-        values = tomllib.loads(Path(file).read_text(encoding="utf-8"))
+        values = _parsed(Path(file).read_text(encoding="utf-8"), file)
     except OSError as error:
         raise SettingError(f"{file}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise SettingError(f"{file}: not TOML: {str(error)[:120]}") from None
     return {name: value for name, value in values.items() if name != "result"}  # what a run folder adds
+
+
+def _parsed(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise SettingError(f"{file}: not TOML: nested too deeply") from None
+    except ValueError as error:  # also of a number of thousands of digits
+        raise SettingError(f"{file}: not TOML: {str(error)[:120]}") from None
 
 
 def value_of(text: str) -> Any:

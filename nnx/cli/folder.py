@@ -1,23 +1,18 @@
 """The run folder: all that a trained model needs and all that a person may ask about it, as plain files."""
 
-import json
 import os
 import platform
-import shutil
+import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from datetime import datetime
-from itertools import chain, count
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from .._version import __version__
 from ..backends import Backend
-from ..errors import DataError
+from ..files.write import TEMPORARY
 from ..tables import TableEncoder
-from ..training.checkpoint import previous
-from .cache import hash_of
 from .prepare import Prepared
 
 BEST, LAST, CONFIG, METRICS = "best.safetensors", "last.safetensors", "config.toml", "metrics.csv"
@@ -25,92 +20,16 @@ CHECKPOINT = "checkpoint.safetensors"
 EVENTS, DATA, ENVIRONMENT, REPORT, CARD = "events.jsonl", "data.json", "environment.json", "report.html", "README.md"
 SEARCH, SEARCHED = "search.csv", "search.png"  # of `nnx search`
 SEARCHING = "search.json"  # of one that is going on
-OWN = (BEST, LAST, CONFIG, METRICS, EVENTS, DATA, ENVIRONMENT, REPORT, CARD, SEARCH, SEARCHED)
+LOCK, REPLACING = ".lock", ".replacing"  # while a process writes; while --force puts a new run in its place
+FIGURES = (METRICS, EVENTS, SEARCH, SEARCHED)  # which nothing can be gone on with from
+MODELS = (BEST, LAST, CHECKPOINT, f"{CHECKPOINT}.previous")
+OWN = (*MODELS, *FIGURES, CONFIG, DATA, ENVIRONMENT, REPORT, CARD, SEARCHING, LOCK, REPLACING)
+_OWN = re.compile(rf"({'|'.join(map(re.escape, OWN))}|search-\d+\.safetensors(\.previous)?)(\.lock|{TEMPORARY})?")
 
 
-@contextmanager
-def new_folder(out: str | None, name: str, *, force: bool = False) -> Iterator[Path]:
-    """A new folder for a run, made, and removed again if the block fails before anything is in it.
-
-    force: the files of a run that is there already are replaced when the block has ended well; other files stay. A new
-    folder in which there is a checkpoint stays beside it.
-    Raises: DataError if it is there already or cannot be made.
-    """
-    path = Path(os.path.realpath(out)) if out and Path(out).is_symlink() else Path(out or "")
-    path = path if out else _unused(Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
-    old = path if path.exists() and not _is_empty(path) else None
-    if old is not None:
-        if not force:
-            raise DataError(f"{path} exists; a run is never overwritten: give another --out, or --force")
-        if not (path / BEST).is_file():
-            raise DataError(f"{path} exists and is not the folder of a run: --force does not replace it")
-        path = _unused(path.with_name(f"{path.name}.new"))
-    made = [p for p in (path, *path.parents) if not p.exists()]
-    try:
-        path.mkdir(parents=True, exist_ok=old is None)
-    except OSError as error:
-        raise DataError(f"{path}: the run folder cannot be made ({error.strerror}): give another --out") from None
-    try:
-        yield path
-    except BaseException:
-        if old is not None and not any((path / name).exists() for name in (CHECKPOINT, SEARCHING)):
-            shutil.rmtree(path)
-        with suppress(OSError):  # something is in it: it stays
-            for folder in made:
-                folder.rmdir()
-        raise
-    if old is not None:
-        for name in OWN:
-            (old / name).unlink(missing_ok=True)
-        for file in path.iterdir():
-            os.replace(file, old / file.name)
-        path.rmdir()
-
-
-@contextmanager
-def output_file(output: str) -> Iterator[TextIO]:
-    """A text file that is there whole after the block, or as it was; pipes and devices are written to as they are.
-
-    Raises: DataError if it cannot be written.
-    """
-    path = Path(os.path.realpath(output))
-    try:
-        if path.exists() and not path.is_file():
-            with open(path, "w", newline="", encoding="utf-8") as file:
-                yield file
-            return
-        temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-        try:
-            with open(temporary, "w", newline="", encoding="utf-8") as file:
-                yield file
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise DataError(f"{output}: cannot be written: {error.strerror}") from None
-
-
-def _is_empty(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
-
-
-def remove_checkpoints(path: Path) -> None:
-    """Remove those of a run, which is finished."""
-    for file in (path / CHECKPOINT, previous(path / CHECKPOINT)):
-        file.unlink(missing_ok=True)
-
-
-def _unused(path: Path) -> Path:
-    """The path, or the first of path-2, path-3, ... that is not there."""
-    others = (path.with_name(f"{path.name}-{i}") for i in count(2))
-    return next(p for p in chain([path], others) if not p.exists())
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Indented JSON."""
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def is_own(name: str) -> bool:
+    """True for the name of a file that a run writes, a temporary one included."""
+    return _OWN.fullmatch(name) is not None
 
 
 def environment(backend: Backend) -> dict[str, Any]:
@@ -130,7 +49,7 @@ def environment(backend: Backend) -> dict[str, Any]:
     }
 
 
-def schema(prepared: Prepared, path: str) -> dict[str, Any]:
+def schema(prepared: Prepared, path: str, hashed: str | None) -> dict[str, Any]:
     """The table as it was read: its hash, its rows, and what each column holds and becomes."""
     encoder, target = prepared.encoder, prepared.target
     ways = {c.name: c for c in encoder.columns_}
@@ -143,7 +62,7 @@ def schema(prepared: Prepared, path: str) -> dict[str, Any]:
     train, validation, test = prepared.rows
     return {
         "path": path,
-        "sha256": hash_of(path) if Path(path).is_file() else None,
+        "sha256": hashed,
         "rows": {"train": train, "validation": validation, "test": test},
         "columns": columns,
         "target": target.to_data() | {"task": target.task},

@@ -10,7 +10,7 @@ from ..tables import Reading, Source, check_target, open_table
 from ..tables.choose import counter
 from ..tables.source import cells
 from ..tables.statistics import Numbers
-from .folder import BEST
+from .claim import model_in
 from .summary import describe
 
 VALUES = 6  # of a column of text that are shown
@@ -20,7 +20,7 @@ def lines(file: str, target: str | None, given: Mapping[str, str]) -> list[str]:
     """The contents of the file, for a person. Raises: DataError, ModelFileError."""
     path = Path(file)
     if path.is_dir() or path.suffix == ".safetensors":
-        return of_model(path / BEST if path.is_dir() else path)
+        return of_model(model_in(path) if path.is_dir() else path)
     return of_table(open_table(file, Reading.of({k: v for k, v in given.items() if v})), target)
 
 

@@ -2,12 +2,18 @@
 
 import csv
 from collections.abc import Mapping
+from io import StringIO
+from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from .. import plots
 from ..errors import DataError, require
+from ..files.write import fault
+from ..plots.style import draw
 from .folder import METRICS
+from .reading import text_of
 from .run import Run
 
 FORMATS = ("png", "svg", "pdf")
@@ -37,18 +43,31 @@ def pictures(
         raise DataError(f"{home}: no {METRICS} to draw; give --data with a table")
     try:
         into.mkdir(parents=True, exist_ok=True)
-        for name, figure in drawn.items():
-            figure.savefig(into / f"{name}.{form}", dpi=110)
-            written.append(into / f"{name}.{form}")
     except OSError as error:
         raise DataError(f"{into}: the pictures cannot be written: {error.strerror}") from None
+    for name, figure in drawn.items():
+        draw(figure, into / f"{name}.{form}", dpi=110)
+        written.append(into / f"{name}.{form}")
     return written
 
 
 def read_history(path: Path) -> dict[str, list[float]]:
-    """The figures of each epoch from metrics.csv; empty where there is none."""
+    """The figures of each epoch from metrics.csv; empty where there is none.
+
+    Raises: ModelFileError unless it has rows of numbers, the epochs rising.
+    """
     if not path.is_file():
         return {}
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name] or "nan") for row in rows] for name in rows[0]} if rows else {}
+    text = text_of(path)
+    try:
+        rows = list(csv.DictReader(StringIO(text[: text.rfind("\n") + 1]), strict=True))  # whole rows
+        names = list(rows[0]) if rows else []
+        if any(None in row or None in row.values() for row in rows):
+            raise ValueError("a row with other columns than the first")
+        history = {name: [float(row[name] or "nan") for row in rows] for name in names}
+        epochs = history.get("epoch", [])
+        if names and not all(a < b for a, b in pairwise([0.0, *epochs, inf])):
+            raise ValueError("no column epoch whose numbers rise")
+    except (ValueError, csv.Error) as error:
+        raise fault(path, f"cannot be read: {error}") from None
+    return history

@@ -9,9 +9,12 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
+from ..errors import ModelFileError
 from ..files import write_whole
+from ..files.write import fault
 from .config import Config, plain
 from .grid import VARYING, may_vary, shown
+from .reading import text_of
 
 SHOWN = 10  # candidates in the table for a person
 
@@ -124,19 +127,30 @@ def ranked(candidates: Sequence[Candidate], by: str) -> list[Candidate]:
 
 
 def read(path: Path) -> tuple[dict[str, list[Any]], str]:
-    """A search from its file as `nnx.plots.search` takes it, and the name of the figure it was ranked by."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    score = next(name.removeprefix("mean_") for name in rows[0] if name.startswith("mean_"))
-    results: dict[str, list[Any]] = {
-        name: _numbers([row[name] for row in rows]) for name in rows[0] if name.startswith("param_")
-    }
-    for name, of in (
-        ("mean_test_score", f"mean_{score}"),
-        ("std_test_score", f"sd_{score}"),
-        ("rank_test_score", "rank"),
-    ):
-        results[name] = [float(row[of] or "nan") for row in rows]
+    """A search from its file as `nnx.plots.search` takes it, and the name of the figure it was ranked by.
+
+    Raises: ModelFileError.
+    """
+    try:
+        rows = list(csv.DictReader(StringIO(text_of(path)), strict=True))
+        if not rows or any(None in row or None in row.values() for row in rows):
+            raise ValueError("no rows, or a row with other columns than the first")
+        score = next((name.removeprefix("mean_") for name in rows[0] if name.startswith("mean_")), "")
+        results: dict[str, list[Any]] = {
+            name: _numbers([row[name] for row in rows]) for name in rows[0] if name.startswith("param_")
+        }
+        for name, of in (
+            ("mean_test_score", f"mean_{score}"),
+            ("std_test_score", f"sd_{score}"),
+            ("rank_test_score", "rank"),
+        ):
+            if of not in rows[0]:
+                raise ValueError(f"no column {of}")
+            results[name] = [float(row[of] or "nan") for row in rows]
+    except (ValueError, csv.Error) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise fault(path, f"cannot be read: {error}") from None
     return results, score.replace("_", " ")
 
 

@@ -1,15 +1,17 @@
 """The files that a training leaves in its folder: models, configuration, report and card."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..backends import Backend
 from ..contract import Params
-from ..errors import NNXError
+from ..errors import DataError, ModelFileError, NNXError
 from ..evaluation import Evaluation
 from ..files import save, write_whole
 from ..training import Fit
+from .cache import hash_of
 from .config import Config, plain
 from .folder import (
     BEST,
@@ -23,27 +25,37 @@ from .folder import (
     card as card_of,
     environment,
     schema as schema_of,
-    write_json,
 )
 from .prepare import Prepared
 from .ranking import read as read_search
 from .summary import widths
 
-
-def begin(path: Path, config: Config, prepared: Prepared) -> None:
-    """Write what an interrupted run is resumed from: the configuration, and the hash of the data."""
-    write_json(path / DATA, schema_of(prepared, config.data.path))
-    _configuration(path, plain(config))
+Schema = dict[str, Any]  # the table as it was read
 
 
-def _configuration(path: Path, values: dict[str, Any]) -> None:
+def begin(path: Path, config: Config, prepared: Prepared) -> Schema:
+    """Write what an interrupted run is resumed from: the configuration, and the table as it was read."""
+    data = config.data.path
+    schema = schema_of(prepared, data, hash_of(data) if Path(data).is_file() else None)
+    _json(path / DATA, schema)
+    write_whole(path / CONFIG, _text(plain(config)).encode())
+    return schema
+
+
+def _json(path: Path, values: Any) -> None:
+    """Indented JSON."""
+    write_whole(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    """Settings as TOML."""
     import tomli_w
 
-    write_whole(path / CONFIG, tomli_w.dumps(values).encode())
+    return tomli_w.dumps(values)
 
 
 def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Params) -> None:
-    """The models and the configuration."""
+    """The models."""
     data = config.data
     reading: dict[str, Any] = {"delimiter": data.delimiter, "encoding": data.encoding, "decimal": data.decimal}
     reading |= {"missing": list(data.missing)}
@@ -51,17 +63,23 @@ def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Par
     parts["about"] = {"reading": reading, "best_epoch": result.best_epoch}
     save(path / BEST, result.net, result.params, **parts)
     save(path / LAST, result.net, last, **parts)
-    values = plain(config)
-    values["result"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "execution": result.execution}
-    _configuration(path, values)
 
 
 def describe(
-    path: Path, config: Config, prepared: Prepared, result: Fit, tested: Evaluation | None, chosen: Backend
+    path: Path,
+    config: Config,
+    prepared: Prepared,
+    schema: Schema,
+    result: Fit,
+    tested: Evaluation | None,
+    chosen: Backend,
 ) -> list[str]:
-    """Write schema, environment, report and card. Returns remarks: what could not be written and why."""
-    schema = json.loads((path / DATA).read_text(encoding="utf-8"))
-    write_json(path / ENVIRONMENT, environment(chosen))
+    """Write environment, report and card, and last the configuration with how the training ended, by which the run is
+    known to be whole. Returns remarks: what could not be written and why."""
+    _json(path / DATA, schema)
+    _json(path / ENVIRONMENT, environment(chosen))
+    values = plain(config)
+    values["result"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "execution": result.execution}
     facts = {
         "data": f"{Path(config.data.path).name}, {sum(prepared.rows)} rows",
         "predicted": f"{prepared.target.name} ({prepared.target.task})",
@@ -76,7 +94,8 @@ def describe(
         searched = {"search": found, "search_score": by}
         facts["chosen"] = f"the best of {len(found['rank_test_score']):,} candidates by {by}: {SEARCH}"
     card = card_of(path.name, schema, prepared.encoder, tested.scores if tested else {}, facts)
-    (path / CARD).write_text(card, encoding="utf-8")
+    write_whole(path / CARD, card.encode())
+    remarks = []
     try:
         from ..plots.report import report
 
@@ -86,10 +105,13 @@ def describe(
             facts=facts,
             history=result.history,
             evaluation=tested,
-            config_text=(path / CONFIG).read_text(),
+            config_text=_text(values),
             best_epoch=result.best_epoch,
             **searched,
         )
     except NNXError as error:
-        return [f"no report.html: {error}"]
-    return []
+        if isinstance(error, (DataError, ModelFileError)):
+            raise  # it could not be written
+        remarks = [f"no report.html: {error}"]
+    write_whole(path / CONFIG, _text(values).encode())
+    return remarks

@@ -3,24 +3,23 @@
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 from ..backends import Backend, numpy as host
 from ..errors import DataError, ModelFileError, unknown
 from ..evaluation import Evaluation
-from ..files import Model, load
+from ..files import Model, load, replacing
 from ..tables import Reading, Source, TableEncoder, Target, cells, open_table
-from .folder import BEST
+from .claim import model_in
 
 
 class Run:
     """A run folder, or the model file in it."""
 
     def __init__(self, path: str, backend: Backend) -> None:
-        file = Path(path) if Path(path).is_file() else Path(path) / BEST
-        if not file.is_file():
-            raise ModelFileError(f"{path}: not a run folder: it has no {BEST} in it")
+        file = model_in(Path(path))
         self.model: Model = load(file, backend=backend)
         if self.model.encoder is None or self.model.target is None:
             raise ModelFileError(f"{file}: a model, but not one of `nnx train`: it has no table encoder in it")
@@ -70,6 +69,16 @@ def evaluation(target: Target, y: Any, output: Any) -> Evaluation:
     if target.classes:
         return Evaluation.of("classification", y, output, classes=target.classes)
     return Evaluation.of("regression", target.decode(y[:, None]), target.decode(output))
+
+
+@contextmanager
+def output_file(output: str) -> Iterator[TextIO]:
+    """A text file that is there whole after the block, or as it was; pipes and devices are written to as they are.
+
+    Raises: DataError if it cannot be written.
+    """
+    with replacing(output, DataError) as file, open(file, "w", newline="", encoding="utf-8", closefd=False) as stream:
+        yield stream
 
 
 def write_predictions(run: Run, source: Source, keep: Sequence[str], file: TextIO, *, proba: bool) -> None:

@@ -1,44 +1,35 @@
 """`nnx search`: candidates on folds of a table, all networks trained together; the best trained as `nnx train` does."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from msgspec import to_builtins
+
 from ..backends import Backend
-from ..errors import DataError, NNXError, SettingError, TrainingError, require
+from ..errors import DataError, ModelFileError, NNXError, SettingError, TrainingError, require
 from ..evaluation import Evaluation
+from ..files.write import fault
 from ..training import Fit
 from . import folder as run_folder
 from .cache import hash_of
 from .candidates import Searched, count, plan, tried
-from .config import Config, convert, plain
+from .claim import new_folder, tidy
+from .config import Config, check as config_check, convert, plain
 from .folds import folds_of, rows_of
 from .grid import Parameter, applied, candidates, parameters, shown
 from .place import open_backend, placed
 from .prepare import Prepared, prepare
 from .ranking import Candidate, Results, read
 from .run import json_line
-from .searching import Searching
+from .searching import Searching, Wanted
 from .settle import check, settled
 from .summary import fates, network_line, summary
-from .train import end, same_file, threads, trained
+from .train import end, same_file, threads, told, trained
 from .voice import Voice
 
 LOSSES = ("loss", "label_smoothing", "class_weight")  # settings that change what the loss measures
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The options of a search, beside the settings that all candidates have in common."""
-
-    grid: Sequence[str]
-    cv: int
-    random: int | None
-    halving: bool
-    by: str | None
-    given: frozenset[str]  # settings that have a value on the command line
 
 
 def search(config: Config, wanted: Wanted, out: str | None, say: Voice, *, force: bool, dry_run: bool) -> int:
@@ -56,9 +47,9 @@ def search(config: Config, wanted: Wanted, out: str | None, say: Voice, *, force
         if say.json:
             print(json_line(figures), flush=True)
         return 0
-    with run_folder.new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path:
+    with new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path, told(path, say):
         task = begin(config, wanted, grid, found, chosen, say)
-        settings: dict[str, Any] = {"config": plain(config), "wanted": asdict(wanted) | {"given": sorted(wanted.given)}}
+        settings: dict[str, Any] = {"config": plain(config), "wanted": to_builtins(wanted)}
         if config.training.checkpoint_every != 0:
             settings["sha256"] = hash_of(config.data.path) if Path(config.data.path).is_file() else None
         log = Searching.begin(path, settings, config.training.checkpoint_every)
@@ -71,15 +62,24 @@ def go_on(path: Path, say: Voice) -> int:
     """Go on with a search that was interrupted, to the same bits. Returns the exit code."""
     log = Searching.read(path)
     settings = log.about["settings"]
-    config, wanted = convert(settings["config"]), Wanted(**settings["wanted"])
-    same_file(config.data.path, settings.get("sha256"))
+    try:
+        config_check(settings["config"])
+        config, wanted = convert(settings["config"]), Wanted(**settings["wanted"])
+        check(config)
+        grid = parameters(wanted.grid, drawn=wanted.random is not None)
+        found = [(values, applied(config, values)) for values in candidates(grid, wanted.random, config.training.seed)]
+    except SettingError as error:
+        raise fault(path / run_folder.SEARCHING, str(error)) from None
+    same_file(config.data.path, settings["sha256"])
     place = config.place
     _, chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
-    grid = parameters(wanted.grid, drawn=wanted.random is not None)
-    found = [(values, applied(config, values)) for values in candidates(grid, wanted.random, config.training.seed)]
     say(f"{path}: goes on after {count(len(log.about['ended']), 'run')} of the search")
-    task = begin(config, wanted, grid, found, chosen, say)
-    result, tested = finish(path, config, wanted, task, log, say)
+    with told(path, say):
+        try:
+            task = begin(config, wanted, grid, found, chosen, say)
+            result, tested = finish(path, config, wanted, task, log, say)
+        except SettingError as error:  # the settings are those of a file
+            raise fault(path / run_folder.SEARCHING, str(error)) from None
     return end(path, result, tested, say)
 
 
@@ -87,22 +87,21 @@ def finish(
     path: Path, config: Config, wanted: Wanted, task: Searched, log: Searching, say: Voice
 ) -> tuple[Fit, Evaluation | None]:
     """Train the candidates, and the best of them as `nnx train` does; an interrupted search leaves what it is gone on
-    with by."""
+    with by, one that cannot be trained leaves nothing."""
     try:
         with threads(config.place.threads):
             results = tried(task, log, say, halving=wanted.halving)
+        for remark in record(path, results):
+            say(remark)
+        best = results.candidates[0]
+        say("", "the best: " + "  ".join(f"{name}={shown(value)}" for name, value in best.values.items()))
+        say(network_line(best.config, task.prepared, task.backend))
+        return trained(path, best.config, task.prepared, task.backend, say, monotonic())
     except BaseException as error:
-        if log.can_go_on and not isinstance(error, (TrainingError, SettingError, DataError)):
-            say(f"go on with: nnx resume {path}")
-        else:
+        if isinstance(error, (TrainingError, SettingError)) or not log.can_go_on:
             log.end()
+            tidy(path)
         raise
-    for remark in record(path, results):
-        say(remark)
-    best = results.candidates[0]
-    say("", "the best: " + "  ".join(f"{name}={shown(value)}" for name, value in best.values.items()))
-    say(network_line(best.config, task.prepared, task.backend))
-    return trained(path, best.config, task.prepared, task.backend, say, monotonic(), begun=log.end)
 
 
 def begin(
@@ -181,5 +180,7 @@ def record(path: Path, results: Results) -> list[str]:
         found, score = read(path / run_folder.SEARCH)
         draw(found, path / run_folder.SEARCHED, score=score)
     except NNXError as error:
+        if isinstance(error, (DataError, ModelFileError)):
+            raise  # it could not be written
         return [f"no {run_folder.SEARCHED}: {error}"]
     return []

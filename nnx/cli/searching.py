@@ -6,14 +6,50 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelFileError
+import msgspec
+
 from ..files import write_whole
+from ..files.write import fault
 from ..training import Checkpoint
-from ..training.checkpoint import clean, previous
+from ..training.checkpoint import previous
 from .folder import SEARCHING as FILE
 from .ranking import Trial
+from .reading import json_of
 
 PAUSE = 10.0  # seconds between two checkpoints, where no number of epochs is given
+
+
+class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The options of a search, beside the settings that all candidates have in common."""
+
+    grid: tuple[str, ...]
+    cv: int
+    random: int | None
+    halving: bool
+    by: str | None
+    given: tuple[str, ...]  # settings that have a value on the command line
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True):
+    """What a search was told."""
+
+    config: dict[str, dict[str, Any]]
+    wanted: Wanted
+    sha256: str | None = None
+
+
+class Ended(msgspec.Struct, forbid_unknown_fields=True):
+    """A population that has ended: its candidates on each fold, and how many networks ran how."""
+
+    trials: list[list[Trial]]
+    runs: list[tuple[int, str]]
+
+
+class Found(msgspec.Struct, forbid_unknown_fields=True):
+    """The file of a search."""
+
+    settings: Settings
+    ended: list[Ended]
 
 
 class Searching:
@@ -37,12 +73,11 @@ class Searching:
     @classmethod
     def read(cls, path: Path) -> "Searching":
         """A search that was interrupted. Raises: ModelFileError."""
-        try:
-            about = json.loads((path / FILE).read_text(encoding="utf-8"))
-            every = about["settings"]["config"]["training"].get("checkpoint_every")
-            return cls(path, {"settings": about["settings"], "ended": list(about["ended"])}, every)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise ModelFileError(f"{path / FILE}: cannot be read") from None
+        found = json_of(path / FILE, Found)
+        every = found.settings.config.get("training", {}).get("checkpoint_every")
+        if every is not None and type(every) is not int:
+            raise fault(path / FILE, "cannot be read: checkpoint_every must be a whole number")
+        return cls(path, msgspec.to_builtins(found), every)
 
     def write(self) -> None:
         """Write what is known now."""
@@ -53,19 +88,21 @@ class Searching:
         """The checkpoint of the population that is going on: each has a file of its own."""
         return self.path / f"search-{self.asked}.safetensors"
 
-    def next(self) -> tuple[list[list[Trial]], list[tuple[int, str]]] | None:
-        """The trials of the next population and how it was run, if it has ended already."""
+    def next(self, candidates: int, folds: int) -> tuple[list[list[Trial]], list[tuple[int, str]]] | None:
+        """The trials of the next population and how it was run, if it has ended already. Raises: ModelFileError."""
         self.asked += 1
         if self.asked > len(self.about["ended"]):
             return None
         known = self.about["ended"][self.asked - 1]
+        if len(known["trials"]) != candidates or any(len(own) != folds for own in known["trials"]):
+            wanted = f"{candidates} candidates in {folds} folds"
+            raise fault(self.path / FILE, f"cannot be read: run {self.asked} is not of {wanted}; search anew")
         return [[Trial(**t) for t in own] for own in known["trials"]], [(int(n), str(how)) for n, how in known["runs"]]
 
     def checkpoint(self) -> dict[str, Any]:
         """How the population that is going on is to write checkpoints, and what it goes on from."""
         if self.every == 0:
             return {}
-        clean(self.file)
         there = self.file.exists() or previous(self.file).exists()
         pause = PAUSE if self.every is None else 0.0
         return {"checkpoint": Checkpoint(self.file, self.every or 1, pause), "resume": self.file if there else None}

@@ -1,7 +1,7 @@
 """`nnx train`: a table in, a run folder out."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -13,17 +13,20 @@ from ..backends import Backend
 from ..contract import Params
 from ..errors import DataError, SettingError, TrainingError
 from ..evaluation import Evaluation, permutation_importance, scores
+from ..files import write_whole
 from ..training import Checkpoint, CSVLogger, EarlyStopping, Fit, JSONLinesLogger, Report, fit
+from ..training.callbacks import csv_text, json_text
 from ..training.checkpoint import Resumed
 from ..training.interrupt import Interrupt, listening
 from ..training.progress import progress
 from . import folder as run_folder
 from .blocks import Blocks
 from .cache import hash_of
+from .claim import can_go_on, new_folder, remove_checkpoints
 from .config import Config, seconds
 from .place import placed
 from .prepare import Prepared, prepare
-from .record import begin, describe, write
+from .record import Schema, begin, describe, write
 from .run import evaluation, json_line, score_line
 from .settle import check, loss_of, network, optimizer_of, settled
 from .summary import fates, summary
@@ -38,7 +41,7 @@ def train(config: Config, out: str | None, say: Voice, *, force: bool = False) -
     started = monotonic()
     check(config)
     config, chosen = placed(config)
-    with run_folder.new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path:
+    with new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path, told(path, say):
         prepared, config = ready(config, chosen, say)
         result, tested = trained(path, config, prepared, chosen, say, started)
         path = Path(out) if out else path
@@ -58,24 +61,20 @@ def ready(config: Config, chosen: Backend, say: Voice) -> tuple[Prepared, Config
 
 
 def trained(
-    path: Path,
-    config: Config,
-    prepared: Prepared,
-    chosen: Backend,
-    say: Voice,
-    started: float,
-    begun: Callable[[], None] = lambda: None,
+    path: Path, config: Config, prepared: Prepared, chosen: Backend, say: Voice, started: float
 ) -> tuple[Fit, Evaluation | None]:
-    """Train, test, and write all files of the run, or leave what it can be gone on with.
+    """Train, test, and write all files of the run."""
+    return complete(path, config, prepared, begin(path, config, prepared), chosen, say, started)
 
-    begun: called when the folder says what is trained.
-    """
+
+@contextmanager
+def told(path: Path, say: Voice) -> Iterator[None]:
+    """Say how a training that fails in the block is gone on with, if it can be."""
     try:
-        begin(path, config, prepared)
-        begun()
-        return complete(path, config, prepared, chosen, say, started)
+        yield
     except BaseException:
-        abandon(path, say)
+        if can_go_on(path):
+            say(f"go on with: nnx resume {path}")
         raise
 
 
@@ -83,18 +82,19 @@ def complete(
     path: Path,
     config: Config,
     prepared: Prepared,
+    schema: Schema,
     chosen: Backend,
     say: Voice,
     started: float,
     resumed: Resumed | None = None,
 ) -> tuple[Fit, Evaluation | None]:
-    """Train, test, and write all files of the run."""
+    """Train, test, and write all files of the run: the last is the configuration, with how it ended."""
     try:
         with threads(config.place.threads):
             result, last = run(config, prepared, chosen, path, say, started, resumed)
     except TrainingError as error:
         if error.fit is None or error.fit.best_epoch == 0:
-            run_folder.remove_checkpoints(path)
+            remove_checkpoints(path)
             raise
         result = error.fit
         last = result.params
@@ -102,10 +102,10 @@ def complete(
     with Interrupt(b""):  # what is trained is written whole
         write(path, config, prepared, result, last)
         tested = test(prepared, result, config)
-        for remark in describe(path, config, prepared, result, tested, chosen):
+        for remark in describe(path, config, prepared, schema, result, tested, chosen):
             say(remark)
         if result.stopped != "interrupted":
-            run_folder.remove_checkpoints(path)
+            remove_checkpoints(path)
     return result, tested
 
 
@@ -122,17 +122,6 @@ def end(path: Path, result: Fit, tested: Evaluation | None, say: Voice) -> int:
         found = {f"test_{k}": v for k, v in tested.scores.items()} if tested else {}
         print(json_line(final | found | {"run": str(path)}), flush=True)
     return code
-
-
-def abandon(path: Path, say: Voice) -> None:
-    """After a training that failed: keep what it can be resumed from, or remove what it has written."""
-    rows = path / run_folder.METRICS
-    if (path / run_folder.CHECKPOINT).exists() and rows.exists() and rows.stat().st_size:
-        say(f"go on with: nnx resume {path}")
-        return
-    run_folder.remove_checkpoints(path)
-    for name in (run_folder.METRICS, run_folder.EVENTS, run_folder.CONFIG, run_folder.DATA):
-        (path / name).unlink(missing_ok=True)
 
 
 def run(
@@ -164,10 +153,7 @@ def run(
     else:
         (x, y), steps = data, -(-prepared.rows[0] // size)
     with Interrupt() as outer, time_limit(end) as over, progress(epochs, not say.quiet, say.stream) as show:
-        logs = CSVLogger(path / run_folder.METRICS), JSONLinesLogger(path / run_folder.EVENTS)
-        for log in logs:
-            again(before, epochs, log)
-        callbacks: Sequence[Any] = [watch, *logs, show]
+        callbacks: Sequence[Any] = [watch, *logs(path, before), show]
         result = fit(
             network(config, len(prepared.target.classes) or 1),
             x,
@@ -214,11 +200,14 @@ def time_limit(end: float | None) -> Iterator[list[bool]]:
         done.set()
 
 
-def again(history: Mapping[str, Sequence[float]], epochs: int, log: Callable[[Report], None]) -> None:
-    """Write the epochs before an interruption anew: it may have come before a row was written, or after."""
-    for number, epoch in enumerate(history.get("epoch", ())):
-        figures = {name: values[number] for name, values in history.items() if name != "epoch"}
-        log(Report(int(epoch), epochs, figures, {}))
+def logs(path: Path, before: Mapping[str, Sequence[float]]) -> tuple[CSVLogger, JSONLinesLogger]:
+    """The loggers of a run. The rows of the epochs before an interruption are written anew, all at once: it may have
+    come before a row was written, or after."""
+    names = list(before)
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*before.values(), strict=True)]
+    write_whole(path / run_folder.METRICS, csv_text([names, *(row.values() for row in rows)] if rows else []).encode())
+    write_whole(path / run_folder.EVENTS, "".join(map(json_text, rows)).encode())
+    return CSVLogger(path / run_folder.METRICS, append=True), JSONLinesLogger(path / run_folder.EVENTS, append=True)
 
 
 def checkpoint(config: Config, prepared: Prepared, path: Path) -> Checkpoint | None:

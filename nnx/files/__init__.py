@@ -24,20 +24,26 @@ from . import foreign
 from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, NoModelFile, Tensor, checked, header, parse
 from .data import from_data, register, row_from, to_data
 from .given import check_beside, sorted_out
+from .lock import LockWarning, locked, writer
 from .shapes import Found, fit, row_of
-from .write import fault, open_whole, write_whole
+from .write import fault, open_whole, replacing, write_whole
 
 __all__ = [
     "HEADER_LIMIT",
     "VERSION",
+    "LockWarning",
     "Model",
     "from_data",
     "load",
+    "locked",
+    "open_whole",
     "read",
     "register",
+    "replacing",
     "save",
     "to_data",
     "write_whole",
+    "writer",
 ]
 
 

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from .._version import __version__
+from ..errors import DataError
 from ..evaluation import Evaluation
+from ..files import write_whole
 from .columns import importance
 from .confusion import confusion_matrix
 from .history import HIDDEN, LOSSES, curves
@@ -38,7 +39,7 @@ def report(
     facts: what is to be said about the run, in order; history: of the fit; config_text: the resolved configuration.
     evaluation: of rows held out; None leaves out what needs them. best_epoch: whose weights were kept.
     search: where the settings were searched for, as `nnx.plots.search` takes it, and search_score what its score is.
-    Raises: NNXError if matplotlib is not installed, OSError if the file cannot be written.
+    Raises: NNXError if matplotlib is not installed, DataError if the file cannot be written.
     """
     parts = []
     if evaluation is not None:
@@ -54,7 +55,7 @@ def report(
     if config_text:
         parts.append(folded("Configuration", config_text))
     parts.append(f"<footer>nnx {__version__}</footer>")
-    Path(path).write_text(page(title, "\n".join(part for part in parts if part)), encoding="utf-8")
+    write_whole(path, page(title, "\n".join(part for part in parts if part)).encode(), kind=DataError)
 
 
 def score_name(name: str) -> str:

@@ -6,10 +6,13 @@ The series colours are those of Okabe & Ito 2008, "Color universal design", whic
 import os
 from collections.abc import Callable, Sequence
 from functools import wraps
+from io import BytesIO
+from pathlib import Path
 from typing import Any, ParamSpec
 from unicodedata import east_asian_width
 
-from ..errors import NNXError
+from ..errors import DataError, NNXError, require
+from ..files import write_whole
 
 P = ParamSpec("P")
 
@@ -70,13 +73,25 @@ def panels(rows: int = 1, columns: int = 1, *, size: tuple[float, float], **rati
 
 
 def finish(figure: Any, path: str | os.PathLike[str] | None) -> Any:
-    """The figure, written into a file if there is a path: its ending says how (.png, .svg, .pdf)."""
-    if path is not None:
-        from .figure import quiet
+    """The figure, written into a file if there is a path: its ending says how (.png, .svg, .pdf).
 
-        with quiet():
-            figure.savefig(path, dpi=DPI)
+    Raises: DataError if it cannot be written, SettingError for an ending that is not known.
+    """
+    if path is not None:
+        draw(figure, path, dpi=DPI)
     return figure
+
+
+def draw(figure: Any, path: str | os.PathLike[str], *, dpi: float) -> None:
+    """Write a figure into a file, whole or not at all. Raises: DataError, SettingError."""
+    from .figure import quiet
+
+    form, known = Path(path).suffix[1:].lower() or "png", figure.canvas.get_supported_filetypes()
+    require(form in known, f"{path}: pictures cannot be .{form}; expected one of {', '.join(sorted(known))}")
+    picture = BytesIO()
+    with quiet():
+        figure.savefig(picture, format=form, dpi=dpi)
+    write_whole(path, picture.getbuffer(), kind=DataError)
 
 
 def logarithmic(axis: Any, values: Sequence[float], *, decades: bool = False) -> None:

@@ -7,7 +7,8 @@ that a run that is killed leaves whole rows. Files are open only while a row is 
 import csv
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from io import StringIO
 from math import isfinite
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any
 from uuid import uuid4
 
 from ..errors import DataError, NNXError
+from ..files import write_whole
+from ..files.write import fault
 from ..names import Spelled
 from ..settings import file_path
 from .result import Report
@@ -25,19 +28,31 @@ from .result import Report
 def _begin(path: str | os.PathLike[str], append: bool) -> Path:
     """The file, emptied or made; the last row of a file that is continued is ended if it was not."""
     file = file_path("logger", path)
+    if not append or not file.exists():
+        write_whole(file, b"", kind=DataError)
+        return file
     try:
-        if not append or not file.exists():
-            file.write_text("", encoding="utf-8")
-        elif (text := file.read_text(encoding="utf-8")) and not text.endswith("\n"):
-            _write(file, "\n")
-    except OSError as error:
-        raise DataError(f"{file}: cannot be written ({error.strerror})") from None
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise fault(file, f"cannot be read: {getattr(error, 'strerror', None) or error}", DataError) from None
+    if text and not text.endswith("\n"):
+        _write(file, "\n")
     return file
 
 
 def _write(file: Path, text: str) -> None:
-    with file.open("a", encoding="utf-8", newline="") as stream:
-        stream.write(text)  # one write of whole rows
+    """Append whole rows, or, where there is no room for them, nothing."""
+    size = -1
+    try:
+        with file.open("ab", buffering=0) as stream:
+            size, rest = os.fstat(stream.fileno()).st_size, memoryview(text.encode())
+            while rest:  # one write, but where the disk is full
+                rest = rest[stream.write(rest) :]
+    except OSError as error:
+        with suppress(OSError):
+            if size >= 0:
+                os.truncate(file, size)
+        raise fault(file, f"cannot be written: {error.strerror}", DataError) from None
 
 
 class CSVLogger(Spelled):
@@ -61,7 +76,7 @@ class CSVLogger(Spelled):
         new = [name for name in row if name not in self.names]
         if new:
             self._widen(new)
-        _write(self.path, _csv([[row.get(name, "") for name in self.names]]))
+        _write(self.path, csv_text([[row.get(name, "") for name in self.names]]))
 
     def _rows(self) -> list[list[str]]:
         with self.path.open(encoding="utf-8", newline="") as stream:
@@ -70,13 +85,12 @@ class CSVLogger(Spelled):
     def _widen(self, new: list[str]) -> None:
         rows = self._rows()[1:]
         self.names = [*self.names, *new]
-        aside = self.path.with_name(f".{self.path.name}.new")
-        aside.write_text("", encoding="utf-8")
-        _write(aside, _csv([self.names, *([*row, *[""] * (len(self.names) - len(row))] for row in rows)]))
-        os.replace(aside, self.path)
+        whole = [self.names, *([*row, *[""] * (len(self.names) - len(row))] for row in rows)]
+        write_whole(self.path, csv_text(whole).encode(), kind=DataError)
 
 
-def _csv(rows: list[list[Any]]) -> str:
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as CSV."""
     text = StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
@@ -93,8 +107,12 @@ class JSONLinesLogger(Spelled):
         self.path = _begin(path, append)
 
     def __call__(self, report: Report) -> None:
-        figures = {name: value if isfinite(value) else None for name, value in report.figures.items()}
-        _write(self.path, json.dumps({"epoch": report.epoch, **figures}, allow_nan=False) + "\n")
+        _write(self.path, json_text({"epoch": report.epoch, **report.figures}))
+
+
+def json_text(figures: Mapping[str, float]) -> str:
+    """The figures of an epoch as a line of JSON."""
+    return json.dumps({k: v if isfinite(v) else None for k, v in figures.items()}, allow_nan=False) + "\n"
 
 
 class TensorBoardLogger(Spelled):

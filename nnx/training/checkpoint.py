@@ -1,11 +1,9 @@
 """Checkpoints: one file with all that a fit needs to go on as if it had never stopped, and the one before it."""
 
 import os
-import re
 import shutil
-import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -13,14 +11,14 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ..backends import Backend, numpy as host
 from ..contract import Array, Layer, Loss, Params, State
-from ..errors import ModelFileError, SettingError, require, shown
-from ..files import Model, load, save
+from ..errors import ModelFileError, require, shown
+from ..files import Model, locked, save
+from ..files.write import clean, fault, temporary_name
 from ..names import Spelled
 from ..settings import AT_LEAST_1, NOT_NEGATIVE, file_path, settle
 from .identity import Facts
 
 VERSION = 1
-T = TypeVar("T")
 
 
 class Epoch(Protocol):
@@ -124,7 +122,6 @@ class Writer(Generic[P]):
     def begin(self, first: P | None, resumed: Path | None) -> None:
         """Before the first epoch: write it, or go on with the file resumed from."""
         path = Path(self.to.path)
-        clean(path)
         if resumed is not None and path.exists() and os.path.samefile(path, resumed):
             self.own = True
         elif first is not None:
@@ -179,84 +176,35 @@ def contents(net: Layer, loss: Loss, backend: Backend, row: tuple[int, ...], pro
 def keep(path: Path) -> None:
     """Give the file a second name, that of the checkpoint before: at no moment is there none."""
     older = previous(path)
-    aside = older.with_name(f"{older.name}.tmp-{os.getpid()}")
+    aside = temporary_name(older)
     try:
         try:
             os.link(path, aside)
         except FileNotFoundError:
             return
-        except OSError:  # a file system without links
+        except (OSError, AttributeError, NotImplementedError):  # a file system, or a system, without links
             shutil.copyfile(path, aside)
         os.replace(aside, older)
     except OSError as error:
-        raise ModelFileError(f"{older}: cannot be written: {error.strerror}") from None
+        raise fault(older, f"cannot be written: {error.strerror}") from None
     finally:
         aside.unlink(missing_ok=True)
 
 
-def clean(path: Path) -> None:
-    """Remove what a process that was killed while writing this checkpoint has left."""
-    left = re.compile(re.escape(path.name) + r"(\.previous)?\.tmp-\d+")
-    with suppress(OSError):
-        for file in path.parent.iterdir():
-            if left.fullmatch(file.name):
-                file.unlink(missing_ok=True)
+@contextmanager
+def claimed(checkpoint: Checkpoint | None) -> Iterator[None]:
+    """In the block no other fit writes this checkpoint; of one that was killed while it wrote nothing is left.
 
-
-def read(path: str | os.PathLike[str]) -> Resumed:
-    """The checkpoint of one network, or with a warning the one before it. Raises: ModelFileError."""
-    return newest(Path(path), _read)
-
-
-def newest(path: Path, parse: Callable[[Path], T]) -> T:
-    """The checkpoint as `parse` reads it, or with a warning the one before it if it cannot be read."""
-    try:
-        return parse(path)
-    except ModelFileError as error:
-        older = previous(path)
-        if not older.exists():
-            raise
-        found = parse(older)
-        epoch = getattr(getattr(found, "progress", found), "epoch", 0)
-        warnings.warn(f"{error}; going on from {older}, epoch {epoch}", ResumeWarning, stacklevel=5)
-        return found
-
-
-def opened(path: Path, *, population: bool = False) -> tuple[Model, dict[str, Any]]:
-    """The model in a checkpoint, and what is written about it. Raises: ModelFileError."""
-    model = load(path, backend="numpy")
-    about = model.about.get("checkpoint")
-    if not isinstance(about, dict) or about.get("version") != VERSION:
-        raise ModelFileError(f"{path}: a model, but not a checkpoint that this nnx can go on from")
-    if ("parts" in about) != population:
-        what, other = ("one network", "a population") if population else ("a population", "one network")
-        raise SettingError(f"{path}: a checkpoint of {what}, from which {other} cannot go on")
-    return model, about
-
-
-def _read(path: Path) -> Resumed:
-    model, about = opened(path)
-    try:
-        epoch, best = int(about["epoch"]), int(about["best_epoch"])
-        last, kept = part(model.arrays, "last") or model.params, model.params
-        params, kept = ({name: p[name] for name in about["names"]} for p in (last, kept))
-        rows = model.arrays["history"].tolist() if epoch else []
-        history = {name: row for name, row in zip(about["figures"], rows, strict=True) if len(row) == epoch}
-        if "epoch" in history:
-            history["epoch"] = [int(n) for n in history["epoch"]]
-        choices = {str(k): bool(v) for k, v in about["choices"].items()}
-        text = str(about["stopped"]), str(about["execution"])
-        found = part(model.arrays, "average")
-        average = {name: found[name] for name in about.get("average", ())}
-        progress = Progress(epoch, params, model.arrays, (best, kept), history, choices, *text, average)
-        return Resumed(progress, model, dict(about["settings"]), dict(about["environment"]), path)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"{path}: not a whole checkpoint: {error}") from None
-
-
-def part(arrays: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The arrays whose names begin so, without it."""
-    return {key[len(name) + 1 :]: a for key, a in arrays.items() if key.startswith(f"{name}.")}
+    Raises: DataError naming the process that does.
+    """
+    if checkpoint is None:
+        yield
+        return
+    path = Path(checkpoint.path)
+    with locked(path.with_name(f"{path.name}.lock"), path, "give another path"):
+        clean(path)
+        clean(previous(path))
+        yield
 
 
 def flat_state(state: State, backend: Backend) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ..settings import MEMBERS, flag, integer
 from .alone import Alone, Held
 from .averages import Average
 from .check import check_parts, choose_backend
-from .checkpoint import Checkpoint, Resumed, check as check_checkpoint, read
+from .checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed
 from .data import Data, make_data, numbered, split
 from .interrupt import Interrupt
 from .judge import Figures, Judge
@@ -24,6 +24,7 @@ from .population.joining import spread
 from .population.member import Member
 from .population.result import PopulationCallback, PopulationFit
 from .progress import progress
+from .restore import read
 from .result import Callback, EarlyStopping, Fit, Report
 from .resume import resuming
 from .scale import scaled
@@ -192,12 +193,16 @@ def fit(
     settings.check(net, the_loss)
     verbose = flag("fit: verbose", verbose)
     check_checkpoint(checkpoint, resume)
-    resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
-    with chosen.scope(), Memory(chosen, settings.batch_size, settings.micro_batches) as memory:
+    with (
+        claimed(checkpoint),
+        chosen.scope(),
+        Memory(chosen, settings.batch_size, settings.micro_batches) as memory,
+    ):
         if flag("fit: scale_target", scale_target):
             the_loss = scaled(chosen, the_loss, y, sample_weight)
+        resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
         data = make_data(chosen, x, y, sample_weight, the_loss)
         if data.rows is None and settings.average is not None and net.running:
             raise SettingError("fit: average with BatchNorm needs x and y: its statistics ask for batches once more")

@@ -6,13 +6,17 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+from ..system import is_ignored
+
 NOTICE = b"\nstopping after this batch; again to stop now\n"
+_listening: list["Interrupt"] = []  # the blocks of the main thread, the innermost last
 
 
 class Interrupt:
     """Ctrl-C inside the block sets `seen`, so that a batch is always finished, and says so; a second one stops at once.
 
-    Outside the main thread, where signals cannot be caught, it does nothing.
+    Outside the main thread, where signals cannot be caught, it does nothing; a signal that is ignored stays so, as in a
+    process in the background.
     """
 
     number = signal.SIGINT
@@ -22,15 +26,22 @@ class Interrupt:
 
     def __enter__(self) -> "Interrupt":
         self._main = threading.current_thread() is threading.main_thread()
+        self._before: Any = None
         if self._main:
-            self._before: Any = signal.signal(self.number, self._handle)
+            self._listen()
         return self
 
+    def _listen(self) -> None:
+        if not is_ignored(self.number):
+            self._before = signal.signal(self.number, self._handle)
+        _listening.append(self)
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._main:
+        if self._before is not None:
             signal.signal(self.number, self._before)
-            around = getattr(self._before, "__self__", None)
-            if self.seen and isinstance(around, Interrupt) and around.number == self.number:
+        if self._main and self in _listening:
+            _listening.remove(self)
+            if self.seen and (around := listening()) is not None:
                 around.seen = True  # it is told of what it did not hear
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -45,15 +56,21 @@ class Termination(Interrupt):
 
     number = signal.SIGTERM
 
+    def _listen(self) -> None:
+        if not is_ignored(self.number):
+            self._before = signal.signal(self.number, self._handle)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.seen = True
         handler = signal.getsignal(signal.SIGINT)
-        if not callable(handler):  # of a process in the background, which Ctrl-C is kept from
+        if (inside := listening()) is not None and is_ignored(signal.SIGINT):  # a process in the background
+            inside._handle(number, frame)
+        elif callable(handler):
+            handler(signal.SIGINT, frame)
+        else:
             raise KeyboardInterrupt
-        handler(signal.SIGINT, frame)
 
 
 def listening() -> Interrupt | None:
     """The block that Ctrl-C would reach now, if there is one."""
-    owner = getattr(signal.getsignal(signal.SIGINT), "__self__", None)
-    return owner if isinstance(owner, Interrupt) else None
+    return _listening[-1] if _listening else None

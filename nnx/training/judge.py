@@ -50,7 +50,13 @@ class Judge:
         interrupt: Interrupt,
         after: Callable[[], None] = lambda: None,
     ) -> None:
-        """Epoch after epoch, until no member is left. after: called when all about an epoch is known."""
+        """Epoch after epoch, until no member is left. after: called when all about an epoch is known.
+
+        After Ctrl-C in a run before no batch is begun: the weights are those that the run would begin with.
+        """
+        if interrupt.seen:
+            self.stopped |= dict.fromkeys(self.live, "interrupted")
+            after()
         while self.live and self.done < self.epochs:
             number, live = self.done + 1, self.live
             figures, ruined = engine.epoch(number, live, interrupt)

@@ -13,7 +13,7 @@ from ...names import Spelled, spelled
 from ...settings import flag, integer
 from ..averages import Average
 from ..check import check_parts, choose_backend
-from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint
+from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed
 from ..data import DeviceData, make_data, numbered, split
 from ..engine import naming
 from ..interrupt import Interrupt
@@ -125,6 +125,7 @@ class Population(Spelled):
         given = None if backend is None else make_backend(backend, dtype)
         chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
         with (
+            claimed(checkpoint),
             chosen.scope(),
             Memory(chosen, settings.batch_size, settings.micro_batches) as memory,
             Interrupt() as interrupt,

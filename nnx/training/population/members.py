@@ -240,10 +240,14 @@ class Members:
 
     def result(self, k: int) -> tuple[Params, dict[str, Any], str]:
         """A member's weights that were kept, its optimizer's state, and how its steps were run."""
-        lane = next(lane for lane in self.lanes.lanes if k in lane.members)
-        own = Cut(self.backend, lane.members.index(k), shapes_of(self.members[k].net, self.features))
-        state = {n: own.params(s) if isinstance(s, dict) else own.one(s) for n, s in lane.carry.state.items()}
-        return own.params(lane.kept), state, lane.loop.how
+        if self.beginning is not None:  # no epoch was begun
+            (carry, kept, members, _), how = self.beginning, ""
+        else:
+            lane = next(lane for lane in self.lanes.lanes if k in lane.members)
+            carry, kept, members, how = lane.carry, lane.kept, lane.members, lane.loop.how
+        own = Cut(self.backend, members.index(k), shapes_of(self.members[k].net, self.features))
+        state = {n: own.params(s) if isinstance(s, dict) else own.one(s) for n, s in carry.state.items()}
+        return own.params(kept), state, how
 
 
 def drawn(member: Member, features: int) -> Params:

@@ -10,16 +10,17 @@ from typing import Any
 from zlib import crc32
 
 from ...backends import Backend, numpy as host
-from ...contract import Params
+from ...contract import Array, Params
 from ...errors import ModelFileError
-from ..checkpoint import Checkpoint, Contents, ResumeWarning, Writer, newest, opened, part as beginning_with
+from ..checkpoint import Checkpoint, Contents, ResumeWarning, Writer
 from ..identity import Facts, environment, flat, mark, other_bits, same_settings
 from ..interrupt import Interrupt
 from ..judge import Judge
+from ..restore import integer, newest, opened, parsing, part as beginning_with, typed
 from ..result import Fit
 from ..resume import described
 from ..settings import Settings
-from ..step import Carry
+from .arrays import flattened, histories_from, histories_of, parts_of, unflattened
 from .member import Member, Rows, shapes_of, stacked
 from .members import Beginning, Cut, Members, Sources
 from .result import PopulationFit
@@ -82,8 +83,9 @@ class Runs:
             same_settings(self.read.about["settings"], facts)
             if text := other_bits(self.read.about["environment"], place):
                 warnings.warn(text, ResumeWarning, stacklevel=4)
-            self.parts = [[int(k) for k in part] for part in self.read.about["parts"]]
-            self.take_up(self.read)
+            with parsing(self.read.path):
+                self.parts = parts_of(self.read.about, len(members))
+                self.take_up(self.read)
         if checkpoint is not None:
             self.writer = Writer(checkpoint, facts, place, self.contents)
 
@@ -216,19 +218,30 @@ class Runs:
             return False
         carry, kept, _, _ = engine.beginning
         like = flattened(carry, kept, carry.vectors if about["mean"] else {})
-        try:
-            found = {name: self.backend.asarray(read.arrays[name], like[name].dtype) for name in like}
-            order = [int(k) for k in about["order"]]
+        with parsing(read.path):
+            members, state = len(judge.best), about["judge"]
+            order = [integer(k, "order", members - 1) for k in about["order"]]
+            if not order or len(set(order)) != len(order):
+                raise ValueError("its order names a member twice, or none")
+            found = {name: self.one(read.arrays[name], like[name], name, members, len(order)) for name in like}
+            best = [integer(n, "best epoch", read.epoch) for n in state["best"]]
+            stopped = {integer(int(k), "stopped", members - 1): str(why) for k, why in state["stopped"].items()}
             histories = histories_from(about["histories"], arrays["history"])
-            state = about["judge"]
-            judge.done, judge.best = int(state["epoch"]), [int(n) for n in state["best"]]
-            judge.stopped = {int(k): str(why) for k, why in state["stopped"].items()}
-            judge.histories = histories
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"{read.path}: not a whole checkpoint: {error}") from None
-        engine.lanes.choices = {str(k): bool(v) for k, v in about["choices"].items()}
-        engine.beginning = unflattened(carry, kept, found, order, mean=about["mean"])
+            if state["epoch"] != read.epoch or len(best) != members or len(histories) != members:
+                raise ValueError(f"it is not of {members} members after epoch {read.epoch}")
+            choices = typed(about["choices"], "choices", dict, bool)
+        judge.done, judge.best, judge.stopped, judge.histories = read.epoch, best, stopped, histories
+        engine.lanes.choices = choices
+        engine.beginning = unflattened(carry, kept, found, order, mean=bool(about["mean"]))
         return True
+
+    def one(self, found: Any, like: Array, name: str, members: int, left: int) -> Array:
+        """An array of the members that are left, in the place of one of all members. Raises: ValueError."""
+        shape = tuple(like.shape)
+        wanted = (left, *shape[1:]) if shape[:1] == (members,) else shape
+        if tuple(found.shape) != wanted:
+            raise ValueError(f"its {name} has shape {tuple(found.shape)}, expected {wanted}")
+        return self.backend.asarray(found, like.dtype)
 
     def result(self) -> PopulationFit:
         """The result of all members."""
@@ -241,54 +254,3 @@ def _read(path: Path) -> Read:
     if not {"parts", "run", "epoch", "judge", "order", "finished", "settings", "environment"} <= about.keys():
         raise ModelFileError(f"{path}: not a whole checkpoint of a population")
     return Read(about, model.arrays, path)
-
-
-def flattened(carry: Carry, kept: Params, mean: Params) -> dict[str, Any]:
-    """The arrays of a run by name, but for the loss of the epoch."""
-    found = {"run.seed": carry.seed}
-    trees = {"vectors": carry.vectors, "running": carry.running, "average": carry.average, "kept": kept, "mean": mean}
-    for slot, value in carry.state.items():
-        if isinstance(value, dict):
-            trees[f"state.{slot}"] = value
-        else:
-            found[f"run.number.{slot}"] = value
-    return found | {f"run.{tree}.{name}": a for tree, arrays in trees.items() for name, a in arrays.items()}
-
-
-def unflattened(carry: Carry, kept: Params, found: Mapping[str, Any], order: list[int], *, mean: bool) -> Beginning:
-    """A run from its arrays, with the names of another."""
-
-    def tree(name: str, like: Params) -> Params:
-        return {own: found[f"run.{name}.{own}"] for own in like}
-
-    state = {
-        slot: tree(f"state.{slot}", value) if isinstance(value, dict) else found[f"run.number.{slot}"]
-        for slot, value in carry.state.items()
-    }
-    vectors, running, average = (tree(n, getattr(carry, n)) for n in ("vectors", "running", "average"))
-    own = Carry(
-        vectors, running, state, found["run.seed"], carry.total[: len(order)], carry.excess[: len(order)], average
-    )
-    return own, tree("kept", kept), order, tree("mean", carry.vectors) if mean else {}
-
-
-def histories_of(histories: Sequence[Mapping[str, Sequence[float]]]) -> tuple[dict[str, Any], Any]:
-    """Histories as one array (members, figures, epochs), and what it lacks: names of figures, and numbers of epochs."""
-    names = list(dict.fromkeys(name for own in histories for name in own))
-    lengths = [len(own.get("epoch", ())) for own in histories]
-    whole = host.namespace().zeros((len(histories), len(names), max(lengths, default=0)))
-    for k, own in enumerate(histories):
-        for i, name in enumerate(names):
-            whole[k, i, : lengths[k]] = own.get(name, ())
-    return {"figures": names, "epochs": lengths}, whole
-
-
-def histories_from(about: Mapping[str, Any], whole: Any) -> list[dict[str, list[float]]]:
-    """The histories that `histories_of` wrote."""
-    found = []
-    for k, length in enumerate(about["epochs"]):
-        rows = {name: whole[k, i, :length].tolist() for i, name in enumerate(about["figures"])} if length else {}
-        if "epoch" in rows:
-            rows["epoch"] = [int(n) for n in rows["epoch"]]
-        found.append(rows)
-    return found

@@ -1,0 +1,43 @@
+"""The files of a run read as what anybody may have written: each fault is one line that names the file."""
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from ..files import open_whole
+from ..files.write import fault
+
+LIMIT = 64 << 20  # bytes of a file of text
+T = TypeVar("T")
+
+
+def text_of(path: Path) -> str:
+    """The text of a file. Raises: ModelFileError."""
+    try:
+        with open_whole(path) as file:
+            content = file.read(LIMIT + 1)
+        if len(content) > LIMIT:
+            raise ValueError(f"larger than {LIMIT >> 20} MiB")
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise fault(path, "cannot be read: it is not UTF-8 text") from None
+    except (OSError, ValueError) as error:
+        raise fault(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def json_of(path: Path, kind: type[T]) -> T:
+    """The JSON in a file, as this type has it. Raises: ModelFileError."""
+    text = text_of(path)
+    try:
+        return msgspec.convert(json.loads(text), kind)
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise fault(path, f"cannot be read: {_plain(error)}") from None
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    text = str(error).replace("`", "").replace(" - at $", " at ")
+    return f"not what nnx writes ({text[:80]})"

@@ -1,0 +1,98 @@
+"""What not every operating system has, asked for here alone: locks, process numbers, synced folders, signals.
+
+Where there is no such thing each of these says so by what it returns or raises: nothing that trains needs one.
+"""
+
+import errno
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import Any
+from zlib import crc32
+
+fcntl: Any = None
+msvcrt: Any = None
+with suppress(ImportError):  # not on Windows, nor in a browser
+    import fcntl
+with suppress(ImportError):
+    import msvcrt
+
+WAIT_FREE = getattr(os, "O_NONBLOCK", 0)  # open a pipe without waiting for who writes it
+OWN_FILE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)  # not what a link names, nor a child's
+BINARY = getattr(os, "O_BINARY", 0)
+REMOVES_OPEN_FILES = os.name != "nt"
+IGNORED = signal.SIG_IGN
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)  # of a file system
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP)  # of folders, on file systems that know no such thing
+_BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+_FAR = 1 << 30  # the byte that is locked on Windows, where nobody can read a locked one
+
+
+def lock(file: int) -> bool:
+    """Lock an open file for this process, until it closes it or ends in whatever way. False: another process has it.
+
+    By records of POSIX, which NFS knows too: a process that is forked has no part in them.
+    Raises: OSError with a number in NO_LOCKS where there are no locks.
+    """
+    try:
+        if fcntl is not None:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        elif msvcrt is not None:
+            os.lseek(file, _FAR, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        else:
+            raise OSError(errno.ENOTSUP, "this system has no locks")
+    except OSError as error:
+        if error.errno in _BUSY:
+            return False
+        raise
+    return True
+
+
+def machine() -> str:
+    """A word for this machine: the process numbers of another one sharing the folder mean nothing here."""
+    name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return f"{crc32(name.encode()):08x}"
+
+
+def is_alive(process: int) -> bool:
+    """True if a process other than this one has this number; True where that cannot be known."""
+    if process == os.getpid() or not has_processes():  # on Windows os.kill would end it
+        return process != os.getpid()
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def has_processes() -> bool:
+    """True where processes are POSIX's: with numbers that can be asked for, groups, and signals that end them."""
+    return hasattr(os, "fork") and hasattr(os, "kill") and sys.platform != "emscripten"
+
+
+def open_folder(folder: str | os.PathLike[str]) -> int:
+    """A folder, to be synced; -1 where there is no such thing, as on Windows."""
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY) if hasattr(os, "O_DIRECTORY") else -1
+
+
+def sync_folder(folder: int) -> None:
+    """Wait until what was done to a folder is on the disk."""
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_ignored(number: int) -> bool:
+    """True if this process ignores a signal, as in the background or under nohup, or other code than Python has it."""
+    return signal.getsignal(number) in (IGNORED, None)

@@ -49,6 +49,6 @@ def read_history(path: Path) -> dict[str, list[float]]:
     """The figures of each epoch from metrics.csv; empty where there is none."""
     if not path.is_file():
         return {}
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return {name: [float(row[name] or "nan") for row in rows] for name in rows[0]} if rows else {}

@@ -86,7 +86,7 @@ def describe(
             facts=facts,
             history=result.history,
             evaluation=tested,
-            config_text=(path / CONFIG).read_text(),
+            config_text=(path / CONFIG).read_text(encoding="utf-8"),
             best_epoch=result.best_epoch,
             **searched,
         )

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ..backends import Backend, numpy as host
 from ..errors import DataError, ModelFileError, unknown
@@ -72,7 +72,7 @@ def evaluation(target: Target, y: Any, output: Any) -> Evaluation:
     return Evaluation.of("regression", target.decode(y[:, None]), target.decode(output))
 
 
-def write_predictions(run: Run, source: Source, keep: Sequence[str], file: TextIO, *, proba: bool) -> None:
+def write_predictions(run: Run, source: Source, keep: Sequence[str], file: Any, *, proba: bool) -> None:
     """The predictions as CSV: the columns kept, then the target, or a column for each class."""
     writer = csv.writer(file, lineterminator="\n")
     name = run.target.name

@@ -4,7 +4,6 @@ Names are imported from their modules when they are first used, so that `import 
 """
 
 from importlib import import_module
-from typing import Any
 
 from ._version import __version__
 
@@ -45,14 +44,14 @@ __all__ = ["__version__"]
 __all__ += [*_HOME, *_MODULES]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:  # `typing` would take as long to import as all of this
     if name in _MODULES:
         return import_module(f".{name}", __name__)
     if name not in _HOME:
         from .names import public
 
         raise AttributeError(f"module 'nnx' has no attribute {name!r}{public(name, __all__)}")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    value: object = getattr(import_module(f".{_HOME[name]}", __name__), name)
     globals()[name] = value
     return value
 

@@ -1,13 +1,22 @@
 """The errors nnx raises on purpose: each is one line saying what was expected, what came and what to do."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from .names import hint
 
+MOST = 200  # characters of a message
+QUOTED = r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|(?<!\w)"(?:[^"\\]|\\.)*"(?!\w)"""
+GIVEN, LEAST = re.compile(rf"{QUOTED}|\S+"), 24  # what is in quotes, or one word; no shorter than this
+LISTED = re.compile(r"(?:[^,;:()]+, ){4,}[^,;:()]+")
+
 
 class NNXError(Exception):
     """Base of all errors below."""
+
+    def __init__(self, message: object = "", *more: Any) -> None:
+        super().__init__(shortened(str(message)), *more)
 
 
 class ShapeError(NNXError, ValueError):
@@ -55,6 +64,28 @@ def shown(value: Any, most: int = 60) -> str:
     except Exception:  # of a class of the user's, or a number of very many digits
         text = f"an object of {type(value).__name__}"
     return text if len(text) <= most else f"{text[: most - 4]} ..."
+
+
+def shortened(text: str) -> str:
+    """The text in at most 200 characters: what was given is shortened in it, and not what it says to do.
+
+    What was given is in quotes, is a long word such as a path, or is a list.
+    """
+    while (excess := len(text) - MOST) > 0:
+        given = max(GIVEN.finditer(text), key=lambda found: len(found[0]))
+        listed = max(LISTED.finditer(text), key=lambda found: len(found[0]), default=None)
+        if len(given[0]) > LEAST:
+            keep = max(len(given[0]) - excess, LEAST) - 3
+            (start, end), new = (
+                given.span(),
+                f"{given[0][: keep - keep // 2]}...{given[0][len(given[0]) - keep // 2 :]}",
+            )
+        elif listed:
+            (start, end), new = listed.span(), ", ".join([*listed[0].removesuffix(", ...").split(", ")[:-1], "..."])
+        else:
+            return f"{text[: MOST - 3]}..."
+        text = f"{text[:start]}{new}{text[end:]}"
+    return text
 
 
 def unknown(kind: str, name: Any, known: Iterable[str]) -> str:

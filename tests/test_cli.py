@@ -319,7 +319,19 @@ def test_the_version_is_told_without_the_modules_that_a_command_needs():
     own = {name for name in done.stderr.split() if name.partition(".")[0] == "nnx"}
     assert own == {
         "nnx",
-        *(f"nnx.{m}" for m in ("_version", "errors", "cli", "cli.voice", "cli.commands", "cli.options")),
+        *(
+            f"nnx.{m}"
+            for m in (
+                "_version",
+                "errors",
+                "cli",
+                "cli.process",
+                "cli.streams",
+                "cli.voice",
+                "cli.commands",
+                "cli.options",
+            )
+        ),
     }
     assert not {"numpy", "pyarrow", "rich", "torch", "jax"} & set(done.stderr.split())
 

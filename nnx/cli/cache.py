@@ -68,7 +68,7 @@ class Cache:
     @property
     def counts(self) -> list[int]:
         """The number of training rows of each class."""
-        return [int(n) for n in json.loads((self.folder / "counts.json").read_text())]
+        return [int(n) for n in json.loads((self.folder / "counts.json").read_text(encoding="utf-8"))]
 
     @property
     def bytes(self) -> int:
@@ -109,7 +109,7 @@ class Cache:
                         counts.__iadd__(xp.bincount(y, minlength=self.classes))
 
                 yield write
-            (made / "counts.json").write_text(json.dumps(counts.tolist()))
+            (made / "counts.json").write_text(json.dumps(counts.tolist()), encoding="utf-8")
             if not self.there:  # another process may have filled it meanwhile
                 shutil.rmtree(self.folder, ignore_errors=True)
                 os.replace(made, self.folder)

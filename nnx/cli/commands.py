@@ -180,8 +180,9 @@ def predict(run: str, data: str, output: str | None, proba: bool, keep: tuple[st
     opened = _open(run, given)
     source = opened.open(data, given)
     if output in (None, "-"):
-        write_predictions(opened, source, keep, sys.stdout, proba=proba)
-        sys.stdout.flush()
+        from .streams import data as written
+
+        write_predictions(opened, source, keep, written(), proba=proba)
         return
     if os.path.exists(output) and os.path.exists(data) and os.path.samefile(output, data):
         raise click.UsageError(f"--output {output} is DATA itself; it would be lost")

@@ -45,16 +45,17 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
     Raises: DataError, SettingError.
     """
     data = config.data
-    source = open_table(data.path, Reading(data.delimiter, data.encoding, data.decimal, data.missing))
-    name = check_target(source, data.target)
     limit = amount(data.memory)
-    in_blocks = source.size > limit
+    source = open_table(data.path, Reading(data.delimiter, data.encoding, data.decimal, data.missing), limit)
+    name = check_target(source, data.target)
     dropped = {column: "drop" for column in data.drop}
     require(name not in dropped, f"the target {name!r} is dropped")
+    scan = source.scan({**dropped, **data.kinds})
+    in_blocks = source.size > limit
     if in_blocks:
         _refuse(in_memory, source.name, data.memory)
+        _refuse(scan.rows > limit, f"a byte for each of the {scan.rows:,} rows of {source.name}", data.memory)
         say(f"{source.name} is larger than data.memory = {data.memory}: it is read in blocks")
-    scan = source.scan({**dropped, **data.kinds})
     seen = look(source, name, scan.kinds[name])
     task, note = task_of(seen, data.task, source.place)
     notes = [*scan.notes, note] if note else list(scan.notes)
@@ -85,8 +86,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
 def _refuse(refused: bool, what: str, limit: str) -> None:
     if refused:
         raise DataError(
-            f"{what} is larger than data.memory = {limit}: a search needs it in memory; give a larger --memory, "
-            "or fewer rows"
+            f"{what} is larger than data.memory = {limit}, and needed in memory; give a larger --memory, or fewer rows"
         )
 
 

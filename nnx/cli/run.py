@@ -81,7 +81,7 @@ def output_file(output: str) -> Iterator[TextIO]:
         yield stream
 
 
-def write_predictions(run: Run, source: Source, keep: Sequence[str], file: TextIO, *, proba: bool) -> None:
+def write_predictions(run: Run, source: Source, keep: Sequence[str], file: Any, *, proba: bool) -> None:
     """The predictions as CSV: the columns kept, then the target, or a column for each class."""
     writer = csv.writer(file, lineterminator="\n")
     name = run.target.name

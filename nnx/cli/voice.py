@@ -6,7 +6,7 @@ from typing import TextIO
 
 def printable(text: str) -> str:
     """The text with control characters spelled out: names in files may hold what a terminal obeys."""
-    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 class Voice:

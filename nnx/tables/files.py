@@ -1,6 +1,6 @@
 """Opening a table by its name: a built-in set, text, Parquet, Arrow, NPY or NPZ. Every fault is one line."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ from zipfile import BadZipFile, ZipFile, is_zipfile
 from ..backends import numpy as host
 from ..errors import DataError, unknown
 from .cells import arrow
-from .source import BLOCK, Memory, Scan, Source, check_columns, table_of_array, typed_kinds
+from .columnar import arrow_file, parquet
+from .source import Memory, Source, check_columns, table_of_array
 from .text import Reading, TextFile
 
 SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes")  # scikit-learn's
@@ -17,8 +18,12 @@ GROWTH, ROOM = 100, 1 << 28  # how many times its size a compressed array may gr
 BUILT_IN = ("penguins", *SETS)
 
 
-def open_table(data: str, reading: Reading | None = None) -> Source:
-    """The table that `data` names: a file by its suffix, or a built-in set. Raises: DataError."""
+def open_table(data: str, reading: Reading | None = None, memory: int = 1 << 30) -> Source:
+    """The table that `data` names: a file by its suffix, or a built-in set.
+
+    memory: bytes that a part of a file may have that has to be decoded at once.
+    Raises: DataError.
+    """
     path, reading = Path(data), reading or Reading()
     if data in BUILT_IN and not path.is_file():
         return _built_in(data)
@@ -34,8 +39,8 @@ def open_table(data: str, reading: Reading | None = None) -> Source:
         suffix = suffixes[-2]
     openers: dict[str, Callable[[Path, Reading], Source]] = {
         **dict.fromkeys((".csv", ".tsv", ".txt"), TextFile),
-        **dict.fromkeys((".parquet", ".pq"), lambda path, _: Parquet(path)),
-        **dict.fromkeys((".arrow", ".feather", ".ipc"), lambda path, _: _arrow_file(path)),
+        **dict.fromkeys((".parquet", ".pq"), lambda path, _: parquet(path, memory)),
+        **dict.fromkeys((".arrow", ".feather", ".ipc"), lambda path, _: arrow_file(path, memory)),
         ".npz": lambda path, _: _npz(path),
         ".npy": lambda path, _: _npy(path),
     }
@@ -45,66 +50,6 @@ def open_table(data: str, reading: Reading | None = None) -> Source:
     if path.stat().st_size == 0:
         raise DataError(f"{data}: the file is empty")
     return openers[suffix](path, reading)
-
-
-class Parquet:
-    """A Parquet file, read by row groups."""
-
-    target: str | None = None
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.place, self.name = path, str(path), path.stem
-        with naming(self.place, "Parquet"):
-            file = self._open()
-            self.schema, self.rows = file.schema_arrow, file.metadata.num_rows
-            groups = (file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
-            self.size = sum(groups) * 2
-        self.columns = [str(name) for name in self.schema.names]
-        check_columns(self.place, self.columns)
-
-    def _open(self) -> Any:
-        arrow()
-        from pyarrow.parquet import ParquetFile
-
-        return ParquetFile(self.path)
-
-    def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
-        """The kinds that the file's schema says."""
-        if self.rows == 0:
-            raise DataError(f"{self.place}: no rows")
-        return Scan(typed_kinds(self.schema, kinds, faults), self.rows)
-
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        """The rows in blocks."""
-        with naming(self.place, "Parquet"), self._open() as file:
-            yield from file.iter_batches(BLOCK, columns=list(columns))
-
-    def where(self, row: int) -> str:
-        """The row, counted from 1."""
-        return f"{self.place}, row {row + 1}"
-
-
-class naming:
-    """Turn pyarrow's errors into a DataError that names the file."""
-
-    def __init__(self, place: str, kind: str) -> None:
-        self.place, self.kind = place, kind
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        pa = arrow()
-        if isinstance(error, (pa.ArrowException, OSError)) and not isinstance(error, DataError):
-            text = " ".join(str(error).split())[:100]
-            raise DataError(f"{self.place}: cannot be read as {self.kind}: {text}") from None
-
-
-def _arrow_file(path: Path) -> Memory:
-    with naming(str(path), "Arrow"):
-        from pyarrow import feather
-
-        table = feather.read_table(path, memory_map=True)
-    return _in_memory(table, path)
 
 
 def _in_memory(table: Any, path: Path, target: str | None = None) -> Memory:

@@ -10,7 +10,7 @@ from .cells import compute
 
 SAMPLE = 1 << 17  # numbers kept of a column; quantiles are exact up to here, beyond it those of a random sample
 ROUNDING = 2.0**-48  # numbers that differ by no more than this part of them are one
-DISTINCT = 20_000  # values of a column of text; once there are more, no more are counted
+DISTINCT, LENGTH = 20_000, 1 << 26  # values of a column of text, and their characters; no more than these are counted
 
 
 @dataclass
@@ -106,7 +106,8 @@ class Texts:
     rows: int = 0
     filled: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    many: bool = False  # more than DISTINCT: then `counts` is of the first rows
+    many: bool = False  # more than are counted: then `counts` is of the first rows
+    length: int = 0  # of the texts counted
 
     def see(self, v: Any) -> None:
         """Take in the next texts, an Arrow array, null where missing."""
@@ -114,8 +115,10 @@ class Texts:
         self.filled += len(v) - v.null_count
         if not self.many:
             pairs = compute().value_counts(v.drop_null())
-            self.counts.update(dict(zip(pairs.field(0).to_pylist(), pairs.field(1).to_pylist(), strict=True)))
-            self.many = len(self.counts) > DISTINCT
+            found = dict(zip(pairs.field(0).to_pylist(), pairs.field(1).to_pylist(), strict=True))
+            self.length += sum(len(text) for text in found if text not in self.counts)
+            self.counts.update(found)
+            self.many = len(self.counts) > DISTINCT or self.length > LENGTH
 
     @property
     def gaps(self) -> int:

@@ -51,23 +51,21 @@ class TextFile:
             self._sniff()
         self._check_first_line()
         self.columns = self._header()
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size * (2 if self.plain else 10)
+        self.size = self.path.stat().st_size * (2 if self.plain else 10)  # a guess, until `scan` has measured it
 
     def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """Look at all cells of the columns whose kind is not given."""
         check_kinds(self.columns, kinds)
-        wanted = [name for name in self.columns if name not in kinds]
-        guesses = {name: Guess() for name in wanted}
-        rows = 0
+        wanted = [name for name in self.columns if kinds.get(name) != "drop"]
+        guesses = {name: Guess() for name in wanted if name not in kinds}
+        rows = size = 0
         for batch in self.batches(wanted or self.columns[:1]):
-            rows += batch.num_rows
+            rows, size = rows + batch.num_rows, size + batch.nbytes
             for name, guess in guesses.items():
                 guess.see(batch.column(name))
         if rows == 0:
             raise DataError(f"{self.place}: no rows below the header")
+        self.size = size
         found, notes = dict(kinds), []
         for name, guess in guesses.items():
             try:

@@ -1,0 +1,87 @@
+"""One run of the command: its exit code, and every fault as one line on standard error."""
+
+import sys
+from errno import EBADF
+
+from ..errors import BackendError, ModelFileError, NNXError, OutOfMemoryError, TrainingError, shortened
+from . import streams
+from .voice import printable
+
+EXIT_CODES: tuple[tuple[type[NNXError], int], ...] = (
+    (TrainingError, 1),
+    (OutOfMemoryError, 1),
+    (ModelFileError, 3),
+    (BackendError, 4),
+)
+
+
+def run_alone(words: list[str]) -> int:
+    """The exit code of the process that runs the command with these words."""
+    with streams.CtrlC() as pressed:
+        streams.prepare()
+        try:
+            code, fault = _outcome(words)
+        except Exception:
+            if not pressed.seen:
+                raise
+        else:
+            if not pressed.seen:
+                return _told(code, fault)
+        return _told(130, "")  # whatever an import that was interrupted has made of it
+
+
+def run(words: list[str]) -> int:
+    """The exit code of the command with these words."""
+    return _told(*_outcome(words))
+
+
+def _told(code: int, fault: str) -> int:
+    """The exit code, after the fault, if there is one, was said and all output written."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        lost = _lost(error)
+        code, fault = (code, fault) if code else lost
+    if fault:
+        print(f"nnx: {shortened(printable(' '.join(fault.split())))}", file=sys.stderr)
+    return code
+
+
+def _outcome(words: list[str]) -> tuple[int, str]:
+    """The exit code of the command, and what there is to say of a fault."""
+    try:
+        import click
+        import msgspec  # noqa: F401
+    except ImportError as error:
+        return 2, f"the command needs {error.name}: pip install 'nnx-array[cli]'"
+    try:
+        from .commands import nnx
+
+        if fault := streams.undecoded(words):
+            return 2, fault
+        with nnx.make_context("nnx", list(words) or ["--help"]) as context:
+            return nnx.invoke(context) or 0, ""
+    except click.exceptions.Exit as error:
+        return error.exit_code, ""
+    except click.ClickException as error:
+        return 2, error.format_message()
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return 130, ""
+    except NNXError as error:
+        notes = getattr(error, "__notes__", [])
+        text = " ".join([str(error), *(f"({note})" for note in notes)])
+        return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 2), text
+    except MemoryError as error:
+        return 1, f"out of memory: {error}; give a smaller --hidden or --batch-size"
+    except OSError as error:
+        return _lost(error)
+
+
+def _lost(error: OSError) -> tuple[int, str]:
+    """The exit code where something could not be written; of standard output nothing more is."""
+    streams.give_up_output()
+    if isinstance(error, BrokenPipeError):  # the reader of the output has gone, as in `nnx predict ... | head`
+        return 141, ""
+    if error.filename == streams.OUTPUT and error.errno == EBADF:
+        return 2, streams.CLOSED
+    return 2, f"{error.filename or 'a file'}: {error.strerror or error}"

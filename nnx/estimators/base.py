@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..backends import Backend, backend, is_array, is_sparse, namespace
+from ..backends import Backend, backend, is_sparse, namespace
 from ..contract import Array
 from ..inputs import as_given
 from . import lbfgs, quirks, solver, stochastic
@@ -17,7 +17,6 @@ from .arrays import (
     given_weight,
     is_finite,
     is_foreign,
-    mapped,
     own,
     pair,
     to_host,
@@ -229,22 +228,6 @@ class BaseMLP(Prediction):
                 else f"sparse X is computed with on the host, not on NNX_BACKEND={asked}: give backend='numpy'"
             )
         return place.as_floats(X if is_foreign(X) else check_array(X, dtype=FLOATS))
-
-    def _move_to(self, chosen: Backend) -> None:
-        """The weights and the optimizer's state on this backend; where they are there already, nothing is done."""
-        now = self._backend()
-        if (now.name, now.device) == (chosen.name, chosen.device):
-            return
-
-        def moved(x: Any) -> Any:
-            return chosen.asarray(x) if is_array(x) else x
-
-        for name in ("coefs_", "intercepts_", "_best_coefs", "_best_intercepts", "_best_layer_params", "_last"):
-            if hasattr(self, name):
-                setattr(self, name, mapped(moved, getattr(self, name)))
-        self.layer_params_ = mapped(moved, dict(self.layer_params_))
-        if hasattr(self, "_optimizer"):
-            self._optimizer.state = mapped(moved, self._optimizer.state)
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes

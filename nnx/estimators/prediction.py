@@ -123,6 +123,22 @@ class Prediction(Spelled, CallbackSupportMixin, BaseEstimator):  # type: ignore[
         kind = str(getattr(X, "dtype", "float64")).rpartition(".")[2]
         return backend(name, kind if kind in ("float32", "float64") else "float64")
 
+    def _move_to(self, chosen: Backend) -> None:
+        """The weights and the optimizer's state on this backend; where they are there already, nothing is done."""
+        now = self._backend()
+        if (now.name, now.device) == (chosen.name, chosen.device):
+            return
+
+        def moved(x: Any) -> Any:
+            return chosen.asarray(x) if is_array(x) else x
+
+        for name in ("coefs_", "intercepts_", "_best_coefs", "_best_intercepts", "_best_layer_params", "_last"):
+            if hasattr(self, name):
+                setattr(self, name, mapped(moved, getattr(self, name)))
+        self.layer_params_ = mapped(moved, dict(self.layer_params_))
+        if hasattr(self, "_optimizer"):
+            self._optimizer.state = mapped(moved, self._optimizer.state)
+
     # ---- prediction
 
     def hidden_activations(self, X: Any) -> Any:

@@ -17,7 +17,7 @@ import pytest
 import nnx
 from nnx.files import read
 
-MUTANTS = int(os.environ.get("NNX_MUTANTS", 200_000))  # ci/soak: ten million
+MUTANTS = int(os.environ.get("NNX_MUTANTS", 80_000))  # ci/soak: ten million
 X = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
 
 

@@ -484,5 +484,5 @@ def test_killed_at_any_point_of_writing_a_checkpoint_it_goes_on_to_the_same_bits
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills by fork")
 def test_killed_at_any_time_it_goes_on_to_the_same_bits(tmp_path):
-    runs, killed, faults = kills("random", tmp_path, int(os.environ.get("NNX_KILLS", "60")))
+    runs, killed, faults = kills("random", tmp_path, int(os.environ.get("NNX_KILLS", "20")))
     assert faults == 0 and killed >= runs // 2

@@ -10,6 +10,7 @@ from typing import Any
 
 from .backends import numpy as host
 from .errors import DataError, unknown
+from .inputs import numbers_on_host
 from .metrics import mean_absolute_error, mean_squared_error, r2
 from .random import permutation
 
@@ -51,7 +52,7 @@ class Evaluation:
         importance: Importance | None = None,
     ) -> "Evaluation":
         """The evaluation of these predictions, its scores computed. Raises DataError if they do not fit each other."""
-        target, predicted = host.get(target), host.get(predicted)
+        target, predicted = numbers_on_host("target", target), numbers_on_host("predicted", predicted)
         found = scores(task, target, predicted)
         if task == "classification" and len(classes) != probabilities(predicted).shape[1]:
             raise DataError(f"Evaluation: {len(classes)} names for {probabilities(predicted).shape[1]} classes")
@@ -67,7 +68,8 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
     Shapes: target (n,) class numbers or values, or (n, k) values; predicted (n, k) probabilities, or values.
     Raises: DataError.
     """
-    xp, target, predicted = host.namespace(), host.get(target), host.put(predicted, "float64", None)
+    xp, target = host.namespace(), numbers_on_host("target", target)
+    predicted = host.put(numbers_on_host("predicted", predicted), "float64", None)
     if len(target) != len(predicted) or not len(target):
         raise DataError(f"scores: {len(predicted)} predictions for {len(target)} rows")
     if task == "regression":

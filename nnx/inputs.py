@@ -4,6 +4,7 @@ The doors: `nnx.fit` and prediction, populations, the estimators, tables, scores
 refused in one line that names what was found and says what to do; no value is changed without a word.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from numbers import Integral, Real
@@ -39,7 +40,7 @@ REMEDIES = {
     "complex numbers": "Complex data not supported: give real and imaginary parts as columns",
     "a structured array": "numpy.lib.recfunctions.structured_to_unstructured(x) makes columns of its fields",
 }
-PLAIN = ("int", "uint", "float", "bool", "double")  # how the names of types begin whose values need no look
+PLAIN = r"[<>=|]?(u?int|float)\d+|[Bb]ool|bool|double"  # the names of types whose values need no look
 CLASSES = "number the classes: numpy.unique(y, return_inverse=True)[1], or use nnx.MLPClassifier"
 
 
@@ -55,8 +56,7 @@ def as_numbers(name: str, x: Any, *, remedy: str = "", sparse: bool = False) -> 
         _real(name, x.tocsr().data)
         return x.tocsr()
     if keeps_no_zeros(x):
-        remedy = f"give {name}.toarray()" if is_sparse(x) else "give an array, or x as a sparse matrix of SciPy"
-        raise DataError(f"{name}: {type(x).__name__} is sparse, which is not taken here: {remedy}")
+        refuse_sparse(name, x)
     if columns := list(columns_of(x)):
         parts = [_real(f"{name}: column {c!r}", on_host(name, v)) for c, v in columns]
         return host_namespace().stack(parts, axis=1)
@@ -65,6 +65,12 @@ def as_numbers(name: str, x: Any, *, remedy: str = "", sparse: bool = False) -> 
     if is_memmap(x) and x.dtype.kind in "fiub" and native(x) is x:
         return x
     return _real(name, on_host(name, x), remedy)
+
+
+def numbers_on_host(name: str, x: Any) -> Any:
+    """x as a plain array of real numbers on the host. Raises: DataError."""
+    x = as_numbers(name, x)
+    return get(x) if is_host(x) else backend_of(x, "float32").to_numpy(x)
 
 
 def as_labels(name: str, y: Any) -> Any:
@@ -96,13 +102,21 @@ def as_given(name: str, x: Any) -> Any:
     check_holder(name, x)
     if is_array(x) and not is_host(x):
         return _plain(name, x)
-    columns = list(columns_of(x))
-    for c, v in columns:
-        if not str(getattr(v, "dtype", getattr(v, "type", ""))).lower().startswith(PLAIN):
-            _real(f"{name}: column {c!r}", on_host(name, v))
-    if not columns and is_array(x) and x.dtype.kind not in "fiubO":
-        _real(name, x)
+    parts = list(columns_of(x)) if not isinstance(x, (list, tuple)) and not is_array(x) else [("", x)]
+    for c, v in parts:
+        if not re.fullmatch(PLAIN, str(getattr(v, "dtype", getattr(v, "type", "")))):
+            _check_elements(f"{name}: column {c!r}" if c else name, v)
     return x
+
+
+def _check_elements(name: str, x: Any) -> None:
+    """Raise DataError for text, dates and the like; what else is no number, scikit-learn has words for."""
+    try:
+        found = on_host(name, x)
+    except DataError:
+        return
+    if found.dtype.kind not in "fiubO" or (found.dtype.kind == "O" and any(map(_word, set(map(type, found.flat))))):
+        _real(name, found)
 
 
 def check_holder(name: str, x: Any) -> None:
@@ -127,6 +141,14 @@ def keeps_no_zeros(x: Any) -> bool:
         kinds = x.dtypes if getattr(x, "ndim", 1) == 2 else [getattr(x, "dtype", "")]
         return any(str(kind).startswith("Sparse") for kind in kinds)
     return root == "jax" and ".sparse." in type(x).__module__
+
+
+def refuse_sparse(name: str, x: Any) -> None:
+    """Raise DataError for a sparse matrix where none is taken."""
+    dense = next(
+        (way for way in ("sparse.to_dense", "todense", "to_dense") if hasattr(x, way.split(".")[0])), "toarray"
+    )
+    raise DataError(f"{name}: {type(x).__name__} is sparse, which is not taken here; give {name}.{dense}()")
 
 
 def columns_of(x: Any) -> Iterator[tuple[str, Any]]:
@@ -164,6 +186,8 @@ def _integers(x: Any, found: Any) -> Any:
 
 def _plain(name: str, x: Array) -> Array:
     """An array of real numbers of another library, to be computed with where it is. Raises: DataError."""
+    if keeps_no_zeros(x):
+        refuse_sparse(name, x)
     try:
         x = backend_of(x, "float32").library.plain(x)
     except DataError as error:

@@ -49,10 +49,13 @@ def check_kind(name: str, kind: str) -> None:
 
 
 def kind_of(name: str, kind: Any) -> str:
-    """The kind of a column of this Arrow type. Raises DataError for lists, structures and the like."""
+    """The kind of a column of this Arrow type. Raises DataError for lists, structures and the like.
+
+    What is kept in a dictionary has been declared to be categories, numbers too.
+    """
     types = arrow().types
-    if types.is_dictionary(kind):
-        kind = kind.value_type
+    if types.is_dictionary(kind) and kind_of(name, kind.value_type):
+        return "text"
     if types.is_boolean(kind):
         return "boolean"
     if types.is_time(kind) or types.is_duration(kind):
@@ -85,7 +88,8 @@ def as_kind(column: Any, kind: str) -> Any:
     """
     kind, _, form = kind.partition(":")
     if arrow().types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        values = column.dictionary  # of polars they are views, which Arrow cannot take from
+        column = (compute().cast(values, arrow().string()) if is_text(values.type) else values).take(column.indices)
     if kind == "text":
         return as_text(column)
     return {"number": as_numbers, "boolean": as_truths}[kind](column) if kind != "date" else as_moments(column, form)

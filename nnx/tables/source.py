@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Any, Protocol
 
 from ..backends import backend_of, is_array, is_host
-from ..backends.numpy import get as host_array
 from ..errors import DataError, unknown
+from ..inputs import check_holder, keeps_no_zeros, on_host
 from .cells import BadCell, arrow, as_kind, check_kind, kind_of, moment_of
 
 BLOCK = 65_536  # rows in a block of a table in memory
@@ -173,8 +173,9 @@ def from_python(x: Any) -> Memory:
 
 
 def _to_arrow(pa: Any, x: Any) -> Any:
-    if type(x).__module__.startswith("scipy.sparse"):
-        raise DataError("sparse matrices are not supported: give X.toarray()")
+    check_holder("the table", x)
+    if hasattr(x, "tocsr"):
+        _host(x)
     if isinstance(x, pa.Table):
         return x
     if isinstance(x, pa.RecordBatch):
@@ -182,7 +183,11 @@ def _to_arrow(pa: Any, x: Any) -> Any:
     if type(x).__module__.partition(".")[0] == "pandas":
         if x.ndim != 2:
             raise DataError(f"expected a table, got a pandas {type(x).__name__}: give x.to_frame()")
-        return pa.Table.from_pandas(x.rename(columns=str), preserve_index=False)
+        x = x.rename(columns=str)
+        strange = [i for i, kind in enumerate(x.dtypes) if "interval" in str(getattr(kind, "categories", kind)).lower()]
+        for i in strange:  # intervals, which Arrow has no type for
+            x = x.assign(**{x.columns[i]: x.iloc[:, i].astype(str).astype("category")})
+        return pa.Table.from_pandas(x, preserve_index=False)
     if hasattr(x, "__arrow_c_stream__"):
         return pa.table(x)
     if isinstance(x, Mapping):
@@ -195,18 +200,27 @@ def _to_arrow(pa: Any, x: Any) -> Any:
             raise DataError("the table must have rows of one length, or be a dictionary of columns")
         return pa.table({f"x{i}": pa.array(column) for i, column in enumerate(zip(*x, strict=True))})
     if not is_array(x) and hasattr(x, "__array__"):
-        x = host_array(x)
+        x = on_host("the table", x)
     if not is_array(x):
         raise DataError(f"expected a table or an array (rows, columns), got {type(x).__name__}")
     return table_of_array(x)
 
 
 def _column(pa: Any, values: Any) -> Any:
+    check_holder("the table", values)
     return pa.array(_host(values) if is_array(values) else values, from_pandas=True)
 
 
 def _host(x: Any) -> Any:
-    return x if is_host(x) else backend_of(x, "float32").to_numpy(x)
+    """An array of any library on the host. Raises DataError for elements that no column can hold."""
+    if keeps_no_zeros(x):
+        raise DataError("sparse matrices are not supported: give X.toarray()")
+    x = on_host("the table", x if is_host(x) else backend_of(x, "float32").to_numpy(x))
+    if x.dtype.kind == "c":
+        raise DataError("Complex data not supported: give real and imaginary parts as columns")
+    if x.dtype.names:
+        raise DataError("a structured array is no table here: give pandas.DataFrame(x)")
+    return x
 
 
 def table_of_array(x: Any) -> Any:
@@ -214,8 +228,6 @@ def table_of_array(x: Any) -> Any:
     pa, x = arrow(), _host(x)
     if x.ndim != 2:
         raise DataError(f"expected an array (rows, columns), got shape {tuple(x.shape)}. Reshape your data")
-    if x.dtype.kind == "c":
-        raise DataError("Complex data not supported: give real and imaginary parts as columns")
     if 0 in x.shape:
         raise DataError(
             f"the table is empty: {x.shape[1]} feature(s) (shape={x.shape}) while a minimum of 1 is required."

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
-from ...backends.numpy import get as host_array, namespace as host_namespace
+from ...backends.numpy import namespace as host_namespace
 from ...contract import Array, Layer, Params
 from ...errors import DataError, SettingError, require, shown
+from ...inputs import numbers_on_host
 from ...names import Spelled
 from ...random import check_seed
 from ..settings import parts
@@ -60,7 +61,7 @@ class Rows(NamedTuple):
 
 def row_numbers(name: str, given: Any, rows: int) -> Any:
     """Row numbers on the host, from row numbers or a mask. Raises DataError."""
-    xp, given = host_namespace(), host_array(given)
+    xp, given = host_namespace(), numbers_on_host(name, given)
     if given.dtype.kind == "b":
         if given.shape != (rows,):
             raise DataError(f"{name}: a mask of shape {given.shape} for {rows} rows")

@@ -33,7 +33,7 @@ import nnx
 import nnx.cli.pictures
 import nnx.cli.restarts
 import nnx.cli.resume
-import nnx.cli.run  # noqa: F401
+import nnx.cli.run
 from nnx.cli import main
 
 LIMIT = 60  # seconds that a command may take
@@ -171,7 +171,9 @@ class Soak:
         codes = [commands[i].end() for i in range(2)]
         told = " ".join(f"{self.names(what)}" for _, _, what in sorted(events, key=lambda event: event[0]))
         for command, code in zip(commands.values(), codes, strict=True):
-            self.expect(code in CODES, number, f"{told}: {command.arguments[0]} ended with {code}: {command.said[-600:]}")
+            self.expect(
+                code in CODES, number, f"{told}: {command.arguments[0]} ended with {code}: {command.said[-600:]}"
+            )
             self.expect("Traceback" not in command.said, number, f"{told}: {command.said[-900:]}")
         if "restarts" in kinds:
             self.wait_for_the_child()

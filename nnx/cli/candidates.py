@@ -111,7 +111,7 @@ def trained_together(
     """Train these candidates for a part of their epochs. Returns the number of networks of each run, and its words."""
     runs, k = [], len(task.folds)
     for (epochs, size, patience), own in kinds(alive).items():
-        if (known := log.next(len(own), k)) is not None:
+        if (known := log.next(len(own), k, -(-epochs // part))) is not None:
             for c, trials in zip(own, known[0], strict=True):
                 c.trials = trials
             runs += known[1]

@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -100,6 +100,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.training.seed if self.data.seed is None else self.data.seed
 
 
+class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a training ended, which the config.toml of a run says too."""
+
+    best_epoch: Annotated[int, msgspec.Meta(ge=0)]
+    stopped: Literal["epochs", "early stopping", "interrupted", "time", "not finite"]
+    execution: str
+
+
 WORDS = (  # what msgspec calls a type, and what a person does
     *(("array", "a list"), ("object", "a table"), ("str", "text")),
     *(("int", "a whole number"), ("float", "a number"), ("bool", "true or false")),
@@ -162,12 +170,13 @@ def of_run(file: Path) -> tuple[Config, str]:
     Raises: ModelFileError, SettingError.
     """
     values = _parsed(text_of(file), str(file))
-    result = values.pop("result", {})
+    result = values.pop("result", None)
     check(values, str(file))
-    ended = result.get("stopped", "" if not result else None) if isinstance(result, dict) else None
-    if not isinstance(ended, str):
-        raise SettingError(f"{file}: [result] does not say how the training ended: stopped = text")
-    return convert(values, str(file)), ended
+    config = convert(values, str(file))
+    try:
+        return config, "" if result is None else msgspec.convert(result, Result).stopped
+    except msgspec.ValidationError as error:
+        raise SettingError(f"{file}: [result] is not as nnx writes it: {str(error)[:80]}") from None
 
 
 def _read(file: str) -> dict[str, Any]:

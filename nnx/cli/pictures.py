@@ -1,6 +1,7 @@
 """`nnx plot`: the pictures of a run as files."""
 
 import csv
+import os
 from collections.abc import Mapping
 from io import StringIO
 from itertools import pairwise
@@ -52,11 +53,11 @@ def pictures(
 
 
 def read_history(path: Path) -> dict[str, list[float]]:
-    """The figures of each epoch from metrics.csv; empty where there is none.
+    """The figures of each epoch from metrics.csv; empty where there is no such file.
 
     Raises: ModelFileError unless it has rows of numbers, the epochs rising.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
     text = text_of(path)
     try:
@@ -66,8 +67,10 @@ def read_history(path: Path) -> dict[str, list[float]]:
             raise ValueError("a row with other columns than the first")
         history = {name: [float(row[name] or "nan") for row in rows] for name in names}
         epochs = history.get("epoch", [])
-        if names and not all(a < b for a, b in pairwise([0.0, *epochs, inf])):
+        if not all(a < b for a, b in pairwise([0.0, *epochs, inf])):
             raise ValueError("no column epoch whose numbers rise")
+        if not epochs:
+            raise ValueError("no epoch in it")
     except (ValueError, csv.Error) as error:
         raise fault(path, f"cannot be read: {error}") from None
     return history

@@ -16,9 +16,14 @@ def open_backend(name: str, device: str, dtype: str, precision: str = "") -> tup
     return used.removesuffix(f":{device}"), replace(backend(used, dtype, precision), why=why)
 
 
+def backend_of(config: Config) -> tuple[str, Backend]:
+    """The backend of a run that has begun, and its name."""
+    place = config.place
+    return open_backend(place.backend, place.device, place.dtype, place.precision)
+
+
 def placed(config: Config) -> tuple[Config, Backend]:
     """The settings with the backend that is used in the place of the one asked for, and that backend."""
-    place = config.place
-    used, chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
+    place, (used, chosen) = config.place, backend_of(config)
     asked = place.backend or preferred()
     return changed(config, place=changed(place, backend=used, asked=asked if asked != used else "")), chosen

@@ -1,14 +1,19 @@
 """The files of a run read as what anybody may have written: each fault is one line that names the file."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from ..backends import LIBRARIES
+from ..errors import BackendError, DataError, SettingError, ShapeError
 from ..files import open_whole
 from ..files.write import fault
 
+Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]  # sha256 of a file
 LIMIT = 64 << 20  # bytes of a file of text
 T = TypeVar("T")
 
@@ -41,3 +46,20 @@ def _plain(error: Exception) -> str:
         return "nested too deeply"
     text = str(error).replace("`", "").replace(" - at $", " at ")
     return f"not what nnx writes ({text[:80]})"
+
+
+@contextmanager
+def of_file(file: Path, config: Any) -> Iterator[None]:
+    """The faults of settings that are those of a run's file, with which it once ran, as faults of the file.
+
+    A table is as it was then, so that what cannot be read of it now is asked for otherwise. That a backend does not run
+    here is its own error. Raises: ModelFileError.
+    """
+    try:
+        yield
+    except (SettingError, ShapeError, DataError, BackendError) as error:
+        place = config.place
+        elsewhere = isinstance(error, BackendError) and place.backend.partition(":")[0] in LIBRARIES[1:]
+        if elsewhere or (isinstance(error, DataError) and not Path(config.data.path).is_file()):
+            raise
+        raise fault(file, str(error)) from None

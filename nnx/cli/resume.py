@@ -7,17 +7,17 @@ from typing import Any
 
 import msgspec
 
-from ..errors import DataError, ModelFileError, SettingError, ShapeError
+from ..errors import ModelFileError, SettingError, require
 from ..files.write import fault
 from ..training.checkpoint import Resumed, previous
 from ..training.restore import read
 from . import folder as run_folder
 from .claim import resumed_folder
 from .config import Config, of_run
-from .place import open_backend
+from .place import backend_of
 from .prepare import Prepared
 from .ranking import read as read_search
-from .reading import json_of
+from .reading import Hash, json_of, of_file
 from .record import Schema
 from .search import go_on as go_on_with_search
 from .settle import check
@@ -28,7 +28,7 @@ from .voice import Voice
 class Known(msgspec.Struct):
     """What data.json says of the file."""
 
-    sha256: str | None
+    sha256: Hash | None
 
 
 def resume(folder: str, say: Voice) -> int:
@@ -43,19 +43,16 @@ def resume(folder: str, say: Voice) -> int:
         resumed = read(file) if file.exists() or previous(file).exists() else None
         where = f"goes on after epoch {resumed.progress.epoch}" if resumed else "no checkpoint: it begins anew"
         say(f"{path}: {where}")
-        place = config.place
-        _, chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
-        prepared, config = ready(config, chosen, say)
+        with of_file(path / run_folder.CONFIG, config):
+            _, chosen = backend_of(config)
+            prepared, config = ready(config, chosen, say)
         schema = same_table(path, run_folder.schema(prepared, config.data.path, hashed))
         if (path / run_folder.SEARCH).exists():
             read_search(path / run_folder.SEARCH)
         if resumed is not None:
             same_encoder(path, prepared, resumed)
-        with told(path, say):
-            try:
-                result, tested = complete(path, config, prepared, schema, chosen, say, started, resumed)
-            except (SettingError, ShapeError) as error:  # the settings are those of a file
-                raise fault(path / run_folder.CONFIG, str(error)) from None
+        with told(path, say), of_file(path / run_folder.CONFIG, config):
+            result, tested = complete(path, config, prepared, schema, chosen, say, started, resumed)
     return end(path, result, tested, say)
 
 
@@ -69,6 +66,7 @@ def opened(path: Path) -> tuple[Config, str | None]:
     try:
         config, ended = of_run(settings)
         check(config)
+        require(bool(config.data.path), "data.path names no table")
     except SettingError as error:
         raise fault(settings, str(error).removeprefix(f"{settings}: ")) from None
     if ended and not file.exists() and not previous(file).exists():
@@ -90,13 +88,14 @@ def same_table(path: Path, schema: Schema) -> Schema:
 
 
 def same_encoder(path: Path, prepared: Prepared, resumed: Resumed) -> None:
-    """Raise DataError if the table no longer becomes the same columns, ModelFileError if there is no encoder."""
+    """Raise ModelFileError if the table does not become the columns of the checkpoint, or that tells of none."""
     for now, before in ((prepared.encoder, resumed.model.encoder), (prepared.target, resumed.model.target)):
         if before is None:
             raise fault(resumed.path, "a checkpoint, but not one of `nnx train`: it has no table encoder in it")
         if plain(now) != plain(before):
-            raise DataError(
-                f"{path}: the table is encoded otherwise than when the run began, by other versions; train anew"
+            raise fault(
+                path,
+                "the table is encoded otherwise than when the run began, by other versions; train anew",
             )
 
 

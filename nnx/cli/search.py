@@ -19,9 +19,10 @@ from .claim import new_folder, tidy
 from .config import Config, check as config_check, convert, plain
 from .folds import folds_of, rows_of
 from .grid import Parameter, applied, candidates, parameters, shown
-from .place import open_backend, placed
+from .place import backend_of, placed
 from .prepare import Prepared, prepare
 from .ranking import Candidate, Results, read
+from .reading import of_file
 from .run import json_line
 from .searching import Searching, Wanted
 from .settle import check, settled
@@ -70,16 +71,14 @@ def go_on(path: Path, say: Voice) -> int:
         found = [(values, applied(config, values)) for values in candidates(grid, wanted.random, config.training.seed)]
     except SettingError as error:
         raise fault(path / run_folder.SEARCHING, str(error)) from None
+    if settings["sha256"] is None and Path(config.data.path).is_file():
+        raise fault(path / run_folder.SEARCHING, "cannot be read: it lacks the hash of the table")
     same_file(config.data.path, settings["sha256"])
-    place = config.place
-    _, chosen = open_backend(place.backend, place.device, place.dtype, place.precision)
     say(f"{path}: goes on after {count(len(log.about['ended']), 'run')} of the search")
-    with told(path, say):
-        try:
-            task = begin(config, wanted, grid, found, chosen, say)
-            result, tested = finish(path, config, wanted, task, log, say)
-        except SettingError as error:  # the settings are those of a file
-            raise fault(path / run_folder.SEARCHING, str(error)) from None
+    with told(path, say), of_file(path / run_folder.SEARCHING, config):
+        _, chosen = backend_of(config)
+        task = begin(config, wanted, grid, found, chosen, say)
+        result, tested = finish(path, config, wanted, task, log, say)
     return end(path, result, tested, say)
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -14,8 +14,9 @@ from ..training import Checkpoint
 from ..training.checkpoint import previous
 from .folder import SEARCHING as FILE
 from .ranking import Trial
-from .reading import json_of
+from .reading import Hash, json_of
 
+Count = Annotated[int, msgspec.Meta(ge=1)]
 PAUSE = 10.0  # seconds between two checkpoints, where no number of epochs is given
 
 
@@ -23,8 +24,8 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The options of a search, beside the settings that all candidates have in common."""
 
     grid: tuple[str, ...]
-    cv: int
-    random: int | None
+    cv: Count
+    random: Count | None
     halving: bool
     by: str | None
     given: tuple[str, ...]  # settings that have a value on the command line
@@ -35,7 +36,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
 
     config: dict[str, dict[str, Any]]
     wanted: Wanted
-    sha256: str | None = None
+    sha256: Hash | None = None
 
 
 class Ended(msgspec.Struct, forbid_unknown_fields=True):
@@ -88,7 +89,7 @@ class Searching:
         """The checkpoint of the population that is going on: each has a file of its own."""
         return self.path / f"search-{self.asked}.safetensors"
 
-    def next(self, candidates: int, folds: int) -> tuple[list[list[Trial]], list[tuple[int, str]]] | None:
+    def next(self, candidates: int, folds: int, epochs: int) -> tuple[list[list[Trial]], list[tuple[int, str]]] | None:
         """The trials of the next population and how it was run, if it has ended already. Raises: ModelFileError."""
         self.asked += 1
         if self.asked > len(self.about["ended"]):
@@ -97,6 +98,10 @@ class Searching:
         if len(known["trials"]) != candidates or any(len(own) != folds for own in known["trials"]):
             wanted = f"{candidates} candidates in {folds} folds"
             raise fault(self.path / FILE, f"cannot be read: run {self.asked} is not of {wanted}; search anew")
+        if any(not 0 <= t["best_epoch"] <= t["epochs"] <= epochs for own in known["trials"] for t in own):
+            raise fault(
+                self.path / FILE, f"cannot be read: run {self.asked} is of more than {epochs} epochs; search anew"
+            )
         return [[Trial(**t) for t in own] for own in known["trials"]], [(int(n), str(how)) for n, how in known["runs"]]
 
     def checkpoint(self) -> dict[str, Any]:

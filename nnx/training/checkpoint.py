@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +10,8 @@ from time import monotonic
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ..backends import Backend, numpy as host
-from ..contract import Array, Layer, Loss, Params, State
-from ..errors import ModelFileError, require, shown
+from ..contract import Layer, Loss, Params, State
+from ..errors import require, shown
 from ..files import Model, locked, save
 from ..files.write import clean, fault, temporary_name
 from ..names import Spelled
@@ -214,20 +214,3 @@ def flat_state(state: State, backend: Backend) -> dict[str, Any]:
         parts = {f".{name}": a for name, a in value.items()} if isinstance(value, dict) else {"": value}
         found |= {f"state.{slot}{name}": backend.to_numpy(a) for name, a in parts.items()}
     return found
-
-
-def state_like(state: State, arrays: Mapping[str, Any], backend: Backend) -> State:
-    """The state in these arrays, which must be those of a state like this one. Raises: ModelFileError."""
-
-    def one(name: str, like: Array) -> Array:
-        found = arrays.get(name)
-        if found is None or tuple(found.shape) != tuple(like.shape):
-            raise ModelFileError(f"the checkpoint has no {name} of shape {tuple(like.shape)}")
-        return backend.asarray(found, like.dtype)
-
-    return {
-        slot: {name: one(f"state.{slot}.{name}", a) for name, a in value.items()}
-        if isinstance(value, dict)
-        else one(f"state.{slot}", value)
-        for slot, value in state.items()
-    }

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..contract import Params
+from ..backends import Backend
+from ..contract import Array, Params, State
 from ..errors import ModelFileError, NNXError, SettingError
 from ..files import Model, load
 from ..files.write import fault
 from .checkpoint import VERSION, Progress, Resumed, ResumeWarning, previous
 
+STOPPED = ("", "interrupted", "early stopping", "callback")
 LIMIT = 1 << 53  # epochs, where it is not known how many there are to be
 T = TypeVar("T")
 
@@ -86,6 +88,8 @@ def _read(path: Path) -> Resumed:
         epoch = about["epoch"]
         best = integer(about["best_epoch"], "best_epoch", epoch)
         names = typed(about["names"], "names", list, str)
+        if any((a != a).any() for name, a in (model.params | model.arrays).items() if name != "history"):
+            raise ValueError("its weights or the state of its optimizer are not numbers")
         last, kept = part(model.arrays, "last") or model.params, model.params
         params, kept = (_named(p, names, kept) for p in (last, kept))
         history = history_from(model.arrays["history"], typed(about["figures"], "figures", list, str)) if epoch else {}
@@ -93,10 +97,36 @@ def _read(path: Path) -> Resumed:
             raise ValueError(f"its history is not of epochs 1 to {epoch}")
         choices = typed(about["choices"], "choices", dict, bool)
         stopped, execution = typed([about["stopped"], about["execution"]], "stopped and execution", list, str)
+        if stopped not in STOPPED:
+            raise ValueError(f"it was stopped by {stopped!r:.40}")
         average = part(model.arrays, "average")
         average = _named(average, typed(about.get("average", []), "average", list, str), kept) if average else {}
         progress = Progress(epoch, params, model.arrays, (best, kept), history, choices, stopped, execution, average)
         return Resumed(progress, model, about["settings"], about["environment"], path)
+
+
+def like(found: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The array, which must be of this shape and hold such numbers, of any size. Raises: ValueError."""
+    kind = next(kind for kind in ("bool", "float", "int") if kind in str(dtype))
+    if tuple(found.shape) != shape or kind not in str(found.dtype):
+        raise ValueError(f"its {name} is {found.dtype} {tuple(found.shape)}, expected {kind} {shape}")
+    if kind == "int" and found.size and found.min() < 0:
+        raise ValueError(f"its {name} is negative")
+    return found
+
+
+def state_like(state: State, arrays: Mapping[str, Any], backend: Backend) -> State:
+    """The state in these arrays, which must be those of a state like this one. Raises: LookupError, ValueError."""
+
+    def one(name: str, wanted: Array) -> Array:
+        return backend.asarray(like(arrays[name], name, tuple(wanted.shape), wanted.dtype), wanted.dtype)
+
+    return {
+        slot: {name: one(f"state.{slot}.{name}", a) for name, a in value.items()}
+        if isinstance(value, dict)
+        else one(f"state.{slot}", value)
+        for slot, value in state.items()
+    }
 
 
 def _named(arrays: Params, names: list[str], like: Params) -> Params:
@@ -109,7 +139,7 @@ def _named(arrays: Params, names: list[str], like: Params) -> Params:
 
 def history_from(whole: Any, figures: list[str]) -> dict[str, list[float]]:
     """The rows of an array (figures, epochs) by name. Raises: ValueError."""
-    if whole.ndim != 2 or len(set(figures)) != len(figures):
+    if whole.ndim != 2 or str(whole.dtype) != "float64" or len(set(figures)) != len(figures):
         raise ValueError("its history is no row of numbers for each figure")
     history = dict(zip(figures, whole.tolist(), strict=True))
     if "epoch" in history:

@@ -8,10 +8,11 @@ from typing import Any
 
 from ..contract import Params, State
 from .alone import Alone
-from .checkpoint import Checkpoint, Progress, Resumed, ResumeWarning, Writer, contents, state_like
+from .checkpoint import Checkpoint, Progress, Resumed, ResumeWarning, Writer, contents
 from .engine import copies
 from .identity import Facts, environment, flat, mark, other_bits, same_settings
 from .judge import Judge
+from .restore import parsing, state_like
 from .settings import Settings
 from .step import gather
 
@@ -46,7 +47,8 @@ def resuming(
             warnings.warn(text, ResumeWarning, stacklevel=5)
     yield (None if resumed is None else resumed.progress.params), write
     if resumed is not None:
-        go_on(engine, judge, resumed.progress)
+        with parsing(resumed.path):
+            go_on(engine, judge, resumed.progress)
     if checkpoint is not None:
         writer = Writer(checkpoint, settings, place, partial(contents, engine.net, engine.loss, engine.backend, row))
         first = progress(engine, judge, "") if judge.done == 0 else None

@@ -63,6 +63,12 @@ def histories_of(histories: Sequence[Mapping[str, Sequence[float]]]) -> tuple[di
 
 def histories_from(about: Mapping[str, Any], whole: Any) -> list[dict[str, list[float]]]:
     """The histories that `histories_of` wrote."""
+    if (
+        whole.ndim != 3
+        or str(whole.dtype) != "float64"
+        or whole.shape[:2] != (len(about["epochs"]), len(about["figures"]))
+    ):
+        raise ValueError("its histories are no rows of numbers for each member and figure")
     found = []
     for k, length in enumerate(about["epochs"]):
         rows = {name: whole[k, i, :length].tolist() for i, name in enumerate(about["figures"])} if length else {}

@@ -16,7 +16,7 @@ from ..checkpoint import Checkpoint, Contents, ResumeWarning, Writer
 from ..identity import Facts, environment, flat, mark, other_bits, same_settings
 from ..interrupt import Interrupt
 from ..judge import Judge
-from ..restore import integer, newest, opened, parsing, part as beginning_with, typed
+from ..restore import integer, like, newest, opened, parsing, part as beginning_with, typed
 from ..result import Fit
 from ..resume import described
 from ..settings import Settings
@@ -217,13 +217,13 @@ class Runs:
         if engine.beginning is None or not about["epoch"]:
             return False
         carry, kept, _, _ = engine.beginning
-        like = flattened(carry, kept, carry.vectors if about["mean"] else {})
+        own = flattened(carry, kept, carry.vectors if about["mean"] else {})
         with parsing(read.path):
             members, state = len(judge.best), about["judge"]
             order = [integer(k, "order", members - 1) for k in about["order"]]
             if not order or len(set(order)) != len(order):
                 raise ValueError("its order names a member twice, or none")
-            found = {name: self.one(read.arrays[name], like[name], name, members, len(order)) for name in like}
+            found = {name: self.one(read.arrays[name], own[name], name, members, len(order)) for name in own}
             best = [integer(n, "best epoch", read.epoch) for n in state["best"]]
             stopped = {integer(int(k), "stopped", members - 1): str(why) for k, why in state["stopped"].items()}
             histories = histories_from(about["histories"], arrays["history"])
@@ -235,13 +235,11 @@ class Runs:
         engine.beginning = unflattened(carry, kept, found, order, mean=bool(about["mean"]))
         return True
 
-    def one(self, found: Any, like: Array, name: str, members: int, left: int) -> Array:
+    def one(self, found: Any, wanted: Array, name: str, members: int, left: int) -> Array:
         """An array of the members that are left, in the place of one of all members. Raises: ValueError."""
-        shape = tuple(like.shape)
-        wanted = (left, *shape[1:]) if shape[:1] == (members,) else shape
-        if tuple(found.shape) != wanted:
-            raise ValueError(f"its {name} has shape {tuple(found.shape)}, expected {wanted}")
-        return self.backend.asarray(found, like.dtype)
+        shape = tuple(wanted.shape)
+        shape = (left, *shape[1:]) if shape[:1] == (members,) else shape
+        return self.backend.asarray(like(found, name, shape, wanted.dtype), wanted.dtype)
 
     def result(self) -> PopulationFit:
         """The result of all members."""

@@ -1,0 +1,268 @@
+"""Part of `ci/soak`: pairs of commands and signals at random on one run folder, and what the folder is after each.
+
+python ci/run_soak.py PAIRS [SEED]
+
+The commands are forked from a process that has imported all they need. After each pair a copy of the folder has to be
+gone on with, or be finished, or be free, to the same files as a run that nobody disturbed; then `--force` has to leave
+nothing but a whole run.
+"""
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+os.environ |= {"NNX_COMPILE": "never", "OMP_NUM_THREADS": "1", "NNX_BACKEND": ""}
+
+import click  # noqa: F401
+import numpy as np
+import pyarrow.csv  # noqa: F401
+import tomli_w  # noqa: F401
+from safetensors import safe_open
+
+import nnx
+import nnx.cli.pictures
+import nnx.cli.restarts
+import nnx.cli.resume
+import nnx.cli.run
+from nnx.cli import main
+
+LIMIT = 60  # seconds that a command may take
+SIGNALS = (signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGINT)
+USUAL = ["--target", "y", "--hidden", "4", "--epochs", "30", "--no-early-stopping", "--checkpoint-every", "1", "-q"]
+GRID = ["--grid", "rate=0.001,0.01", "--grid", "batch_size=16,32", "--cv", "2"]
+SEEDS = ("1", "2", "3")
+CODES = {0, 2, 3, 130, 143, *(-number for number in SIGNALS)}
+KEPT = {"best.safetensors", "last.safetensors", "config.toml", "metrics.csv", "events.jsonl", "data.json"}
+KEPT |= {"environment.json", "README.md"}  # without matplotlib, which takes longer than all else
+
+
+def words(kind, seed="1"):
+    """The command of this kind."""
+    train = ["train", "data.csv", *USUAL, "--seed", seed]
+    return {
+        "train": [*train, "--out", "run"],
+        "force": [*train, "--out", "run", "--force"],
+        "restarts": [*train, "--out", "run", "--force", "--restarts", "1"],
+        "resume": ["resume", "run", "-q"],
+        "search": ["search", "data.csv", *USUAL, *GRID, "--seed", seed, "--out", "run", "--force"],
+        "predict": ["predict", "run", "data.csv", "-o", "p.csv"],
+        "evaluate": ["evaluate", "run", "data.csv"],
+        "inspect": ["inspect", "run"],
+        "plot": ["plot", "run", "-o", "pictures"],
+    }[kind]
+
+
+WEIGHTS = {"train": 3, "force": 6, "resume": 8, "search": 3, "predict": 2, "evaluate": 1, "inspect": 1, "plot": 1}
+
+
+class Command:
+    """A command in a process of its own, which ends as `nnx` would."""
+
+    def __init__(self, arguments, folder, log):
+        self.arguments, self.log, self.begun = arguments, log, time.monotonic()
+        self.process = os.fork()
+        if self.process == 0:
+            self.run(arguments, folder)
+
+    def run(self, arguments, folder):
+        code = 1
+        try:
+            output = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            os.chdir(folder)
+            if arguments[0] != "plot":
+                sys.modules["matplotlib"] = None
+            main(arguments)
+        except SystemExit as error:
+            code = error.code
+        except KeyboardInterrupt:  # before the command began
+            code = 130
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            with suppress(BaseException):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)
+
+    def end(self):
+        """How it ended; "blocked" if it had to be killed."""
+        while time.monotonic() - self.begun < LIMIT:
+            done, status = os.waitpid(self.process, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.002)
+        os.kill(self.process, signal.SIGKILL)
+        os.waitpid(self.process, 0)
+        return "blocked"
+
+    @property
+    def said(self):
+        return self.log.read_text(errors="replace")
+
+
+def content(path):
+    """All that is in a model file; safetensors writes the two entries of its metadata in any order."""
+    with safe_open(path, "np") as file:
+        return file.metadata(), {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+
+
+def metrics(run):
+    with open(run / "metrics.csv") as file:
+        return [
+            {k: v for k, v in r.items() if k not in ("seconds", "samples_per_second")} for r in csv.DictReader(file)
+        ]
+
+
+def seed_of(run):
+    return str(tomllib.loads((run / "config.toml").read_text())["training"]["seed"])
+
+
+class Soak:
+    """The folders, the runs that nobody disturbed, and the faults found."""
+
+    def __init__(self, home, seed):
+        self.home, self.random, self.faults = home, random.Random(seed), []
+        self.work, self.copy = home / "work", home / "copy"
+        self.work.mkdir()
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(80, 2))
+        rows = [f"{a:.3f},{b:.3f},{'yes' if a > b else 'no'}" for a, b in x]
+        (self.work / "data.csv").write_text("\n".join(["a,b,y", *rows]) + "\n")
+        for kind in ("train", "search"):
+            for number in SEEDS:
+                shutil.copytree(self.work, self.copy)
+                command = Command(words(kind, number), self.copy, home / "log")
+                assert command.end() == 0, command.said
+                os.rename(self.copy / "run", home / f"{kind}{number}")
+                shutil.rmtree(self.copy)
+
+    def pair(self, number):
+        """Two commands, each of which may get a signal."""
+        kinds = self.random.choices(list(WEIGHTS), list(WEIGHTS.values()), k=2)
+        if self.random.random() < 0.02:
+            kinds[0] = "restarts"
+        events = []
+        for i, kind in enumerate(kinds):
+            begin = i * self.random.choice([0.0, self.random.uniform(0.0, 0.4)])
+            events.append((begin, i, kind))
+            if self.random.random() < 0.6:
+                events.append((begin + self.random.uniform(0.0, 0.8), i, self.random.choice(SIGNALS)))
+        started, commands = time.monotonic(), {}
+        for at, i, what in sorted(events, key=lambda event: event[0]):
+            time.sleep(max(0.0, started + at - time.monotonic()))
+            if isinstance(what, str):
+                commands[i] = Command(words(what, self.random.choice(SEEDS)), self.work, self.home / f"log{i}")
+            else:
+                os.kill(commands[i].process, what)  # its number is its own until it is waited for
+        codes = [commands[i].end() for i in range(2)]
+        told = " ".join(f"{self.names(what)}" for _, _, what in sorted(events, key=lambda event: event[0]))
+        for command, code in zip(commands.values(), codes, strict=True):
+            self.expect(
+                code in CODES, number, f"{told}: {command.arguments[0]} ended with {code}: {command.said[-600:]}"
+            )
+            self.expect("Traceback" not in command.said, number, f"{told}: {command.said[-900:]}")
+        if "restarts" in kinds:
+            self.wait_for_the_child()
+        self.check(number, told)
+        return [f"{kind} {code}" for kind, code in zip(kinds, codes, strict=True)]
+
+    def names(self, what):
+        return what if isinstance(what, str) else what.name
+
+    def expect(self, holds, number, text):
+        if not holds:
+            self.faults.append(f"pair {number}: {text}")
+            print(self.faults[-1], flush=True)
+
+    def wait_for_the_child(self):
+        """A process that trained for another one that was killed ends by itself."""
+        from nnx.files import writer
+
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
+            if not any(writer(lock) for lock in self.work.glob("run*/.lock")):
+                return
+            time.sleep(0.05)
+        self.faults.append("a process that had lost its supervisor went on")
+
+    def command(self, *arguments):
+        command = Command(list(arguments), self.copy, self.home / "log")
+        return command.end(), command.said
+
+    def check(self, number, told):
+        """What a copy of the folder becomes."""
+        run = self.copy / "run"
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.copy)
+        shutil.copytree(self.work, self.copy)
+        was = sorted(os.listdir(run)) if run.exists() else []
+        code, said = self.command("resume", "run", "-q")
+        if code == 0:
+            self.same(number, f"{told}: resumed from {was}", run)
+        elif "the run is finished" in said:
+            self.same(number, f"{told}: finished", run)
+        else:
+            self.expect(said.count("\n") == 1, number, f"{told}: resume of {was} says {said}")
+            self.expect("best.safetensors" not in was, number, f"{told}: {was} cannot be gone on with: {said}")
+            code, said = self.command(*words("train"))
+            self.expect(code == 0, number, f"{told}: {was} is not free: {said}")
+            self.same(number, f"{told}: trained after {was}", run)
+        if number % 3 == 0:
+            code, said = self.command(*words("force", "2"))
+            self.expect(code == 0, number, f"{told}: --force over {was}: {said}")
+            self.same(number, f"{told}: forced over {was}", run)
+            code, said = self.command(*words("predict"))
+            left = {name for name in os.listdir(self.copy) if ".tmp-" in name or self.is_left(self.copy / name)}
+            self.expect(code == 0 and not left, number, f"{told}: left {left}: {said}")
+
+    def is_left(self, folder):
+        """True for a new run beside another of which a process that was killed is the owner."""
+        return ".new" in folder.name and (folder / ".lock").exists()
+
+    def same(self, number, told, run):
+        """Raise unless the folder is that of a run which nobody disturbed."""
+        try:
+            searched = (run / "search.csv").exists()
+            other = self.home / f"{'search' if searched else 'train'}{seed_of(run)}"
+            for name in ("best.safetensors", "last.safetensors"):
+                assert content(run / name) == content(other / name), name
+            assert metrics(run) == metrics(other), "metrics.csv"
+            for name in ("data.json", *(["search.csv"] if searched else [])):
+                assert (run / name).read_text() == (other / name).read_text(), name
+            lines = (run / "events.jsonl").read_text().splitlines()
+            assert [json.loads(line)["epoch"] for line in lines] == list(range(1, 31)), "events.jsonl"
+            names = set(os.listdir(run))
+            assert names == KEPT | ({"search.csv"} if searched else set()), names
+        except (AssertionError, OSError, ValueError, KeyError) as error:
+            self.expect(False, number, f"{told}: mixed: {error!r}")
+
+
+def soak(pairs, seed):
+    """So many pairs. Returns the number of faults."""
+    with tempfile.TemporaryDirectory() as home:
+        found, ends, started = Soak(Path(home), seed), Counter(), time.monotonic()
+        for number in range(1, pairs + 1):
+            ends.update(found.pair(number))
+            if number % 50 == 0 or number == pairs:
+                print(f"{number} pairs, {len(found.faults)} faults, {time.monotonic() - started:.0f} s", flush=True)
+        print("; ".join(f"{what}: {count}" for what, count in sorted(ends.items())))
+        return len(found.faults)
+
+
+if __name__ == "__main__":
+    assert nnx.__version__
+    sys.exit(bool(soak(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)))

@@ -72,7 +72,7 @@ def _outcome(words: list[str]) -> tuple[int, str]:
         text = " ".join([str(error), *(f"({note})" for note in notes)])
         return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 2), text
     except MemoryError as error:
-        return 1, f"out of memory: {error}; give a smaller --hidden or --batch-size"
+        return 1, f"out of memory{f': {error}' if str(error) else ''}; give a smaller --hidden or --batch-size"
     except OSError as error:
         return _lost(error)
 

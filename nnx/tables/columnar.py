@@ -10,11 +10,11 @@ from typing import Any
 from ..backends import numpy as host
 from ..errors import DataError
 from .cells import arrow, compute, is_text
-from .sizes import DELTA, WRONG, batch, pages
+from .sizes import CODES, DELTA, WRONG, batch, pages
 from .source import BLOCK, Scan, check_columns, typed_kinds
 
 CELL = 1 << 22  # bytes that a cell may have, as in a text file
-ROOM = 1 << 26  # bytes of a block, about
+ROOM = 1 << 25  # bytes of a block, about
 FINE = 1 << 28  # bytes that what is decoded at once may always have
 
 
@@ -102,7 +102,7 @@ def _lengths(column: Any) -> Any:
 
 
 def parquet(path: Path, memory: int) -> ColumnFile:
-    """A Parquet file, its text read as dictionaries, and no more rows at once than its pages allow."""
+    """A Parquet file, of which no more rows are decoded at once than its pages allow."""
     with naming(str(path), "Parquet"):
         arrow()
         from pyarrow.parquet import ParquetFile
@@ -110,19 +110,31 @@ def parquet(path: Path, memory: int) -> ColumnFile:
         with ParquetFile(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
         texts = [field.name for field in schema if _holds_text(field.type)]
-        rows = min(BLOCK, max(ROOM // max(_row_bytes(path, metadata, memory), 1), 1))
+        most, coded, mixed = _surveyed(path, metadata, memory)
+        for name in mixed.keys() & set(texts):
+            with ParquetFile(path, read_dictionary=[name]) as file:
+                for group in mixed[name]:
+                    first = next(file.iter_batches(1, row_groups=[group], columns=[name])).column(0)
+                    most[name] = max(most.get(name, 0), int(_lengths(first.dictionary).max(initial=0)))
+        rows = min(BLOCK, max(ROOM // max(sum(most.values()), 1), 1))
+        kept = [name for name in texts if name in coded]
         size = 2 * sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
 
     def read(columns: Sequence[str]) -> Iterator[Any]:
-        with ParquetFile(path, read_dictionary=texts, pre_buffer=False, buffer_size=1 << 20) as file:
-            yield from file.iter_batches(rows, columns=columns)
+        with ParquetFile(path, read_dictionary=kept, pre_buffer=False, buffer_size=1 << 20) as file:
+            yield from _gathered(file.iter_batches(rows, columns=columns))
 
     return ColumnFile(path, "Parquet", schema, metadata.num_rows, size, read)
 
 
-def _row_bytes(path: Path, metadata: Any, memory: int) -> int:
-    """The most bytes that a row has in the pages of a Parquet file. Raises: DataError for a page that is too large."""
+def _surveyed(path: Path, metadata: Any, memory: int) -> tuple[dict[str, int], set[str], dict[str, list[int]]]:
+    """What the headers of the pages of a Parquet file say: the most bytes of a row of each column; the columns that are
+    all codes of dictionaries; and of the others the row groups that begin with one.
+
+    Raises: DataError for a page that is too large.
+    """
     most: dict[str, int] = {}
+    coded, mixed = set(metadata.schema.names), dict[str, list[int]]()
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for group in range(metadata.num_row_groups):
             for i in range(metadata.row_group(group).num_columns):
@@ -132,11 +144,28 @@ def _row_bytes(path: Path, metadata: Any, memory: int) -> int:
                     start = min(start, chunk.dictionary_page_offset)
                 for size, values, encoding in pages(data, start, start + chunk.total_compressed_size):
                     _allow(path, f"a page of column {name!r}", size, memory)
-                    if encoding == DELTA:  # of each text only what differs from the one before it is there
-                        most[name] = max(most.get(name, 0), size)
-                    elif values:
-                        most[name] = max(most.get(name, 0), -(-size // values))
-    return sum(most.values())
+                    if values == 0:
+                        mixed.setdefault(name, []).append(group)
+                        continue
+                    if encoding not in CODES:
+                        coded.discard(name)
+                    # of a text in DELTA_BYTE_ARRAY only what differs from the one before it is in the page
+                    most[name] = max(most.get(name, 0), size if encoding == DELTA else -(-size // values))
+    return most, coded, {name: groups for name, groups in mixed.items() if name not in coded}
+
+
+def _gathered(batches: Iterator[Any]) -> Iterator[Any]:
+    """Small batches put together."""
+    pa, parts = arrow(), []
+    rows = size = 0
+    for own in batches:
+        parts.append(own)
+        rows, size = rows + own.num_rows, size + own.nbytes
+        if 2 * rows > BLOCK or 2 * size > ROOM:
+            yield from pa.Table.from_batches(parts).unify_dictionaries().combine_chunks().to_batches()
+            parts, rows, size = [], 0, 0
+    if parts:
+        yield from pa.Table.from_batches(parts).unify_dictionaries().combine_chunks().to_batches()
 
 
 def arrow_file(path: Path, memory: int) -> ColumnFile:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from struct import error as StructError, unpack_from
 from typing import Any
 
-DICTIONARY, DELTA = 2, 7  # a page of a dictionary; the encoding DELTA_BYTE_ARRAY
+DICTIONARY = 2  # a header of Arrow
+DELTA, CODES = 7, (2, 8)  # encodings of Parquet: DELTA_BYTE_ARRAY, and codes of a dictionary
 WRONG = (IndexError, KeyError, StructError, TypeError, ValueError, RecursionError)  # what a header that lies leads to
 
 

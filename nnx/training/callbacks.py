@@ -18,13 +18,13 @@ from uuid import uuid4
 
 from ..errors import DataError, NNXError
 from ..names import Spelled
-from ..settings import file_path
+from ..settings import file_path, flag
 from .result import Report
 
 
 def _begin(path: str | os.PathLike[str], append: bool) -> Path:
     """The file, emptied or made; the last row of a file that is continued is ended if it was not."""
-    file = file_path("logger", path)
+    file, append = file_path("logger", path), flag("logger: append", append)
     try:
         if not append or not file.exists():
             file.write_text("", encoding="utf-8")

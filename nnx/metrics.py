@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from .backends import namespace
 from .contract import Array
-from .errors import ShapeError
+from .errors import ShapeError, shown
 from .losses import holds_labels
 
 
@@ -17,6 +17,7 @@ def accuracy(y: Array, target: Array) -> Array:
 
     Shapes: y (..., n, k), target (..., n) labels or (..., n, k) one-hot.
     """
+    _arrays(y, target)
     xp = namespace(y)
     if y.shape[-1] == 1:
         label = target if target.shape[-2:] == y.shape[-2:] else target[..., None]
@@ -36,6 +37,7 @@ def r2(y: Array, target: Array) -> Array:
 
     For a constant target it is 1 if y is exact, else 0, as in scikit-learn.
     """
+    _arrays(y, target)
     _same(target.shape[-2:], y.shape[-2:])
     xp = namespace(y)
     target = xp.astype(target, y.dtype)
@@ -48,6 +50,7 @@ def r2(y: Array, target: Array) -> Array:
 
 def mean_absolute_error(y: Array, target: Array) -> Array:
     """mean |t - y|. Shapes: y, target (..., n, k)."""
+    _arrays(y, target)
     _same(target.shape[-2:], y.shape[-2:])
     xp = namespace(y)
     return xp.mean(xp.abs(xp.astype(target, y.dtype) - y), axis=(-2, -1))
@@ -55,9 +58,16 @@ def mean_absolute_error(y: Array, target: Array) -> Array:
 
 def mean_squared_error(y: Array, target: Array) -> Array:
     """mean (t - y)^2. Shapes: y, target (..., n, k)."""
+    _arrays(y, target)
     _same(target.shape[-2:], y.shape[-2:])
     xp = namespace(y)
     return xp.mean((xp.astype(target, y.dtype) - y) ** 2, axis=(-2, -1))
+
+
+def _arrays(y: Array, target: Array) -> None:
+    for name, x in (("y", y), ("target", target)):
+        if len(getattr(x, "shape", ())) == 0 or isinstance(x, type):
+            raise ShapeError(f"metric: {name} must be an array, got {shown(x)}")
 
 
 def _same(target: tuple[int, ...], y: tuple[int, ...]) -> None:

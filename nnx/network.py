@@ -1,12 +1,13 @@
 """A network's beginning and its use: initial parameters on a backend, the usual chain of layers, prediction."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from . import backends
-from .backends import Backend, backend_of, is_sparse
+from .backends import Backend, backend_of, is_sparse, numpy as host
 from .contract import Array, Initializer, Layer, Loss, Params
-from .errors import SettingError, ShapeError, require, unknown
+from .errors import OutOfMemoryError, SettingError, ShapeError, numbers, require, shown
 from .initializers import Constant, Signs
 from .layers import (
     BatchEnsemble,
@@ -15,13 +16,16 @@ from .layers import (
     DenseEnsemble,
     Dropout,
     EnsembleView,
+    ReLU,
     ScaleEnsemble,
     activation as named_activation,
 )
 from .names import spelled
 from .random import HostDraw, check_seed
+from .settings import SHARE, integer, one_of, part, per_member
 
 ONES, SIGNS = Constant(1.0), Signs()
+MUCH = 2**28  # bytes of initial parameters, from which on it is asked whether there is room
 
 
 @spelled
@@ -41,16 +45,17 @@ def init(
 
     Raises: ShapeError, SettingError, BackendError.
     """
-    if hasattr(features, "__index__") and not getattr(features, "ndim", 0):
-        require(features >= 1, f"init: features must be at least 1, got {features}")
-        chosen = backends.backend(backend or "numpy", dtype)
-        width = int(features)
+    part("init: net", net, Layer)
+    if not hasattr(features, "shape") or not features.shape:
+        width = integer("init: features", features)
+        chosen = backends.backend("numpy" if backend is None else backend, dtype)
     else:
-        if getattr(features, "ndim", 0) < 2:
+        if len(features.shape) < 2:
             raise ShapeError("init: expected a number of features, or an array x (rows, features)")
         chosen = backend_of(features, dtype) if backend is None else backends.backend(backend, dtype)
         width = features.shape[-1]
     seeds = check_seed(seed)
+    _check_size(net, width, 1 if isinstance(seeds, int) else len(seeds))
     params, _ = net.init(width, HostDraw(seeds))
     with chosen.scope():
         return {name: chosen.floats(p) for name, p in params.items()}
@@ -66,7 +71,8 @@ def mlp(hidden: Sequence[int], outputs: int, *, activation: str | Layer = "relu"
     ('0.W', '0.b', '2.W', '2.b')
     """
     layers = [Dense(width) for width in _widths("mlp", hidden)]
-    return Chain(*_activated(layers, activation, dropout), Dense(outputs))
+    last = Dense(integer("mlp: outputs", outputs))
+    return Chain(*_activated("mlp", layers, activation, dropout), last)
 
 
 @spelled
@@ -101,30 +107,49 @@ def tabm(
     >>> fit.predict(x).shape
     (60, 3)
     """
-    widths = _widths("tabm", hidden)
+    widths, members = _widths("tabm", hidden), integer("tabm: members", members)
+    outputs, scale = integer("tabm: outputs", outputs), part("tabm: scale", scale, Initializer)
     kinds: dict[str, list[Layer]] = {
         "tabm": [BatchEnsemble(width, members, ONES if i else scale) for i, width in enumerate(widths)],
         "mini": [Dense(width) for width in widths],
         "packed": [DenseEnsemble(width, members) for width in widths],
     }
-    if kind not in kinds:
-        raise SettingError(unknown("kind of tabm", kind, list(kinds)))
+    one_of("kind of tabm", kind, kinds)
     own = [ScaleEnsemble(members, scale)] if kind == "mini" else []
-    between = _activated(kinds[kind], activation, dropout)
+    between = _activated("tabm", kinds[kind], activation, dropout)
     return Chain(EnsembleView(members), *own, *between, DenseEnsemble(outputs, members))
 
 
 def _widths(name: str, hidden: Sequence[int]) -> list[int]:
-    if not hasattr(hidden, "__iter__"):
-        raise SettingError(f"{name}: hidden must be widths such as (128, 64), got {hidden!r}")
-    return list(hidden)
+    if not hasattr(hidden, "__iter__") or isinstance(hidden, (str, bytes, Mapping)):
+        raise SettingError(f"{name}: hidden must be widths such as (128, 64), got {shown(hidden)}")
+    return [integer(f"{name}: hidden", width) for width in hidden]
 
 
-def _activated(layers: Sequence[Layer], activation: str | Layer, dropout: float) -> Iterator[Layer]:
+def _activated(name: str, layers: Sequence[Layer], activation: str | Layer, dropout: float) -> Iterator[Layer]:
     """Each layer with the activation (and Dropout) after it."""
-    after = named_activation(activation) if isinstance(activation, str) else activation
+    after: Layer = named_activation(activation) if isinstance(activation, str) else activation
+    part(f"{name}: activation", after, Layer, names={"relu": ReLU})
+    dropout = per_member(f"{name}: dropout", dropout, SHARE)
+    drops = any(numbers(dropout))
     for layer in layers:
-        yield from (layer, after, Dropout(dropout)) if dropout else (layer, after)
+        yield from (layer, after, Dropout(dropout)) if drops else (layer, after)
+
+
+def _check_size(net: Layer, features: int, members: int) -> None:
+    """Raise OutOfMemoryError for a network whose parameters, drawn in float64, the host has no room for."""
+    shapes = net.shapes((features,))[0] if type(net).shapes is not Layer.shapes else {}
+    needed, free = 8 * members * sum(map(prod, shapes.values())), host.free_memory(None)
+    if needed > max(free, MUCH) and free:
+        sizes = f"{needed / 2**30:.2f} GiB, {free / 2**30:.2f} GiB are free"
+        raise OutOfMemoryError(f"out of memory: the initial parameters need {sizes}; a smaller network would fit")
+
+
+def check_params(place: str, net: Layer, params: Any) -> None:
+    """Raise SettingError unless these are the parameters of the network by name."""
+    require(isinstance(params, Mapping), f"{place}: params must be arrays by name, got {shown(params)}")
+    lacking = [name for name in (*net.names, *net.running) if name not in params]
+    require(not lacking, f"{place}: params lacks {lacking[0] if lacking else ''!r}, which the network has")
 
 
 def check_takes_sparse(net: Layer) -> None:
@@ -146,7 +171,11 @@ def predict(
     Shapes: x (rows, features) of the library and device of params, or a sparse matrix of SciPy; the output
     (..., rows, outputs), with the rows of all members where the network makes them and no loss brings them together.
     """
-    require(batch_size >= 1, f"predict: batch_size must be at least 1, got {batch_size}")
+    part("predict: net", net, Layer)
+    if loss is not None:
+        part("predict: loss", loss, Loss)
+    batch_size = integer("predict: batch_size", batch_size)
+    check_params("predict", net, params)
     some = next(iter(params.values()), x)
     xp = backends.namespace(some)
     if x.ndim < 2:

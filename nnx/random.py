@@ -16,8 +16,9 @@ from zlib import crc32
 from . import backends
 from .backends import Backend, device, namespace, numpy as host
 from .contract import Array, Key
-from .errors import SettingError, require
+from .errors import SettingError, require, shown
 from .names import spelled
+from .settings import NOT_NEGATIVE, integer, plain
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
@@ -73,16 +74,25 @@ class HostDraw:
 
 def check_seed(seed: Any) -> int | tuple[int, ...]:
     """The seed, or seeds, as given, if they are integers from 0 to 2**64 - 1."""
-    if not hasattr(seed, "__len__") or isinstance(seed, str):
+    if isinstance(seed, (str, bytes, dict)) or not hasattr(seed, "__len__") or not getattr(seed, "ndim", 1):
         return _check_one(seed)
     require(len(seed) > 0, "seed must be an integer from 0 to 2**64 - 1, or several, got none")
     return tuple(_check_one(s) for s in seed)
 
 
+def one_seed(place: str, seed: Any) -> int:
+    """The seed, if it is one. Raises SettingError."""
+    checked = check_seed(seed)
+    if isinstance(checked, tuple):
+        raise SettingError(f"{place}: seed must be one integer, got {len(checked)}")
+    return checked
+
+
 def _check_one(seed: Any) -> int:
-    if not hasattr(seed, "__index__") or not 0 <= seed < 2**64:
-        raise SettingError(f"seed must be an integer from 0 to 2**64 - 1, got {seed!r}")
-    return int(seed)
+    number = plain(seed)
+    if isinstance(number, bool) or not hasattr(number, "__index__") or not 0 <= int(number) < 2**64:
+        raise SettingError(f"seed must be an integer from 0 to 2**64 - 1, got {shown(seed)}")
+    return int(number)
 
 
 @spelled
@@ -92,8 +102,8 @@ def key(seed: int | Sequence[int], step: int = 0, *, backend: str | Backend = "n
     Several seeds make a population, each member with its own random bits.
     """
     chosen = backends.backend(backend)
-    require(hasattr(step, "__index__") and 0 <= step < 2**31, f"key: step must be an integer from 0, got {step!r}")
-    return Key(seed_words(seed, chosen), chosen.asarray(step, chosen.xp.int32))
+    number = integer("key: step", step, NOT_NEGATIVE)
+    return Key(seed_words(seed, chosen), chosen.asarray(number, chosen.xp.int32))
 
 
 def seed_words(seed: int | Sequence[int], backend: str | Backend = "numpy") -> Array:

@@ -178,6 +178,12 @@ def file_path(place: str, value: Any) -> Path:
     return Path(value)
 
 
+def optional_name(place: str, value: Any) -> str | None:
+    """A name, or None. Raises SettingError."""
+    require(value is None or isinstance(value, str), f"{place} must be a name or left out, got {shown(value)}")
+    return None if value is None else str(value)
+
+
 def part(place: str, value: Any, expected: Any, *, also: str = "", names: Mapping[str, Any] | None = None) -> Any:
     """A layer, loss, optimizer, schedule or initializer, and no class of them or something else.
 

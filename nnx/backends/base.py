@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..contract import Array
-from ..errors import BackendError
+from ..errors import BackendError, shown
 from .arrays import device, is_array, is_sparse, library_name
 
 DTYPES = ("float32", "float64")
@@ -89,7 +89,7 @@ class Backend:
                 f"dtype {self.dtype!r} is not supported on {self.name}: choose one of {', '.join(DTYPES)}"
             )
         if self.precision not in PRECISIONS:
-            raise BackendError(f"precision must be 'tf32' or 'bf16', or left out; got {self.precision!r}")
+            raise BackendError(f"precision must be 'tf32' or 'bf16', or left out; got {shown(self.precision)}")
         if self.precision and (self.dtype != "float32" or not self.is_gpu):
             raise BackendError(
                 f"precision={self.precision!r} is for float32 on a GPU, not for {self.place}, {self.dtype}"

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, cast
 
 from ..contract import Array
-from ..errors import BackendError, SettingError, unknown
+from ..errors import BackendError, SettingError, shown, unknown
 from ..names import spelled
 from .arrays import device, library_name, namespace
 from .base import PRECISIONS, Backend, Library, missing
@@ -34,13 +34,16 @@ def backend(name: str | Backend | None = None, dtype: str | None = None, precisi
 
     Raises: BackendError.
     """
+    for what, text in (("dtype", dtype), ("precision", precision)):
+        if text is not None and not isinstance(text, str):
+            raise BackendError(f"backend: {what} must be a name such as 'float32', got {shown(text)}")
     if isinstance(name, Backend):
         name = name if dtype is None else replace(name, dtype=dtype)
         return name if precision is None else replace(name, precision=precision)
     if name is None:
         name = preferred()
     if not isinstance(name, str):
-        raise BackendError(f"backend: expected a name such as 'numpy' or 'torch:cuda', got {name!r}")
+        raise BackendError(f"backend: expected a name such as 'numpy' or 'torch:cuda', got {shown(name)}")
     name, why = first_working(name, dtype or "float32", precision or "")
     found = _backend(name, dtype or "float32")
     return replace(found, precision=precision or "", why=why) if precision or why else found

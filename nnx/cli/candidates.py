@@ -10,7 +10,7 @@ from ..backends import Backend
 from ..errors import TrainingError
 from ..training import EarlyStopping, Fit, Member, Population, PopulationReport
 from ..training.memory import PART, bytes_of_step
-from ..training.population.fit import shown as best_shown
+from ..training.population.fit import showing as best_shown
 from ..training.population.joining import joined
 from ..training.population.member import Rows, groups_of
 from ..training.progress import progress

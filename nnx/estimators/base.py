@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backends import Backend, backend, is_sparse, namespace
 from ..contract import Array
+from ..errors import shown
 from ..inputs import as_given
 from . import lbfgs, quirks, solver, stochastic
 from .arrays import (
@@ -70,7 +71,7 @@ class BaseMLP(Prediction):
         if self.solver == "lbfgs":
             raise ValueError("resume needs another solver than 'lbfgs'; with it, use warm_start=True")
         if not isinstance(epochs, Integral) or epochs < 1:
-            raise ValueError(f"resume: max_iter must be a number of epochs, got {epochs!r}")
+            raise ValueError(f"resume: max_iter must be a number of epochs, got {shown(epochs)}")
         check_is_fitted(self)
         return self._fit(X, y, sample_weight, held=pair(X_val, y_val), kind="resume", epochs=epochs)
 
@@ -194,7 +195,7 @@ class BaseMLP(Prediction):
         solver.check(self)
         called = self.callbacks if isinstance(self.callbacks, (list, tuple)) else [self.callbacks or print]
         if not all(callable(function) for function in called):
-            raise ValueError(f"callbacks: expected functions of the estimator, got {self.callbacks!r}")
+            raise ValueError(f"callbacks: expected functions of the estimator, got {shown(self.callbacks)}")
         batches = self.dropout or held is not None or self.norm == "batch" or self.verbose == "bar"
         if self.solver == "lbfgs" and batches:
             raise ValueError("dropout, norm='batch', X_val and verbose='bar' need another solver than 'lbfgs'")
@@ -202,7 +203,7 @@ class BaseMLP(Prediction):
             raise ValueError(f"scoring={self.scoring!r} needs early_stopping=True")
         for i in self.frozen:
             if not isinstance(i, Integral) or isinstance(i, bool) or i not in range(len(sizes) + 1):
-                raise ValueError(f"frozen: expected numbers of layers from 0 to {len(sizes)}, got {i!r}")
+                raise ValueError(f"frozen: expected numbers of layers from 0 to {len(sizes)}, got {shown(i)}")
         if len(set(self.frozen)) == len(sizes) + 1:
             raise ValueError("frozen: at least one layer must be left to train")
 

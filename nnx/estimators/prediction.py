@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..backends import Backend, backend, backend_of, is_array, is_sparse, on_device, preferred
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Loss, Params
+from ..errors import shown
 from ..inputs import as_given, as_numbers
 from ..layers import Dense
 from ..names import Spelled
@@ -81,7 +82,9 @@ class Prediction(Spelled, CallbackSupportMixin, BaseEstimator):  # type: ignore[
         for part in (*given, self._out_layer(), loss):
             layer = activation(part) if isinstance(part, str) else part
             if layer is not None and (isinstance(layer, type) or not hasattr(layer, "evaluate")):
-                raise ValueError(f"expected a layer such as nnx.GELU(), or a loss such as nnx.Huber(), got {layer!r}")
+                raise ValueError(
+                    f"expected a layer such as nnx.GELU(), or a loss such as nnx.Huber(), got {shown(layer)}"
+                )
             self._check_hash(layer)
             if isinstance(layer, Dense):
                 raise ValueError("activation: Dense belongs in hidden_layer_sizes")

@@ -19,7 +19,7 @@ from ..errors import ModelFileError, NNXError, SettingError
 from ..inputs import as_numbers
 from ..names import spelled
 from ..network import predict
-from ..settings import file_path, integer
+from ..settings import file_path, integer, optional_name
 from ..tables import TableEncoder, Target
 from . import foreign
 from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, NoModelFile, Tensor, checked, header, parse
@@ -156,7 +156,7 @@ def load(path: str | os.PathLike[str], *, backend: str | Backend | None = None, 
     All of the file is checked before anything is made of it: see SECURITY.md.
     Raises: ModelFileError, BackendError.
     """
-    path = file_path("load", path)
+    path, dtype = file_path("load", path), optional_name("load: dtype", dtype)
     try:
         if path.is_dir():
             raise ModelFileError(foreign.folder(path))

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..contract import Array, Layer, Loss
-from ..errors import SettingError, ShapeError
+from ..errors import SettingError, ShapeError, shown
 from ..names import spelled
+from ..network import check_params
+from ..random import one_seed
 from .each import LAWS, of_init, types_kept
 from .part import INPUT, first_line, part_of, target_of
 from .weights import of_signature, of_weights
@@ -50,9 +52,13 @@ def check(
     if kind not in type(part).__mro__:
         hint = "nnx.check(loss, z, target)" if target is None else "nnx.check(layer, x)"
         hint = f"; give {hint}" if other in type(part).__mro__ else ""
-        raise SettingError(f"check: expected an object of a class under nnx.{kind.__name__}, got {part!r}{hint}")
+        raise SettingError(f"check: expected an object of a class under nnx.{kind.__name__}, got {shown(part)}{hint}")
     if getattr(x, "ndim", 0) < 2:
         raise ShapeError(f"check: expected an array x (rows, features), got {getattr(x, 'shape', type(x).__name__)}")
+    if params is not None and target is None:
+        layer: Any = part
+        check_params("check", layer, params)
+    seed = one_seed("check", seed)
     faults = Faults(of_init(part, int(x.shape[-1]), seed) if target is None else of_signature(part))
     if faults and params is None:
         return faults

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..backends import namespace
 from ..contract import Array, Loss, Saved
-from ..errors import ShapeError, require
+from ..errors import ShapeError, require, shown
 from ..layers.ensemble import apart, repeat
 from ..settings import AT_LEAST_1, settle
 from .cross_entropy import holds_labels
@@ -32,7 +32,9 @@ class EnsembleLoss(Loss):
     def __post_init__(self) -> None:
         settle(self, members=AT_LEAST_1)
         one = self.loss.copies == 1
-        require(one, f"EnsembleLoss: expected the loss of one member, such as nnx.SquaredError(), got {self.loss!r}")
+        require(
+            one, f"EnsembleLoss: expected the loss of one member, such as nnx.SquaredError(), got {shown(self.loss)}"
+        )
 
     @property
     def labels(self) -> bool:

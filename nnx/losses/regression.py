@@ -6,7 +6,7 @@ from typing import Any
 
 from ..backends import constant, namespace
 from ..contract import Array, Loss, Saved
-from ..errors import ShapeError, numbers, require
+from ..errors import ShapeError, numbers, require, shown
 from ..settings import BETWEEN, INFINITE, per_member, settle
 from .mean import as_type, same_shape, shares, weighted_sum
 
@@ -94,7 +94,7 @@ class Quantile(Loss):
     def __post_init__(self) -> None:
         given: Any = per_member("Quantile: levels", self.levels, BETWEEN)
         object.__setattr__(self, "levels", tuple(numbers(given)))
-        require(list(self.levels) == sorted(set(self.levels)), f"Quantile: levels must rise, got {self.levels}")
+        require(list(self.levels) == sorted(set(self.levels)), f"Quantile: levels must rise, got {shown(self.levels)}")
 
     def outputs(self, columns: int) -> int:
         require(columns == 1, f"Quantile: expected a target of one column, got {columns}")

@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..backends import backend_of
-from ..contract import Array, Loss, Params
+from ..contract import Array, Layer, Loss, Params
 from ..errors import SettingError, require
 from ..files import Model, write_whole
+from ..names import spelled
+from ..network import check_params
+from ..settings import file_path, integer, one_of, part
 from ..tables import TableEncoder, Target
 from ..training import Fit
 from .graph import Graph
@@ -18,6 +21,7 @@ from .tables import answer, encode, feeds, inputs
 from .widths import features_of, float_type, outputs
 
 
+@spelled
 def to_onnx(
     model: Any,
     path: str | os.PathLike[str] | None = None,
@@ -58,7 +62,12 @@ def to_onnx(
     >>> [output.name for output in made.graph.output]
     ['label', 'probabilities']
     """
-    require(dtype in ("float32", "float64"), f"to_onnx: dtype must be float32 or float64, got {dtype!r}")
+    one_of("to_onnx: dtype", dtype, ("float32", "float64"))
+    opset = integer("to_onnx: opset", opset)
+    if path is not None:
+        path = file_path("to_onnx", path)
+    if loss is not None:
+        part("to_onnx: loss", loss, Loss)
     if isinstance(model, (Fit, Model)):
         _refuse("its parameters and its loss", params=params, loss=loss)
         table = (model.encoder, model.target) if isinstance(model, Model) else (None, None)
@@ -67,7 +76,9 @@ def to_onnx(
         _refuse("its parameters, loss and classes", params=params, loss=loss, classes=classes)
         made = _estimator(model, opset, dtype)
     elif hasattr(model, "evaluate") and hasattr(model, "backprop") and not isinstance(model, type):
+        part("to_onnx: model", model, Layer)
         require(params is not None, "to_onnx: a network needs its parameters: to_onnx(net, params=..., loss=...)")
+        check_params("to_onnx", model, params)
         made = _network(model, params or {}, loss, classes, opset, dtype)
     else:
         raise SettingError(_unsuited(model))

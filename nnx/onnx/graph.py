@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from .._version import __version__
 from ..backends import numpy as host
-from ..errors import BackendError, SettingError, require
+from ..errors import BackendError, SettingError, require, shown
 
 xp = host.namespace()
 TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "int64": "INT64", "bool": "BOOL", "str": "STRING"}
@@ -63,7 +63,7 @@ class Graph(Nodes):
 
     def __init__(self, *, opset: int = 17, dtype: str = "float32") -> None:
         library()
-        require(opset in IR, f"to_onnx: opset must be from {min(IR)} to {max(IR)}, got {opset}")
+        require(opset in IR, f"to_onnx: opset must be from {min(IR)} to {max(IR)}, got {shown(opset)}")
         self.opset, self.dtype = opset, dtype
         self._names: set[str] = set()
         self._bytes = 0

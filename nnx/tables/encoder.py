@@ -7,8 +7,10 @@ from math import inf
 from typing import Any
 
 from ..backends import numpy as host
-from ..errors import DataError, ModelFileError, require, unknown
+from ..errors import DataError, ModelFileError, require, shown
 from ..names import Spelled
+from ..random import one_seed
+from ..settings import integer, one_of
 from .cells import arrow
 from .choose import Ways, choose, counter
 from .columns import CELLS, COLUMNS, Column, Hashed, Moment, Number
@@ -55,6 +57,7 @@ class TableEncoder(Spelled, Transformer):
 
     def fit(self, X: Any, y: Any = None) -> "TableEncoder":
         """Learn how to encode the columns of X."""
+        self.check()
         source = self.source(X)
         kinds = source.scan(self.kinds or {}).kinds
         self.learn(source, {name: kinds[name] for name in source.columns})
@@ -191,13 +194,13 @@ class TableEncoder(Spelled, Transformer):
 
     def check(self) -> None:
         """Raise SettingError for a setting that is out of its range."""
-        require(self.scale in SCALES, f"TableEncoder: {unknown('scale', str(self.scale), list(SCALES))}")
-        dtype = str(self.dtype)[:20]
-        require(self.dtype in ("float32", "float64"), f"TableEncoder: dtype {dtype!r} is not float32 or float64")
+        one_of("TableEncoder: scale", self.scale, SCALES)
+        one_of("TableEncoder: dtype", self.dtype, ("float32", "float64"))
         for name in ("max_categories", "min_count", "buckets"):
-            value = getattr(self, name)
-            fine = isinstance(value, int) and value >= 1
-            require(fine, f"TableEncoder: {name} must be an integer of at least 1, got {value!r}")
+            integer(f"TableEncoder: {name}", getattr(self, name))
+        one_seed("TableEncoder", self.seed)
+        fine = self.kinds is None or isinstance(self.kinds, Mapping)
+        require(fine, f"TableEncoder: kinds must be a dict such as {{'zip': 'text'}}, got {shown(self.kinds)}")
 
 
 def taken(column: Any, keep: Any) -> Any:

@@ -21,13 +21,13 @@ from ..errors import DataError, NNXError
 from ..files import write_whole
 from ..files.write import fault
 from ..names import Spelled
-from ..settings import file_path
+from ..settings import file_path, flag
 from .result import Report
 
 
 def _begin(path: str | os.PathLike[str], append: bool) -> Path:
     """The file, emptied or made; the last row of a file that is continued is ended if it was not."""
-    file = file_path("logger", path)
+    file, append = file_path("logger", path), flag("logger: append", append)
     if not append or not file.exists():
         write_whole(file, b"", kind=DataError)
         return file

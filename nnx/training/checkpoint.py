@@ -56,6 +56,10 @@ class Checkpoint(Spelled):
     def __post_init__(self) -> None:
         settle(self, every=AT_LEAST_1, seconds=NOT_NEGATIVE)
         file_path("Checkpoint", self.path)
+        for name in ("encoder", "target"):
+            beside = getattr(self, name)
+            fine = beside is None or hasattr(beside, "to_data")
+            require(fine, f"Checkpoint: {name} must be the {name} of a table, got {shown(beside)}")
 
 
 def check(checkpoint: Any, resume: Any) -> None:

@@ -10,7 +10,7 @@ from ..contract import Array, Layer, Loss, Optimizer
 from ..errors import DataError, SettingError, TrainingError, require, shown
 from ..names import spelled
 from ..random import check_seed
-from ..settings import MEMBERS, flag, integer
+from ..settings import MEMBERS, flag, integer, optional_name
 from .alone import Alone, Held
 from .averages import Average
 from .check import check_parts, choose_backend
@@ -20,7 +20,7 @@ from .interrupt import Interrupt
 from .judge import Figures, Judge
 from .memory import Memory
 from .population.fit import Population
-from .population.joining import spread
+from .population.joining import is_single, spread
 from .population.member import Member
 from .population.result import PopulationCallback, PopulationFit
 from .progress import progress
@@ -175,6 +175,8 @@ def fit(
     the_seed = check_seed(seed)
     if isinstance(the_seed, tuple):
         raise SettingError("fit: seed must be one integer, or give members=K")
+    if not is_single(the_optimizer):
+        raise SettingError("fit trains one network: give the optimizer single numbers, or members=K")
     settings = Settings.of(
         epochs=epochs,
         batch_size=batch_size,
@@ -193,6 +195,7 @@ def fit(
     settings.check(net, the_loss)
     verbose = flag("fit: verbose", verbose)
     check_checkpoint(checkpoint, resume)
+    dtype = optional_name("fit: dtype", dtype)
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
     with (

@@ -8,9 +8,9 @@ from typing import Any
 from ...backends import Backend, backend as make_backend, is_sparse
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Loss
-from ...errors import DataError, SettingError, TrainingError, require
+from ...errors import DataError, SettingError, TrainingError, require, shown
 from ...names import Spelled, spelled
-from ...settings import flag, integer
+from ...settings import flag, integer, optional_name
 from ..averages import Average
 from ..check import check_parts, choose_backend
 from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed
@@ -122,6 +122,7 @@ class Population(Spelled):
         require(not isinstance(resume, Resumed), "fit: that checkpoint is of one network, not of a population")
         for member in self.members:
             settings.check(member.net, member.loss)
+        dtype = optional_name("fit: dtype", dtype)
         given = None if backend is None else make_backend(backend, dtype)
         chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
         with (
@@ -152,7 +153,7 @@ class Population(Spelled):
                 memory.needs = engine.needs
                 judge = Judge(settings.epochs, early_stopping, len(part))
                 with progress(settings.epochs, verbose, head=chosen.why) as show, engine.lanes.threads():
-                    called = [*callbacks, shown(show, verbose)]
+                    called = [*callbacks, showing(show, verbose)]
                     with runs.training(part, engine, judge, interrupt) as after:
                         judge.train(engine, asking(called, part, settings.epochs), interrupt, after=after)
         result = runs.result()
@@ -186,7 +187,7 @@ def asked_to_stop(answer: Any, members: Sequence[int]) -> set[int]:
         return set(members) if answer else set()
     found = set(answer) if hasattr(answer, "__iter__") else {answer}
     if not hasattr(answer, "__iter__") or not all(hasattr(k, "__index__") for k in found):
-        raise SettingError(f"fit: a callback returns None, True, or numbers of members, got {answer!r}")
+        raise SettingError(f"fit: a callback returns None, True, or numbers of members, got {shown(answer)}")
     return found
 
 
@@ -261,7 +262,7 @@ def without(rows: Any, held: Any, *, drop: bool) -> Any:
     return rows[~both]
 
 
-def shown(show: Any, verbose: bool) -> PopulationCallback:
+def showing(show: Any, verbose: bool) -> PopulationCallback:
     """A callback that shows how many members train, and the figures of the best of them."""
 
     def callback(report: PopulationReport) -> None:

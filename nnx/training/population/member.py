@@ -10,7 +10,7 @@ from ...contract import Array, Layer, Params
 from ...errors import DataError, SettingError, require, shown
 from ...inputs import numbers_on_host
 from ...names import Spelled
-from ...random import check_seed
+from ...random import one_seed
 from ..settings import parts
 from .joining import is_single, joined, keeps_zeros, kind_of, known_by
 
@@ -43,8 +43,7 @@ class Member(Spelled):
         object.__setattr__(self, "optimizer", optimizer)
         fine = self.params is None or isinstance(self.params, Mapping)
         require(fine, f"Member: params must be arrays by name, got {shown(self.params)}")
-        if isinstance(check_seed(self.seed), tuple):
-            raise SettingError("Member: seed must be one integer")
+        one_seed("Member", self.seed)
         for part in (self.net, self.loss, self.optimizer):
             if not is_single(part):
                 raise SettingError(

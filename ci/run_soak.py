@@ -1,9 +1,10 @@
-"""Part of `ci/soak`: pairs of commands and signals at random on one run folder, and what the folder is after each.
+"""Part of `ci/soak`: commands on a run folder that are killed, and what the folder is after each.
 
-python ci/run_soak.py PAIRS [SEED]
+python ci/run_soak.py pairs COUNT [SEED]   two commands at once on one folder, at random, each of which may get a signal
+python ci/run_soak.py points [STRIDE]      a kill at every operation on files of a train, a --force and a resume
 
-The commands are forked from a process that has imported all they need. After each pair a copy of the folder has to be
-gone on with, or be finished, or be free, to the same files as a run that nobody disturbed; then `--force` has to leave
+The commands are forked from a process that has imported all they need. After each a copy of the folder has to be gone
+on with, or be finished, or be free, to the same files as a run that nobody disturbed; then `--force` has to leave
 nothing but a whole run.
 """
 
@@ -38,7 +39,8 @@ from nnx.cli import main
 
 LIMIT = 60  # seconds that a command may take
 SIGNALS = (signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGINT)
-USUAL = ["--target", "y", "--hidden", "4", "--epochs", "30", "--no-early-stopping", "--checkpoint-every", "1", "-q"]
+USUAL = ["--target", "y", "--hidden", "4", "--no-early-stopping", "--checkpoint-every", "1", "-q", "--epochs"]
+OPERATIONS = ("open", "write", "fsync", "link", "replace", "unlink", "mkdir", "rmdir", "ftruncate")
 GRID = ["--grid", "rate=0.001,0.01", "--grid", "batch_size=16,32", "--cv", "2"]
 SEEDS = ("1", "2", "3")
 CODES = {0, 2, 3, 130, 143, *(-number for number in SIGNALS)}
@@ -46,15 +48,15 @@ KEPT = {"best.safetensors", "last.safetensors", "config.toml", "metrics.csv", "e
 KEPT |= {"environment.json", "README.md"}  # without matplotlib, which takes longer than all else
 
 
-def words(kind, seed="1"):
+def words(kind, seed="1", epochs=30):
     """The command of this kind."""
-    train = ["train", "data.csv", *USUAL, "--seed", seed]
+    train = ["train", "data.csv", *USUAL, str(epochs), "--seed", seed]
     return {
         "train": [*train, "--out", "run"],
         "force": [*train, "--out", "run", "--force"],
         "restarts": [*train, "--out", "run", "--force", "--restarts", "1"],
         "resume": ["resume", "run", "-q"],
-        "search": ["search", "data.csv", *USUAL, *GRID, "--seed", seed, "--out", "run", "--force"],
+        "search": ["search", "data.csv", *USUAL, str(epochs), *GRID, "--seed", seed, "--out", "run", "--force"],
         "predict": ["predict", "run", "data.csv", "-o", "p.csv"],
         "evaluate": ["evaluate", "run", "data.csv"],
         "inspect": ["inspect", "run"],
@@ -68,13 +70,13 @@ WEIGHTS = {"train": 3, "force": 6, "resume": 8, "search": 3, "predict": 2, "eval
 class Command:
     """A command in a process of its own, which ends as `nnx` would."""
 
-    def __init__(self, arguments, folder, log):
-        self.arguments, self.log, self.begun = arguments, log, time.monotonic()
+    def __init__(self, arguments, folder, log, kill_at=None):
+        self.name, self.log, self.begun = arguments[0], log, time.monotonic()
         self.process = os.fork()
         if self.process == 0:
-            self.run(arguments, folder)
+            self.run(arguments, folder, kill_at)
 
-    def run(self, arguments, folder):
+    def run(self, arguments, folder, kill_at):
         code = 1
         try:
             output = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -83,6 +85,8 @@ class Command:
             os.chdir(folder)
             if arguments[0] != "plot":
                 sys.modules["matplotlib"] = None
+            if kill_at is not None:
+                killing(kill_at)
             main(arguments)
         except SystemExit as error:
             code = error.code
@@ -114,6 +118,26 @@ class Command:
         return self.log.read_text(errors="replace")
 
 
+def killing(at):
+    """Kill this process at its operation on files of this number, in the middle of what it writes."""
+    count = 0
+
+    def wrapped(name, real):
+        def call(*arguments, **more):
+            nonlocal count
+            count += 1
+            if count == at:
+                if name == "write":
+                    real(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments, **more)
+
+        return call
+
+    for name in OPERATIONS:
+        setattr(os, name, wrapped(name, getattr(os, name)))
+
+
 def content(path):
     """All that is in a model file; safetensors writes the two entries of its metadata in any order."""
     with safe_open(path, "np") as file:
@@ -134,18 +158,18 @@ def seed_of(run):
 class Soak:
     """The folders, the runs that nobody disturbed, and the faults found."""
 
-    def __init__(self, home, seed):
-        self.home, self.random, self.faults = home, random.Random(seed), []
+    def __init__(self, home, seed=0, epochs=30, kinds=("train", "search")):
+        self.home, self.random, self.faults, self.epochs = home, random.Random(seed), [], epochs
         self.work, self.copy = home / "work", home / "copy"
         self.work.mkdir()
         rng = np.random.default_rng(0)
         x = rng.normal(size=(80, 2))
         rows = [f"{a:.3f},{b:.3f},{'yes' if a > b else 'no'}" for a, b in x]
         (self.work / "data.csv").write_text("\n".join(["a,b,y", *rows]) + "\n")
-        for kind in ("train", "search"):
+        for kind in kinds:
             for number in SEEDS:
                 shutil.copytree(self.work, self.copy)
-                command = Command(words(kind, number), self.copy, home / "log")
+                command = Command(words(kind, number, epochs), self.copy, home / "log")
                 assert command.end() == 0, command.said
                 os.rename(self.copy / "run", home / f"{kind}{number}")
                 shutil.rmtree(self.copy)
@@ -171,9 +195,7 @@ class Soak:
         codes = [commands[i].end() for i in range(2)]
         told = " ".join(f"{self.names(what)}" for _, _, what in sorted(events, key=lambda event: event[0]))
         for command, code in zip(commands.values(), codes, strict=True):
-            self.expect(
-                code in CODES, number, f"{told}: {command.arguments[0]} ended with {code}: {command.said[-600:]}"
-            )
+            self.expect(code in CODES, number, f"{told}: {command.name} ended with {code}: {command.said[-600:]}")
             self.expect("Traceback" not in command.said, number, f"{told}: {command.said[-900:]}")
         if "restarts" in kinds:
             self.wait_for_the_child()
@@ -218,11 +240,11 @@ class Soak:
         else:
             self.expect(said.count("\n") == 1, number, f"{told}: resume of {was} says {said}")
             self.expect("best.safetensors" not in was, number, f"{told}: {was} cannot be gone on with: {said}")
-            code, said = self.command(*words("train"))
+            code, said = self.command(*words("train", "1", self.epochs))
             self.expect(code == 0, number, f"{told}: {was} is not free: {said}")
             self.same(number, f"{told}: trained after {was}", run)
         if number % 3 == 0:
-            code, said = self.command(*words("force", "2"))
+            code, said = self.command(*words("force", "2", self.epochs))
             self.expect(code == 0, number, f"{told}: --force over {was}: {said}")
             self.same(number, f"{told}: forced over {was}", run)
             code, said = self.command(*words("predict"))
@@ -244,25 +266,49 @@ class Soak:
             for name in ("data.json", *(["search.csv"] if searched else [])):
                 assert (run / name).read_text() == (other / name).read_text(), name
             lines = (run / "events.jsonl").read_text().splitlines()
-            assert [json.loads(line)["epoch"] for line in lines] == list(range(1, 31)), "events.jsonl"
+            assert [json.loads(line)["epoch"] for line in lines] == list(range(1, self.epochs + 1)), "events.jsonl"
             names = set(os.listdir(run))
             assert names == KEPT | ({"search.csv"} if searched else set()), names
         except (AssertionError, OSError, ValueError, KeyError) as error:
             self.expect(False, number, f"{told}: mixed: {error!r}")
 
 
-def soak(pairs, seed):
+def pairs(count, seed=0):
     """So many pairs. Returns the number of faults."""
     with tempfile.TemporaryDirectory() as home:
         found, ends, started = Soak(Path(home), seed), Counter(), time.monotonic()
-        for number in range(1, pairs + 1):
+        for number in range(1, count + 1):
             ends.update(found.pair(number))
-            if number % 50 == 0 or number == pairs:
+            if number % 50 == 0 or number == count:
                 print(f"{number} pairs, {len(found.faults)} faults, {time.monotonic() - started:.0f} s", flush=True)
         print("; ".join(f"{what}: {count}" for what, count in sorted(ends.items())))
         return len(found.faults)
 
 
+def points(stride=1):
+    """A kill at every operation, or at some. Returns the number of faults."""
+    with tempfile.TemporaryDirectory() as home:
+        found, epochs = Soak(Path(home), epochs=3, kinds=("train",)), 3
+        work = found.work
+        for kind in ("train", "force", "resume"):
+            runs, at = 0, stride
+            while True:
+                for left in work.glob("run*"):
+                    shutil.rmtree(left)
+                if kind == "force":
+                    shutil.copytree(found.home / "train3", work / "run")
+                elif kind == "resume":
+                    interrupted = Command(words("train", "1", epochs), work, found.home / "log", kill_at=70)
+                    assert interrupted.end() == -signal.SIGKILL
+                command = Command(words(kind, "1", epochs), work, found.home / "log", kill_at=at)
+                if command.end() != -signal.SIGKILL:
+                    break  # there is no such operation any more
+                found.check(3 * at, f"{kind} killed at operation {at}")
+                runs, at = runs + 1, at + stride
+            print(f"{kind}: {runs} kills, {len(found.faults)} faults in all", flush=True)
+        return len(found.faults)
+
+
 if __name__ == "__main__":
     assert nnx.__version__
-    sys.exit(bool(soak(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)))
+    sys.exit(bool({"pairs": pairs, "points": points}[sys.argv[1]](*map(int, sys.argv[2:]))))

@@ -20,7 +20,7 @@ from .folder import BEST, CHECKPOINT, CONFIG, DATA, LOCK, METRICS, MODELS, REPLA
 from .reading import json_of
 
 BEGUN = "begun"  # in the lock of a folder that was empty when its run began: what is of a run in it is of this one
-OTHER = "give another --out"
+OTHER = ", or give another --out"
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def _begun(path: Path, held: Held, owning: ExitStack, hold: bool) -> Iterator[Pa
         raise
 
 
-def owned(path: Path, remedy: str) -> AbstractContextManager[Held]:
+def owned(path: Path, remedy: str = "") -> AbstractContextManager[Held]:
     """The lock of a run folder. Raises: DataError naming the process that has it, ModelFileError."""
     return locked(path / LOCK, path, remedy)
 
@@ -70,10 +70,11 @@ def resumed_folder(path: Path) -> Iterator[None]:
     """The folder of a run that is gone on with, this process's alone. Raises: DataError, ModelFileError."""
     if not path.is_dir():
         raise fault(path, "not the folder of a run that can be gone on with: config.toml or data.json is missing")
-    with owned(path, "there is nothing to go on with meanwhile"):
+    with owned(path) as held:
         check_files(path)
-        _finish_replacing(path)
-        _sweep(path)
+        if _is_free(path, held):
+            raise fault(path, "not the folder of a run that can be gone on with: there is nothing of one in it")
+        held.note("")
         yield
 
 
@@ -121,7 +122,7 @@ def _is_free(path: Path, held: Held) -> bool:
     files = [file for file in path.iterdir() if file.name != LOCK]
     if all(is_own(file.name) for file in files):
         empty = all(_is_regular(file) and not file.stat().st_size for file in files)
-        if empty or (held.left.endswith(BEGUN) and not _is_run(path)):
+        if empty or (held.left == BEGUN and not _is_run(path)):
             _remove(path)
             return True
     return not files
@@ -214,7 +215,7 @@ def _beside(path: Path) -> Path:
     for new in _numbered(path.with_name(f"{path.name}.new")):
         if (new / LOCK).is_file():
             with suppress(DataError, ModelFileError), owned(new, OTHER) as held:
-                if held.left.endswith(BEGUN):
+                if held.left == BEGUN:
                     _remove(new)
             with suppress(OSError):
                 new.rmdir()
@@ -266,7 +267,7 @@ def model_in(path: Path) -> Path:
     if path.is_file():
         return path
     if os.path.lexists(path / REPLACING):
-        with owned(path, "read it then"):
+        with owned(path):
             _finish_replacing(path)
     file = path / BEST
     if not file.is_file():

@@ -20,6 +20,7 @@ from .prepare import Prepared, encoder_settings
 SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCycle}
 DECAYING = ("adamw", "lion")
 REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
+MOST_THREADS = 4096
 LOSSES_OF = {"regression": ("auto", *REGRESSION), "classification": ("auto", "softmax_cross_entropy")}
 
 
@@ -57,7 +58,9 @@ def check(config: Config) -> None:
     require(every is None or every >= 0, f"--checkpoint-every must not be negative, got {every}")
     require(0 <= training.label_smoothing < 1, f"label_smoothing must be in 0 to 1, got {training.label_smoothing}")
     require(optimizer.clip >= 0, f"optimizer.clip must not be negative, got {optimizer.clip}")
-    require(config.place.threads >= 0, f"--threads must not be negative, got {config.place.threads}")
+    threads = config.place.threads
+    require(threads >= 0, f"--threads must not be negative, got {threads}")
+    require(threads <= MOST_THREADS, f"--threads must be at most {MOST_THREADS}, got {threads}")
     amount(data.memory)
     if training.max_time:
         seconds(training.max_time)

@@ -25,12 +25,13 @@ class LockWarning(UserWarning):
 
 
 class Held:
-    """A lock that is held. left: what the one before had written into it, if it was killed, else ""."""
+    """A lock that is held. left: the word that the one before had noted, if it was killed, else ""."""
 
     def __init__(self, file: int, left: str) -> None:
         self._file, self.left = file, left
+        self.note(left)
 
-    def note(self, word: str = "") -> None:
+    def note(self, word: str) -> None:
         """Write this process, and a word for the one that finds the lock after it was killed. Raises: OSError."""
         os.lseek(self._file, 0, os.SEEK_SET)
         os.ftruncate(self._file, 0)
@@ -41,10 +42,10 @@ class Held:
 def locked(file: Path, what: object, remedy: str) -> Iterator[Held]:
     """The lock whose file this is, for this process and this block alone; the file is removed after it.
 
-    what: is being written, in a message; remedy: what to do instead of waiting.
+    what: is being written, in a message; remedy: what else to do, such as ", or give another path".
     Raises: DataError naming the process that has it, or ModelFileError if there can be no such file.
     """
-    key, held = _taken(file, lambda owner: DataError(f"{_is_written(what, owner)}: wait for it, or {remedy}"))
+    key, held = _taken(file, lambda owner: DataError(f"{_is_written(what, owner)}: wait for it{remedy}"))
     try:
         yield held
     finally:
@@ -102,8 +103,7 @@ def _tried(file: Path) -> Held | None:
                 return None
             if _is_there(file, opened):  # else who had it has removed it meanwhile
                 mine = True
-                held = Held(opened, os.read(opened, 100).decode("ascii", "replace"))
-                held.note()
+                held = Held(opened, os.read(opened, 100).decode("ascii", "ignore").partition(" ")[2].partition(" ")[2])
                 opened = -1
                 return held
         except BaseException:

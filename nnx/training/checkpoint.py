@@ -205,7 +205,7 @@ def claimed(checkpoint: Checkpoint | None) -> Iterator[None]:
         yield
         return
     path = Path(checkpoint.path)
-    with locked(path.with_name(f"{path.name}.lock"), path, "give another path"):
+    with locked(path.with_name(f"{path.name}.lock"), path, ", or give another path"):
         clean(path)
         clean(previous(path))
         yield

@@ -1,13 +1,14 @@
 """The only place that names an array library: choosing one, moving arrays, and what the standard leaves out."""
 
 from .arrays import along, constant, device, each, erf, is_array, namespace, per_member, same_library
-from .base import DTYPES, Backend, Plain
+from .base import DTYPES, TOLD, Backend, Plain
 from .choose import LIBRARIES, backend, backend_of, first_working, is_host, on_device, preferred, probe
 from .fused import elementwise, has_numba, sign, sqrt
 
 __all__ = [
     "DTYPES",
     "LIBRARIES",
+    "TOLD",
     "Backend",
     "Plain",
     "along",

@@ -48,6 +48,11 @@ class TrainingError(NNXError, RuntimeError):
         self.fit = fit
 
 
+def printable(text: str) -> str:
+    """The text with control characters spelled out: names in files may hold what a terminal obeys."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def shortened(text: str) -> str:
     """The text in at most 200 characters: what was given is shortened in it, and not what it says to do.
 

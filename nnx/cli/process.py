@@ -2,10 +2,10 @@
 
 import sys
 from errno import EBADF
+from typing import Any
 
-from ..errors import BackendError, ModelFileError, NNXError, OutOfMemoryError, TrainingError, shortened
+from ..errors import BackendError, ModelFileError, NNXError, OutOfMemoryError, TrainingError, printable, shortened
 from . import streams
-from .voice import printable
 
 EXIT_CODES: tuple[tuple[type[NNXError], int], ...] = (
     (TrainingError, 1),
@@ -63,6 +63,9 @@ def _outcome(words: list[str]) -> tuple[int, str]:
             return nnx.invoke(context) or 0, ""
     except click.exceptions.Exit as error:
         return error.exit_code, ""
+    except click.UsageError as error:
+        text = error.format_message()
+        return 2, text + (_usage(error) if "issing argument" in text or "extra argument" in text else "")
     except click.ClickException as error:
         return 2, error.format_message()
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -75,6 +78,14 @@ def _outcome(words: list[str]) -> tuple[int, str]:
         return 1, f"out of memory{f': {error}' if str(error) else ''}; give a smaller --hidden or --batch-size"
     except OSError as error:
         return _lost(error)
+
+
+def _usage(error: Any) -> str:
+    """The words that the command takes, in their order."""
+    if error.ctx is None:
+        return ""
+    words = [word for word in error.ctx.command.collect_usage_pieces(error.ctx) if word != "[OPTIONS]"]
+    return f" Usage: {' '.join([error.ctx.command_path, *words])}"
 
 
 def _lost(error: OSError) -> tuple[int, str]:

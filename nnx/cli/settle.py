@@ -52,7 +52,9 @@ def check(config: Config) -> None:
     mlp(config.network.hidden or (1,), 1, dropout=config.network.dropout or 0.0)
     for section, values in plain(config).items():
         for name, value in values.items():
-            largest = max((v for v in (value if isinstance(value, list) else [value]) if type(v) is int), default=0)
+            largest = max(
+                (v for v in (value if isinstance(value, (list, tuple)) else [value]) if type(v) is int), default=0
+            )
             if name != "seed" and largest > LARGEST:
                 raise SettingError(f"{section}.{name} must be at most {LARGEST}, got {largest}")
     for name in ("epochs", "batch_size", "patience"):

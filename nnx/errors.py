@@ -1,6 +1,7 @@
 """The errors nnx raises on purpose: each is one line saying what was expected, what came and what to do."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 MOST = 200  # characters of a message
@@ -53,24 +54,23 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, given: Sequence[str] = ()) -> str:
     """The text in at most 200 characters: what was given is shortened in it, and not what it says to do.
 
-    What was given is in quotes, is a long word such as a path, or is a list.
+    What was given is in quotes, is a long word such as a path, is a list, or one of the texts `given`.
     """
     while (excess := len(text) - MOST) > 0:
-        given = max(GIVEN.finditer(text), key=lambda found: len(found[0]))
+        pieces = [found.span() for found in GIVEN.finditer(text)]
+        pieces += [(at, at + len(own)) for own in given if (at := text.find(own)) >= 0]
+        start, end = max(pieces, key=lambda span: span[1] - span[0])
         listed = max(LISTED.finditer(text), key=lambda found: len(found[0]), default=None)
-        if len(given[0]) > LEAST:
-            keep = max(len(given[0]) - excess, LEAST) - 3
-            (start, end), new = (
-                given.span(),
-                f"{given[0][: keep - keep // 2]}...{given[0][len(given[0]) - keep // 2 :]}",
-            )
+        if (size := end - start) > LEAST:
+            keep = max(size - excess, LEAST) - 3
+            new = f"{text[start : start + keep - keep // 2]}...{text[end - keep // 2 : end]}"
         elif listed:
             (start, end), new = listed.span(), ", ".join([*listed[0].removesuffix(", ...").split(", ")[:-1], "..."])
         else:
-            return f"{text[: MOST - 3]}..."
+            break
         text = f"{text[:start]}{new}{text[end:]}"
     return text
 

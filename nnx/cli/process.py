@@ -1,6 +1,7 @@
 """One run of the command: its exit code, and every fault as one line on standard error."""
 
 import sys
+from collections.abc import Sequence
 from errno import EBADF
 from typing import Any
 
@@ -26,16 +27,16 @@ def run_alone(words: list[str]) -> int:
                 raise
         else:
             if not pressed.seen:
-                return _told(code, fault)
-        return _told(130, "")  # whatever an import that was interrupted has made of it
+                return _told(code, fault, words)
+        return _told(130, "", words)  # whatever an import that was interrupted has made of it
 
 
 def run(words: list[str]) -> int:
     """The exit code of the command with these words."""
-    return _told(*_outcome(words))
+    return _told(*_outcome(words), words)
 
 
-def _told(code: int, fault: str) -> int:
+def _told(code: int, fault: str, words: Sequence[str]) -> int:
     """The exit code, after the fault, if there is one, was said and all output written."""
     try:
         sys.stdout.flush()
@@ -43,7 +44,8 @@ def _told(code: int, fault: str) -> int:
         lost = _lost(error)
         code, fault = (code, fault) if code else lost
     if fault:
-        print(f"nnx: {shortened(printable(' '.join(fault.split())))}", file=sys.stderr)
+        text, *given = (printable(" ".join(text.split())) for text in (fault, *words))
+        print(f"nnx: {shortened(text, given)}", file=sys.stderr)
     return code
 
 

@@ -1,7 +1,7 @@
 """The errors nnx raises on purpose: each is one line saying what was expected, what came and what to do."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .names import hint
@@ -66,24 +66,28 @@ def shown(value: Any, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 4]} ..."
 
 
-def shortened(text: str) -> str:
+def printable(text: str) -> str:
+    """The text with control characters spelled out: names in files may hold what a terminal obeys."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def shortened(text: str, given: Sequence[str] = ()) -> str:
     """The text in at most 200 characters: what was given is shortened in it, and not what it says to do.
 
-    What was given is in quotes, is a long word such as a path, or is a list.
+    What was given is in quotes, is a long word such as a path, is a list, or one of the texts `given`.
     """
     while (excess := len(text) - MOST) > 0:
-        given = max(GIVEN.finditer(text), key=lambda found: len(found[0]))
+        pieces = [found.span() for found in GIVEN.finditer(text)]
+        pieces += [(at, at + len(own)) for own in given if (at := text.find(own)) >= 0]
+        start, end = max(pieces, key=lambda span: span[1] - span[0])
         listed = max(LISTED.finditer(text), key=lambda found: len(found[0]), default=None)
-        if len(given[0]) > LEAST:
-            keep = max(len(given[0]) - excess, LEAST) - 3
-            (start, end), new = (
-                given.span(),
-                f"{given[0][: keep - keep // 2]}...{given[0][len(given[0]) - keep // 2 :]}",
-            )
+        if (size := end - start) > LEAST:
+            keep = max(size - excess, LEAST) - 3
+            new = f"{text[start : start + keep - keep // 2]}...{text[end - keep // 2 : end]}"
         elif listed:
             (start, end), new = listed.span(), ", ".join([*listed[0].removesuffix(", ...").split(", ")[:-1], "..."])
         else:
-            return f"{text[: MOST - 3]}..."
+            break
         text = f"{text[:start]}{new}{text[end:]}"
     return text
 

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import math
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -152,7 +154,7 @@ def test_two_loggers_in_one_folder_do_not_disturb_each_other(tmp_path):
 # ---- the live table
 
 
-def shown(width, epochs=20, done=12):
+def shown(width, epochs=20, done=12, first=60.0):
     import rich.console as rich
 
     from nnx.training.progress import picture
@@ -163,7 +165,7 @@ def shown(width, epochs=20, done=12):
         for i in range(1, done + 1)
     ]  # fmt: skip
     console = rich.Console(file=io.StringIO(), width=width)
-    console.print(picture(rows, epochs, 60.0 * done, width))
+    console.print(picture(rows, epochs, first + 60.0 * (done - 1), first, width))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -174,6 +176,54 @@ def test_the_live_table_shows_the_last_ten_epochs_and_the_time_left():
     assert lines[11].endswith("12/20  8:00 left  best val. loss: epoch 5")
     assert len({len(line) for line in lines[:11]}) == 1  # the columns end where their heads end
     assert shown(100, epochs=12)[-1].endswith("12/12  12:00 in all  best val. loss: epoch 5")
+
+
+def test_the_time_left_is_that_of_the_epochs_after_the_first_which_compiled():
+    assert "1/20" in shown(100, done=1, first=1000.0)[-1] and "left" not in shown(100, done=1, first=1000.0)[-1]
+    assert "2/20  18:00 left" in shown(100, done=2, first=1000.0)[-1]
+
+
+def test_that_a_step_is_compiled_is_told_before_the_first_epoch():
+    from nnx.backends.base import compiling
+    from nnx.training.progress import progress
+
+    stream = io.StringIO()
+    with progress(3, True, stream) as show:
+        compiling(0.5)
+        compiling(4.6)
+        compiling(3.0)
+        show(report(1, loss=0.5, rate=0.1, samples_per_second=10.0))
+    compiling(4.6)
+    assert stream.getvalue() == "compiling the step: about 5 s\nepoch 1/3  loss 0.5  rate 0.1  10 samples/s\n"
+
+
+def test_a_notebook_gets_one_line_that_is_updated(monkeypatch, capsys):
+    from nnx.training.progress import bar, progress
+
+    shown = []
+
+    class Handle:
+        def update(self, data, *, raw):
+            shown[-1].append(data["text/plain"])
+
+    def display(data, *, raw, display_id):
+        shown.append([data["text/plain"]])
+        return Handle()
+
+    shell = types.SimpleNamespace(kernel=None)
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=display))
+    with progress(3, True) as show:
+        for epoch in (1, 2):
+            show(report(epoch, loss=0.5, rate=0.1, samples_per_second=10.0))
+    with bar(2, "networks", True) as more:
+        more(1)
+        more(1)
+    assert [[line.split("  ")[0] for line in cell] for cell in shown] == [
+        ["epoch 1/3", "epoch 2/3"],
+        ["networks 1/2", "networks 2/2"],
+    ]
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("width", [100, 60, 40, 24])

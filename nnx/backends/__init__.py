@@ -14,13 +14,14 @@ from .arrays import (
     same_library,
     transposed,
 )
-from .base import DTYPES, Backend, Plain
+from .base import DTYPES, TOLD, Backend, Plain
 from .choose import LIBRARIES, backend, backend_of, first_working, is_host, on_device, preferred, probe
 from .fused import elementwise, has_numba, sign, sqrt
 
 __all__ = [
     "DTYPES",
     "LIBRARIES",
+    "TOLD",
     "Backend",
     "Plain",
     "along",

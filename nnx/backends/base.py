@@ -213,6 +213,16 @@ class Backend:
         return self.library.describe(self.device)
 
 
+TOLD: list[Callable[[str], object]] = []  # who shows the progress of a training: the last is told once what takes long
+
+
+def compiling(seconds: float) -> None:
+    """Tell that the step is now compiled, which takes so long, if somebody looks on."""
+    if TOLD and seconds >= 1:
+        tell, TOLD[-1] = TOLD[-1], str
+        tell(f"compiling the step: about {seconds:.0f} s")
+
+
 class Plain:
     """Steps run one after another. What compiles them inherits this and gives the same results.
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from ..contract import PartKey
 from ..errors import BackendError, DataError
-from .base import Plain, missing
+from .base import Plain, compiling, missing
 
 name = "jax"
+COMPILING = 2.0  # seconds, about, that XLA takes for a step
 PRODUCTS = {"": "float32", "tf32": "tensorfloat32", "bf16": "bfloat16"}
 
 
@@ -133,6 +134,8 @@ def _scope(device: Any, dtype: str, precision: str) -> Iterator[None]:
 
 def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:
     import jax
+
+    compiling(COMPILING)  # the trial of a training comes first, and is compiled when it is called
 
     compiled: Callable[..., Any] = jax.jit(function, donate_argnums=donate)
     return compiled

@@ -32,9 +32,10 @@ def measured(names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
 def working(chosen: str) -> tuple[str, ...]:
     """The backends asked for, by commas, or all that work here. Raises BackendError for one that does not."""
     if chosen != "all":
-        for name in chosen.split(","):
+        asked = tuple(name.strip() for name in chosen.split(",") if name.strip()) or (chosen,)
+        for name in asked:
             probe(backend(name))
-        return tuple(chosen.split(","))
+        return asked
     names = []
     for name in (*LIBRARIES, "torch:cuda", "jax:gpu"):
         try:
@@ -42,6 +43,8 @@ def working(chosen: str) -> tuple[str, ...]:
         except BackendError:
             continue
         names.append(name)
+    if not names:
+        raise BackendError("no backend works here: see nnx info")
     return tuple(names)
 
 

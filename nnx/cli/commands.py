@@ -110,6 +110,10 @@ def _with_data(config: Any) -> Any:
     """The settings, if they name a table."""
     if not config.data.path:
         raise click.UsageError("Missing argument 'DATA': the table to train on, or data.path in the file -c")
+    from .run import is_run
+
+    if is_run(path := config.data.path):
+        raise click.UsageError(f"{path} is a run, not a table: nnx train DATA; to go on with it: nnx resume {path}")
     return config
 
 
@@ -160,6 +164,7 @@ def evaluate(run: str, data: str, as_json: bool, **given: str) -> None:
     """How well the model in folder RUN predicts the target of DATA."""
     from .run import json_line, score_line
 
+    _in_order("evaluate", run, data)
     opened = _open(run, given)
     scores = opened.evaluate(opened.open(data, given)).scores
     print(json_line(scores) if as_json else score_line(scores))
@@ -171,23 +176,29 @@ def evaluate(run: str, data: str, as_json: bool, **given: str) -> None:
 @click.option("-o", "--output", help="a CSV file [default: standard output]")
 @click.option("--proba", is_flag=True, help="the probability of each class, a column each")
 @click.option("--keep", type=Words(), default="", help="columns of DATA to write beside the predictions: id,name")
+@click.option("--safe-csv", "safe", is_flag=True, help="an apostrophe before what spreadsheets run: = + - @")
 @reading
 @on_backend
-def predict(run: str, data: str, output: str | None, proba: bool, keep: tuple[str, ...], **given: str) -> None:
+def predict(
+    run: str, data: str, output: str | None, proba: bool, keep: tuple[str, ...], safe: bool, **given: str
+) -> None:
     """Predict each row of DATA with the model in folder RUN, as CSV. The target need not be in DATA."""
-    from .run import output_file, write_predictions
+    from .run import TABLES, output_file, write_predictions
 
+    _in_order("predict", run, data)
+    if output and output.lower().endswith(tuple(suffix for suffix in TABLES if suffix not in (".csv", ".txt"))):
+        raise click.UsageError(f"--output {output}: predictions are written as CSV: name the file .csv")
     opened = _open(run, given)
     source = opened.open(data, given)
     if output in (None, "-"):
         from .streams import data as written
 
-        write_predictions(opened, source, keep, written(), proba=proba)
+        write_predictions(opened, source, keep, written(), proba=proba, safe=safe)
         return
     if os.path.exists(output) and os.path.exists(data) and os.path.samefile(output, data):
         raise click.UsageError(f"--output {output} is DATA itself; it would be lost")
     with output_file(output) as file:
-        write_predictions(opened, source, keep, file, proba=proba)
+        write_predictions(opened, source, keep, file, proba=proba, safe=safe)
 
 
 @nnx.command()
@@ -223,8 +234,8 @@ def plot(run: str, data: str | None, output: str | None, form: str, **given: str
 @click.option("--target", help="the column to predict: then it is told apart")
 def inspect(file: str, target: str | None, **given: str) -> None:
     """What is in FILE: the columns of a table, or the network and encoder of a model or a run. Nothing is run."""
+    from ..errors import printable
     from .inspect import lines
-    from .voice import printable
 
     print(*map(printable, lines(file, target, given)), sep="\n")
 
@@ -244,10 +255,11 @@ def verify(backends: str, as_json: bool) -> int:
     """Try on this machine that the same seed gives the same training on every backend; exit code 1 if not."""
     from dataclasses import asdict
 
+    from .bench import working
     from .run import json_line
-    from .verify import asked, lines, verify as run
+    from .verify import lines, verify as run
 
-    found = run(asked(backends))
+    found = run(list(working(backends)))
     print(*([json_line(asdict(f)) for f in found] if as_json else lines(found)), sep="\n")
     return 0 if all(f.kept for f in found) else 1
 
@@ -265,6 +277,14 @@ def bench(backend: str, as_json: bool) -> None:
         print(HEAD, flush=True)
     for figures in measured(names):
         print(json_line(figures) if as_json else row(figures), flush=True)
+
+
+def _in_order(command: str, run: str, data: str) -> None:
+    """Raise UsageError where a run is given in the place of a table."""
+    from .run import is_run
+
+    if is_run(data):
+        raise click.UsageError(f"{data} is a run, not a table: first the run, then the table: nnx {command} RUN DATA")
 
 
 def _open(run: str, given: dict[str, str]) -> Any:

@@ -112,6 +112,7 @@ WORDS = (  # what msgspec calls a type, and what a person does
     *(("array", "a list"), ("object", "a table"), ("str", "text")),
     *(("int", "a whole number"), ("float", "a number"), ("bool", "true or false")),
 )
+LONGEST, LARGEST = 1e9, 1e9  # seconds of a training; an amount, in its unit
 LISTS = ("hidden", "drop", "missing")  # settings that one value may be given to
 SECTIONS: dict[str, tuple[str, ...]] = {f.name: f.default.__struct_fields__ for f in msgspec.structs.fields(Config)}
 
@@ -211,7 +212,9 @@ def value_of(text: str) -> Any:
 def _put(values: dict[str, Any], name: str, value: Any, origin: str) -> None:
     parts = name.split(".")
     if len(parts) < 2 or parts[0] not in SECTIONS:
-        near = [f"{s}.{n}" for s, names in SECTIONS.items() for n in names]
+        near = [f"{s}.{n}" for s, names in SECTIONS.items() for n in names if n == name] or [
+            f"{s}.{n}" for s, names in SECTIONS.items() for n in names
+        ]
         raise SettingError(f"{origin} {unknown('setting', name, near)}")
     if parts[1] not in SECTIONS[parts[0]] or len(parts) > 2 + (parts[1] == "kinds"):
         near = [f"{parts[0]}.{n}" for n in SECTIONS[parts[0]]]
@@ -233,7 +236,7 @@ def seconds(text: str) -> float:
     """A duration such as 90s, 10m, 1h30m, 45 (seconds), in seconds. Raises: SettingError."""
     found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip().lower())
     total = sum(float(n or 0) * unit for n, unit in zip(found.groups(), (3600, 60, 1), strict=True)) if found else 0.0
-    if total <= 0:
+    if not 0 < total <= LONGEST:
         raise SettingError(f"max_time must be a duration such as 90s, 10m or 1h30m, got {text!r}")
     return total
 
@@ -241,6 +244,6 @@ def seconds(text: str) -> float:
 def amount(text: str) -> int:
     """An amount of memory such as 400MB or 2GB, in bytes. Raises: SettingError."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", text.strip().lower())
-    if not found or float(found[1]) <= 0:
+    if not found or not 0 < float(found[1]) <= LARGEST:
         raise SettingError(f"data.memory must be an amount such as 400MB or 2GB, got {text!r}")
     return int(float(found[1]) * 1024.0 ** " kmgt".index(found[2] or " "))

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._version import __version__
 from ..backends import Backend
+from ..errors import printable
 from ..files.write import TEMPORARY
 from ..tables import TableEncoder
 from .prepare import Prepared
@@ -75,15 +76,16 @@ def card(
 ) -> str:
     """The README of a run: a model card with the header that model hubs read."""
     target = data["target"]
+    rows = [(_code(c["name"]), c["holds"].partition(":")[0], c["becomes"]) for c in data["columns"][:200]]
     head = ["---", "library_name: nnx", f"pipeline_tag: tabular-{target['task']}", "tags: [tabular, nnx]", "---", ""]
-    what = f"classes {', '.join(target['classes'][:20])}" if target["classes"] else "a number"
+    what = f"classes {', '.join(map(_code, target['classes'][:20]))}" if target["classes"] else "a number"
     lines = [
-        f"# {_inline(name)}",
+        f"# {_code(name)}",
         "",
-        f"A network that predicts `{_inline(target['name'])}` ({_inline(what)}) from {len(encoder.columns_)} columns "
-        f"of `{_inline(Path(data['path']).name)}`.",
+        f"A network that predicts {_code(target['name'])} ({what}) from {len(encoder.columns_)} columns "
+        f"of {_code(Path(data['path']).name)}.",
         "",
-        *_table(("", ""), [(k, str(v)) for k, v in facts.items()]),
+        *_table(("", ""), [(k, _code(str(v))) for k, v in facts.items()]),
         "",
         "## Scores on rows held out",
         "",
@@ -94,7 +96,7 @@ def card(
         "",
         "## Columns",
         "",
-        *_table(("column", "holds", "becomes"), [(c["name"], c["holds"], c["becomes"]) for c in data["columns"][:200]]),
+        *_table(("column", "holds", "becomes"), rows),
         "",
         "## Use",
         "",
@@ -117,9 +119,10 @@ def card(
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     if not rows:
         return []
-    cells = [[_inline(c) for c in row] for row in rows]
-    return [f"| {' | '.join(r)} |" for r in (head, ["---"] * len(head), *cells)]
+    return [f"| {' | '.join(r)} |" for r in (head, ["---"] * len(head), *rows)]
 
 
-def _inline(text: str) -> str:
-    return " ".join(str(text).split()).replace("|", "\\|").replace("`", "'").replace("<", "&lt;")
+def _code(text: str) -> str:
+    """What came with the data as code of Markdown, in which there are no links, images, or HTML."""
+    plain = printable(" ".join(text.split()))[:200].replace("`", "'").replace("|", "\\|")
+    return f"`{plain or ' '}`"

@@ -1,11 +1,12 @@
 """One run of the command: its exit code, and every fault as one line on standard error."""
 
 import sys
+from collections.abc import Sequence
 from errno import EBADF
+from typing import Any
 
-from ..errors import BackendError, ModelFileError, NNXError, OutOfMemoryError, TrainingError, shortened
+from ..errors import BackendError, ModelFileError, NNXError, OutOfMemoryError, TrainingError, printable, shortened
 from . import streams
-from .voice import printable
 
 EXIT_CODES: tuple[tuple[type[NNXError], int], ...] = (
     (TrainingError, 1),
@@ -26,16 +27,16 @@ def run_alone(words: list[str]) -> int:
                 raise
         else:
             if not pressed.seen:
-                return _told(code, fault)
-        return _told(130, "")  # whatever an import that was interrupted has made of it
+                return _told(code, fault, words)
+        return _told(130, "", words)  # whatever an import that was interrupted has made of it
 
 
 def run(words: list[str]) -> int:
     """The exit code of the command with these words."""
-    return _told(*_outcome(words))
+    return _told(*_outcome(words), words)
 
 
-def _told(code: int, fault: str) -> int:
+def _told(code: int, fault: str, words: Sequence[str]) -> int:
     """The exit code, after the fault, if there is one, was said and all output written."""
     try:
         sys.stdout.flush()
@@ -43,7 +44,8 @@ def _told(code: int, fault: str) -> int:
         lost = _lost(error)
         code, fault = (code, fault) if code else lost
     if fault:
-        print(f"nnx: {shortened(printable(' '.join(fault.split())))}", file=sys.stderr)
+        text, *given = (printable(" ".join(text.split())) for text in (fault, *words))
+        print(f"nnx: {shortened(text, given)}", file=sys.stderr)
     return code
 
 
@@ -63,6 +65,9 @@ def _outcome(words: list[str]) -> tuple[int, str]:
             return nnx.invoke(context) or 0, ""
     except click.exceptions.Exit as error:
         return error.exit_code, ""
+    except click.UsageError as error:
+        text = error.format_message()
+        return 2, text + (_usage(error) if "issing argument" in text or "extra argument" in text else "")
     except click.ClickException as error:
         return 2, error.format_message()
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -75,6 +80,14 @@ def _outcome(words: list[str]) -> tuple[int, str]:
         return 1, f"out of memory{f': {error}' if str(error) else ''}; give a smaller --hidden or --batch-size"
     except OSError as error:
         return _lost(error)
+
+
+def _usage(error: Any) -> str:
+    """The words that the command takes, in their order."""
+    if error.ctx is None:
+        return ""
+    words = [word for word in error.ctx.command.collect_usage_pieces(error.ctx) if word != "[OPTIONS]"]
+    return f" Usage: {' '.join([error.ctx.command_path, *words])}"
 
 
 def _lost(error: OSError) -> tuple[int, str]:

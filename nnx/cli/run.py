@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +13,24 @@ from ..errors import DataError, ModelFileError, unknown
 from ..evaluation import Evaluation
 from ..files import Model, load, replacing
 from ..tables import Reading, Source, TableEncoder, Target, cells, open_table
+from ..tables.cells import NUMBER
 from .claim import model_in
+from .folder import BEST
+
+TABLES = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".pq", ".arrow", ".feather", ".ipc", ".npy", ".npz", ".xlsx")
+
+
+def is_run(path: str) -> bool:
+    """True for a run folder, or a model file."""
+    return (Path(path) / BEST).is_file() or (path.endswith(".safetensors") and Path(path).is_file())
 
 
 class Run:
     """A run folder, or the model file in it."""
 
     def __init__(self, path: str, backend: Backend) -> None:
+        if Path(path).suffix.lower() in TABLES:
+            raise ModelFileError(f"{path}: a table, not a run: first the folder that `nnx train` wrote, then the table")
         file = model_in(Path(path))
         self.model: Model = load(file, backend=backend)
         if self.model.encoder is None or self.model.target is None:
@@ -81,20 +93,36 @@ def output_file(output: str) -> Iterator[TextIO]:
         yield stream
 
 
-def write_predictions(run: Run, source: Source, keep: Sequence[str], file: Any, *, proba: bool) -> None:
-    """The predictions as CSV: the columns kept, then the target, or a column for each class."""
+def write_predictions(
+    run: Run, source: Source, keep: Sequence[str], file: Any, *, proba: bool, safe: bool = False
+) -> None:
+    """The predictions as CSV: the columns kept, then the target, or a column for each class.
+
+    safe: no cell is a formula to a spreadsheet.
+    """
+    cell = as_text if safe else lambda value: value
     writer = csv.writer(file, lineterminator="\n")
     name = run.target.name
     head = list(run.target.classes) if proba else [f"{name} (predicted)" if name in keep else name]
     begun = False
     for kept, values in run.answers(source, keep, proba=proba):
         if not begun:  # nothing is written before the first block was read without a fault
-            writer.writerow([*keep, *head])
+            writer.writerow(map(cell, [*keep, *head]))
             begun = True
         rows = values if proba else ([v] for v in values)
-        writer.writerows([*("" if k is None else k for k in own), *row] for *own, row in zip(*kept, rows, strict=True))
+        cells_of = ([*("" if k is None else k for k in own), *row] for *own, row in zip(*kept, rows, strict=True))
+        writer.writerows(map(cell, row) for row in cells_of)
     if not begun:
         raise DataError(f"{source.place}: no rows")
+
+
+def as_text(value: Any) -> Any:
+    """A cell that a spreadsheet takes for text: with an apostrophe before what begins a formula. Numbers stay numbers.
+
+    Source: OWASP, CSV Injection.
+    """
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    return f"'{value}" if formula and not re.match(NUMBER, value) else value
 
 
 def json_line(values: Mapping[str, Any]) -> str:

@@ -13,11 +13,12 @@ from ..network import mlp
 from ..optimizers import OPTIMIZERS, ClipNorm
 from ..random import check_seed
 from ..schedules import Cosine, OneCycle
-from ..tables import TASKS, TableEncoder
-from .config import Config, amount, seconds
+from ..tables import TASKS, Reading, TableEncoder
+from .config import Config, amount, plain, seconds
 from .prepare import Prepared, encoder_settings
 
 SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCycle}
+LARGEST = 2**31 - 1  # of the whole numbers among the settings but for seeds
 DECAYING = ("adamw", "lion")
 REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
 MOST_THREADS = 4096
@@ -50,6 +51,13 @@ def check(config: Config) -> None:
     rate = 1e-3 if optimizer.rate is None else optimizer.rate
     optimizer_of(replace(config, optimizer=replace(optimizer, rate=rate, clip=max(optimizer.clip, 0.0))), 1)
     mlp(config.network.hidden or (1,), 1, dropout=config.network.dropout or 0.0)
+    for section, values in plain(config).items():
+        for name, value in values.items():
+            largest = max(
+                (v for v in (value if isinstance(value, (list, tuple)) else [value]) if type(v) is int), default=0
+            )
+            if name != "seed" and largest > LARGEST:
+                raise SettingError(f"{section}.{name} must be at most {LARGEST}, got {largest}")
     for name in ("epochs", "batch_size", "patience"):
         value = getattr(training, name)
         require(value is None or value >= 1, f"{name} must be at least 1, got {value}")
@@ -64,9 +72,7 @@ def check(config: Config) -> None:
     amount(data.memory)
     if training.max_time:
         seconds(training.max_time)
-    if len(data.delimiter.replace("\\t", "\t")) > 1:
-        raise SettingError(f"--delimiter must be one character, got {data.delimiter!r}")
-    require(data.decimal in (".", ","), f"--decimal must be . or , and not {data.decimal!r}")
+    Reading(data.delimiter, data.encoding, data.decimal)
 
 
 @dataclass(frozen=True)

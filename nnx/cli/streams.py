@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from .voice import printable
+from ..errors import printable
 
 OUTPUT = "standard output"
 CLOSED = f"{OUTPUT} is closed: open it, as with >/dev/null"

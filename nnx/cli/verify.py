@@ -5,7 +5,6 @@ from typing import Any
 
 from ..backends import Backend, backend, numpy as host
 from ..contract import Layer
-from ..errors import BackendError
 from ..layers import BatchNorm, Chain, Dense, Dropout, ReLU
 from ..network import init
 from ..optimizers import Adam
@@ -100,15 +99,3 @@ def lines(found: list[Found]) -> list[str]:
         "",
         f"promised: the same bits; losses within {DOUBLE:g} (float64) and {SINGLE:g} (float32) of NumPy's",
     ]
-
-
-def asked(text: str) -> list[str]:
-    """The backends that the text names; "all": those that work here."""
-    if text != "all":
-        return [name.strip() for name in text.split(",") if name.strip()]
-    from .bench import working
-
-    names = working("all")
-    if not names:
-        raise BackendError("no backend works here")
-    return list(names)

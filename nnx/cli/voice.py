@@ -3,10 +3,7 @@
 import sys
 from typing import TextIO
 
-
-def printable(text: str) -> str:
-    """The text with control characters spelled out: names in files may hold what a terminal obeys."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+from ..errors import printable
 
 
 class Voice:

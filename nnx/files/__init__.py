@@ -78,7 +78,9 @@ class Model:
     def predict(self, x: Array) -> Array:
         """The output in the target's terms: probabilities, counts, or values. Shapes: x (rows, features)."""
         with self.backend.scope():
-            return predict(self.net, self.params, self.backend.as_floats(as_numbers("x", x, sparse=True)), loss=self.loss)
+            return predict(
+                self.net, self.params, self.backend.as_floats(as_numbers("x", x, sparse=True)), loss=self.loss
+            )
 
     def predict_table(self, table: Any, *, proba: bool = False) -> Any:
         """Class names or values for the raw rows of a table, as TableEncoder takes them; (rows,) on the host.

@@ -4,6 +4,7 @@ import re
 from io import StringIO
 from typing import Any
 
+from ..errors import printable
 from .style import COLOURS, GREY, GRID, INK, PAPER
 
 # Names that the page's style sheet gives a colour to, for light and for dark.
@@ -25,6 +26,7 @@ def inline_svg(figure: Any, name: str, label: str) -> str:
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "nnx"}), quiet():
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = file.getvalue()
+    text = "\n".join(map(printable, text.split("\n")))  # names in it come from the data
     text = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
     head, body = text.split(">", 1)
     width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head)[0]

@@ -98,7 +98,7 @@ class TableEncoder(Spelled, Transformer):
                 columns.append(column)
         if not columns:
             reasons = "; ".join(dropped.values()) or "there is none"
-            raise DataError(f"{source.place}: n_samples={first}: no column to learn from: {reasons}"[:190])
+            raise DataError(f"{source.place}: n_samples={first}: no column to learn from: {reasons}")
         self.columns_, self.dropped_ = columns, dropped
         self.kinds_ = {c.name: chosen[c.name] for c in columns}
         self.feature_names_in_ = host.put(list(kinds), "object", None)

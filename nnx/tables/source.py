@@ -135,8 +135,9 @@ def need_columns(source: Source, names: Iterable[str]) -> None:
     if absent:
         near = get_close_matches(absent[0], source.columns, n=1, cutoff=0.7)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(source.columns)}"
-        more = f" (nor {len(absent) - 1} others)" if len(absent) > 1 else ""
-        raise DataError(f"{source.place}: no column {absent[0]!r}, which the model needs{more}; {hint}"[:190])
+        others = f"{len(absent) - 1} other{'s' * (len(absent) > 2)}"
+        more = f" (nor {others})" if len(absent) > 1 else ""
+        raise DataError(f"{source.place}: no column {absent[0]!r}, which the model needs{more}; {hint}")
 
 
 def cells(source: Source, batch: Any, name: str, kind: str, first: int) -> Any:

@@ -8,7 +8,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..errors import DataError, require
 from .cells import MISSING, BadCell, arrow
 from .infer import Guess, mixed
 from .source import Scan, check_columns, check_kinds
@@ -27,6 +27,11 @@ class Reading:
     encoding: str = "utf-8"
     decimal: str = "."
     missing: tuple[str, ...] = ()  # texts that stand for a missing cell, beside the usual ones
+
+    def __post_init__(self) -> None:
+        one = len(self.delimiter.replace("\\t", "\t")) < 2
+        require(one, f"--delimiter must be one character, got {self.delimiter!r}")
+        require(self.decimal in (".", ","), f"--decimal must be . or , and not {self.decimal!r}")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Reading":

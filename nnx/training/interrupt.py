@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -48,7 +49,8 @@ class Interrupt:
         if self.seen:
             raise KeyboardInterrupt
         self.seen = True
-        os.write(2, self.notice)  # what Python buffers could be in the middle of a write of its own
+        with suppress(OSError):
+            os.write(2, self.notice)  # what Python buffers could be in the middle of a write of its own
 
 
 class Termination(Interrupt):

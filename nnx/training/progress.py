@@ -1,4 +1,4 @@
-"""The progress of a training for a person: a live table on a terminal, plain lines elsewhere.
+"""The progress of a training for a person: a live table on a terminal, one line in a notebook, plain lines elsewhere.
 
 Elsewhere is a file, a pipe, continuous integration (CI is set), or a terminal that cannot move its cursor (TERM=dumb).
 NO_COLOR is respected.
@@ -8,10 +8,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from math import inf
 from time import monotonic
 from typing import Any, TextIO
 
+from ..backends import TOLD
 from .result import HIDDEN, Report
 
 
@@ -19,7 +21,10 @@ from .result import HIDDEN, Report
 def progress(
     epochs: int, show: bool, stream: TextIO | None = None, *, head: str = ""
 ) -> Iterator[Callable[[Report], None]]:
-    """A callback that shows each epoch on the stream (standard output), after a line above all, or shows nothing."""
+    """A callback that shows each epoch on the stream (standard output), after a line above all, or shows nothing.
+
+    Within the block it also shows that a step is compiled.
+    """
     stream = stream or sys.stdout
     if show and head:
         print(head, file=stream, flush=True)
@@ -29,7 +34,21 @@ def progress(
         with _live(epochs, stream) as callback:
             yield callback
     else:
-        yield _lines(stream)
+        line = _line(stream)
+        with _told(line):
+            yield lambda report: line(
+                f"epoch {report.epoch:{len(str(report.epochs))}}/{report.epochs}  {figures(report)}"
+            )
+
+
+@contextmanager
+def _told(line: Callable[[str], object]) -> Iterator[None]:
+    """Within the block the function is told what takes long."""
+    TOLD.append(line)
+    try:
+        yield
+    finally:
+        TOLD.pop()
 
 
 @contextmanager
@@ -47,15 +66,32 @@ def bar(total: int, what: str, show: bool, stream: TextIO | None = None) -> Iter
             task = drawn.add_task(what, total=total)
             yield lambda more: drawn.advance(task, more)
     else:
-        done = 0
+        done, line = 0, _line(stream)
 
-        def line(more: int) -> None:
+        def more_done(more: int) -> None:
             nonlocal done
             before, done = done, done + more
             if 10 * before // total < 10 * done // total:
-                print(f"{what} {done}/{total}", file=stream, flush=True)
+                line(f"{what} {done}/{total}")
 
-        yield line
+        yield more_done
+
+
+def _line(stream: TextIO) -> Callable[[str], None]:
+    """A function that shows a line: on the stream, or in a notebook in the place of the one before."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if stream is not sys.stdout or not hasattr(shell, "kernel"):
+        return lambda text: print(text, file=stream, flush=True)
+    shown: list[Any] = []
+
+    def show(text: str) -> None:
+        data = {"text/plain": text}
+        if shown:
+            shown[0].update(data, raw=True)
+        else:
+            shown.append(import_module("IPython.display").display(data, raw=True, display_id=True))
+
+    return show
 
 
 def _is_live(stream: TextIO) -> bool:
@@ -77,14 +113,6 @@ def figures(report: Report) -> str:
     return "  ".join(parts)
 
 
-def _lines(stream: TextIO) -> Callable[[Report], None]:
-    def show(report: Report) -> None:
-        width = len(str(report.epochs))
-        print(f"epoch {report.epoch:{width}}/{report.epochs}  {figures(report)}", file=stream, flush=True)
-
-    return show
-
-
 @contextmanager
 def _live(epochs: int, stream: TextIO) -> Iterator[Callable[[Report], None]]:
     """A table whose last rows are the last epochs, and under it a bar with the time left and the best epoch so far."""
@@ -92,18 +120,21 @@ def _live(epochs: int, stream: TextIO) -> Iterator[Callable[[Report], None]]:
     from rich.live import Live
 
     rows: list[dict[str, float]] = []
-    started = monotonic()
-    with Live(console=Console(file=stream), refresh_per_second=8) as live:
+    ends = [monotonic()]
+    with Live(console=Console(file=stream), refresh_per_second=8) as live, _told(live.update):
 
         def show(report: Report) -> None:
             rows.append({"epoch": report.epoch, **report.figures})
-            live.update(picture(rows, epochs, monotonic() - started, live.console.width))
+            ends.append(monotonic())
+            live.update(picture(rows, epochs, ends[-1] - ends[0], ends[1] - ends[0], live.console.width))
 
         yield show
 
 
-def picture(rows: list[dict[str, float]], epochs: int, seconds: float, width: int) -> Any:
-    """The picture on the terminal after the epochs in `rows`, of `epochs`, took so many seconds. It needs rich."""
+def picture(rows: list[dict[str, float]], epochs: int, seconds: float, first: float, width: int) -> Any:
+    """The picture on the terminal after the epochs in `rows`, of `epochs`, took so many seconds, and the first of them
+    so many, which are no measure of the time left: the step was compiled in it. It needs rich.
+    """
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -118,8 +149,11 @@ def picture(rows: list[dict[str, float]], epochs: int, seconds: float, width: in
         style = "bold" if row is best and "validation_loss" in row else ""
         table.add_row(f"{row['epoch']:.0f}", *(_cell(name, row[name]) for name in names), style=style)
     done = int(rows[-1]["epoch"])
-    left = seconds / len(rows) * (epochs - done)  # rows are those of this process
-    text = f"{done}/{epochs}  " + (f"{_clock(left)} left" if done < epochs else f"{_clock(seconds)} in all")
+    text = f"{done}/{epochs}"
+    if done == epochs:
+        text += f"  {_clock(seconds)} in all"
+    elif len(rows) > 1:  # those of this process
+        text += f"  {_clock((seconds - first) / (len(rows) - 1) * (epochs - done))} left"
     note = f"  best val. loss: epoch {best['epoch']:.0f}" if "validation_loss" in best else ""
     text += note if len(text) + len(note) + 8 <= width else ""
     line = Table.grid(padding=(0, 2, 0, 0))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import BackendError
 from ..arrays import library_name
-from ..base import Plain
+from ..base import Plain, compiling
 from .calls import Refused, leaves, mapped, refusing
 from .memory import apart, in_turn, most_in_use
 from .program import Program, program
@@ -187,6 +187,7 @@ def _executor(found: Program, given: Sequence[Any], rows: Any, loop: Native, wor
     if loop.mode is True or (worth and can_compile()):
         from .build import compiled
 
+        compiling(COMPILING * len(found.operations))
         try:
             return compiled(found, apart(found, given), rows), "recorded and compiled", True
         except Refused as refusal:

@@ -1,6 +1,6 @@
 """The errors nnx raises on purpose: each is one line saying what was expected, what came and what to do."""
 
-from math import isinf
+from math import inf
 from typing import Any
 
 SMALLEST, LARGEST = 1.2e-38, 3.4e38  # of float32, but for 0: beyond them a setting would become 0 or infinite
@@ -73,7 +73,7 @@ def settle(settings: Any) -> None:
             object.__setattr__(settings, name, value)
         for v in value if isinstance(value, tuple) else (value,):
             if isinstance(v, (int, float)) and not isinstance(v, bool):
-                free = isinf(v) and v > 0 and name in getattr(settings, "unbounded", ())
+                free = v == inf and name in getattr(settings, "unbounded", ())
                 fine = v == 0 or SMALLEST <= abs(v) <= LARGEST or free
                 shown = v if isinstance(v, float) else f"{str(v)[:20]}..." if abs(v) > LARGEST else v
                 wanted = f"0 or of a size from {SMALLEST:g} to {LARGEST:g}"

@@ -8,6 +8,7 @@ from math import sqrt
 
 from .backends import namespace
 from .contract import Array, Draw, Initializer
+from .errors import settle
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,9 @@ class Constant(Initializer):
     """Every weight the same."""
 
     value: float
+
+    def __post_init__(self) -> None:
+        settle(self)
 
     def init(self, shape: tuple[int, int], draw: Draw) -> Array:
         return draw.constant(shape, self.value)
@@ -33,6 +37,9 @@ class Normal(Initializer):
     """Normal with this standard deviation, whatever the shape."""
 
     deviation: float = 1.0
+
+    def __post_init__(self) -> None:
+        settle(self)
 
     def init(self, shape: tuple[int, int], draw: Draw) -> Array:
         return self.deviation * draw.normal(shape)
@@ -103,6 +110,9 @@ class Orthogonal(Initializer):
     """
 
     gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        settle(self)
 
     def init(self, shape: tuple[int, int], draw: Draw) -> Array:
         tall = (max(shape), min(shape))

@@ -114,15 +114,14 @@ def class_numbers(labels: Any, k: int, classes: Sequence[Any] | None, place: str
         places = {str(name) if text else name: i for i, name in enumerate(host.get(list(classes)).tolist())}
         found = [places.get(str(label) if text else label, -1) for label in labels.tolist()]
         if -1 in found:
-            raise DataError(f"{place}: {labels[found.index(-1)]!s:.40} is none of the {k} classes")
+            raise DataError(f"{place}: {labels.tolist()[found.index(-1)]!r:.40} is none of the {k} classes")
         return host.put(found, "int64", None)
     if text:
         raise DataError(f"{place}: labels that are text need classes=, in the order of the probabilities")
     strange = labels[~((labels >= 0) & (labels < k) & (labels == xp.floor(labels)))]
     if len(strange):
-        raise DataError(
-            f"{place}: expected class numbers from 0 to {k - 1}, got {strange[0]}; give classes= for others"
-        )
+        hint = "; give classes= for others" if classes is None and place != "scores" else ""
+        raise DataError(f"{place}: expected class numbers from 0 to {k - 1}, got {strange[0]}{hint}")
     return labels.astype("int64")
 
 

@@ -136,3 +136,52 @@ def test_poisson_at_the_ends(dtype):
             mean = mp.exp(exact(z))
             near(value, [mean, -product(exact(t), exact(z))], dtype, f"{z} {t}")
             near(dz[0, 0], [mean, -exact(t)], dtype, f"{z} {t}: slope")
+
+
+SELU_ALPHA, SELU_SCALE = mp.mpf("1.6732632423543772848"), mp.mpf("1.0507009873554804934")
+
+
+def exponential(x, alpha, scale=1):
+    """ELU and its slope as terms."""
+    if x > 0:
+        return [scale * x], [mp.mpf(scale)]
+    return [scale * alpha * mp.expm1(x)], [scale * alpha, scale * alpha * mp.expm1(x)]
+
+
+def normal(x):
+    """GELU and its slope as terms: the two halves of the distribution, and the slope's second part."""
+    halves = [x / 2, x / 2 * mp.erf(x / mp.sqrt(2))]
+    return halves, [mp.mpf(1) / 2, mp.erf(x / mp.sqrt(2)) / 2, x * mp.npdf(x)]
+
+
+def smooth(x):
+    """Mish and its slope as terms."""
+    t = mp.tanh(soft(x))
+    return [x * t], [t, x * sigma(x), -x * t * t * sigma(x)]
+
+
+ACTIVATIONS = {  # the layer, and value and slope at x as terms that are added up
+    "sigmoid": (nnx.Sigmoid(), lambda x: ([sigma(x)], [sigma(x), -(sigma(x) ** 2)])),
+    "tanh": (nnx.Tanh(), lambda x: ([mp.tanh(x)], [mp.mpf(1), -(mp.tanh(x) ** 2)])),
+    "relu": (nnx.ReLU(), lambda x: ([max(x, mp.mpf(0))], [mp.mpf(x > 0)])),
+    "leaky_relu": (nnx.LeakyReLU(0.25), lambda x: ([x if x > 0 else x / 4], [mp.mpf(1) if x > 0 else mp.mpf(1) / 4])),
+    "softplus": (nnx.Softplus(), lambda x: ([soft(x)], [sigma(x)])),
+    "silu": (nnx.SiLU(), lambda x: ([x * sigma(x)], [sigma(x), x * sigma(x) * sigma(-x)])),
+    "mish": (nnx.Mish(), smooth),
+    "elu": (nnx.ELU(0.5), lambda x: exponential(x, mp.mpf(1) / 2)),
+    "selu": (nnx.SELU(), lambda x: exponential(x, SELU_ALPHA, SELU_SCALE)),
+    "gelu": (nnx.GELU(), normal),
+}
+ENDS = [0.0, *(s * 10.0**k for s in (1, -1) for k in (4, 2, 1.95, 1.5, 1, 0.5, 0, -1, -4, -8, -20, -30))]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_at_the_ends(name, dtype):
+    layer, function = ACTIVATIONS[name]
+    for x in np.asarray(ENDS, dtype=dtype):
+        y, saved = layer.evaluate({}, x.reshape(1, 1))
+        dx, _ = layer.backprop({}, saved, np.ones((1, 1), dtype=dtype))
+        value, slope = function(exact(x))
+        near(y[0, 0], value, dtype, f"{name} {x}")
+        near(dx[0, 0], slope, dtype, f"{name} {x}: slope")

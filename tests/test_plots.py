@@ -91,7 +91,7 @@ def test_one_column_of_probabilities_is_that_of_the_second_class():
         figure = plots.confusion_matrix(target, given, ["no", "yes"])
         assert [t.get_text() for t in figure.axes[0].texts] == ["1", "1", "1", "2"]
         assert plots.calibration(target, p).axes[0].get_title(loc="left").endswith("error 0.460")
-    with pytest.raises(nnx.DataError, match="2 names of classes"):
+    with pytest.raises(nnx.DataError, match="class numbers from 0 to 1, got 2"):
         plots.confusion_matrix(target + 1, target, ["no", "yes"])
 
 

@@ -10,7 +10,7 @@ from ..errors import DataError, SettingError
 from ..inputs import CLASSES, as_class_numbers, as_numbers, extremes
 from ..losses.mean import relative as largest_is_1
 
-COMMON = 60  # weights between 2^-60 and 2^60 are left as they are: float32 has their sums
+COMMON = 100  # weights between 2^-100 and 2^100 are left as they are: float32 has their sums
 
 
 def choose_backend(x: Any, y: Any, weight: Any, given: Backend | None, dtype: str) -> Backend:
@@ -137,7 +137,7 @@ def check_weight(weight: Array | None, *, some: bool = True) -> None:
 def relative(weight: Any) -> Any:
     """Weights whose sum float32 has, with the ratios of those given, which alone count.
 
-    On the host those beyond 2^60 or 2^-60 are divided by a power of 2, which changes no digit; on a device all by the
+    On the host those beyond 2^100 or 2^-100 are divided by a power of 2, which changes no digit; on a device all by the
     largest, which nobody waits for.
     """
     if not is_host(weight):

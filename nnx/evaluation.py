@@ -9,9 +9,11 @@ from math import nan
 from typing import Any
 
 from .backends import numpy as host
-from .errors import DataError, unknown
+from .errors import DataError, require, shown, unknown
 from .metrics import mean_absolute_error, mean_squared_error, r2
-from .random import permutation
+from .names import spelled
+from .random import one_seed, permutation
+from .settings import integer
 
 TASKS = ("classification", "regression")
 UNITS = 2.0**-52  # probabilities are held this far from 0 and 1 in the log loss, as in scikit-learn
@@ -51,13 +53,18 @@ class Evaluation:
         importance: Importance | None = None,
     ) -> "Evaluation":
         """The evaluation of these predictions, its scores computed. Raises DataError if they do not fit each other."""
-        target, predicted = host.get(target), host.get(predicted)
+        fine = hasattr(classes, "__len__") and not isinstance(classes, (str, bytes))
+        require(fine, f"Evaluation: classes must be a list of names, got {shown(classes)}")
+        fine = importance is None or isinstance(importance, Importance)
+        require(fine, f"Evaluation: importance must be an Importance, got {shown(importance)}")
+        target, predicted = (_numbers(f"Evaluation: {n}", a) for n, a in (("target", target), ("predicted", predicted)))
         found = scores(task, target, predicted)
         if task == "classification" and len(classes) != probabilities(predicted).shape[1]:
             raise DataError(f"Evaluation: {len(classes)} names for {probabilities(predicted).shape[1]} classes")
         return cls(task, tuple(map(str, classes)), target, predicted, found, importance)
 
 
+@spelled
 def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
     """The usual scores of predictions for the task.
 
@@ -67,7 +74,10 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
     Shapes: target (n,) class numbers or values, or (n, k) values; predicted (n, k) probabilities, or values.
     Raises: DataError.
     """
-    xp, target, predicted = host.namespace(), host.get(target), host.put(predicted, "float64", None)
+    if not isinstance(task, str) or task not in TASKS:
+        raise DataError(unknown("task", task, TASKS))
+    xp, target = host.namespace(), _numbers("scores: target", target)
+    predicted = host.put(_numbers("scores: predicted", predicted), "float64", None)
     if len(target) != len(predicted) or not len(target):
         raise DataError(f"scores: {len(predicted)} predictions for {len(target)} rows")
     if task == "regression":
@@ -78,8 +88,6 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
             "mean_absolute_error": float(mean_absolute_error(y, t)),
             "root_mean_squared_error": float(xp.sqrt(error)),
         }
-    if task != "classification":
-        raise DataError(unknown("task", task, list(TASKS)))
     p = probabilities(predicted)
     guess, k = p.argmax(axis=1), p.shape[1]
     if target.dtype.kind not in "iub" or target.min() < 0 or target.max() >= k:
@@ -95,6 +103,18 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
         "macro_f1": float((2 * right[named] / (rows + columns)[named]).mean()),
     }
     return found | ({"roc_auc": roc_auc(target == 1, p[:, 1])} if k == 2 else {})
+
+
+def _numbers(place: str, x: Any) -> Any:
+    """A host array of numbers with rows. Raises: DataError."""
+    try:
+        found = host.get(x)
+        fine = found.ndim > 0 and found.dtype.kind in "fiub"
+    except (TypeError, ValueError):
+        fine = False
+    if not fine:
+        raise DataError(f"{place} must be an array of numbers, got {shown(x)}")
+    return found
 
 
 def probabilities(predicted: Any) -> Any:
@@ -125,6 +145,7 @@ def roc_auc(positive: Any, score: Any) -> float:
     return float((rank[place][positive].sum() - p * (p + 1) / 2) / (p * q))
 
 
+@spelled
 def permutation_importance(
     predict: Callable[[Any], Any],
     x: Any,
@@ -142,7 +163,14 @@ def permutation_importance(
     Shapes: x (n, columns), a host array; it is not changed.
     Source: Breiman 2001, "Random forests", section 10; Fisher, Rudin & Dominici 2019, eq. 1, as a difference.
     """
-    xp, shuffled = host.namespace(), host.put(x, None, None)
+    for what, function in (("predict", predict), ("score", score)):
+        require(callable(function), f"permutation_importance: {what} must be a function, got {shown(function)}")
+    fine = isinstance(columns, Mapping) and all(hasattr(group, "__iter__") for group in columns.values())
+    require(fine, f"permutation_importance: columns must be numbers of columns by name, got {shown(columns)}")
+    repeats, seed = integer("permutation_importance: repeats", repeats), one_seed("permutation_importance", seed)
+    xp, shuffled = host.namespace(), host.put(_numbers("permutation_importance: x", x), None, None)
+    if shuffled.ndim != 2 or not len(shuffled):
+        raise DataError(f"permutation_importance: x must have shape (rows, columns), got {shuffled.shape}")
     whole, falls = float(score(predict(shuffled))), []
     for name, group in columns.items():
         numbers = list(group)

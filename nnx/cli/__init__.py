@@ -1,6 +1,7 @@
 """The command `nnx`. Each subcommand's module is imported when it runs, so that `nnx --version` is quick."""
 
 import os
+import re
 import sys
 
 from ..errors import BackendError, ModelFileError, NNXError, OutOfMemoryError, TrainingError
@@ -41,9 +42,11 @@ def main(args: list[str] | None = None) -> None:
     except NNXError as error:
         notes = getattr(error, "__notes__", [])
         text = " ".join([str(error), *(f"({note})" for note in notes)])
+        if isinstance(error, OutOfMemoryError):
+            text = in_options(text)
         _fail(text, next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 2))
-    except MemoryError as error:
-        _fail(f"out of memory: {error}; give a smaller --hidden or --batch-size", 1)
+    except MemoryError:
+        _fail("out of memory: the data and the weights do not fit; a smaller --hidden or --batch-size needs less", 1)
     except BrokenPipeError:  # the reader of the output has gone, as in `nnx predict ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
@@ -52,6 +55,11 @@ def main(args: list[str] | None = None) -> None:
         _fail(f"{error.filename or 'the output'}: {error.strerror or error}", 2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def in_options(text: str) -> str:
+    """The advice of an error in the words of the shell: batch_size=64 as --batch-size 64."""
+    return re.sub(r"\b(batch_size|micro_batches)=", lambda found: f"--{found[1].replace('_', '-')} ", text)
 
 
 def _fail(text: str, code: int) -> None:

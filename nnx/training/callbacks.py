@@ -32,6 +32,8 @@ def _begin(path: str | os.PathLike[str], append: bool) -> Path:
             _write(file, "\n")
     except OSError as error:
         raise DataError(f"{file}: cannot be written ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{file}: it holds no text that could go on; give another path, or append=False") from None
     return file
 
 

@@ -10,7 +10,7 @@ from ..contract import Array, Layer, Loss, Optimizer
 from ..errors import DataError, SettingError, TrainingError, require, shown
 from ..names import spelled
 from ..random import check_seed
-from ..settings import MEMBERS, flag, integer, optional_name
+from ..settings import BETWEEN, MEMBERS, integer, is_number, optional_name, plain, real
 from .alone import Alone, Held
 from .averages import Average
 from .check import choose_backend
@@ -26,7 +26,7 @@ from .population.result import PopulationCallback, PopulationFit
 from .progress import progress
 from .result import Callback, EarlyStopping, Fit, Report
 from .resume import resuming
-from .settings import Metric, Settings, parts
+from .settings import Metric, Settings, not_swapped, parts, shows
 
 OWN = ("net", "y", "loss", "optimizer", "params", "seed", "members", "x")  # what members need not share
 
@@ -185,7 +185,8 @@ def fit(
         validated=validation is not None,
     )
     settings.check(net, the_loss)
-    verbose = flag("fit: verbose", verbose)
+    verbose = shows(verbose)
+    not_swapped(x, y)
     check_checkpoint(checkpoint, resume)
     resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
     dtype = optional_name("fit: dtype", dtype)
@@ -259,13 +260,13 @@ def _validation(backend: Backend, data: Data, validation: Any, loss: Loss, seed:
     everything = None if data.rows is None else numbered(data.rows)
     if validation is None:
         return everything, None
-    if hasattr(validation, "__float__") and not getattr(validation, "ndim", 0):
+    if is_number(plain(validation)):
         if data.rows is None:
             raise DataError("a fraction cannot be set aside from an iterable of batches: give validation=(x, y)")
-        train, held = split(data.rows, float(validation), seed)
+        train, held = split(data.rows, real("fit: validation", validation, BETWEEN), seed)
         return train, (data, held)
     if not isinstance(validation, tuple) or len(validation) not in (2, 3):
-        raise SettingError("fit: validation must be a fraction, (x, y) or (x, y, weight)")
+        raise SettingError(f"fit: validation must be a fraction, (x, y) or (x, y, weight), got {shown(validation)}")
     x, y, weight = (*validation, None)[:3]
     try:
         other = make_data(backend, x, y, weight, loss)

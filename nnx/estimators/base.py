@@ -9,11 +9,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..backends import Backend, backend, is_array, namespace
 from ..contract import Array
 from ..errors import NNXError, shown
-from ..settings import MOST
 from ..training.memory import is_out_of_memory, too_little
 from . import lbfgs, quirks, solver, stochastic
 from .arrays import as_columns, backend_for, checked, is_finite, is_foreign, mapped, own, pair, to_host
-from .parameters import CONSTRAINTS
+from .parameters import CONSTRAINTS, check, hidden_sizes
 from .prediction import FLOATS, Prediction, np
 from .private import _check_feature_names, _check_sample_weight, _fit_context, callback_management_context
 from .quirks import fixed
@@ -180,14 +179,7 @@ class BaseMLP(Prediction):
 
     def _check(self, sizes: list[int], held: Any) -> None:
         """Raise ValueError where parameters do not go together."""
-        for name in ("alpha", "learning_rate_init", "tol", "epsilon", "weight_decay", "power_t"):
-            value = getattr(self, name)
-            if isinstance(value, int) and value >= 2**1000:
-                raise ValueError(f"{name} must be a finite number, got {shown(value)}")
-        if isinstance(self.batch_size, bool):
-            raise ValueError(f"batch_size must be an integer, got {self.batch_size}")
-        if self.device and not self.backend:
-            raise ValueError(f"device={self.device!r} needs a backend that has it: backend='torch', say")
+        check(self)
         quirks.check(self)
         solver.check(self)
         called = self.callbacks if isinstance(self.callbacks, (list, tuple)) else [self.callbacks or print]
@@ -241,14 +233,7 @@ class BaseMLP(Prediction):
             self._optimizer.state = mapped(moved, self._optimizer.state)
 
     def _hidden_sizes(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        whole = all(hasattr(size, "__index__") or hasattr(size, "is_integer") for size in sizes)
-        if not whole or any(size <= 0 for size in sizes):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        if max(sizes, default=1) > MOST:
-            raise ValueError(f"hidden_layer_sizes must be at most {MOST}, got {shown(sizes)}")
-        return [int(size) for size in sizes]
+        return hidden_sizes(self.hidden_layer_sizes)
 
     def _initialize(
         self, features: int, widths: tuple[int, ...], dtype: str, chosen: Backend | None, init: Any

@@ -9,10 +9,12 @@ from math import nan
 from typing import Any
 
 from .backends import numpy as host
-from .errors import DataError, unknown
+from .errors import DataError, require, shown, unknown
 from .inputs import numbers_on_host
 from .metrics import mean_absolute_error, mean_squared_error, r2
-from .random import permutation
+from .names import spelled
+from .random import one_seed, permutation
+from .settings import integer
 
 TASKS = ("classification", "regression")
 UNITS = 2.0**-52  # probabilities are held this far from 0 and 1 in the log loss, as in scikit-learn
@@ -52,13 +54,18 @@ class Evaluation:
         importance: Importance | None = None,
     ) -> "Evaluation":
         """The evaluation of these predictions, its scores computed. Raises DataError if they do not fit each other."""
-        target, predicted = numbers_on_host("target", target), numbers_on_host("predicted", predicted)
+        fine = hasattr(classes, "__len__") and not isinstance(classes, (str, bytes))
+        require(fine, f"Evaluation: classes must be a list of names, got {shown(classes)}")
+        fine = importance is None or isinstance(importance, Importance)
+        require(fine, f"Evaluation: importance must be an Importance, got {shown(importance)}")
+        target, predicted = (_numbers(f"Evaluation: {n}", a) for n, a in (("target", target), ("predicted", predicted)))
         found = scores(task, target, predicted)
         if task == "classification" and len(classes) != probabilities(predicted).shape[1]:
             raise DataError(f"Evaluation: {len(classes)} names for {probabilities(predicted).shape[1]} classes")
         return cls(task, tuple(map(str, classes)), target, predicted, found, importance)
 
 
+@spelled
 def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
     """The usual scores of predictions for the task.
 
@@ -68,8 +75,10 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
     Shapes: target (n,) class numbers or values, or (n, k) values; predicted (n, k) probabilities, or values.
     Raises: DataError.
     """
-    xp, target = host.namespace(), numbers_on_host("target", target)
-    predicted = host.put(numbers_on_host("predicted", predicted), "float64", None)
+    if not isinstance(task, str) or task not in TASKS:
+        raise DataError(unknown("task", task, TASKS))
+    xp, target = host.namespace(), _numbers("scores: target", target)
+    predicted = host.put(_numbers("scores: predicted", predicted), "float64", None)
     if len(target) != len(predicted) or not len(target):
         raise DataError(f"scores: {len(predicted)} predictions for {len(target)} rows")
     if task == "regression":
@@ -80,8 +89,6 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
             "mean_absolute_error": float(mean_absolute_error(y, t)),
             "root_mean_squared_error": float(xp.sqrt(error)),
         }
-    if task != "classification":
-        raise DataError(unknown("task", task, list(TASKS)))
     p = probabilities(predicted)
     guess, k = p.argmax(axis=1), p.shape[1]
     target = class_numbers(target, k, None, "scores")
@@ -125,6 +132,14 @@ def class_numbers(labels: Any, k: int, classes: Sequence[Any] | None, place: str
     return labels.astype("int64")
 
 
+def _numbers(place: str, x: Any) -> Any:
+    """A host array of numbers with rows. Raises: DataError."""
+    found = numbers_on_host(place, x)
+    if found.ndim == 0:
+        raise DataError(f"{place} must be an array of numbers, got {shown(x)}")
+    return found
+
+
 def probabilities(predicted: Any) -> Any:
     """Probabilities (n, k): one column p, or none, becomes the two columns 1 - p and p."""
     predicted = host.get(predicted)
@@ -153,6 +168,7 @@ def roc_auc(positive: Any, score: Any) -> float:
     return float((rank[place][positive].sum() - p * (p + 1) / 2) / (p * q))
 
 
+@spelled
 def permutation_importance(
     predict: Callable[[Any], Any],
     x: Any,
@@ -170,7 +186,14 @@ def permutation_importance(
     Shapes: x (n, columns), a host array; it is not changed.
     Source: Breiman 2001, "Random forests", section 10; Fisher, Rudin & Dominici 2019, eq. 1, as a difference.
     """
-    xp, shuffled = host.namespace(), host.put(x, None, None)
+    for what, function in (("predict", predict), ("score", score)):
+        require(callable(function), f"permutation_importance: {what} must be a function, got {shown(function)}")
+    fine = isinstance(columns, Mapping) and all(hasattr(group, "__iter__") for group in columns.values())
+    require(fine, f"permutation_importance: columns must be numbers of columns by name, got {shown(columns)}")
+    repeats, seed = integer("permutation_importance: repeats", repeats), one_seed("permutation_importance", seed)
+    xp, shuffled = host.namespace(), host.put(_numbers("permutation_importance: x", x), None, None)
+    if shuffled.ndim != 2 or not len(shuffled):
+        raise DataError(f"permutation_importance: x must have shape (rows, columns), got {shuffled.shape}")
     whole, falls = float(score(predict(shuffled))), []
     for name, group in columns.items():
         numbers = list(group)

@@ -72,7 +72,7 @@ def _arrays(y: Array, target: Array) -> None:
 
 def _same(target: tuple[int, ...], y: tuple[int, ...]) -> None:
     if target != y:
-        raise ShapeError(f"metric: target has shape {target}, the prediction {y}")
+        raise ShapeError(f"metric: target has shape {target}, y {y}")
 
 
 METRICS: dict[str, Callable[[Array, Array], Array]] = {

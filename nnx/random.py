@@ -18,7 +18,7 @@ from .backends import Backend, device, namespace, numpy as host
 from .contract import Array, Key
 from .errors import SettingError, require, shown
 from .names import spelled
-from .settings import NOT_NEGATIVE, integer, plain
+from .settings import NOT_NEGATIVE, integer, whole
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
@@ -89,10 +89,10 @@ def one_seed(place: str, seed: Any) -> int:
 
 
 def _check_one(seed: Any) -> int:
-    number = plain(seed)
-    if isinstance(number, bool) or not hasattr(number, "__index__") or not 0 <= int(number) < 2**64:
+    number = whole(seed)
+    if number is None or not 0 <= number < 2**64:
         raise SettingError(f"seed must be an integer from 0 to 2**64 - 1, got {shown(seed)}")
-    return int(number)
+    return number
 
 
 @spelled

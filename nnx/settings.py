@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import lru_cache
 from math import inf, isfinite
+from operator import index
 from pathlib import Path
 from types import NoneType
 from typing import Any, NamedTuple, get_args, get_type_hints
@@ -34,6 +35,7 @@ NOT_NEGATIVE = Range("must not be negative", lambda v: v >= 0)
 POSITIVE = Range("must be positive", lambda v: v > 0)
 SHARE = Range("must be at least 0 and below 1", lambda v: 0 <= v < 1)
 BETWEEN = Range("must lie between 0 and 1", lambda v: 0 < v < 1)
+BELOW_1 = Range("must be positive and below 1", lambda v: 0 < v < 1)
 UP_TO_1 = Range("must be between 0 and 1", lambda v: 0 <= v <= 1)
 FACTOR = Range("must be above 0 and at most 1", lambda v: 0 < v <= 1)
 ANY = Range("must be a number", lambda v: True)
@@ -57,6 +59,13 @@ KINDS: dict[Any, Kind] = {
     Optimizer: Kind("an optimizer such as nnx.Adam()", ("init", "update", "over"), ("evaluate",), ("init", "update")),
     Schedule: Kind("a schedule such as nnx.Cosine()", ("evaluate", "over"), ("init", "update"), ("evaluate",)),
     Initializer: Kind("an initializer such as nnx.HeNormal()", ("init",), ("evaluate", "update"), ("init",)),
+}
+
+
+NUMBERS = {  # what a number was meant to be that came in place of a part
+    Schedule: "; give other settings by name, such as weight_decay=0.01",
+    Initializer: "; the width of x is known from x",
+    Optimizer: "; the optimizer comes first",
 }
 
 
@@ -112,13 +121,21 @@ def plain(value: Any) -> Any:
 
 def integer(place: str, value: Any, within: Range = AT_LEAST_1) -> int:
     """A whole number that can be counted to. Raises SettingError."""
-    number = plain(value)
-    if isinstance(number, bool) or not hasattr(number, "__index__"):
+    number = whole(value)
+    if number is None:
         raise SettingError(f"{place} must be an integer, got {shown(value)}")
-    number = int(number)
     require(within.holds(number), f"{place} {within.text}, got {shown(value)}")
     require(abs(number) <= MOST, f"{place} must be at most {MOST}, got {shown(value)}")
     return number
+
+
+def whole(value: Any) -> int | None:
+    """An integer of any library as Python's, and None for all else."""
+    value = plain(value)
+    try:
+        return None if isinstance(value, bool) else index(value)
+    except TypeError:
+        return None
 
 
 def real(place: str, value: Any, within: Range = ANY) -> Any:
@@ -192,7 +209,8 @@ def part(place: str, value: Any, expected: Any, *, also: str = "", names: Mappin
     """
     kind = KINDS[expected]
     if isinstance(value, type) or not _is(value, kind):
-        raise SettingError(f"{place} must be {kind.words}{', or its name' if names else ''}, got {_got(value)}")
+        more = NUMBERS.get(expected, "") if is_number(value) else ""
+        raise SettingError(f"{place} must be {kind.words}{', or its name' if names else ''}, got {_got(value)}{more}")
     for method in (*kind.own, *([also] if also else [])):
         own = getattr(type(value), method, None)
         if getattr(value, method, None) is None or own is getattr(expected, method, value):
@@ -208,7 +226,7 @@ def _got(value: Any) -> str:
     """What came in place of a part, and how it would be one."""
     if isinstance(value, type):
         return f"the class {value.__name__}; make one: {value.__name__}(...)"
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and value and hasattr(value[0], "evaluate"):
         return f"{shown(value, 40)}; give its elements one by one, *layers"
     if isinstance(value, str):
         near = nearest(value, [name for name in sys.modules[__package__].__all__ if name[0].isupper()])

@@ -333,7 +333,7 @@ def test_a_loss_is_checked_with_a_target(kind):
 
 
 NO_PARTS = {
-    "a class": (lambda: nnx.check(nnx.Dense, X), "check: expected an object of a class under nnx.Layer"),
+    "a class": (lambda: nnx.check(nnx.Dense, X), "check: part must be an object of a class under nnx.Layer"),
     "a loss alone": (lambda: nnx.check(nnx.SquaredError(), X), r"give nnx.check\(loss, z, target\)"),
     "a layer with a target": (lambda: nnx.check(nnx.Dense(3), X, X), r"give nnx.check\(layer, x\)"),
     "a name": (lambda: nnx.check("squared_error", X, X), "under nnx.Loss, got 'squared_error'"),

@@ -404,8 +404,8 @@ def test_kinds_tell_what_can_be_joined():
 
 GOOD = dict(loss="softmax_cross_entropy", epochs=1)
 BAD = {
-    "no member": (lambda: Population([]), "expected at least one member"),
-    "not a member": (lambda: Population([NET]), r"expected nnx.Member\(net, loss, ...\), got Chain"),
+    "no member": (lambda: Population([]), "must be at least one nnx.Member"),
+    "not a member": (lambda: Population([NET]), r"members must be nnx.Member\(net, loss, ...\), got Chain"),
     "a class": (lambda: Member(nnx.Dense, SOFTMAX), "net must be a layer such as"),
     "a loss nobody knows": (
         lambda: Member(NET, "softmax"),
@@ -457,7 +457,7 @@ BAD = {
         "expected 3 members on axis 0",
     ),
     "a list of members": (lambda: nnx.fit(NET, X, Y, members=[Member(NET, SOFTMAX)], **GOOD), "use nnx.Population"),
-    "a member alone": (lambda: Population(Member(NET, SOFTMAX)), "expected a list of nnx.Member"),
+    "a member alone": (lambda: Population(Member(NET, SOFTMAX)), "members must be a list of nnx.Member"),
     "a metric alone": (lambda: nnx.fit(NET, X, Y, members=2, metrics="r2", validation=0.2, **GOOD), "must be a list"),
     "an answer": (lambda: nnx.fit(NET, X, Y, members=2, callbacks=[lambda r: 0.5], **GOOD), "a callback returns None"),
     "rows trained on and held out": (

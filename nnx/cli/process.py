@@ -1,5 +1,6 @@
 """One run of the command: its exit code, and every fault as one line on standard error."""
 
+import re
 import sys
 from collections.abc import Sequence
 from errno import EBADF
@@ -75,11 +76,18 @@ def _outcome(words: list[str]) -> tuple[int, str]:
     except NNXError as error:
         notes = getattr(error, "__notes__", [])
         text = " ".join([str(error), *(f"({note})" for note in notes)])
+        if isinstance(error, OutOfMemoryError):
+            text = in_options(text)
         return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 2), text
     except MemoryError as error:
         return 1, f"out of memory{f': {error}' if str(error) else ''}; give a smaller --hidden or --batch-size"
     except OSError as error:
         return _lost(error)
+
+
+def in_options(text: str) -> str:
+    """The advice of an error in the words of the shell: batch_size=64 as --batch-size 64."""
+    return re.sub(r"\b(batch_size|micro_batches)=", lambda found: f"--{found[1].replace('_', '-')} ", text)
 
 
 def _usage(error: Any) -> str:

@@ -8,8 +8,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backends import Backend, backend, is_sparse, namespace
 from ..contract import Array
-from ..errors import shown
+from ..errors import NNXError, shown
 from ..inputs import as_given
+from ..training.memory import is_out_of_memory, too_little
 from . import lbfgs, quirks, solver, stochastic
 from .arrays import (
     as_columns,
@@ -23,7 +24,7 @@ from .arrays import (
     to_host,
     usable,
 )
-from .parameters import CONSTRAINTS
+from .parameters import CONSTRAINTS, check, hidden_sizes
 from .prediction import FLOATS, Prediction, np
 from .private import _check_feature_names, _check_sample_weight, _fit_context, callback_management_context
 from .quirks import fixed
@@ -91,8 +92,10 @@ class BaseMLP(Prediction):
                 prepared = self._prepare(X, y, sample_weight, held, init, asked)
                 if asked.epochs:
                     self._train(prepared, asked, context)
-            except Exception:
+            except Exception as error:
                 self._restore(before)
+                if is_out_of_memory(error) and not isinstance(error, NNXError):
+                    raise too_little(self._place(X)) from None
                 raise
         return self
 
@@ -191,6 +194,7 @@ class BaseMLP(Prediction):
 
     def _check(self, sizes: list[int], held: Any) -> None:
         """Raise ValueError where parameters do not go together."""
+        check(self)
         quirks.check(self)
         solver.check(self)
         called = self.callbacks if isinstance(self.callbacks, (list, tuple)) else [self.callbacks or print]
@@ -231,11 +235,7 @@ class BaseMLP(Prediction):
         return place.as_floats(X if is_foreign(X) else check_array(X, dtype=FLOATS))
 
     def _hidden_sizes(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        if any(size <= 0 for size in sizes):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        return [int(size) for size in sizes]
+        return hidden_sizes(self.hidden_layer_sizes)
 
     def _initialize(
         self, features: int, widths: tuple[int, ...], dtype: str, chosen: Backend | None, init: Any

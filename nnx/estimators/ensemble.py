@@ -28,7 +28,7 @@ class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [BaseMLP, None],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, 2**20, closed="both")],
         "bootstrap": ["boolean"],
         "max_samples": [Interval(Integral, 1, None, closed="left"), Interval(RealNotInt, 0, 1, closed="right")],
         "random_state": ["random_state"],
@@ -60,6 +60,8 @@ class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"{name}: estimator must be an nnx.{self._kind.__name__}, got {type(base).__name__}")
         random, members, rows = check_random_state(self.random_state), [], []
         count = _num_samples(X)
+        if isinstance(self.max_samples, bool):
+            raise ValueError(f"max_samples must be a number or a share of the rows, got {self.max_samples}")
         size = self.max_samples if isinstance(self.max_samples, int) else max(round(self.max_samples * count), 1)
         if size > count and not self.bootstrap:
             raise ValueError(f"max_samples={size} is more than the {count} rows, and bootstrap=False draws none twice")

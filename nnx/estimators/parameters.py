@@ -6,8 +6,10 @@ from typing import Any
 
 from sklearn.metrics import get_scorer_names
 
+from ..errors import shown
 from ..layers import ACTIVATIONS
 from ..optimizers import OPTIMIZERS
+from ..settings import MOST
 from .private import HasMethods, Interval, Options, StrOptions
 from .quirks import FIXES
 
@@ -47,3 +49,26 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "device": [str],
     "micro_batches": [Interval(Integral, 1, None, closed="left")],
 }
+
+
+def check(est: Any) -> None:
+    """Raise ValueError for what the constraints of scikit-learn take, and nothing can be computed with."""
+    for name in ("alpha", "learning_rate_init", "tol", "epsilon", "weight_decay", "power_t"):
+        value = getattr(est, name)
+        if isinstance(value, int) and value >= 2**1000:
+            raise ValueError(f"{name} must be a finite number, got {shown(value)}")
+    if isinstance(est.batch_size, bool):
+        raise ValueError(f"batch_size must be an integer, got {est.batch_size}")
+    if est.device and not est.backend:
+        raise ValueError(f"device={est.device!r} needs a backend that has it: backend='torch', say")
+
+
+def hidden_sizes(sizes: Any) -> list[int]:
+    """The widths of the hidden layers. Raises: ValueError."""
+    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    whole = all(hasattr(size, "__index__") or hasattr(size, "is_integer") for size in sizes)
+    if not whole or any(size <= 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    if max(sizes, default=1) > MOST:
+        raise ValueError(f"hidden_layer_sizes must be at most {MOST}, got {shown(sizes)}")
+    return [int(size) for size in sizes]

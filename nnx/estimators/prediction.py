@@ -79,11 +79,11 @@ class Prediction(Spelled, CallbackSupportMixin, BaseEstimator):  # type: ignore[
         schedule = None if isinstance(self.learning_rate, str) else self.learning_rate
         for part in (self.solver, schedule):
             self._check_hash(part)
-        for part in (*given, self._out_layer(), loss):
+        for name, part in (*(("activation", a) for a in given), ("out_activation", self._out_layer()), ("loss", loss)):
             layer = activation(part) if isinstance(part, str) else part
             if layer is not None and (isinstance(layer, type) or not hasattr(layer, "evaluate")):
                 raise ValueError(
-                    f"expected a layer such as nnx.GELU(), or a loss such as nnx.Huber(), got {shown(layer)}"
+                    f"{name}: expected a layer such as nnx.GELU(), or a loss such as nnx.Huber(), got {shown(layer)}"
                 )
             self._check_hash(layer)
             if isinstance(layer, Dense):

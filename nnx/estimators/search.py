@@ -105,7 +105,10 @@ class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-        splits = list(cv.split(X, y, **routed.splitter.split))
+        try:
+            splits = list(cv.split(X, y, **routed.splitter.split))
+        except TypeError as error:  # of scikit-learn, for elements of cv that are no pairs
+            raise ValueError(f"cv: expected a number of folds, a splitter, or pairs of row numbers: {error}") from None
         self.n_splits_ = len(splits)
         tried = Candidates(self, X, y, candidates, splits)
         out, more = tried.run(scorers, routed.estimator.fit, routed.scorer.score)

@@ -124,7 +124,9 @@ def save(
     Raises: ModelFileError if the file cannot be written, or a layer or loss is neither nnx's own nor registered.
     """
     path, net, params, own = sorted_out(path, net, params)
-    loss, encoder, target = loss or own[0], encoder or own[1], target or own[2]
+    loss = own[0] if loss is None else loss
+    encoder = own[1] if encoder is None else encoder
+    target = own[2] if target is None else target
     try:
         check_beside(loss=loss, arrays=arrays, about=about, encoder=encoder, target=target)
         if row is not None:

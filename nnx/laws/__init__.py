@@ -52,7 +52,9 @@ def check(
     if kind not in type(part).__mro__:
         hint = "nnx.check(loss, z, target)" if target is None else "nnx.check(layer, x)"
         hint = f"; give {hint}" if other in type(part).__mro__ else ""
-        raise SettingError(f"check: expected an object of a class under nnx.{kind.__name__}, got {shown(part)}{hint}")
+        raise SettingError(
+            f"check: part must be an object of a class under nnx.{kind.__name__}, got {shown(part)}{hint}"
+        )
     if getattr(x, "ndim", 0) < 2:
         raise ShapeError(f"check: expected an array x (rows, features), got {getattr(x, 'shape', type(x).__name__)}")
     if params is not None and target is None:

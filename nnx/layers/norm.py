@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from ..backends import namespace, same_library
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError
-from ..settings import POSITIVE, UP_TO_1, settle
+from ..settings import BELOW_1, UP_TO_1, settle
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class LayerNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        settle(self, epsilon=POSITIVE)
+        settle(self, epsilon=BELOW_1)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ class BatchNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        settle(self, momentum=UP_TO_1, epsilon=POSITIVE)
+        settle(self, momentum=UP_TO_1, epsilon=BELOW_1)
 
     @property
     def names(self) -> tuple[str, ...]:

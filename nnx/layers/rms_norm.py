@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 from ..backends import namespace
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
-from ..settings import POSITIVE, settle
+from ..settings import BELOW_1, settle
 from .norm import check_columns
 
 
@@ -21,7 +21,7 @@ class RMSNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        settle(self, epsilon=POSITIVE)
+        settle(self, epsilon=BELOW_1)
 
     @property
     def names(self) -> tuple[str, ...]:

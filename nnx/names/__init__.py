@@ -90,6 +90,8 @@ def figure(name: str, known: Iterable[str]) -> str:
     metric, known = _said(MEASURED, name), list(known)
     if metric and f"validation_{metric}" not in known:
         return f"metrics=[{metric!r}] and validation=0.1 give {f'validation_{metric}'!r}"
+    if same(name, ["validation_loss"], HISTORY) and "validation_loss" not in known:
+        return "validation=0.1, or (x, y), gives 'validation_loss'"
     return hint("monitor", name, known)
 
 
@@ -148,13 +150,19 @@ class Spelled(Protocol):
         return super().__new__(cls)
 
 
+def _is_made(cls: Any) -> bool:
+    """True if the constructor is the one that @dataclass makes, whose keywords are the fields."""
+    return bool(cls.__dataclass_params__.init)
+
+
 def check_keywords(cls: Any, args: tuple[Any, ...], given: dict[str, Any]) -> None:
     """Raise TypeError for what the constructor of a class has no parameter for."""
     if not args and not given:
         return
     if cls.__init__ is object.__init__ or cls.__init__.__name__ == "_no_init_or_replace_init":
         raise TypeError(f"{cls.__name__}() takes no arguments")
-    if not given or (is_dataclass(cls) and given.keys() <= {f.name for f in fields(cls)}):
+    made = is_dataclass(cls) and _is_made(cls)
+    if not given or (made and given.keys() <= {f.name for f in fields(cls) if f.init}):
         return
     known = _keywords(cls.__init__)
     if known is not None and not given.keys() <= known:

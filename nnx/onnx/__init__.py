@@ -6,7 +6,7 @@ from typing import Any
 
 from ..backends import backend_of
 from ..contract import Array, Layer, Loss, Params
-from ..errors import SettingError, require
+from ..errors import SettingError, require, shown
 from ..files import Model, write_whole
 from ..names import spelled
 from ..network import check_params
@@ -167,7 +167,7 @@ def _unsuited(model: Any) -> str:
             if own
             else "nnx.onnx.register_sklearn() lets skl2onnx export a pipeline"
         )
-    return f"to_onnx: expected a Fit, a Model, one of nnx's estimators or a network, got {type(model).__name__}{hint}"
+    return f"to_onnx: model must be a Fit, a Model, one of nnx's estimators or a network, got {shown(model)}{hint}"
 
 
 __all__ = ["Graph", "encode", "feeds", "head", "inputs", "network", "register_sklearn", "to_onnx"]

@@ -33,8 +33,10 @@ def _begin(path: str | os.PathLike[str], append: bool) -> Path:
         return file
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise fault(file, f"cannot be read: {getattr(error, 'strerror', None) or error}", DataError) from None
+    except UnicodeDecodeError:
+        raise DataError(f"{file}: it holds no text that could go on; give another path, or append=False") from None
+    except OSError as error:
+        raise fault(file, f"cannot be read: {error.strerror}", DataError) from None
     if text and not text.endswith("\n"):
         _write(file, "\n")
     return file

@@ -10,7 +10,7 @@ from ..contract import Array, Layer, Loss, Optimizer
 from ..errors import DataError, SettingError, TrainingError, require, shown
 from ..names import spelled
 from ..random import check_seed
-from ..settings import MEMBERS, flag, integer, optional_name
+from ..settings import BETWEEN, MEMBERS, flag, integer, is_number, optional_name, plain, real
 from .alone import Alone, Held
 from .averages import Average
 from .check import check_parts, choose_backend
@@ -28,7 +28,7 @@ from .restore import read
 from .result import Callback, EarlyStopping, Fit, Report
 from .resume import resuming
 from .scale import scaled
-from .settings import Metric, Settings, parts
+from .settings import Metric, Settings, not_swapped, parts, shows
 
 OWN = ("net", "y", "loss", "optimizer", "params", "seed", "members", "x")  # what members need not share
 
@@ -193,7 +193,8 @@ def fit(
         validated=validation is not None,
     )
     settings.check(net, the_loss)
-    verbose = flag("fit: verbose", verbose)
+    verbose = shows(verbose)
+    not_swapped(x, y)
     check_checkpoint(checkpoint, resume)
     dtype = optional_name("fit: dtype", dtype)
     given = None if backend is None else backends.backend(backend, dtype)
@@ -274,14 +275,14 @@ def _validation(backend: Backend, data: Data, validation: Any, loss: Loss, seed:
     everything = None if data.rows is None else numbered(data.rows)
     if validation is None:
         return everything, None
-    if hasattr(validation, "__float__") and not getattr(validation, "ndim", 0):
+    if is_number(plain(validation)):
         if data.rows is None:
             raise DataError("a fraction cannot be set aside from an iterable of batches: give validation=(x, y)")
-        train, held = split(data.rows, float(validation), seed)
+        train, held = split(data.rows, real("fit: validation", validation, BETWEEN), seed)
         check_parts(data.weight, train, held)
         return train, (data, held)
     if not isinstance(validation, tuple) or len(validation) not in (2, 3):
-        raise SettingError("fit: validation must be a fraction, (x, y) or (x, y, weight)")
+        raise SettingError(f"fit: validation must be a fraction, (x, y) or (x, y, weight), got {shown(validation)}")
     x, y, weight = (*validation, None)[:3]
     try:
         other = make_data(backend, x, y, weight, loss)

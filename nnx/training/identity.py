@@ -75,7 +75,10 @@ def same_settings(before: Facts, now: Facts) -> None:
     found = _difference(before, now)
     if found:
         name, old, new = found
-        raise SettingError(f"resume: {name} is {new}, in the checkpoint it is {old}; go on with the same settings")
+        way = (
+            "to train longer, give params=nnx.load(path).params" if name == "epochs" else "go on with the same settings"
+        )
+        raise SettingError(f"resume: {name} is {new}, in the checkpoint it is {old}; {way}")
 
 
 def other_bits(before: Facts, now: Facts) -> str:

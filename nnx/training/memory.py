@@ -23,6 +23,7 @@ class Memory:
         """parts: that a batch is computed in."""
         self.backend, self.batch_size, self.parts = backend, batch_size, parts
         self.needs: Needs | None = None  # as soon as there is a step
+        self.members = 1  # of a population, trained at once
 
     def __enter__(self) -> "Memory":
         return self
@@ -31,11 +32,17 @@ class Memory:
         if error is None or isinstance(error, NNXError) or not is_out_of_memory(error):
             return
         traceback.clear_frames(where)  # frees the arrays of the step that failed
-        raise too_little(self.backend, self.batch_size, self.needs, parts=self.parts) from None
+        raise too_little(self.backend, self.batch_size, self.needs, parts=self.parts, members=self.members) from None
 
 
 def too_little(
-    backend: Backend, batch_size: int, needs: Needs | None, what: str = "a step", *, parts: int = 1
+    backend: Backend,
+    batch_size: int = 1,
+    needs: Needs | None = None,
+    what: str = "a step",
+    *,
+    parts: int = 1,
+    members: int = 1,
 ) -> OutOfMemoryError:
     """The error for too little memory: what does not fit, and what would."""
     from ..backends.native.record import Refused
@@ -51,6 +58,8 @@ def too_little(
     except Refused:
         text = f"{what} on {batch_size} rows needs more than there is ({left}); "
         text += f"give a smaller batch_size, or micro_batches={2 * parts} or more"
+    if members > 1:
+        text += f", or n_members_per_run={members // 2}"
     return OutOfMemoryError(f"out of memory on {backend}: {text}")
 
 

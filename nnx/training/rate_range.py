@@ -8,10 +8,10 @@ from typing import Any
 from .. import backends
 from ..backends import Backend, numpy as host
 from ..contract import Array, Layer, Loss, Optimizer
-from ..errors import DataError, TrainingError, require
+from ..errors import DataError, TrainingError, require, shown
 from ..names import spelled
 from ..network import init
-from ..random import key, permutation
+from ..random import key, one_seed, permutation
 from ..settings import POSITIVE, Range, integer, real
 from .check import choose_backend
 from .data import Data, make_data
@@ -63,11 +63,13 @@ def rate_range(
     Source: Smith 2017, "Cyclical learning rates for training neural networks", section 3.3; growing exponentially,
     smoothed and ended at 4 times the smallest loss as in fastai (Howard & Gugger 2020).
     """
-    smallest, largest = (real("rate_range: rates", rate, POSITIVE) for rate in (smallest, largest))
+    smallest = real("rate_range: smallest", smallest, POSITIVE)
+    largest = real("rate_range: largest", largest, POSITIVE)
     require(smallest < largest, f"rate_range: expected 0 < smallest < largest, got {smallest} and {largest}")
     batch_size, steps = integer("rate_range: batch_size", batch_size), integer("rate_range: steps", steps, STEPS)
     net, the_loss, the_optimizer = parts(net, loss, optimizer, "rate_range")
-    the_optimizer = _unscheduled(the_optimizer)
+    the_optimizer, seed = _unscheduled(the_optimizer), one_seed("rate_range", seed)
+    require(len(net.names) > 0, f"rate_range: the network has no parameters to train: {shown(net)}")
     chosen = choose_backend(x, y, None, None if backend is None else backends.backend(backend), "float32")
     with chosen.scope():
         data = make_data(chosen, x, y, None, the_loss)

@@ -7,11 +7,11 @@ from inspect import signature
 from typing import Any
 
 from ..contract import Array, Factors, Layer, Loss, Optimizer
-from ..errors import SettingError, require, shown, unknown
+from ..errors import DataError, SettingError, require, shown, unknown
 from ..losses import LOSSES
 from ..metrics import METRICS
 from ..optimizers import OPTIMIZERS, decays
-from ..settings import NOT_NEGATIVE, flag, integer, one_of, part, plain, real
+from ..settings import NOT_NEGATIVE, flag, integer, is_number, one_of, part, plain, real
 from .averages import EMA, SWA, Average, has_batch_norm, without_statistics
 from .check import check_members
 from .result import EarlyStopping
@@ -114,6 +114,9 @@ class Settings:
         """The factors of rate and decay by name, of the last pattern that fits; None where there are none."""
         if not self.rate_factors and not self.decay_factors:
             return None
+        if self.decay_factors and optimizer.decays is False:
+            none = f"{type(optimizer).__name__} has none"
+            raise SettingError(f"fit: decay_factors need weight decay, such as nnx.AdamW's, and {none}")
         inner: Any = optimizer
         while inner is not None:  # an optimizer within another too
             if "factors" not in signature(inner.update).parameters:
@@ -181,6 +184,8 @@ def _got(callback: Any) -> str:
 def parts(net: Any, loss: Any, optimizer: Any, place: str = "fit") -> tuple[Layer, Loss, Optimizer]:
     """The network, the loss and the optimizer, which may be names. Raises SettingError."""
     loss, optimizer = named("loss", loss, LOSSES), named("optimizer", optimizer, OPTIMIZERS)
+    if hasattr(net, "net") and hasattr(net, "params"):
+        raise SettingError(f"{place}: net must be a layer, got a result; give its net, and params=fit.params to go on")
     part(f"{place}: net", net, Layer, also="backprop")
     part(f"{place}: loss", loss, Loss, also="backprop", names=LOSSES)
     part(f"{place}: optimizer", optimizer, Optimizer, names=OPTIMIZERS)
@@ -201,6 +206,19 @@ def check_monitor(rule: EarlyStopping | None, validated: bool, metrics: Mapping[
         raise SettingError(unknown("monitor", rule.monitor, known))
     if not rule.knows_what_is_better:
         raise SettingError(f"EarlyStopping: say whether {rule.monitor} is better='smaller' or better='larger'")
+
+
+def shows(verbose: Any) -> bool:
+    """True if progress is to be shown; other libraries say so by numbers. Raises SettingError."""
+    value = plain(verbose)
+    return value > 0 if is_number(value) and value in (0, 1, 2) else flag("fit: verbose", verbose)
+
+
+def not_swapped(x: Any, y: Any) -> None:
+    """Raise DataError where x looks like a target, and y like rows."""
+    given: list[Any] = [getattr(a, "shape", ()) for a in (x, y)]
+    if len(given[0]) == 1 and len(given[1]) == 2 and given[0][0] == given[1][0]:
+        raise DataError(f"x has shape {tuple(given[0])} and y {tuple(given[1])}: are they swapped?")
 
 
 def named(kind: str, value: Any, table: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from ...backends.numpy import namespace as host_namespace
 from ...contract import Loss
 from ...errors import DataError, SettingError, TrainingError, require, shown
 from ...names import Spelled, spelled
-from ...settings import flag, integer, optional_name
+from ...settings import BETWEEN, flag, integer, optional_name, real
 from ..averages import Average
 from ..check import check_parts, choose_backend
 from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed
@@ -22,7 +22,7 @@ from ..memory import Memory
 from ..progress import progress
 from ..result import EarlyStopping, Report
 from ..scale import scaled
-from ..settings import Metric, Settings
+from ..settings import Metric, Settings, lists, not_swapped, shows
 from .fitting import in_runs
 from .member import Member, Rows, groups_of, row_numbers
 from .members import Members, Sources
@@ -47,13 +47,13 @@ class Population(Spelled):
 
     def __init__(self, members: Sequence[Member]) -> None:
         fine = hasattr(members, "__iter__")
-        require(fine, f"Population: expected a list of nnx.Member, got one {type(members).__name__}")
+        require(fine, f"Population: members must be a list of nnx.Member, got {shown(members)}")
         self.members = tuple(members)
-        require(len(self.members) > 0, "Population: expected at least one member")
+        require(len(self.members) > 0, "Population: members must be at least one nnx.Member, got none")
         for member in self.members:
             require(
                 isinstance(member, Member),
-                f"Population: expected nnx.Member(net, loss, ...), got {type(member).__name__}",
+                f"Population: members must be nnx.Member(net, loss, ...), got {shown(member)}",
             )
 
     @spelled
@@ -96,6 +96,7 @@ class Population(Spelled):
         All else: see `nnx.fit`. x and y must be arrays in memory.
         Raises: as `nnx.fit`; TrainingError if no member at all has finished an epoch.
         """
+        lists(metrics=metrics, callbacks=callbacks)
         most = None if n_members_per_run is None else integer("fit: n_members_per_run", n_members_per_run)
         own = [member.held is not None for member in self.members]
         if validation is not None and any(own):
@@ -115,9 +116,10 @@ class Population(Spelled):
             frozen=frozen,
             rate_factors=rate_factors,
             decay_factors=decay_factors,
-            validated=validation is not None or (any(own) if not early_stopping else all(own)),
+            validated=validation is not None or (any(own) if early_stopping is None else all(own)),
         )
-        verbose = flag("fit: verbose", verbose)
+        verbose = shows(verbose)
+        not_swapped(x, y)
         check_checkpoint(checkpoint, resume)
         require(not isinstance(resume, Resumed), "fit: that checkpoint is of one network, not of a population")
         for member in self.members:
@@ -150,20 +152,25 @@ class Population(Spelled):
                 own_members, own_rows = [members[k] for k in part], [rows[k] for k in part]
                 engine = Members(settings, chosen, data.of(own_members[0].loss), own_members, own_rows)
                 engine.begin()
-                memory.needs = engine.needs
+                memory.needs, memory.members = engine.needs, len(part)
                 judge = Judge(settings.epochs, early_stopping, len(part))
                 with progress(settings.epochs, verbose, head=chosen.why) as show, engine.lanes.threads():
                     called = [*callbacks, showing(show, verbose)]
                     with runs.training(part, engine, judge, interrupt) as after:
-                        judge.train(engine, asking(called, part, settings.epochs), interrupt, after=after)
+                        judge.train(
+                            engine, asking(called, part, settings.epochs, len(self.members)), interrupt, after=after
+                        )
         result = runs.result()
         if len(result.dropped) == len(result) and not any(fit.best_epoch for fit in result):
             raise TrainingError("the loss of every member is not finite; lower the rates, or clip gradients", result)
         return result
 
 
-def asking(callbacks: Sequence[PopulationCallback], numbers: Sequence[int], epochs: int) -> Any:
-    """A function that gives callbacks the report of a run of members with these numbers, and tells who is to stop."""
+def asking(callbacks: Sequence[PopulationCallback], numbers: Sequence[int], epochs: int, count: int) -> Any:
+    """A function that gives callbacks the report of a run of members with these numbers, and tells who is to stop.
+
+    count: of all members, those of other runs too.
+    """
 
     def ask(number: int, figures: Figures) -> Collection[int]:
         if not figures:
@@ -173,22 +180,24 @@ def asking(callbacks: Sequence[PopulationCallback], numbers: Sequence[int], epoc
         values = {name: [own[name] for own in figures.values()] for name in names}
         report, asked = PopulationReport(number, epochs, members, values), set()
         for answer in [callback(report) for callback in callbacks]:
-            asked |= asked_to_stop(answer, members)
+            asked |= asked_to_stop(answer, members, count)
         return {k for k in figures if numbers[k] in asked}
 
     return ask
 
 
-def asked_to_stop(answer: Any, members: Sequence[int]) -> set[int]:
+def asked_to_stop(answer: Any, members: Sequence[int], count: int) -> set[int]:
     """The members that a callback's answer means. Raises SettingError."""
     if hasattr(answer, "item") and getattr(answer, "ndim", 1) == 0:
         answer = answer.item()
     if answer is None or isinstance(answer, bool):
         return set(members) if answer else set()
-    found = set(answer) if hasattr(answer, "__iter__") else {answer}
-    if not hasattr(answer, "__iter__") or not all(hasattr(k, "__index__") for k in found):
-        raise SettingError(f"fit: a callback returns None, True, or numbers of members, got {shown(answer)}")
-    return found
+    found: list[Any] = list(answer) if hasattr(answer, "__iter__") else [None]
+    if not all(hasattr(k, "__index__") and not isinstance(k, bool) and 0 <= k < count for k in found):
+        raise SettingError(
+            f"fit: a callback returns None, True, or numbers of members below {count}, got {shown(answer)}"
+        )
+    return set(map(int, found))
 
 
 class Data:
@@ -241,10 +250,10 @@ class Data:
                 if held is not None:
                     other = numbered(held.rows)
                 elif fraction:
-                    require(hasattr(self.validation, "__float__"), "fit: validation must be a fraction or (x, y)")
+                    share = real("fit: validation", self.validation, BETWEEN)
                     if len(set(own.tolist())) < len(own):
                         raise DataError("rows has a row twice, which a fraction would hold out and train on: give held")
-                    kept, away = split(len(own), float(self.validation), m.seed)
+                    kept, away = split(len(own), share, m.seed)
                     own, other = own[kept], own[away]
                 check_parts(train.weight, own, other if held is None else None)
                 known[key] = Rows(own, other)

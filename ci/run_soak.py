@@ -37,6 +37,12 @@ import nnx.cli.resume
 import nnx.cli.run
 from nnx.cli import main
 
+with suppress(ImportError):  # what a command imports takes longer than all else that it does
+    import pandas  # noqa: F401
+with suppress(ImportError):
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure  # noqa: F401
+
 LIMIT = 60  # seconds that a command may take
 SIGNALS = (signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGINT)
 USUAL = ["--target", "y", "--hidden", "4", "--no-early-stopping", "--checkpoint-every", "1", "-q", "--epochs"]

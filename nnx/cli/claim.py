@@ -41,9 +41,7 @@ def new_folder(out: str | None, name: str, *, force: bool = False, hold: bool = 
                 yield from _in_place_of(path, force, hold)
         except BaseException:
             owning.close()
-            for folder in made:
-                with suppress(OSError):  # something is in it: it stays
-                    folder.rmdir()
+            _unmade(made)
             raise
 
 
@@ -84,8 +82,9 @@ def _claimed(out: str | None, name: str, owning: ExitStack) -> tuple[Path, list[
         path, made = _made(out, name)
         try:
             return path, made, owning.enter_context(owned(path, OTHER))
-        except ModelFileError:
+        except (DataError, ModelFileError):
             if path.exists():  # else a process that failed has removed it
+                _unmade(made)
                 raise
 
 
@@ -105,6 +104,13 @@ def _made(out: str | None, name: str) -> tuple[Path, list[Path]]:
             raise DataError(f"{path}: the run folder cannot be made ({error.strerror}): give another --out") from None
         return path, made
     raise AssertionError  # the names do not end
+
+
+def _unmade(made: list[Path]) -> None:
+    """Remove folders that were made, but for those in which something is."""
+    for folder in made:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _numbered(path: Path) -> Iterator[Path]:
@@ -249,7 +255,7 @@ def _finish_replacing(path: Path) -> None:
         with owned(new, OTHER):
             check_files(new)
             for file in path.iterdir():
-                if is_own(file.name) and file.name not in (LOCK, REPLACING, *found.files):
+                if is_own(file.name) and ".tmp-" not in file.name and file.name not in (LOCK, REPLACING, *found.files):
                     file.unlink()
             for name in found.files:
                 with suppress(FileNotFoundError):  # it was moved before

@@ -66,6 +66,7 @@ def go_on(path: Path, say: Voice) -> int:
     try:
         config_check(settings["config"])
         config, wanted = convert(settings["config"]), Wanted(**settings["wanted"])
+        require(bool(config.data.path), "data.path names no table")
         check(config)
         grid = parameters(wanted.grid, drawn=wanted.random is not None)
         found = [(values, applied(config, values)) for values in candidates(grid, wanted.random, config.training.seed)]

@@ -27,15 +27,18 @@ class LockWarning(UserWarning):
 class Held:
     """A lock that is held. left: the word that the one before had noted, if it was killed, else ""."""
 
-    def __init__(self, file: int, left: str) -> None:
-        self._file, self.left = file, left
+    def __init__(self, path: Path, file: int, left: str) -> None:
+        self._path, self._file, self.left = path, file, left
         self.note(left)
 
     def note(self, word: str) -> None:
-        """Write this process, and a word for the one that finds the lock after it was killed. Raises: OSError."""
-        os.lseek(self._file, 0, os.SEEK_SET)
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"{os.getpid()} {system.machine()} {word}".encode())
+        """Write this process, and a word for who finds the lock after it was killed. Raises: ModelFileError."""
+        try:
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.ftruncate(self._file, 0)
+            os.write(self._file, f"{os.getpid()} {system.machine()} {word}".encode())
+        except OSError as error:
+            raise fault(self._path, f"cannot be written: {error.strerror}") from None
 
 
 @contextmanager
@@ -103,7 +106,9 @@ def _tried(file: Path) -> Held | None:
                 return None
             if _is_there(file, opened):  # else who had it has removed it meanwhile
                 mine = True
-                held = Held(opened, os.read(opened, 100).decode("ascii", "ignore").partition(" ")[2].partition(" ")[2])
+                held = Held(
+                    file, opened, os.read(opened, 100).decode("ascii", "ignore").partition(" ")[2].partition(" ")[2]
+                )
                 opened = -1
                 return held
         except BaseException:

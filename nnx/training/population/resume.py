@@ -217,8 +217,8 @@ class Runs:
         if engine.beginning is None or not about["epoch"]:
             return False
         carry, kept, _, _ = engine.beginning
-        own = flattened(carry, kept, carry.vectors if about["mean"] else {})
         with parsing(read.path):
+            own = flattened(carry, kept, carry.vectors if about["mean"] else {})
             members, state = len(judge.best), about["judge"]
             order = [integer(k, "order", members - 1) for k in about["order"]]
             if not order or len(set(order)) != len(order):

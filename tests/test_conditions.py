@@ -3,6 +3,11 @@
 import csv
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +125,73 @@ def test_a_command_writes_in_any_encoding(server, condition, command):
         assert out == server.run(*words)[1] and out.decode("utf-8").splitlines()[0] == "日本 y"
     text = out.decode(condition)
     assert ("\x1b" not in text and "\u202e" not in text) or words[0] == "predict"
+
+
+# ---- processes of their own: what only the start of Python, a terminal or a signal can be tried with
+
+
+def started(*words, folder, code="from nnx.cli import main; main()", **more):
+    """The command as the script that pip writes starts it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LC_", "LANG"))}
+    environment |= {"PYTHONPATH": os.pathsep.join(sys.path), "NNX_COMPILE": "never"} | more.pop("environment", {})
+    command = [sys.executable, "-c", f"import sys; sys.modules['matplotlib'] = None; {code}", *words]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
+    return subprocess.Popen(command, cwd=folder, env=environment, **streams)
+
+
+LOCALES = {
+    "C": {"LC_ALL": "C"},
+    "POSIX": {"LC_ALL": "POSIX"},
+    "C without UTF-8": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "PYTHONIOENCODING=ascii": {"PYTHONIOENCODING": "ascii"},
+    "PYTHONIOENCODING=latin-1": {"PYTHONIOENCODING": "latin-1"},
+    "no HOME": {"HOME": "/nonexistent", "XDG_CACHE_HOME": "", "TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "1"},
+}
+
+
+@pytest.mark.parametrize("locale", LOCALES if ALL else ["C without UTF-8", "no HOME"])
+def test_a_training_and_its_predictions_in_a_locale(server, locale):
+    words = ["train", "data.csv", "--epochs", "1", "--hidden", "2", "--out", "new", "--set", "data.path=data.csv"]
+    (server.folder / "target.toml").write_text('[data]\ntarget = "日本 y"\n', encoding="utf-8")
+    trained = started(*words, "-c", "target.toml", folder=server.folder, environment=LOCALES[locale])
+    out, err = trained.communicate(timeout=120)
+    assert (trained.returncode, err) == (0, b"") and b"saved in new" in out
+    predicted = started("predict", "new", "data.csv", folder=server.folder, environment=LOCALES[locale])
+    out, err = predicted.communicate(timeout=120)
+    assert (predicted.returncode, err) == (0, b"") and out.decode("utf-8").startswith("日本 y\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_bytes_that_are_no_text_are_one_line(server, encoding):
+    utf8 = {"PYTHONUTF8": "1" if encoding == "utf-8" else "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    run = started("inspect", b"\xff.csv", folder=server.folder, environment=utf8)
+    out, err = run.communicate(timeout=60)
+    assert (run.returncode, out) == (2, b"")
+    assert f"is not {encoding} text: {'rename the file' if encoding == 'utf-8' else 'set PYTHONUTF8=1'}" in err.decode()
+
+
+BEGUN = "import os, nnx.cli; os.write(1, b'.'); nnx.cli.main()"
+
+
+@pytest.mark.parametrize("after", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0])
+def test_ctrl_c_while_a_command_begins_is_its_exit_code(server, after):
+    words = ["train", "data.csv", "--target", "日本 y", "--epochs", "100000", "--no-early-stopping", "--out", "new"]
+    run = started(*words, folder=server.folder, code=BEGUN)
+    assert run.stdout.read(1) == b"."  # before that it is Python that begins
+    time.sleep(after)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode in (130, -signal.SIGINT) and b"Traceback" not in err and b"rror" not in err, err
+
+
+def test_a_terminal_is_told_nothing_it_obeys(server):
+    pty = pytest.importorskip("pty", reason="there are no terminals")
+    ours, theirs = pty.openpty()
+    run = started("predict", "run", "data.csv", "--proba", folder=server.folder, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    read = b""
+    with suppress(OSError):
+        while part := os.read(ours, 1 << 16):
+            read += part
+    os.close(ours)
+    assert run.wait(60) == 0 and b"a\\x1b[31mred" in read and b"\x1b" not in read and b"\\u202eevil" in read

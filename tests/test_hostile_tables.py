@@ -3,8 +3,6 @@
 import gzip
 import io
 import struct
-import subprocess
-import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,8 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 pytest.importorskip("click", reason="click is not installed")
+
+import pyarrow.feather as fe  # noqa: E402
+import pyarrow.parquet as pq  # noqa: E402
+from conditions import Server  # noqa: E402
 
 MIB = 2**20
 ZEROS = bytes(MIB)
@@ -70,52 +72,190 @@ HOSTILE = {
     ),
     "arrow that lies": ("x.arrow", lambda: b"ARROW1\0\0" + b"\xff" * 200 + b"\xff\xff\xff\x7fARROW1", "read as Arrow"),
 }
-SERVER = """
-import os, resource, sys
-import pyarrow, pyarrow.csv, pyarrow.parquet, pyarrow.feather, numpy, numpy.lib.format
-from nnx import cli
-import nnx.cli.commands, nnx.cli.train
-for line in sys.stdin:
-    folder, file = line.split()
-    if os.fork():
-        print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
-        continue
-    os.chdir(folder)
-    for name, stream in (("out", 1), ("err", 2)):
-        os.dup2(os.open(f"{folder}.{name}", os.O_CREAT | os.O_WRONLY), stream)
-    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[1]), -1))
-    cli.main(["train", file, "--target", "y"])
-"""
+N = 8_000  # rows whose 20 kB texts are 160 MB when they are decoded, and in memory three times that
+
+
+def parquet(table, **more):
+    file = io.BytesIO()
+    pq.write_table(table, file, **more)
+    return file.getvalue()
+
+
+def arrow(table):
+    file = io.BytesIO()
+    with pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    return file.getvalue()
+
+
+def feather(table, **more):
+    file = io.BytesIO()
+    fe.write_feather(table, file, **more)
+    return file.getvalue()
+
+
+def coded(n, *texts):
+    """A column of n texts, each of them in turn, as a dictionary."""
+    return pa.DictionaryArray.from_arrays(pa.array(np.arange(n, dtype="int32") % len(texts)), pa.array(texts))
+
+
+def y(n):
+    return coded(n, "r", "s")
+
+
+def of_text(*offsets, data=b"abc"):
+    """A column of text with these offsets into its data, unchecked."""
+    buffers = [None, pa.py_buffer(np.array(offsets, "int32").tobytes()), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
+
+
+def views(n):
+    """A column of n text views, all on two texts of 20 kB."""
+    view = np.zeros(n, dtype=[("size", "<i4"), ("head", "S4"), ("buffer", "<i4"), ("start", "<i4")])
+    second = np.arange(n) % 2
+    view["size"], view["head"], view["start"] = 20_000, np.where(second, b"bbbb", b"aaaa"), 20_000 * second
+    buffers = [None, pa.py_buffer(view.tobytes()), pa.py_buffer(b"a" * 20_000 + b"b" * 20_000)]
+    return pa.Array.from_buffers(pa.string_view(), n, buffers)
+
+
+def swapped_footer():
+    """The pages of a few rows under the metadata of many."""
+    few, many = (parquet(pa.table({"a": np.zeros(n), "y": np.zeros(n)}), compression=None) for n in (8, 50_000))
+    at = int.from_bytes(many[-8:-4], "little") + 8
+    return few[:-8].ljust(len(many) - at, b"\0") + many[-at:]
+
+
+def long_texts():
+    return coded(N, "a" * 20_000, "b" * 20_000)
+
+
+PLAIN = {"use_dictionary": False, "data_page_size": 1 << 30, "max_rows_per_page": 1 << 30, "row_group_size": 1 << 30}
+DELTA = {"use_dictionary": False, "column_encoding": {"a": "DELTA_BYTE_ARRAY", "y": "PLAIN"}}
+MILLIONS = 35_000_000  # zeros of 267 MiB
+
+
+def large(write, **more):
+    return lambda: write(pa.table({"a": np.zeros(MILLIONS)}), **more)
+
+
+COLUMNAR = {  # what is said of it; "": it is trained on
+    "a dictionary of long texts": ("x.parquet", lambda: parquet(pa.table({"a": long_texts(), "y": y(N)})), ""),
+    "a target of long texts": ("x.parquet", lambda: parquet(pa.table({"y": long_texts(), "a": np.arange(N) % 7})), ""),
+    "the same in Arrow": ("x.feather", lambda: feather(pa.table({"a": long_texts(), "y": y(N)})), ""),
+    "views of long texts": ("x.arrow", lambda: arrow(pa.table({"a": views(N), "y": y(N)})), ""),
+    "texts by what differs": (
+        "x.parquet",
+        lambda: parquet(
+            pa.table({"a": ["x" * 500_000 + str(i % 7) for i in range(500)], "y": ["r", "s"] * 250}), **DELTA
+        ),
+        "",
+    ),
+    "a giant text": ("x.parquet", lambda: parquet(pa.table({"a": coded(N, "a" * 15 * MIB, "b"), "y": y(N)})), "4 MiB"),
+    "a giant text in Arrow": (
+        "x.arrow",
+        lambda: arrow(pa.table({"a": coded(N, "b", "a" * 15 * MIB), "y": y(N)})),
+        "x.arrow, row 2: column 'a' has a cell longer than 4 MiB",
+    ),
+    "a giant page": ("x.parquet", large(parquet, compression="zstd", **PLAIN), "a page of column 'a' grows to 267 MiB"),
+    "a giant batch": ("x.feather", large(feather, chunksize=1 << 30, compression="zstd"), "a record batch of it grows"),
+    "rows of nothing": (
+        "x.arrow",
+        lambda: arrow(pa.table({"a": pa.nulls(300_000_000), "y": pa.nulls(300_000_000)})),
+        "a byte for each of the 300,000,000 rows",
+    ),
+    "metadata of another": ("x.parquet", swapped_footer, "x.parquet: "),
+    "offsets beyond the data": (
+        "x.arrow",
+        lambda: arrow(pa.table({"a": of_text(0, 1, 2**30, 3), "y": [1, 2, 3]})),
+        "Arrow",
+    ),
+    "text that is none": (
+        "x.parquet",
+        lambda: parquet(pa.table({"a": of_text(0, 1, 2, data=b"\xff\xfe"), "y": [1, 2]})),
+        "Invalid UTF8",
+    ),
+    "the same text in Arrow": (
+        "x.arrow",
+        lambda: arrow(pa.table({"a": of_text(0, 1, 2, data=b"\xff\xfe"), "y": [1, 2]})),
+        "Invalid UTF8",
+    ),
+    "lists": ("x.parquet", lambda: parquet(pa.table({"a": [[1, 2]] * 9, "y": [1, 2, 3] * 3})), "holds list"),
+    "structures": ("x.arrow", lambda: arrow(pa.table({"a": [{"k": 1}] * 9, "y": [1, 2, 3] * 3})), "holds struct"),
+    "a CSV that grows": (
+        "x.csv.gz",
+        lambda: gzip.compress(b"a,y\n" + b"%s,r\n1,s\n" % (b"x" * 20_000) * 15_000, 1),
+        "",
+    ),
+}
 
 
 @pytest.fixture(scope="module")
-def train():
-    """`nnx train` on a file of a folder, in little memory, by a fork of one process that has imported all it needs."""
-    command = [sys.executable, "-c", SERVER, str(ROOM)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+def server(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
-        def run(folder, file):
-            server.stdin.write(f"{folder} {file}\n")
-            server.stdin.flush()
-            code = int(server.stdout.readline())
-            return code, Path(f"{folder}.out").read_text(), Path(f"{folder}.err").read_text()
 
-        yield run
-        server.stdin.close()
+def trained(tmp_path, server, file, content, *more):
+    """`nnx train` on a file of a folder, in little memory."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / file).write_bytes(content())
+    words = ["train", file, "--target", "y", *more]
+    code, out, err = server.run(*words, folder=folder, room=ROOM, environment={"NNX_CACHE": str(tmp_path / "cache")})
+    return code, out.decode(), err.decode(), sorted(p.name for p in folder.iterdir())
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="there is no /proc")
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_data_file_is_one_line_in_little_memory(tmp_path, train, name):
+def test_a_hostile_data_file_is_one_line_in_little_memory(tmp_path, server, name):
     file, content, message = HOSTILE[name]
-    folder = tmp_path / "data"
-    folder.mkdir()
-    (folder / file).write_bytes(content())
-    code, out, err = train(folder, file)
+    code, out, err, left = trained(tmp_path, server, file, content)
     assert code == 2 and out == "", err[-500:]
     assert message in err and err.count("\n") == 1 and len(err) <= 206, err
-    assert sorted(p.name for p in folder.iterdir()) == [file]
+    assert left == [file]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="there is no /proc")
+@pytest.mark.parametrize("name", COLUMNAR)
+def test_memory_is_bounded_whatever_a_file_grows_to(tmp_path, server, name):
+    file, content, message = COLUMNAR[name]
+    quick = ("--memory", "50MB", "--epochs", "1", "--hidden", "2", "-q", "--out", "run")
+    code, out, err, left = trained(tmp_path, server, file, content, *quick)
+    assert (code, out) == (2 if message else 0, ""), err[-500:]
+    assert message in err and err.count("\n") == bool(message) and len(err) <= 206, err
+    assert left == ([file] if message else ["run", file])
+
+
+@pytest.mark.parametrize("codec", [None, "zstd", "gzip", "snappy", "brotli", "lz4"])
+@pytest.mark.parametrize("kind", ["parquet", "feather"])
+def test_a_damaged_file_is_one_line_or_read(tmp_path, kind, codec):
+    from nnx.errors import DataError
+    from nnx.tables import open_table
+
+    if kind == "feather" and codec in ("gzip", "snappy", "brotli"):
+        pytest.skip("Arrow files know zstd and lz4")
+    n = 400
+    table = pa.table({"a": np.arange(n) * 0.5, "t": [f"text {i % 9}" for i in range(n)], "d": coded(n, "u", "v")})
+    if kind == "parquet":
+        whole = parquet(table, compression=codec or "none", row_group_size=150)
+    else:
+        whole = feather(table, chunksize=150, compression=codec or "uncompressed")
+    rng, path = np.random.default_rng(0), tmp_path / f"x.{kind}"
+    counts = {True: 0, False: 0}
+    for _ in range(150):
+        content = bytearray(whole)
+        for at in rng.integers(0, len(whole), rng.integers(1, 4)):
+            content[at] = rng.integers(256)
+        path.write_bytes(content[: rng.integers(1, len(content))] if rng.random() < 0.2 else content)
+        try:
+            source = open_table(str(path))
+            for batch in source.batches([name for name in source.columns if name in ("a", "t", "d")]):
+                assert batch.num_rows
+            counts[True] += 1
+        except DataError as error:
+            assert len(str(error)) <= 200 and "\n" not in str(error)
+            counts[False] += 1
+    assert min(counts.values()) > 5
 
 
 def test_mixed_line_ends_are_line_ends(tmp_path):

@@ -10,7 +10,15 @@ from typing import Any
 
 DICTIONARY = 2  # a header of Arrow
 DELTA, CODES = 7, (2, 8)  # encodings of Parquet: DELTA_BYTE_ARRAY, and codes of a dictionary
-WRONG = (IndexError, KeyError, StructError, TypeError, ValueError, RecursionError)  # what a header that lies leads to
+WRONG = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    StructError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)  # what a header that lies leads to
 
 
 def pages(data: Any, start: int, stop: int) -> Iterator[tuple[int, int, int]]:

@@ -116,6 +116,8 @@ def class_numbers(labels: Any, k: int, classes: Sequence[Any] | None, place: str
         raise DataError(f"{place}: expected the label of each row, got shape {labels.shape}")
     if classes is not None and len(classes) != k:
         raise DataError(f"{place}: {len(classes)} names for {k} classes")
+    if labels.dtype.kind == "O" and not any(isinstance(label, str) for label in labels.tolist()):
+        labels = host.get(labels.tolist())
     text, named = labels.dtype.kind in "OUS", classes is not None and not any(isinstance(c, str) for c in classes)
     if classes is not None and (text or named):
         places = {str(name) if text else name: i for i, name in enumerate(host.get(list(classes)).tolist())}

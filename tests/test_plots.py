@@ -563,3 +563,22 @@ def test_a_confusion_matrix_of_names_is_that_of_numbers():
 def test_residuals_that_are_all_one_can_be_drawn():
     y = np.arange(9.0) * 1e6
     plots.residuals(y, y + 0.1)
+
+
+def test_labels_of_a_reliability_diagram_are_matched_with_the_classes():
+    numbers, p = np.array([0, 1, 1, 0, 1]), np.array([0.1, 0.9, 0.8, 0.7, 0.2])
+    names, values = np.array(["no", "yes"]), np.array([3, 7])
+    expected = plots.reliability(numbers, p).error
+    cases = [(numbers > 0, None), (numbers.astype(float), None), (numbers.astype(object), None), (numbers, ("a", "b"))]
+    cases += [(names[numbers], names), (names[numbers].tolist(), ("no", "yes")), (values[numbers], values)]
+    for target, classes in cases:
+        assert plots.reliability(target, p, classes=classes).error == expected, (target, classes)
+        title = plots.calibration(target, p, classes=classes).axes[0].get_title(loc="left")
+        assert title.endswith(f"{expected:.3f}")
+    for target in (names[numbers], values[numbers], 2 * numbers - 1, numbers + 0.5, np.where(numbers, np.nan, 0.0)):
+        with pytest.raises(nnx.DataError, match="classes="):
+            plots.reliability(target, p)
+    with pytest.raises(nnx.DataError, match="'yes' is none of the 2 classes"):
+        plots.reliability(names[numbers], p, classes=["no", "maybe"])
+    with pytest.raises(nnx.DataError, match="3 names for 2 classes"):
+        plots.reliability(names[numbers], p, classes=["no", "yes", "maybe"])

@@ -1,7 +1,8 @@
 """Losses: a mean over the batch of the sum over the features, and its gradient.
 
 With weights w (one for each row, or class) the mean over a batch is sum(w e) / sum(w), as in scikit-learn and PyTorch:
-in batches of a few rows weights therefore count for less than in large ones. The letters: z is the network's output
+in batches of a few rows weights therefore count for less than in large ones. Only the ratios of weights count, and a
+batch in which all are 0 has the loss 0 and no gradient. The letters: z is the network's output
 (..., n, k), e its loss for each element, s = w / sum(w) the share of each row in the mean (1/n without weights).
 """
 

@@ -80,6 +80,8 @@ def as_labels(name: str, y: Any) -> Any:
     check_holder(name, y)
     if is_array(y) and not is_host(y):
         return _plain(name, y)
+    if keeps_no_zeros(y) and getattr(y, "format", "csr") != "csr":  # which scikit-learn takes of several labels
+        refuse_sparse(name, y)
     if y is None or keeps_no_zeros(y) or next(columns_of(y), None) or not (hasattr(y, "__len__") or is_array(y)):
         return y
     try:
@@ -126,6 +128,10 @@ def check_holder(name: str, x: Any) -> None:
         raise DataError(f"{name}: {root} arrays are not taken, for nnx does not compute with them: {ELSEWHERE[root]}")
     if root == "polars" and type(x).__name__ == "LazyFrame":
         raise DataError(f"{name}: a LazyFrame has no rows before it is computed: call .collect()")
+    if is_sparse(x) and not hasattr(x, "tocsr") and root != "pandas":
+        refuse_sparse(name, x)
+    if is_array(x) and not is_host(x):
+        _plain(name, x)
     if gaps := masked(x):
         raise DataError(
             f"{name}: masked arrays are not supported with masked values, here {gaps}; x.filled(0.0) fills them"
@@ -186,8 +192,6 @@ def _integers(x: Any, found: Any) -> Any:
 
 def _plain(name: str, x: Array) -> Array:
     """An array of real numbers of another library, to be computed with where it is. Raises: DataError."""
-    if keeps_no_zeros(x):
-        refuse_sparse(name, x)
     try:
         x = backend_of(x, "float32").library.plain(x)
     except DataError as error:

@@ -69,6 +69,8 @@ def get(x: Any) -> Any:
 def plain(x: Any) -> Any:
     import jax.numpy
 
+    if jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended):
+        raise DataError(f"expected real numbers, got random keys ({x.dtype}); give numbers")
     count = len(x.sharding.device_set)
     if count > 1:
         raise DataError(f"an array on {count} devices is not taken: give jax.device_put(x, jax.devices()[0])")

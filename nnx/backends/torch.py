@@ -71,6 +71,8 @@ def plain(x: Any) -> Any:
     x = x.detach().resolve_neg().as_subclass(torch.Tensor)
     if x.dtype in (torch.uint16, torch.uint32):  # which PyTorch can hardly compute with
         return x.to(torch.int64)
+    if x.dtype == torch.uint64 and not (x.view(torch.int64) < 0).any():
+        return x.view(torch.int64)
     return x.float() if x.is_floating_point() and x.dtype.itemsize < 2 else x
 
 

@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from ..backends import is_array, namespace
+from ..backends.arrays import library_name
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Loss
 from ..inputs import as_labels
@@ -280,6 +281,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _checked_pair(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         """X and y as they are to be; labels of the host stay there, wherever X is, for no library has types for all."""
+        y = y if library_name(y) == library_name(X) else to_host(y)
         if not is_foreign(X) or is_foreign(y):
             return self._validate(X, y, reset)
         X, given = checked_rows(self, X, reset), np.asarray(y)

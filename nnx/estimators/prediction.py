@@ -184,7 +184,8 @@ class Prediction(Spelled, CallbackSupportMixin, BaseEstimator):  # type: ignore[
         plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype in FLOATS and not hasattr(self, "feature_names_in_")
         if plain and X.shape[0] and X.shape[1] == self.n_features_in_ and np.isfinite(X.sum()):
             return X
-        return validate_data(self, as_given("X", X), accept_sparse=["csr", "csc"], reset=False)
+        X = validate_data(self, as_given("X", X), accept_sparse=["csr", "csc"], reset=False)
+        return X.astype(np.float64) if X.dtype == object else X
 
     def _begin(self, X: Any, method: str) -> AbstractContextManager[Any]:
         """The context to predict in. Raises unless fitted, and, where scikit-learn dispatches, if X is elsewhere."""

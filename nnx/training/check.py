@@ -7,24 +7,26 @@ from ..backends import Backend, backend, backend_of, is_array, is_host, is_spars
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Layer, Loss
 from ..errors import DataError, SettingError
-from ..inputs import CLASSES, as_class_numbers, as_numbers, extremes
+from ..inputs import CLASSES, as_class_numbers, as_numbers, check_holder, extremes
 from ..losses.mean import relative as largest_is_1
 
 COMMON = 100  # weights between 2^-100 and 2^100 are left as they are: float32 has their sums
 
 
-def choose_backend(x: Any, y: Any, weight: Any, given: Backend | None, dtype: str) -> Backend:
+def choose_backend(x: Any, y: Any, weight: Any, chosen: Backend | None, dtype: str) -> Backend:
     """The backend given, or that of the arrays, which must then all be of one library; of data of the host,
     NNX_BACKEND or NumPy."""
-    if given is not None:
-        return given
+    if chosen is not None:
+        return chosen
     if y is None:  # batches: the first one tells
         batches_can_begin_anew(x)
         first = next(iter(x() if callable(x) else x), None)
         x, *others = first if isinstance(first, (tuple, list)) and len(first) in (2, 3) else ([0.0], [0.0])
         y, weight = (*others, None)[:2]
-    arrays = {name: a for name, a in {"x": x, "y": y, "sample_weight": weight}.items() if is_array(a)}
-    same_library(**arrays)
+    given = {"x": x, "y": y, "sample_weight": weight}
+    for name, a in given.items():
+        check_holder(name, a)
+    same_library(**{name: a for name, a in given.items() if is_array(a)})
     return backend_of(x, dtype) if is_array(x) and not is_host(x) else backend(None, dtype)
 
 

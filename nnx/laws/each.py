@@ -202,7 +202,7 @@ def _update(part: Part) -> Iterator[str]:
             yield f"update changes {name}, which has a gradient"
 
 
-def _one_row(part: Part) -> Iterator[str]:
+def one_row(part: Part) -> Iterator[str]:
     """A batch of one row."""
     x = part.inputs[INPUT]
     if part.layer is None or x.shape[-2] == 1:
@@ -253,5 +253,5 @@ def types_kept(part: Part) -> Iterator[str]:
 
 # The first three are what the others rely on.
 LAWS: tuple[Callable[[Part], Iterator[str]], ...] = (
-    *(results, _left_alone, _repeated, _gradients, _without_dx, _population, _update, _one_row, _recording),
+    *(results, _left_alone, _repeated, _gradients, _without_dx, _population, _update, one_row, _recording),
 )

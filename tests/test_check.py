@@ -213,7 +213,83 @@ class Raises(Linear):
         raise NotImplementedError("later\nor never")
 
 
+class WithMean(nnx.Layer):
+    """y = x, and a running mean of x."""
+
+    running = ("mean",)
+
+    def init(self, features, draw):
+        return {"mean": draw.constant((features,), 0.0)}, features
+
+    def evaluate(self, params, x, *, train=False, key=None):
+        return x * 1.0, x * 1.0
+
+    def backprop(self, params, saved, dy, *, need_dx=True):
+        return dy, {}
+
+    def update(self, params, saved):
+        params["mean"] = 0.9 * params["mean"] + 0.1 * namespace(saved).mean(saved, axis=-2)
+        return params
+
+
+class WritesOnSaved(WithMean):
+    def update(self, params, saved):
+        saved *= 0.0
+        return params
+
+
+class AddsInUpdate(WithMean):
+    def update(self, params, saved):
+        return params | {"other": params["mean"]}
+
+
+class NoUpdate(WithMean):
+    update = nnx.Layer.update
+
+
+class NamesAsText(Linear):
+    names = "Wb"
+
+
+class KeepsInput(Linear):
+    def evaluate(self, params, x, *, train=False, key=None):
+        self.x = x
+        return super().evaluate(params, x)[0], None
+
+    def backprop(self, params, saved, dy, *, need_dx=True):
+        return super().backprop(params, self.x, dy, need_dx=need_dx)
+
+
+class Counts(Linear):
+    calls = 0
+
+    def evaluate(self, params, x, *, train=False, key=None):
+        self.calls += 1
+        return super().evaluate(params, x)
+
+
+class SqueezesOneRow(Linear):
+    def evaluate(self, params, x, *, train=False, key=None):
+        y, saved = super().evaluate(params, x)
+        return (y[..., 0, :] if y.shape[-2] == 1 else y), saved
+
+
+class TwiceForOneRow(Linear):
+    def backprop(self, params, saved, dy, *, need_dx=True):
+        dx, grads = super().backprop(params, saved, dy, need_dx=need_dx)
+        return dx, grads | ({"b": 2.0 * grads["b"]} if dy.shape[-2] == 1 else {})
+
+
 BROKEN = {
+    WithMean: [],
+    WritesOnSaved: ["update writes on what evaluate has saved, or on the input"],
+    AddsInUpdate: ["update gives 'other', which is neither in names nor in running"],
+    NoUpdate: ["running has 'mean', and there is no update, which would change it"],
+    NamesAsText: ["names is the text 'Wb', expected a tuple of names"],
+    KeepsInput: [r"self\.x is written: return what backprop needs"],
+    Counts: [r"self\.calls is written: return what backprop needs"],
+    SqueezesOneRow: [r"evaluate gives the shape \(3,\), expected \(1, 3\), with one row"],
+    TwiceForOneRow: [f"gradient of b: {SLOPES}, with one row"],
     NoFactor: [f"gradient of W: {SLOPES}"],
     WrongInput: [f"gradient of the input: {SLOPES}"],
     WrongWhenNotTraining: [
@@ -254,7 +330,7 @@ def test_a_layer_without_a_fault_says_so():
 @pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)
 def test_a_broken_layer_gives_its_lines(kind):
     found = nnx.check(kind(), X)
-    assert str(found) == "\n".join(found)
+    assert str(found) == ("\n".join(found) or "no faults")
     lines = BROKEN[kind]
     assert len(found) == len(lines), found
     for line, expected in zip(found, lines, strict=True):
@@ -355,9 +431,23 @@ def test_parameters_of_ones_own_are_taken_and_left_alone():
         np.testing.assert_array_equal(p, before[name])
 
 
-def test_a_row_alone_is_no_input():
-    with pytest.raises(nnx.ShapeError, match=r"check: expected an array x \(rows, features\), got \(4,\)"):
-        nnx.check(nnx.Dense(3), X[0])
+NO_INPUTS = {
+    "a row": (X[0], r"check: expected an array x \(rows, features\), got \(4,\)"),
+    "three axes": (np.ones((2, 5, 4)), r"expected an array x \(rows, features\), got \(2, 5, 4\)"),
+    "a list": ([[1.0]], r"expected an array x \(rows, features\), got \[\[1.0\]\]"),
+    "no rows": (X[:0], r"x is empty: shape \(0, 4\)"),
+    "no columns": (X[:, :0], r"x is empty: shape \(7, 0\)"),
+    "nan": (np.where(X > 1, np.nan, X), "x has values that are not finite"),
+    "complex": (X * 1j, "expected real numbers in x, got an array of complex128"),
+    "text": (np.array([["a"]]), "expected real numbers in x, got an array of <U1"),
+}
+
+
+@pytest.mark.parametrize("name", NO_INPUTS)
+def test_what_is_no_input_is_said_and_not_blamed_on_the_layer(name):
+    x, text = NO_INPUTS[name]
+    with pytest.raises((nnx.ShapeError, nnx.DataError), match=text):
+        nnx.check(nnx.Dense(3), x)
 
 
 def test_the_example_is_what_it_says():

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..backends import namespace
 from ..contract import Array, Layer, Loss
-from ..errors import SettingError, ShapeError, shown
+from ..errors import DataError, SettingError, ShapeError, shown
 from ..names import spelled
 from ..network import check_params
 from ..random import one_seed
-from .each import LAWS, of_init, types_kept
+from .each import LAWS, of_init, one_row, types_kept
+from .kept import kept_on, own_state
 from .part import INPUT, first_line, part_of, target_of
 from .weights import of_signature, of_weights
 
@@ -34,10 +36,11 @@ def check(
     Tried are: the names and shapes of what `init` makes; shapes and types of all results; the gradient of each
     parameter and of the input against a central difference along a random direction, in float64; that nothing given
     is written on; that the same call gives the same numbers; that `need_dx=False` changes no gradient; that two
-    networks at once are each what it is alone; that `update` changes running statistics alone; and that a step can be
-    recorded, without which it is run operation by operation (`Fit.execution` then says "step by step").
+    networks at once are each what it is alone; that `update` changes running statistics alone; that nothing is kept on
+    the object itself; that one row is like several; and that a step can be recorded, without which it is run
+    operation by operation (`Fit.execution` then says "step by step").
 
-    Raises: ShapeError, BackendError.
+    Raises: ShapeError, DataError, SettingError, BackendError.
 
     >>> class Twice(nnx.Layer):
     ...     def evaluate(self, params, x, *, train=False, key=None):
@@ -55,8 +58,7 @@ def check(
         raise SettingError(
             f"check: part must be an object of a class under nnx.{kind.__name__}, got {shown(part)}{hint}"
         )
-    if getattr(x, "ndim", 0) < 2:
-        raise ShapeError(f"check: expected an array x (rows, features), got {getattr(x, 'shape', type(x).__name__)}")
+    _check_input(x)
     if params is not None and target is None:
         layer: Any = part
         check_params("check", layer, params)
@@ -64,10 +66,13 @@ def check(
     faults = Faults(of_init(part, int(x.shape[-1]), seed) if target is None else of_signature(part))
     if faults and params is None:
         return faults
+    before = own_state(part)
     for dtype in ("float64", "float32"):
         subject = part_of(part, x, target, params, seed, dtype)
         with subject.backend.scope():
             for law in LAWS if dtype == "float64" else (types_kept,):
+                if faults and law is one_row:  # which would say it again
+                    continue
                 try:
                     found = list(law(subject))
                 except Exception as error:  # of the layer: the line says where it was
@@ -80,4 +85,19 @@ def check(
                 loss: Any = part
                 kept = target_of(loss, target, subject.backend)
                 faults += of_weights(loss, subject.inputs[INPUT], kept, subject.backend)
+    faults += kept_on(before, own_state(part))
     return faults
+
+
+def _check_input(x: Any) -> None:
+    """Raise ShapeError or DataError for an input that no layer can be tried on."""
+    shape = tuple(getattr(x, "shape", ()))
+    if len(shape) != 2:
+        raise ShapeError(f"check: expected an array x (rows, features), got {shape if shape else shown(x)}")
+    if 0 in shape:
+        raise ShapeError(f"check: x is empty: shape {shape}")
+    xp = namespace(x)
+    if not xp.isdtype(x.dtype, ("bool", "integral", "real floating")):
+        raise DataError(f"check: expected real numbers in x, got an array of {x.dtype}")
+    if xp.isdtype(x.dtype, "real floating") and not bool(xp.all(xp.isfinite(x))):
+        raise DataError("check: x has values that are not finite")

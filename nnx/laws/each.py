@@ -1,13 +1,16 @@
 """The laws, one function each: it gives a line for what fails."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ..backends import numpy as host
 from ..backends.native.calls import Refused
 from ..backends.native.loop import recorded_twice
-from ..contract import Key, Params
+from ..contract import Key, Layer, Params
+from ..errors import ShapeError
 from ..random import HostDraw
+from .kept import leaves
 from .part import INPUT, Part, differ, far, first_line, named
 
 STEPS = (1e-5, 1e-6)  # of the central differences: a sharp bend is told from a wrong gradient by the smaller
@@ -16,6 +19,11 @@ RECORDING = ("numpy", "cupy", "torch")  # libraries whose steps are recorded
 
 def of_init(layer: Any, features: int, seed: int) -> list[str]:
     """The names and shapes of what `init` makes."""
+    texts = [name for name in ("names", "running") if isinstance(getattr(layer, name), str)]
+    if texts:
+        return [f"{name} is the text {getattr(layer, name)!r}, expected a tuple of names" for name in texts]
+    if layer.running and type(layer).update is Layer.update:
+        return [f"running has {layer.running[0]!r}, and there is no update, which would change it"]
     try:
         made, out = layer.init(features, HostDraw(seed))
     except Exception as error:
@@ -176,14 +184,35 @@ def _update(part: Part) -> Iterator[str]:
         return
     _, saved = part.evaluate(part.inputs, True, part.key())
     given = {name: part.backend.asarray(p) for name, p in part.inputs.items() if name != INPUT}
+    arrays = [*leaves(saved), part.inputs[INPUT]]
+    before = [part.host(a) for a in arrays]
     new = part.layer.update(dict(given), saved)
+    if any(differ(part, a, b) for a, b in zip(arrays, before, strict=True)):
+        yield "update writes on what evaluate has saved, or on the input"
+    strange = [name for name in new if name not in given]
+    yield from (f"update gives {name!r}, which is neither in names nor in running" for name in strange)
     for name in given:
         if name not in new:
             yield f"update gives no {name!r}"
         elif tuple(new[name].shape) != tuple(part.inputs[name].shape):
             yield f"update gives {name!r} the shape {tuple(new[name].shape)}, not {tuple(part.inputs[name].shape)}"
-        elif name in part.graded and differ(part, new[name], part.inputs[name]):
+        elif name in part.graded and (
+            differ(part, new[name], part.inputs[name]) or differ(part, given[name], new[name])
+        ):
             yield f"update changes {name}, which has a gradient"
+
+
+def one_row(part: Part) -> Iterator[str]:
+    """A batch of one row."""
+    x = part.inputs[INPUT]
+    if part.layer is None or x.shape[-2] == 1:
+        return
+    row = replace(part, inputs=part.inputs | {INPUT: x[..., :1, :]})
+    try:
+        wrong = [*results(row)] or [*_slopes(row, True)]
+    except ShapeError:  # of a layer that takes so many rows at once
+        return
+    yield from (f"{line}, with one row" for line in wrong)
 
 
 def _recording(part: Part) -> Iterator[str]:
@@ -224,5 +253,5 @@ def types_kept(part: Part) -> Iterator[str]:
 
 # The first three are what the others rely on.
 LAWS: tuple[Callable[[Part], Iterator[str]], ...] = (
-    *(results, _left_alone, _repeated, _gradients, _without_dx, _population, _update, _recording),
+    *(results, _left_alone, _repeated, _gradients, _without_dx, _population, _update, one_row, _recording),
 )

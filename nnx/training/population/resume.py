@@ -81,7 +81,7 @@ class Runs:
             self.read = newest(Path(resume), _read)
             same_settings(self.read.about["settings"], facts)
             if text := other_bits(self.read.about["environment"], place):
-                warnings.warn(text, ResumeWarning, stacklevel=4)
+                warnings.warn(text, ResumeWarning, stacklevel=5)
             self.parts = [[int(k) for k in part] for part in self.read.about["parts"]]
             self.take_up(self.read)
         if checkpoint is not None:

@@ -55,8 +55,9 @@ def shown(value: Any, most: int = 60) -> str:
     """A value as a person may read it in a line: its repr, cut off, or the shape of an array."""
     if isinstance(value, type):
         return f"the class {value.__name__}"[:most]
-    if getattr(value, "ndim", 0) and hasattr(value, "shape"):
-        return f"an array of shape {tuple(value.shape)}"[:most]
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"an array of shape {tuple(shape)}"[:most]
     if isinstance(value, (str, bytes)):
         value = value[: most + 1]
     try:

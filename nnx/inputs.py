@@ -192,6 +192,8 @@ def _integers(x: Any, found: Any) -> Any:
 
 def _plain(name: str, x: Array) -> Array:
     """An array of real numbers of another library, to be computed with where it is. Raises: DataError."""
+    if keeps_no_zeros(x):
+        refuse_sparse(name, x)
     try:
         x = backend_of(x, "float32").library.plain(x)
     except DataError as error:

@@ -7,7 +7,7 @@ A frozen dataclass calls `settle(self, rate=NOT_NEGATIVE)` in its `__post_init__
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from math import inf, isfinite
 from operator import index
@@ -113,6 +113,27 @@ def _settled(place: str, value: Any, expected: Any, within: Range) -> Any:
     return value
 
 
+@lru_cache(maxsize=256)
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of a class, if it is a dataclass."""
+    return tuple(f.name for f in fields(kind)) if is_dataclass(kind) else ()
+
+
+def check_range(dtype: str, *parts: Any) -> None:
+    """Raise SettingError for a number that would become 0 or infinite in this type, in parts and parts of theirs."""
+    for part in parts if dtype == "float32" else ():
+        for name in _names(type(part)):
+            value = getattr(part, name)
+            several = value if isinstance(value, tuple) else (value,)
+            check_range(dtype, *(v for v in several if not isinstance(v, (int, float, tuple))))
+            for v in several:
+                for number in v if isinstance(v, tuple) else (v,):
+                    held = not isinstance(number, float) or number == 0 or SMALLEST <= abs(number) <= LARGEST
+                    wanted = f"0 or of a size from {SMALLEST:g} to {LARGEST:g}, or give dtype='float64'"
+                    place = f"{type(part).__name__}: {name}"
+                    require(held or abs(number) == inf, f"{place} must be {wanted}, got {shown(number)}")
+
+
 def plain(value: Any) -> Any:
     """A number of any library as Python's, and all else as it is."""
     alone = getattr(value, "ndim", 1) == 0 and hasattr(value, "item")
@@ -149,8 +170,6 @@ def real(place: str, value: Any, within: Range = ANY) -> Any:
         fine = False
     require(fine, f"{place} must be a finite number, got {shown(value)}")
     require(within.holds(number), f"{place} {within.text}, got {shown(value)}")
-    held = number == 0 or abs(number) == inf or SMALLEST <= abs(number) <= LARGEST
-    require(held, f"{place} must be 0 or of a size from {SMALLEST:g} to {LARGEST:g}, got {shown(value)}")
     return number
 
 

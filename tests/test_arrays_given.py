@@ -360,7 +360,7 @@ def is_taken(door, name, place):
     """Whether a type that is none of numbers is right there: names of classes, and sparse rows of an estimator."""
     if door in ("classifier", "accuracy") and place.startswith("y"):
         return (name.startswith(NAMES) and "complex" not in name and "Lazy" not in name) or name in NAMES_TOO
-    return name in MATRICES and door in ESTIMATORS and place.startswith("x")
+    return name in MATRICES and door in (*ESTIMATORS, "fit", "fit of labels", "stream", "predict") and place.startswith("x")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -546,7 +546,7 @@ BAD = {
     "ragged": (lambda: nnx.fit(NET, [[1.0], [1.0, 2.0]], [0, 1], **GOOD), "the rows have different lengths"),
     "module_backend": (lambda: nnx.fit(NET, X, Y, backend=np, **GOOD), "expected a name such as 'numpy'"),
     "key_seed": (lambda: nnx.key(-1), "seed must be an integer from 0"),
-    "key_step": (lambda: nnx.key(0, 2**31), "step must be an integer from 0"),
+    "key_step": (lambda: nnx.key(0, 2**31), "step must be at most 2147483647"),
     "hidden": (lambda: nnx.mlp(5, 1), r"hidden must be widths such as \(128, 64\)"),
     "class_in_residual": (lambda: nnx.Residual(nnx.Dense), "must be a layer such as nnx.Dense"),
     "class_weights": (lambda: nnx.SoftmaxCrossEntropy(class_weight={"a": 1}), "must name the classes 0, 1"),

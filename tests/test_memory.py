@@ -2,6 +2,7 @@
 
 import re
 import resource
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import pytest
 import nnx
 from nnx.backends import numpy as numpy_backend
 from nnx.backends.native.loop import step_bytes
-from nnx.training.memory import GIB, is_out_of_memory
+from nnx.cli import in_options
+from nnx.training.memory import GIB, is_out_of_memory, too_little
 
 
 class Hungry(nnx.Layer):
@@ -98,3 +100,42 @@ def test_data_that_does_not_fit(monkeypatch):
         nnx.OutOfMemoryError, match=r"the data and the weights do not fit .* x as a numpy.memmap, needs less"
     ):
         nnx.fit(nnx.Dense(3), np.ones((4, 2)), np.ones((4, 3)), loss="squared_error", backend="numpy")
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_estimators_say_it_with_the_same_words(solver, monkeypatch):
+    monkeypatch.setattr(numpy_backend, "free_memory", lambda device: 2**20)
+    rng = np.random.default_rng(0)
+    est = nnx.MLPClassifier((4,), solver=solver, activation=Frozen(), max_iter=2)
+    with pytest.raises(nnx.OutOfMemoryError, match=r"out of memory on numpy, float64: .* GiB are free"):
+        est.fit(rng.normal(size=(64, 3)), np.arange(64) % 2)
+    assert not hasattr(est, "coefs_")
+
+
+@dataclass(frozen=True)
+class Frozen(nnx.Layer):
+    """A layer for which there is never enough memory."""
+
+    def evaluate(self, params, x, *, train=False, key=None):
+        raise MemoryError
+
+    def backprop(self, params, saved, dy, *, need_dx=True):
+        return dy, {}
+
+
+def test_a_population_is_told_how_many_members_to_train_at_once():
+    text = str(too_little(nnx.backend("numpy"), 64, lambda rows: rows * 2**30, members=8))
+    assert text.endswith("or n_members_per_run=4")
+
+
+def test_the_shell_is_told_its_own_options():
+    text = str(too_little(nnx.backend("numpy"), 64, lambda rows: rows * 2**24))
+    assert "batch_size=" in text and "micro_batches=" in text
+    assert (
+        "--batch-size " in in_options(text) and "--micro-batches " in in_options(text) and "=" not in in_options(text)
+    )
+
+
+def test_initial_parameters_that_the_host_has_no_room_for():
+    with pytest.raises(nnx.OutOfMemoryError, match=r"the initial parameters need .* GiB, .* GiB are free"):
+        nnx.init(nnx.Dense(2**20), 2**20)

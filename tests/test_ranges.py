@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nnx
+from nnx.settings import check_range
 from nnx.training.judge import Judge
 
 RNG = np.random.default_rng(0)
@@ -30,12 +31,8 @@ def floats(part):
 SETTINGS = [(kind, name) for kind in KINDS for name in floats(kind())]
 
 
-@pytest.mark.parametrize(
-    "value",
-    [np.inf, -np.inf, np.nan, 1e39, -1e39, 1e-46, 10**40, 10**400],
-    ids=lambda v: f"{v:g}"[:6] if isinstance(v, float) else "int",
-)
-def test_a_setting_that_float32_does_not_have_is_refused_in_one_line(value):
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 10**400], ids=["inf", "-inf", "nan", "int"])
+def test_a_setting_that_is_no_finite_number_is_refused_in_one_line(value):
     for kind, name in SETTINGS:
         part = type(kind()).__name__
         if value == np.inf and (part, name) in FREE:
@@ -46,6 +43,44 @@ def test_a_setting_that_float32_does_not_have_is_refused_in_one_line(value):
                 kind(**{name: given})
             text = str(error.value)
             assert text.startswith(f"{part}: {name} must be") and len(text) <= 200, text
+
+
+@pytest.mark.parametrize("value", [1e39, 1e-46, 1e-300, 1e300])
+def test_a_setting_that_float32_does_not_have_is_refused_where_float32_computes(value):
+    refused = 0
+    for kind, name in SETTINGS:
+        try:
+            part = kind(**{name: value})
+        except nnx.SettingError as error:  # it is beyond what the setting may be
+            assert len(str(error)) <= 200
+            continue
+        check_range("float64", part)
+        for whole in (part, nnx.Chain(nnx.Residual(part)) if nnx.Layer in type(part).__mro__ else part):
+            with pytest.raises(
+                nnx.SettingError, match=rf"{name} must be 0 or of a size from .* or give dtype='float64'"
+            ):
+                check_range("float32", whole)
+        refused += 1
+    assert refused > 8
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_every_training_looks_at_the_range_of_its_settings():
+    def fit(dtype, **settings):
+        return nnx.fit(
+            nnx.Dense(2), X, Y, loss="squared_error", optimizer=nnx.SGD(1e-300), epochs=1, dtype=dtype, **settings
+        )
+
+    def estimator(dtype):
+        return nnx.MLPRegressor(learning_rate_init=1e-300, max_iter=1).fit(X.astype(dtype), Y)
+
+    for train in (fit, lambda dtype: fit(dtype, members=2), estimator):
+        train("float64")
+        with pytest.raises(nnx.SettingError, match="rate must be 0 or of a size"):
+            train("float32")
+    for weights in ((1.0, 1e39), (1.0, 1e-46)):
+        with pytest.raises(nnx.SettingError, match="class_weight must be 0 or of a size"):
+            check_range("float32", nnx.SoftmaxCrossEntropy(class_weight=weights))
 
 
 def test_there_are_many_settings():

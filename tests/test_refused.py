@@ -127,7 +127,7 @@ FILES = {
 }  # fmt: skip
 OPTIONS = {
     "bad hidden": (["--hidden", "a"], 2, "expected widths such as 128,64"),
-    "zero hidden": (["--hidden", "0"], 2, "units must be at least 1"),
+    "zero hidden": (["--hidden", "0"], 2, "hidden must be at least 1"),
     "activation": (["--activation", "rellu"], 2, "did you mean 'relu'?"),
     "optimizer": (["--optimizer", "adan"], 2, "did you mean 'adam'?"),
     "schedule": (["--schedule", "cosin"], 2, "unknown schedule 'cosin': did you mean 'cosine'?"),

@@ -13,6 +13,7 @@ from sklearn import __version__
 
 from nnx.errors import BackendError
 from nnx.estimators import private
+from nnx.estimators.version import check_version
 
 FILE = Path(private.__file__)
 NAMES = [
@@ -82,3 +83,17 @@ def test_the_versions_tried_begin_where_pyproject_does():
     extras = tomllib.loads((FILE.parents[2] / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     lowest, newest = private.TRIED.split(",")
     assert extras["sklearn"] == [f"scikit-learn{lowest}"] and newest.startswith("<")
+
+
+@pytest.mark.parametrize(
+    ("version", "fine"), [("1.9.0", True), ("1.10rc1", True), ("2.0", True), ("1.8.2", False), ("0.24", False)]
+)
+def test_a_scikit_learn_that_is_too_old_is_told_so(version, fine):
+    if fine:
+        check_version(version)
+        return
+    with pytest.raises(BackendError) as error:
+        check_version(version)
+    assert str(error.value) == (
+        f"the estimators need scikit-learn 1.9 or newer, this is {version}: pip install 'scikit-learn>=1.9'"
+    )

@@ -133,9 +133,7 @@ def test_only_the_ratios_of_class_weights_count(name):
             assert got.history["loss"] == pytest.approx(expected.history["loss"], rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    "weights", [(0, 0), (1, -1), (1, np.nan), (1, np.inf), (1, 1e39), (1, 1e-46), ((0, 0), (1, 1))]
-)
+@pytest.mark.parametrize("weights", [(0, 0), (1, -1), (1, np.nan), (1, np.inf), ((0, 0), (1, 1))])
 def test_class_weights_without_a_meaning_are_refused(weights):
     for loss in (nnx.SoftmaxCrossEntropy, nnx.BinaryCrossEntropy):
         with pytest.raises(nnx.SettingError, match="class_weight") as error:

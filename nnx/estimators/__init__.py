@@ -1,12 +1,6 @@
 """scikit-learn's MLPClassifier and MLPRegressor on nnx: the same constructor, numbers and behaviour."""
 
-try:
-    import sklearn  # noqa: F401
-except ImportError:
-    from ..errors import BackendError
-
-    raise BackendError("the estimators need scikit-learn: pip install 'nnx-array[sklearn]'") from None
-
+from . import version  # noqa: F401
 from .classifier import MLPClassifier
 from .ensemble import EnsembleClassifier, EnsembleRegressor
 from .quirks import FIXES

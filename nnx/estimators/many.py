@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..backends import Backend, is_sparse
 from ..training.interrupt import Interrupt
-from ..training.memory import PART, bytes_of_step
+from ..training.memory import PART, Memory, bytes_of_step
 from ..training.population.joining import keeps_zeros, kind_of
 from ..training.population.member import of_like_width
 from ..training.step import gather
@@ -73,8 +73,11 @@ def fit_many(
         if show is not None:
             show(len(jobs) - len(sessions))
         parts = groups(sessions, most)
-        for part in [parts] if watch is not None else [[numbers] for numbers in parts]:
-            train([Run(numbers, sessions, errors) for numbers in part], interrupt, watch, show)
+        for part in ([parts] if watch is not None else [[numbers] for numbers in parts]) if parts else []:
+            first = sessions[part[0][0]]
+            with Memory(first.est._backend(), first.data.batch, first.est.micro_batches) as memory:
+                memory.members = max(map(len, part))
+                train([Run(numbers, sessions, errors) for numbers in part], interrupt, watch, show)
         if interrupt.seen:
             warnings.warn("Training interrupted by user.", stacklevel=4)
     return errors

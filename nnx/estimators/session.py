@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..backends import Backend
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
+from ..settings import check_range
 from ..training.averages import has_batch_norm
 from ..training.settings import Settings
 from .arrays import own
@@ -105,6 +106,8 @@ class Session:
         new = how.kind == "fit" and not (est.warm_start and fixed(est, "warm_start"))
         steps = None if how.kind == "partial_fit" else how.epochs * self.data.steps
         prepare(est, self.vectors, steps, how.kind, new=new)
+        dtype = str(self.data.X.dtype).rpartition(".")[2]
+        check_range(dtype, self.objective.net, self.objective.loss, est._optimizer.rule)
 
     def __enter__(self) -> "Session":
         self.callbacks.__enter__()

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..errors import DataError, shown
 from .style import GREY, colour, drawn, finish, logarithmic, panels, plain
 
 HIDDEN = ("epoch", "rate", "samples_per_second", "seconds")
@@ -12,22 +13,25 @@ LOSSES = {"loss": "training", "validation_loss": "validation"}
 
 @drawn
 def curves(
-    history: Mapping[str, Sequence[float]],
+    history: Any,
     path: str | os.PathLike[str] | None = None,
     *,
     best_epoch: int | None = None,
 ) -> Any:
-    """The loss curves of a fit's history, and its metrics beside them.
+    """The loss curves of a fit, or of its history, and its metrics beside them.
 
     best_epoch: the epoch whose weights were kept, marked by a line.
-    Raises: NNXError if matplotlib is not installed.
+    Raises: NNXError if matplotlib is not installed, DataError for what is no history.
     """
+    history = getattr(history, "history", history)  # of a fit
+    if not isinstance(history, Mapping) or not history.get("epoch"):
+        raise DataError(f"curves: expected a fit or its history, with an epoch at least, got {shown(history)}")
     losses = {name: text for name, text in LOSSES.items() if name in history}
     others = [name for name in history if name not in (*HIDDEN, *losses)]
     metrics = {name: name.removeprefix("validation_").replace("_", " ") for name in others}
-    shown = [names for names in (losses, metrics) if names] or [losses]
-    figure, ((*all_axes,),) = panels(1, len(shown), size=(4.8 * len(shown), 3.4))
-    for axes, names in zip(all_axes, shown, strict=True):
+    several = [names for names in (losses, metrics) if names] or [losses]
+    figure, ((*all_axes,),) = panels(1, len(several), size=(4.8 * len(several), 3.4))
+    for axes, names in zip(all_axes, several, strict=True):
         _panel(axes, history, names, names is losses)
         if best_epoch:
             axes.axvline(best_epoch, color=GREY, linewidth=1, linestyle=":", label=f"kept: epoch {best_epoch}")

@@ -182,5 +182,8 @@ def naming(what: str) -> Iterator[None]:
     try:
         yield
     except (DataError, ShapeError) as error:
-        text = str(error)
-        raise type(error)(text if text.startswith(what) else f"{what}: {text}") from None
+        text, notes = str(error), getattr(error, "__notes__", ())
+        named = type(error)(text if text.startswith(what) else f"{what}: {text}")
+        for note in notes:  # the place in the network
+            named.add_note(note)
+        raise named from None

@@ -10,7 +10,7 @@ from ..contract import Array, Layer, Loss, Optimizer
 from ..errors import DataError, SettingError, TrainingError, require, shown
 from ..names import spelled
 from ..random import check_seed
-from ..settings import BETWEEN, MEMBERS, flag, integer, is_number, optional_name, plain, real
+from ..settings import BETWEEN, MEMBERS, check_range, flag, integer, is_number, optional_name, plain, real
 from .alone import Alone, Held
 from .averages import Average
 from .check import check_parts, choose_backend
@@ -207,6 +207,7 @@ def fit(
         if flag("fit: scale_target", scale_target):
             the_loss = scaled(chosen, the_loss, y, sample_weight)
         resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
+        check_range(chosen.dtype, net, the_loss, the_optimizer)
         data = make_data(chosen, x, y, sample_weight, the_loss)
         if data.rows is None and settings.average is not None and net.running:
             raise SettingError("fit: average with BatchNorm needs x and y: its statistics ask for batches once more")

@@ -34,7 +34,7 @@ def newest(path: Path, parse: Callable[[Path], T]) -> T:
             raise
         found = parse(older)
         epoch = getattr(getattr(found, "progress", found), "epoch", 0)
-        warnings.warn(f"{error}; going on from {older}, epoch {epoch}", ResumeWarning, stacklevel=5)
+        warnings.warn(f"{error}; going on from {older}, epoch {epoch}", ResumeWarning, stacklevel=6)
         return found
 
 

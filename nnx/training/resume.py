@@ -44,7 +44,7 @@ def resuming(
     if resumed is not None:
         same_settings(resumed.settings, settings)
         if text := other_bits(resumed.environment, place):
-            warnings.warn(text, ResumeWarning, stacklevel=5)
+            warnings.warn(text, ResumeWarning, stacklevel=6)
     yield (None if resumed is None else resumed.progress.params), write
     if resumed is not None:
         with parsing(resumed.path):

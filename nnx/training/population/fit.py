@@ -10,7 +10,7 @@ from ...backends.numpy import namespace as host_namespace
 from ...contract import Loss
 from ...errors import DataError, SettingError, TrainingError, require, shown
 from ...names import Spelled, spelled
-from ...settings import BETWEEN, flag, integer, optional_name, real
+from ...settings import BETWEEN, check_range, flag, integer, optional_name, real
 from ..averages import Average
 from ..check import check_parts, choose_backend
 from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed
@@ -137,6 +137,7 @@ class Population(Spelled):
             if flag("fit: scale_target", scale_target):
                 scale = scaled(chosen, members[0].loss, y, sample_weight)
                 members = tuple(replace(m, loss=replace(scale, loss=m.loss)) for m in members)
+            check_range(chosen.dtype, *(part for m in members for part in (m.net, m.loss, m.optimizer)))
             data = Data(chosen, x, y, sample_weight, validation)
             rows = data.rows(members)
             for member, mine in zip(members, rows, strict=True):

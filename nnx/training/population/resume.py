@@ -82,7 +82,7 @@ class Runs:
             self.read = newest(Path(resume), _read)
             same_settings(self.read.about["settings"], facts)
             if text := other_bits(self.read.about["environment"], place):
-                warnings.warn(text, ResumeWarning, stacklevel=4)
+                warnings.warn(text, ResumeWarning, stacklevel=5)
             with parsing(self.read.path):
                 self.parts = parts_of(self.read.about, len(members))
                 self.take_up(self.read)

@@ -40,7 +40,7 @@ REMEDIES = {
     "complex numbers": "Complex data not supported: give real and imaginary parts as columns",
     "a structured array": "numpy.lib.recfunctions.structured_to_unstructured(x) makes columns of its fields",
 }
-PLAIN = r"[<>=|]?(u?int|float)\d+|[Bb]ool|bool|double"  # the names of types whose values need no look
+PLAIN = r"(?i)(u?int|float)\d+|bool(ean)?|double"  # the names of types whose values need no look
 CLASSES = "number the classes: numpy.unique(y, return_inverse=True)[1], or use nnx.MLPClassifier"
 
 
@@ -54,7 +54,7 @@ def as_numbers(name: str, x: Any, *, remedy: str = "") -> Any:
     if is_sparse(x):
         refuse_sparse(name, x)
     if columns := list(columns_of(x)):
-        parts = [_real(f"{name}: column {c!r}", on_host(name, v)) for c, v in columns]
+        parts = [_real(f"{name}: column {c[:40]!r}", on_host(name, v)) for c, v in columns]
         return host_namespace().stack(parts, axis=1)
     if is_array(x) and not is_host(x):
         return _plain(name, x)
@@ -87,7 +87,7 @@ def as_labels(name: str, y: Any) -> Any:
     if found.dtype.kind in "cSV":
         return _real(name, found)
     if found.dtype.kind != "O":
-        return found
+        return found.astype(object) if found.dtype.kind == "T" else found
     kinds = set(map(type, found.reshape(-1).tolist()))
     return _real(name, found) if kinds and not any(issubclass(kind, (str, Sequence)) for kind in kinds) else y
 
@@ -103,7 +103,7 @@ def as_given(name: str, x: Any) -> Any:
     parts = list(columns_of(x)) if not isinstance(x, (list, tuple)) and not is_array(x) else [("", x)]
     for c, v in parts:
         if not re.fullmatch(PLAIN, str(getattr(v, "dtype", getattr(v, "type", "")))):
-            _check_elements(f"{name}: column {c!r}" if c else name, v)
+            _check_elements(f"{name}: column {c[:40]!r}" if c else name, v)
     return x
 
 
@@ -147,13 +147,7 @@ def is_sparse(x: Any) -> bool:
 
 def refuse_sparse(name: str, x: Any) -> None:
     """Raise DataError for a sparse matrix where none is taken."""
-    dense = (
-        "x.sparse.to_dense()"
-        if library_name(x) == "pandas"
-        else "x.todense()"
-        if hasattr(x, "todense")
-        else "x.to_dense()"
-    )
+    dense = {"pandas": "x.sparse.to_dense()", "torch": "x.to_dense()"}.get(library_name(x), "x.todense()")
     raise DataError(f"{name}: sparse matrices are not taken here; give {dense}, or one of SciPy to nnx.MLPClassifier")
 
 

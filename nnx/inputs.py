@@ -40,7 +40,7 @@ REMEDIES = {
     "complex numbers": "Complex data not supported: give real and imaginary parts as columns",
     "a structured array": "numpy.lib.recfunctions.structured_to_unstructured(x) makes columns of its fields",
 }
-PLAIN = r"[<>=|]?(u?int|float)\d+|[Bb]ool|bool|double"  # the names of types whose values need no look
+PLAIN = r"(?i)(u?int|float)\d+|bool(ean)?|double"  # the names of types whose values need no look
 CLASSES = "number the classes: numpy.unique(y, return_inverse=True)[1], or use nnx.MLPClassifier"
 
 
@@ -58,7 +58,7 @@ def as_numbers(name: str, x: Any, *, remedy: str = "", sparse: bool = False) -> 
     if keeps_no_zeros(x):
         refuse_sparse(name, x)
     if columns := list(columns_of(x)):
-        parts = [_real(f"{name}: column {c!r}", on_host(name, v)) for c, v in columns]
+        parts = [_real(f"{name}: column {c[:40]!r}", on_host(name, v)) for c, v in columns]
         return host_namespace().stack(parts, axis=1)
     if is_array(x) and not is_host(x):
         return _plain(name, x)
@@ -91,7 +91,7 @@ def as_labels(name: str, y: Any) -> Any:
     if found.dtype.kind in "cSV":
         return _real(name, found)
     if found.dtype.kind != "O":
-        return found
+        return found.astype(object) if found.dtype.kind == "T" else found
     kinds = set(map(type, found.reshape(-1).tolist()))
     return _real(name, found) if kinds and not any(issubclass(kind, (str, Sequence)) for kind in kinds) else y
 
@@ -107,7 +107,7 @@ def as_given(name: str, x: Any) -> Any:
     parts = list(columns_of(x)) if not isinstance(x, (list, tuple)) and not is_array(x) else [("", x)]
     for c, v in parts:
         if not re.fullmatch(PLAIN, str(getattr(v, "dtype", getattr(v, "type", "")))):
-            _check_elements(f"{name}: column {c!r}" if c else name, v)
+            _check_elements(f"{name}: column {c[:40]!r}" if c else name, v)
     return x
 
 
@@ -151,10 +151,9 @@ def keeps_no_zeros(x: Any) -> bool:
 
 def refuse_sparse(name: str, x: Any) -> None:
     """Raise DataError for a sparse matrix where none is taken."""
-    dense = next(
-        (way for way in ("sparse.to_dense", "todense", "to_dense") if hasattr(x, way.split(".")[0])), "toarray"
-    )
-    raise DataError(f"{name}: {type(x).__name__} is sparse, which is not taken here; give {name}.{dense}()")
+    ways = {"pandas": "sparse.to_dense", "torch": "to_dense"}
+    dense = f"give {name}.{ways.get(library_name(x), 'todense')}()"
+    raise DataError(f"{name}: {type(x).__name__} is sparse, which is not taken here; {dense}")
 
 
 def columns_of(x: Any) -> Iterator[tuple[str, Any]]:

@@ -10,6 +10,7 @@ from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
 from sklearn.utils import indexable
 
 from ..errors import unknown
+from ..inputs import check_holder
 from ..names import Spelled
 from .base import BaseMLP
 from .candidates import Candidates, final, rerank
@@ -99,6 +100,8 @@ class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
         Ctrl-C ends the training after the batches in hand: candidates are ranked as they are then, and best_estimator_
         is the best one of the first fold.
         """
+        check_holder("X", X)
+        check_holder("y", y)
         candidates = self._candidates()
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)

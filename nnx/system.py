@@ -93,6 +93,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def memory(kind: str) -> int:
+    """Bytes of memory: "PHYS" for all, "AVPHYS" for what is free; 0 where the system does not tell."""
+    known = hasattr(os, "sysconf") and f"SC_{kind}_PAGES" in os.sysconf_names
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf(f"SC_{kind}_PAGES") if known else 0
+
+
 def is_ignored(number: int) -> bool:
     """True if this process ignores a signal, as in the background or under nohup, or other code than Python has it."""
     return signal.getsignal(number) in (IGNORED, None)

@@ -197,7 +197,7 @@ with locked(Path(sys.argv[1]), "it", ""):
 def test_a_training_ends_with_its_supervisor(folder):
     words = [*TRAIN, "--epochs", "1000000", "--restarts", "1", "--out", "run"]
     process = subprocess.Popen([sys.executable, "-m", "nnx", *words], start_new_session=True)
-    end, lock = time.monotonic() + 60, Path("run/.lock")
+    end, lock = time.monotonic() + 240, Path("run/.lock")
     while time.monotonic() < end and not (Path("run/metrics.csv").is_file() and Path("run/metrics.csv").stat().st_size):
         time.sleep(0.02)
     child = int(lock.read_text().split()[0])
@@ -278,7 +278,7 @@ def test_a_disk_that_fills_up_names_the_file_and_leaves_a_folder_that_can_be_use
             code, _, err = nnx(*TRAIN, "--epochs", "1", "--out", "run")
         if code == 0:
             break
-        one_line(err, number, code, 3)
+        one_line(err, number, code, 2 if "metrics.csv" in err else 3)  # a logger's own error
         assert f"run{os.sep}" in err and "No space left on device" in err and "the output" not in err
         if not os.path.exists("run"):
             continue

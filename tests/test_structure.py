@@ -186,6 +186,29 @@ def test_private_names_of_scikit_learn_are_named_in_one_module():
     assert len(found) > len(offenders) and not offenders, listed(offenders)
 
 
+POSIX = {
+    *("fcntl", "resource", "msvcrt", "termios", "fork", "kill", "killpg", "uname", "sysconf", "sched_getaffinity"),
+    *("O_DIRECTORY", "O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "SIGHUP", "SIGKILL", "setitimer", "fchmod"),
+}
+
+
+def names(node):
+    """What an import names."""
+    return node.names if isinstance(node, (ast.Import, ast.ImportFrom)) else ()
+
+
+def test_what_not_every_system_has_is_asked_for_in_one_module():
+    found = {
+        (f, f"{name(f)}, line {node.lineno}: {word}")
+        for f in FILES
+        for node in ast.walk(tree(f))
+        for word in ([node.attr] if isinstance(node, ast.Attribute) else [a.name for a in names(node)])
+        if word in POSIX and getattr(getattr(node, "value", None), "id", "os") in ("os", "signal", "fcntl", "msvcrt")
+    }
+    offenders = [text for f, text in sorted(found) if f != ROOT / "system.py"]
+    assert len(found) > len(offenders) and not offenders, listed(offenders)
+
+
 def test_a_file_holds_one_idea():
     long = {name(f): n for f in FILES if (n := len(f.read_text().splitlines())) > 300}
     assert not long, "more than 300 lines"

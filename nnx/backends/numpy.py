@@ -1,6 +1,5 @@
 """NumPy: arrays on the host. Also the host's random words, from which every backend's weights are drawn."""
 
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
@@ -137,7 +136,7 @@ def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[.
 
 def describe(device: Any) -> dict[str, str]:
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    facts = {"version": np.__version__, "device": "CPU", "memory": f"{_memory() / 2**30:.1f} GiB"}
+    facts = {"version": np.__version__, "device": "CPU", "memory": f"{system.memory('PHYS') / 2**30:.1f} GiB"}
     return facts | {"BLAS": f"{blas['name']} {blas['version']}", "threads": str(threads())}
 
 
@@ -152,12 +151,7 @@ def threads() -> int:
 
 
 def free_memory(device: Any) -> int:
-    known = hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") if known else 0
-
-
-def _memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    return system.memory("AVPHYS")
 
 
 def is_memmap(x: Any) -> bool:

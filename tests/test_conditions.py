@@ -187,7 +187,9 @@ def test_ctrl_c_while_a_command_begins_is_its_exit_code(server, after):
 def test_a_terminal_is_told_nothing_it_obeys(server):
     pty = pytest.importorskip("pty", reason="there are no terminals")
     ours, theirs = pty.openpty()
-    run = started("predict", "run", "data.csv", "--proba", folder=server.folder, stdout=theirs, stderr=subprocess.DEVNULL)
+    run = started(
+        "predict", "run", "data.csv", "--proba", folder=server.folder, stdout=theirs, stderr=subprocess.DEVNULL
+    )
     os.close(theirs)
     read = b""
     with suppress(OSError):

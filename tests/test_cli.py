@@ -250,7 +250,7 @@ def test_scaling_sees_only_training_rows(nnx, folder):
 
 
 def test_out_of_memory_is_one_line_and_leaves_nothing(nnx, folder):
-    code, _, err = nnx("train", "iris", "--hidden", "100000000000", "--out", "deep/run", "-q")
+    code, _, err = nnx("train", "iris", "--hidden", "2000000000", "--out", "deep/run", "-q")
     assert code == 1 and err.startswith("nnx: out of memory") and err.count("\n") == 1
     assert os.listdir(folder) == []
 
@@ -317,22 +317,8 @@ def test_the_version_is_told_without_the_modules_that_a_command_needs():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("nnx, version ")
     own = {name for name in done.stderr.split() if name.partition(".")[0] == "nnx"}
-    assert own == {
-        "nnx",
-        *(
-            f"nnx.{m}"
-            for m in (
-                "_version",
-                "errors",
-                "cli",
-                "cli.process",
-                "cli.streams",
-                "cli.voice",
-                "cli.commands",
-                "cli.options",
-            )
-        ),
-    }
+    modules = ("_version", "errors", "cli", "cli.process", "cli.streams", "cli.commands", "cli.options")
+    assert own == {"nnx", *(f"nnx.{name}" for name in modules)}
     assert not {"numpy", "pyarrow", "rich", "torch", "jax"} & set(done.stderr.split())
 
 

@@ -269,7 +269,7 @@ def test_the_model_card_has_scores_and_columns(nnx, folder):
     assert nnx("train", "penguins", "--out", "run", *QUICK)[0] == 0
     card = (folder / "run/README.md").read_text()
     assert card.startswith("---\nlibrary_name: nnx\npipeline_tag: tabular-classification")
-    assert "| accuracy |" in card and "| bill_length_mm | number |" in card
+    assert "| accuracy |" in card and "| `bill_length_mm` | number |" in card
 
 
 def test_predictions_replace_a_file_whole_or_not_at_all(nnx, folder):

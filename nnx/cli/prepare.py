@@ -54,7 +54,9 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
     in_blocks = source.size > limit
     if in_blocks:
         _refuse(in_memory, source.name, data.memory)
-        _refuse(scan.rows > limit, f"a byte for each of the {scan.rows:,} rows of {source.name}", data.memory)
+        if scan.rows > limit:
+            what = f"a byte for each of the {scan.rows:,} rows of {source.name}"
+            raise DataError(f"{what} is more than data.memory = {data.memory}: give a larger --memory, or fewer rows")
         say(f"{source.name} is larger than data.memory = {data.memory}: it is read in blocks")
     seen = look(source, name, scan.kinds[name])
     task, note = task_of(seen, data.task, source.place)
@@ -86,7 +88,8 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
 def _refuse(refused: bool, what: str, limit: str) -> None:
     if refused:
         raise DataError(
-            f"{what} is larger than data.memory = {limit}, and needed in memory; give a larger --memory, or fewer rows"
+            f"{what} is larger than data.memory = {limit}: a search needs it in memory; give a larger --memory, "
+            "or fewer rows"
         )
 
 

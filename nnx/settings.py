@@ -122,7 +122,8 @@ def _names(kind: type[Any]) -> tuple[str, ...]:
 def check_range(dtype: str, *parts: Any) -> None:
     """Raise SettingError for a number that would become 0 or infinite in this type, in parts and parts of theirs."""
     for part in parts if dtype == "float32" else ():
-        for name in _names(type(part)):
+        kind: Any = type(part)
+        for name in _names(kind):
             value = getattr(part, name)
             several = value if isinstance(value, tuple) else (value,)
             check_range(dtype, *(v for v in several if not isinstance(v, (int, float, tuple))))

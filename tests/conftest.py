@@ -6,6 +6,7 @@ import mmap
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from functools import cache
@@ -35,6 +36,7 @@ def pytest_cmdline_main(config):
     option = config.option
     if hasattr(config, "workerinput"):
         return
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background, a shell lets it be ignored
     compiled_once()
     if not hasattr(option, "numprocesses"):
         return

@@ -124,9 +124,8 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if isinstance(self.class_weight, str):
             raise ValueError(BALANCED_PART)
         classes = list(classes) if getattr(classes, "ndim", 1) == 2 else classes
-        several = isinstance(classes, (list, tuple)) and all(
-            isinstance(c, (list, tuple)) or is_array(c) for c in classes
-        )
+        lists = (list, tuple)
+        several = isinstance(classes, lists) and all(isinstance(c, lists) or is_array(c) for c in classes)
         if several and not hasattr(self, "classes_"):
             self._label_binarizer = SeveralLabels()
             self.classes_ = self._label_binarizer.classes_ = [np.unique(to_host(c)) for c in classes]
@@ -241,9 +240,8 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         fitting = {"softmax": SoftmaxCrossEntropy, "logistic": BinaryCrossEntropy}.get(kind)
         if fitting is None or (type(self.loss) in LOSSES.values() and type(self.loss) is not fitting):
             wanted = f"nnx.{fitting.__name__}" if fitting else "'log_loss'"
-            raise ValueError(
-                f"loss: labels of the kind {self._label_binarizer.y_type_!r} need {wanted}, got {self.loss}"
-            )
+            found = self._label_binarizer.y_type_
+            raise ValueError(f"loss: labels of the kind {found!r} need {wanted}, got {self.loss}")
 
     def _targets(self, y: Any, dtype: Any) -> Any:
         if self.out_activation_ == "softmax" and not isinstance(self._label_binarizer, SeveralLabels):

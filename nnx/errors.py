@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .names import hint
-
 MOST = 200  # characters of a message
 QUOTED = r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|(?<!\w)"(?:[^"\\]|\\.)*"(?!\w)"""
 GIVEN, LEAST = re.compile(rf"{QUOTED}|\S+"), 24  # what is in quotes, or one word; no shorter than this
@@ -95,6 +93,8 @@ def shortened(text: str, given: Sequence[str] = ()) -> str:
 
 def unknown(kind: str, name: Any, known: Iterable[str]) -> str:
     """The message for an unknown name, with the one that was meant, by its name elsewhere too, or the nearest."""
+    from .names import hint
+
     return f"unknown {kind} {shown(name)}: {hint(kind, str(name), known)}"
 
 

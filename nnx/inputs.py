@@ -234,8 +234,14 @@ def _of_objects(name: str, x: Any, remedy: str = "") -> Any:
     missing = {kind for kind in kinds if kind is type(None) or kind.__name__ == "NAType"}
     try:
         values = [float("nan") if type(v) in missing else float(v) for v in flat]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{name}: expected real numbers, got objects: {str(error)[:100]}") from None
+    except OverflowError:
+        raise DataError(f"{name}: expected real numbers, got an integer larger than float64 has") from None
+    except (TypeError, ValueError):
+        strange = next(kind.__name__ for kind in kinds if kind not in missing and not hasattr(kind, "__float__"))
+        what = (
+            f"an array of numbers, got a {strange[:40]}" if x.ndim == 0 else f"real numbers, got {strange[:40]} objects"
+        )
+        raise DataError(f"{name}: expected {what}") from None
     return host_namespace().asarray(values, dtype="float64").reshape(x.shape)
 
 

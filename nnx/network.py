@@ -178,13 +178,13 @@ def predict(
     check_params("predict", net, params)
     some = next(iter(params.values()), x)
     xp = backends.namespace(some)
-    if x.ndim < 2:
-        raise ShapeError(f"predict: x has shape {x.shape}, expected (rows, features)")
     if is_sparse(x):
         check_takes_sparse(net)
         x = backend_of(some).as_floats(x)
     else:
         backends.same_library(params=some, x=x)
+        if backends.namespace(x) and x.ndim < 2:
+            raise ShapeError(f"predict: x has shape {x.shape}, expected (rows, features)")
         x = xp.astype(x, some.dtype, copy=False)
     rows = x.shape[-2]
     size = max(batch_size // net.copies, 1)

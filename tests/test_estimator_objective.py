@@ -35,7 +35,7 @@ WEIGHT = rng.uniform(0.5, 2.0, (K, N))
 
 
 def plan_of(loss, outputs, alpha, *, norm=None, dropout=0.0, exact=False):
-    return Blueprint((5, outputs), ("tanh",), norm, dropout, None, loss, alpha, False, exact)
+    return Blueprint((5, outputs), ("tanh",), norm, dropout, None, loss, alpha, exact)
 
 
 def params_of(plan):

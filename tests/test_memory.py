@@ -10,7 +10,7 @@ import pytest
 import nnx
 from nnx.backends import numpy as numpy_backend
 from nnx.backends.native.loop import step_bytes
-from nnx.cli import in_options
+from nnx.cli.process import in_options
 from nnx.training.memory import GIB, is_out_of_memory, too_little
 
 

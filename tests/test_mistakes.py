@@ -92,6 +92,7 @@ OWN = {
     "scores": {"target": Y},
     "of": {"target": Y, "classes": ("a", "b")},
     "EnsembleLoss": {"loss": nnx.SquaredError()},
+    "ScaledLoss": {"loss": nnx.SquaredError(), "mean": (1.0,), "scale": (2.0,)},
     "to_onnx": {"model": NET, "params": PARAMS},
     **{name: {"y": P} for name in ("r2", "mean_squared_error", "mean_absolute_error")},
 }
@@ -120,6 +121,7 @@ ALSO = {  # by what else a line may name a parameter
     "kind": ["frozen dataclass"],
     "folder": ["tensorboardX"],
     "loss": ["target has shape"],
+    "scale_target": ["ScaledLoss"],
     "net": ["path must be", "the loss of 1"],
     "params": ["path must be", "parameters do not fit"],
     "model": ["parameters do not fit"],

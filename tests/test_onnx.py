@@ -329,14 +329,17 @@ REFUSED = {
     "an own layer": (lambda: nnx.to_onnx(nnx.Chain(Mine()), params={}), "Mine is not one of nnx's layers"),
     "an own loss": (lambda: nnx.to_onnx(DENSE, params=PARAMS, loss=MyLoss()), "MyLoss is not one of nnx's losses"),
     "an opset": (lambda: nnx.to_onnx(DENSE, params=PARAMS, opset=22), "opset must be from 13 to 21, got 22"),
-    "a type": (lambda: nnx.to_onnx(DENSE, params=PARAMS, dtype="float16"), "dtype must be float32 or float64"),
+    "a type": (lambda: nnx.to_onnx(DENSE, params=PARAMS, dtype="float16"), "unknown dtype .float16."),
     "half precision": (
         lambda: nnx.onnx.network(graphs.Graph(), DENSE, {k: p.astype("float16") for k, p in PARAMS.items()}, "x", 2),
         "parameters must be float32 or float64",
     ),
     "a population": (lambda: nnx.to_onnx(DENSE, params=nnx.init(DENSE, 2, seed=(1, 2))), r"a population \(2,\)"),
     "no parameters": (lambda: nnx.to_onnx(DENSE), "a network needs its parameters"),
-    "other parameters": (lambda: nnx.to_onnx(nnx.Chain(DENSE), params=PARAMS), "do not fit the network"),
+    "other parameters": (
+        lambda: nnx.to_onnx(nnx.Chain(DENSE), params=PARAMS),
+        "params lacks '0.W', which the network has",
+    ),
     "too few classes": (
         lambda: nnx.to_onnx(DENSE, params=PARAMS, loss=nnx.SoftmaxCrossEntropy(), classes=["a"]),
         "1 classes for 3 outputs",

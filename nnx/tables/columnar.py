@@ -139,6 +139,8 @@ def _surveyed(path: Path, metadata: Any, memory: int) -> tuple[dict[str, int], s
         for group in range(metadata.num_row_groups):
             for i in range(metadata.row_group(group).num_columns):
                 chunk = metadata.row_group(group).column(i)
+                if chunk.num_values == 0:  # there may be no page
+                    continue
                 name, start = chunk.path_in_schema, chunk.data_page_offset
                 if chunk.has_dictionary_page and chunk.dictionary_page_offset:
                     start = min(start, chunk.dictionary_page_offset)

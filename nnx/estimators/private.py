@@ -13,7 +13,7 @@ TRIED = ">=1.9,<1.10"  # by ci/versions: the lowest of pyproject.toml, and the n
 
 def _missing(text: str) -> BackendError:
     return BackendError(
-        f"the estimators need names of scikit-learn that {__version__} lacks ({text}); tried are the versions {TRIED}: "
+        f"the estimators need names of scikit-learn that {__version__} lacks ({text}): "
         f"pip install 'scikit-learn{TRIED}'"
     )
 

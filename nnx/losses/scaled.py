@@ -95,4 +95,7 @@ def _along(values: Any, like: Array) -> Array:
 
 
 def _is_number(v: Any) -> bool:
-    return hasattr(v, "__float__") and not isinstance(v, (bool, str)) and isfinite(v)
+    try:
+        return hasattr(v, "__float__") and not isinstance(v, (bool, str)) and isfinite(v)
+    except OverflowError:  # an integer larger than any float
+        return False

@@ -249,10 +249,10 @@ def test_after_ctrl_c_the_other_runs_of_a_population_begin_no_batch():
 
 @posix
 def test_pairs_of_commands_and_kills_leave_no_mixed_run():
-    """Eight pairs, and a kill at every seventeenth operation on files; `ci/soak runs` makes it a thousand, and each."""
+    """Six pairs, and a kill at every 51st operation on files; `ci/soak runs` makes it a thousand, and each."""
     script = Path(__file__).parents[1] / "ci" / "run_soak.py"
     environment = os.environ | {"PYTHONPATH": str(Path(library.__file__).parents[1])}
-    for words in (["pairs", "8", "4"], ["points", "17"]):
+    for words in (["pairs", "6", "4"], ["points", "51"]):
         done = subprocess.run(
             [sys.executable, script, *words], capture_output=True, text=True, env=environment, timeout=300, check=False
         )
@@ -261,10 +261,10 @@ def test_pairs_of_commands_and_kills_leave_no_mixed_run():
 
 
 def test_a_disk_that_fills_up_names_the_file_and_leaves_a_folder_that_can_be_used(folder, nnx):
-    """No room for the n-th file, for each n: the run is gone on with, replaced, or nothing of it is left."""
+    """No room for the n-th file, for every third n: the run is gone on with, replaced, or nothing of it is left."""
     real, counted, number = os.write, [], 0
     while True:
-        number += 1
+        number += 3
         counted.clear()
 
         def write(file, piece, number=number):

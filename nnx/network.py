@@ -9,6 +9,7 @@ from .backends import Backend, backend_of, is_sparse, numpy as host
 from .contract import Array, Initializer, Layer, Loss, Params
 from .errors import OutOfMemoryError, SettingError, ShapeError, numbers, require, shown
 from .initializers import Constant, Signs
+from .inputs import as_numbers
 from .layers import (
     BatchEnsemble,
     Chain,
@@ -182,8 +183,9 @@ def predict(
         check_takes_sparse(net)
         x = backend_of(some).as_floats(x)
     else:
+        x = as_numbers("predict: x", x)
         backends.same_library(params=some, x=x)
-        if backends.namespace(x) and x.ndim < 2:
+        if x.ndim < 2:
             raise ShapeError(f"predict: x has shape {x.shape}, expected (rows, features)")
         x = xp.astype(x, some.dtype, copy=False)
     rows = x.shape[-2]

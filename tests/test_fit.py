@@ -585,3 +585,66 @@ def test_parameters_to_begin_with_are_those_of_the_network(case):
     x, y = spirals()
     with pytest.raises((nnx.ShapeError, nnx.SettingError), match=text):
         nnx.fit(net, x, y, params=params, **SETTINGS)
+
+
+NOTHING_SILENT = {
+    "params of text": (dict(params={"W": np.full((3, 2), "1"), "b": np.zeros(2)}), "expected real numbers, got text"),
+    "params not finite": (
+        dict(params={"W": np.full((3, 2), np.nan), "b": np.zeros(2)}),
+        "6 values that are not finite",
+    ),
+    "a stream without weights": (dict(x=[(np.ones((4, 3)), [0, 1, 0, 1], np.zeros(4))], y=None), "0 in every batch"),
+    "classes without weight": (
+        dict(loss=nnx.SoftmaxCrossEntropy(class_weight=(0, 1)), y=[0, 0, 0, 0]),
+        "together 0 in every",
+    ),
+    "a stream beyond float32": (
+        dict(x=[(np.full((4, 3), 1e39), [0, 1, 0, 1])], y=None),
+        "12 values that are not finite",
+    ),
+    "a function without batches": (dict(x=lambda: None, y=None), "must return an iterator over batches"),
+    "a metric of text": (dict(metrics=[lambda y, t: "a"], validation=0.5), "must return one number, got 'a'"),
+    "a metric of several": (
+        dict(metrics=[lambda y, t: y], validation=0.5),
+        "must return one number, got an array of shape",
+    ),
+    "a metric beyond all": (dict(metrics=[lambda y, t: 10**400], validation=0.5), "must return one number"),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING_SILENT)
+def test_what_would_be_taken_silently_is_one_line(name):
+    given, message = NOTHING_SILENT[name]
+    settings = dict(x=np.ones((4, 3)), y=[0, 1, 0, 1], loss="softmax_cross_entropy", epochs=2) | given
+    with pytest.raises(nnx.NNXError, match=message) as caught:
+        nnx.fit(nnx.Dense(2), settings.pop("x"), settings.pop("y"), **settings)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) <= 200
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_a_stream_is_looked_at_in_every_epoch(name):
+    pytest.importorskip(name)
+    asked = []
+
+    def source():
+        asked.append(1)
+        return [(np.ones((4, 3)), np.array([0, 1, 0, 1]) + (7 if len(asked) > 2 else 0))]
+
+    with pytest.raises(nnx.DataError, match="batch 0: y: labels must lie in 0 to 1 for 2 outputs, got 8"):
+        nnx.fit(nnx.Dense(2), source, loss="softmax_cross_entropy", epochs=4, backend=name)
+
+
+@pytest.mark.parametrize("answer", [True, np.True_, np.asarray(True)])
+def test_a_callback_that_is_true_in_any_library_stops(answer):
+    fit = nnx.fit(
+        nnx.Dense(2), np.ones((4, 3)), [0, 1, 0, 1], loss="softmax_cross_entropy", callbacks=[lambda r: answer]
+    )
+    assert fit.stopped == "callback" and len(fit.history["loss"]) == 1
+
+
+def test_predict_asks_what_its_rows_are():
+    params = nnx.init(nnx.Dense(2), 3)
+    for x, message in ((np.ones((2, 3)) * 1j, "complex"), (np.ones((2, 3), "M8[s]"), "dates"), (None, "shape")):
+        with pytest.raises(nnx.NNXError, match=message):
+            nnx.predict(nnx.Dense(2), params, x)
+    assert nnx.predict(nnx.Dense(2), params, [[1.0, 2.0, 3.0]]).shape == (1, 2)

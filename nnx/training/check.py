@@ -6,7 +6,7 @@ from typing import Any
 from ..backends import Backend, backend, backend_of, is_array, is_host, is_sparse, namespace, same_library
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Layer, Loss
-from ..errors import DataError, SettingError
+from ..errors import DataError, SettingError, shown
 from ..inputs import CLASSES, as_class_numbers, as_numbers, check_holder, extremes
 from ..losses.mean import relative as largest_is_1
 
@@ -20,7 +20,7 @@ def choose_backend(x: Any, y: Any, weight: Any, chosen: Backend | None, dtype: s
         return chosen
     if y is None:  # batches: the first one tells
         batches_can_begin_anew(x)
-        first = next(iter(x() if callable(x) else x), None)
+        first = next(iter(opened(x)), None)
         x, *others = first if isinstance(first, (tuple, list)) and len(first) in (2, 3) else ([0.0], [0.0])
         y, weight = (*others, None)[:2]
     given = {"x": x, "y": y, "sample_weight": weight}
@@ -36,6 +36,14 @@ def batches_can_begin_anew(x: Any) -> None:
         raise DataError(f"without y, expected an iterable of batches (x, y), got {type(x).__name__}")
     if isinstance(x, Iterator):
         raise DataError("an iterator can be read only once: give a list, or a function that returns a new iterator")
+
+
+def opened(source: Any) -> Iterable[Any]:
+    """The batches of an iterable, or of a function that returns one. Raises DataError."""
+    found = source() if callable(source) else source
+    if not isinstance(found, Iterable):
+        raise DataError(f"the function must return an iterator over batches (x, y), got {shown(found)}")
+    return found
 
 
 def as_rows(x: Any) -> Any:
@@ -134,6 +142,13 @@ def check_weight(weight: Array | None, *, some: bool = True) -> None:
         raise DataError(f"sample_weight must not be negative, got {float(xp.min(weight)):g}")
     if some and not float(xp.max(weight)):
         raise DataError(f"sample_weight is 0 in all of the {weight.shape[0]} rows: nothing would be learned from them")
+
+
+def check_shares(loss: Loss, target: Array, weight: Array | None, like: Array) -> None:
+    """Raise DataError if the weights of the classes leave no row any."""
+    own = loss.weights(target, weight, like) if hasattr(loss, "weights") else None
+    if own is not None and not float(namespace(own).max(own)) > 0:
+        raise DataError("the weights of classes and rows are together 0 in every row: nothing would be learned")
 
 
 def relative(weight: Any) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol
 
-from ..backends import Backend, is_host
+from ..backends import Backend, is_host, is_sparse, namespace
 from ..backends.numpy import get as host_array, is_memmap, namespace as host_namespace
 from ..contract import Array, Loss
 from ..errors import DataError, SettingError, require
@@ -18,9 +18,11 @@ from .check import (
     batches_can_begin_anew,
     check_finite,
     check_lengths,
+    check_shares,
     check_target,
     check_weight,
     loss_labels,
+    opened,
     relative,
 )
 
@@ -74,6 +76,7 @@ class DeviceData:
     def check(self, outputs: int) -> None:
         check_finite("x", self.x)
         check_target(self.target, self.loss, outputs)
+        check_shares(self.loss, self.target, self.weight, self.backend.floats(0.0))
 
 
 @dataclass
@@ -111,7 +114,8 @@ class HostData:
             self.looked[rows] = True
 
     def check(self, outputs: int) -> None:
-        check_target(self.target, self.loss, outputs)
+        check_target(narrow(self.backend, self.target), self.loss, outputs)
+        check_shares(self.loss, self.target, self.weight, host_namespace().zeros(()))
 
 
 @dataclass
@@ -140,11 +144,13 @@ class StreamData:
             0,
             0.0,
         )  # the block that is being filled since then, and the size of its batches
-        for n, item in enumerate(self.source() if callable(self.source) else self.source):
+        some = False
+        for n, item in enumerate(opened(self.source)):
             try:
                 x, target, weight = self._batch(item)
             except DataError as error:
                 raise DataError(f"batch {n}: {error}") from None
+            some = some or weight is None or self.checked or float(namespace(weight).max(weight)) > 0
             late = monotonic() - began > PATIENCE
             if block is not None and (late or x.shape[0] != size or not is_host(x) or block.rows == block.capacity):
                 yield from block.batches(size)
@@ -161,6 +167,8 @@ class StreamData:
             yield from block.batches(size)
         if n < 0:
             raise DataError("the iterable gave no batch")
+        if not some and self.outputs is not None:
+            raise DataError("sample_weight is 0 in every batch: nothing would be learned from them")
         self.checked = self.outputs is not None
 
     def _room(self, x: Any, target: Any, weight: Any) -> Block:
@@ -183,11 +191,18 @@ class StreamData:
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
             raise DataError(f"expected (x, y) or (x, y, weight), got {type(item).__name__}")
         x, target, weight = _arrays(*item, loss=self.loss)
-        if self.outputs is not None and not self.checked:
-            check_finite("x", x)
-            check_target(target, self.loss, self.outputs)
+        if self.outputs is not None and not (self.checked and self.backend.is_gpu):  # each look waits for a GPU
+            check_finite("x", narrow(self.backend, x))
+            check_target(narrow(self.backend, target), self.loss, self.outputs)
             check_weight(weight, some=False)
         return x, target, None if weight is None else relative(weight)
+
+
+def narrow(backend: Backend, x: Any) -> Any:
+    """Numbers of the host as the backend will hold them: what is beyond its type is infinite there."""
+    wide = is_host(x) and not is_sparse(x) and x.dtype.kind == "f" and x.dtype != backend.dtype
+    with host_namespace().errstate(over="ignore"):
+        return x.astype(backend.dtype) if wide else x
 
 
 def singly(batches: Iterable[Batches]) -> Iterator[Batch]:

@@ -7,9 +7,12 @@ from typing import Any
 
 from ..backends import Backend, Plain, namespace
 from ..contract import Array, Key, Layer, Loss, Optimizer, Params
-from ..errors import DataError, SettingError, ShapeError, require
+from ..errors import DataError, SettingError, ShapeError, require, shown
+from ..inputs import as_numbers
 from ..metrics import METRICS
 from ..random import seed_words
+from ..settings import is_number
+from .check import check_finite
 from .data import Batch, Batches
 from .flat import Flat, Named
 from .interrupt import Interrupt
@@ -126,11 +129,20 @@ def measured(
     y = loss.predict(z)
     for name, metric in metrics.items():
         if not members or metric in METRICS.values():
-            figures[f"validation_{name}"] = metric(y, target)
+            figures[f"validation_{name}"] = one_number(name, metric(y, target)) if not members else metric(y, target)
         else:  # one of the user's, which knows of no population
             each = [metric(y[i, ...], target[i, ...] if along else target) for i in range(members)]
-            figures[f"validation_{name}"] = xp.stack([backend.floats(value) for value in each])
+            figures[f"validation_{name}"] = xp.stack([backend.floats(one_number(name, value)) for value in each])
     return figures
+
+
+def one_number(name: str, value: Any) -> Any:
+    """What a metric returned. Raises SettingError unless it is one real number, perhaps as an array without axes."""
+    alone = is_number(value) or (hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0)
+    alone = alone and not (isinstance(value, int) and abs(value) >= 2**1023)
+    alone = alone and "complex" not in str(getattr(value, "dtype", ""))
+    require(alone, f"fit: the metric {name!r} must return one number, got {shown(value)}")
+    return value
 
 
 def copies(backend: Backend, arrays: Params) -> Params:
@@ -144,15 +156,17 @@ def checked(params: Any, net: Layer, features: int) -> Mapping[str, Array]:
     require(fine, f"fit: params must be a dict of arrays such as fit.params, got {type(params).__name__}")
     for name in (*net.names, *net.running):
         require(name in params, f"fit: params lacks {name!r}; make them with nnx.init")
+    whole: Params = {name: as_numbers(f"params[{name!r}]", p) for name, p in params.items()}
     for name, shape in net.shapes((features,))[0].items():
-        found = tuple(params[name].shape)
+        found = tuple(whole[name].shape)
         if found != shape and found[-len(shape) :] == shape:
             raise SettingError(f"fit trains one network: params[{name!r}] has shape {found}, that of a population")
         if found != shape:
             raise ShapeError(f"fit: params[{name!r}] has shape {found}, the network needs {shape}")
-    for name in params:
+    for name, p in whole.items():
         require(name in (*net.names, *net.running), f"fit: params has {name!r}, which the network does not have")
-    return params  # type: ignore[no-any-return]
+        check_finite(f"params[{name!r}]", p)
+    return whole
 
 
 class Watched:

@@ -227,7 +227,7 @@ def fit(
                 if 0 in judge.stopped:  # not finite
                     return set()
                 report = Report(number, settings.epochs, dict(figures[0]), engine.params)
-                return {0} if any([callback(report) is True for callback in (*callbacks, show)]) else set()
+                return {0} if any([plain(callback(report)) is True for callback in (*callbacks, show)]) else set()
 
             judge.train(engine, ask, interrupt, after=write)
     stopped = judge.stopped.get(0, "epochs")

@@ -6,7 +6,7 @@ from functools import cached_property
 from math import isfinite
 from typing import Any, NamedTuple
 
-from ...backends import Backend
+from ...backends import Backend, is_sparse
 from ...contract import Array, Layer, Loss, Params
 from ...errors import DataError, SettingError, ShapeError, require, unknown
 from ...network import predict
@@ -136,7 +136,10 @@ class PopulationFit(Attributes):
     def _computed(self, x: Array, loss: Callable[[Stack], Any]) -> Array:
         xp = self.backend.xp
         with self.backend.scope():
-            x = self.backend.as_floats(as_rows(x))
+            x = as_rows(x)
+            if is_sparse(x):
+                raise DataError("predict: a population needs x as an array: give x.toarray(), or ask fit[k].predict")
+            x = self.backend.as_floats(x)
             size = max(8192 // max(len(part.members) for part in self.stacks), 64)
             parts = [predict(p.net, p.params, x, loss=loss(p), batch_size=size) for p in self.stacks]
             if len({tuple(y.shape[1:]) for y in parts}) > 1:

@@ -140,3 +140,47 @@ def test_what_comes_with_the_data_is_text_wherever_it_is_shown(nnx, small, pictu
     assert {c for row in csv.reader(io.StringIO(plain)) for c in row} <= {
         f"'{n}" if n[0] in "=@\t-" else n for n in names
     }
+
+
+# ---- what would be lost, or waited for
+
+
+def test_the_files_of_a_run_are_no_place_for_output(nnx, small):
+    assert nnx(*train(), "--out", "kept", "-q")[0] == 0
+    before = {name: Path("kept", name).read_bytes() for name in os.listdir("kept") if Path("kept", name).is_file()}
+    os.symlink("kept/config.toml", "link")
+    for words in (
+        *(["predict", "kept", "data.csv", "-o", f"kept/{name}"] for name in ("best.safetensors", "data.json", ".lock")),
+        ["export", "kept", "kept/best.safetensors"],
+        ["predict", "kept", "data.csv", "-o", "link"],
+    ):
+        code, _, err = nnx(*words)
+        assert code == 2 and "a file of the run in that folder, which would be lost" in err, words
+    assert before == {name: Path("kept", name).read_bytes() for name in before}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_what_would_be_waited_for_or_is_no_place_is_refused_in_one_line(nnx, small):
+    assert nnx(*train(), "--out", "kept", "-q")[0] == 0
+    os.mkfifo("pipe")
+    os.makedirs("pictures")
+    os.mkfifo("pictures/curves.png")
+    os.symlink("loop", "loop")
+    for words, message in (
+        (["train", "-c", "pipe"], "-c takes a TOML file"),
+        (["train", "-c", "/dev/zero"], "-c takes a TOML file"),
+        (["plot", "kept", "-o", "pictures"], "it is no file"),
+        (["predict", "kept", "data.csv", "-o", "loop"], "Too many levels of symbolic links"),
+        (["predict", "kept", "data.csv", "-o", "nowhere/"], "Is a directory"),
+        (["predict", "kept", "data.csv", "-o", ""], "expected the name of a file"),
+        (["export", "kept", ""], "expected the name of a file"),
+        ([*train(), "--out", ""], "expected the name of a folder"),
+    ):
+        code, _, err = nnx(*words)
+        assert code == 2 and message in err and err.count("\n") == 1, (words, err)
+
+
+def test_a_dry_run_shows_settings_that_can_be_given_back(nnx, small):
+    _, out, _ = nnx(*train(), "--dry-run")
+    Path("again.toml").write_text(out[out.index("[data]") :])
+    assert nnx("train", "-c", "again.toml", "--dry-run")[0] == 0

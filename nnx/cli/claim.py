@@ -32,6 +32,8 @@ def new_folder(out: str | None, name: str, *, force: bool = False, hold: bool = 
     hold: False leaves the new folder to another process, which the block starts.
     Raises: DataError if it is there already, is being written, or cannot be made; ModelFileError.
     """
+    if out == "":
+        raise DataError("--out: expected the name of a folder, got ''")
     with ExitStack() as owning:
         path, made, held = _claimed(out, name, owning)
         try:
@@ -93,8 +95,8 @@ def _made(out: str | None, name: str) -> tuple[Path, list[Path]]:
     path = Path(os.path.realpath(out)) if out and Path(out).is_symlink() else Path(out or "")
     names = [path] if out else _numbered(Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{name}")
     for path in names:
-        made = [p for p in (path, *path.parents) if not p.exists()]
         try:
+            made = [p for p in (path, *path.parents) if not p.exists()]
             path.mkdir(parents=True, exist_ok=bool(out))
         except FileExistsError:
             if not out:

@@ -197,8 +197,20 @@ def predict(
         return
     if os.path.exists(output) and os.path.exists(data) and os.path.samefile(output, data):
         raise click.UsageError(f"--output {output} is DATA itself; it would be lost")
+    _spared(output, "--output")
     with output_file(output) as file:
         write_predictions(opened, source, keep, file, proba=proba, safe=safe)
+
+
+def _spared(output: str, place: str) -> None:
+    """Raise UsageError for no name, and for a file of a run, which would be lost."""
+    from .folder import BEST, CONFIG, is_own
+
+    if not output:
+        raise click.UsageError(f"{place}: expected the name of a file, got ''")
+    folder, name = os.path.split(os.path.realpath(output))
+    if is_own(name) and any(os.path.exists(os.path.join(folder, own)) for own in (BEST, CONFIG)):
+        raise click.UsageError(f"{place} {output}: a file of the run in that folder, which would be lost")
 
 
 @nnx.command()
@@ -209,6 +221,7 @@ def export(run: str, output: str, opset: int) -> None:
     """Write the model in folder RUN, table encoder included, as the ONNX file OUTPUT."""
     from ..onnx import to_onnx
 
+    _spared(output, "OUTPUT")
     to_onnx(_open(run, {**CONFIGURED, "backend": "numpy"}).model, output, opset=opset)
     print(f"written to {output}: opset {opset}; its inputs are the columns of the table")
 
@@ -224,6 +237,8 @@ def plot(run: str, data: str | None, output: str | None, form: str, **given: str
     """Draw the curves of the training in folder RUN, and how well it predicts a table, as pictures."""
     from .pictures import pictures
 
+    if output == "":
+        raise click.UsageError("--output: expected the name of a folder, got ''")
     for path in pictures(_open(run, given), run, data, output, form, given):
         print(path)
 

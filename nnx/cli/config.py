@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ..errors import SettingError, unknown
+from ..errors import SettingError, require, unknown
 from .reading import text_of
 
 
@@ -112,6 +112,7 @@ WORDS = (  # what msgspec calls a type, and what a person does
     *(("array", "a list"), ("object", "a table"), ("str", "text")),
     *(("int", "a whole number"), ("float", "a number"), ("bool", "true or false")),
 )
+LONGEST_FILE = 1 << 20  # bytes of a configuration
 LONGEST, LARGEST = 1e9, 1e9  # seconds of a training; an amount, in its unit
 LISTS = ("hidden", "drop", "missing")  # settings that one value may be given to
 SECTIONS: dict[str, tuple[str, ...]] = {f.name: f.default.__struct_fields__ for f in msgspec.structs.fields(Config)}
@@ -182,7 +183,12 @@ def of_run(file: Path) -> tuple[Config, str]:
 
 def _read(file: str) -> dict[str, Any]:
     try:
-        values = _parsed(Path(file).read_text(encoding="utf-8"), file)
+        if Path(file).exists() and not Path(file).is_file():
+            raise SettingError(f"{file}: no file, but a folder, a pipe or a device: -c takes a TOML file")
+        with open(file, "rb") as stream:
+            content = stream.read(LONGEST_FILE + 1)
+        require(len(content) <= LONGEST_FILE, f"{file}: not TOML: larger than {LONGEST_FILE >> 20} MiB")
+        values = _parsed(content.decode("utf-8"), file)
     except OSError as error:
         raise SettingError(f"{file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

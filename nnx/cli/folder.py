@@ -46,7 +46,7 @@ def environment(backend: Backend) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
         "backend": {"name": str(backend), **backend.describe()},
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [printable(word) for word in (Path(sys.argv[0]).name, *sys.argv[1:])],
     }
 
 

@@ -47,7 +47,10 @@ def pictures(
     except OSError as error:
         raise DataError(f"{into}: the pictures cannot be written: {error.strerror}") from None
     for name, figure in drawn.items():
-        draw(figure, into / f"{name}.{form}", dpi=110)
+        file = into / f"{name}.{form}"
+        if file.exists() and not file.is_file():
+            raise DataError(f"{file}: cannot be written: it is no file")
+        draw(figure, file, dpi=110)
         written.append(into / f"{name}.{form}")
     return written
 

@@ -41,7 +41,7 @@ def plan(config: Config, say: Voice) -> int:
         f"memory      about {need / 2**20:,.0f} MiB for the rows, the weights and one step",
         f"time        about {seconds:.2g} s an epoch, {length(seconds * epochs)} for {epochs}; less if it stops early",
         "",
-        tomli_w.dumps(plain(config)).rstrip(),
+        *tomli_w.dumps(plain(config)).rstrip().splitlines(),
     )
     if say.json:
         found = {"rows": sum(prepared.rows), "features": prepared.encoder.width, "parameters": count}

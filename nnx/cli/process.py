@@ -17,12 +17,12 @@ EXIT_CODES: tuple[tuple[type[NNXError], int], ...] = (
 )
 
 
-def run_alone(words: list[str]) -> int:
+def run_alone(words: list[str], *, supervised: bool = False) -> int:
     """The exit code of the process that runs the command with these words."""
     with streams.CtrlC() as pressed:
         streams.prepare()
         try:
-            code, fault = _outcome(words)
+            code, fault = _outcome(words, supervised=supervised)
         except Exception:
             if not pressed.seen:
                 raise
@@ -50,7 +50,7 @@ def _told(code: int, fault: str, words: Sequence[str]) -> int:
     return code
 
 
-def _outcome(words: list[str]) -> tuple[int, str]:
+def _outcome(words: list[str], *, supervised: bool = False) -> tuple[int, str]:
     """The exit code of the command, and what there is to say of a fault."""
     try:
         import click
@@ -58,9 +58,13 @@ def _outcome(words: list[str]) -> tuple[int, str]:
     except ImportError as error:
         return 2, f"the command needs {error.name}: pip install 'nnx-array[cli]'"
     try:
+        if supervised:
+            from .restarts import follow
+
+            follow()
         from .commands import nnx
 
-        if fault := streams.undecoded(words):
+        if not supervised and (fault := streams.undecoded(words)):
             return 2, fault
         with nnx.make_context("nnx", list(words) or ["--help"]) as context:
             return nnx.invoke(context) or 0, ""

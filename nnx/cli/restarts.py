@@ -23,7 +23,7 @@ from .claim import new_folder
 from .config import Config, plain
 from .voice import Voice
 
-CHILD = "from nnx.cli import main, restarts; restarts.follow(); main()"
+CHILD = "from nnx.cli import main; main(supervised=True)"
 
 
 def supervise(config: Config, out: str | None, say: Voice, restarts: int, *, force: bool) -> int:

@@ -83,7 +83,7 @@ def same_table(path: Path, schema: Schema) -> Schema:
     known = json_of(file, dict[str, Any])
     for name, value in json.loads(json.dumps(schema)).items():
         if known.get(name, ...) != value:
-            raise fault(file, f"not of this run: its {name!r} are others than the table's; train anew")
+            raise fault(file, f"not of this run: its {name!r} is not what the table gives; train anew")
     return schema
 
 

@@ -63,6 +63,10 @@ def replacing(path: str | os.PathLike[str], kind: type[NNXError] = ModelFileErro
     replaced = inside = False
     try:
         target = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
+        if os.fspath(path).endswith(os.sep):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if os.path.islink(target):  # realpath found no end
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         if _is_stream(target):
             file = os.open(target, os.O_WRONLY | system.BINARY)
             inside = True

@@ -164,13 +164,10 @@ def test_the_files_of_a_run_are_no_place_for_output(nnx, small):
 def test_what_would_be_waited_for_or_is_no_place_is_refused_in_one_line(nnx, small):
     assert nnx(*train(), "--out", "kept", "-q")[0] == 0
     os.mkfifo("pipe")
-    os.makedirs("pictures")
-    os.mkfifo("pictures/curves.png")
     os.symlink("loop", "loop")
     for words, message in (
         (["train", "-c", "pipe"], "-c takes a TOML file"),
         (["train", "-c", "/dev/zero"], "-c takes a TOML file"),
-        (["plot", "kept", "-o", "pictures"], "it is no file"),
         (["predict", "kept", "data.csv", "-o", "loop"], "Too many levels of symbolic links"),
         (["predict", "kept", "data.csv", "-o", "nowhere/"], "Is a directory"),
         (["predict", "kept", "data.csv", "-o", ""], "expected the name of a file"),

@@ -103,7 +103,7 @@ ABSENT = {
 KEYWORDS = """
 rate: lr learning_rate eta eta0 step_size learning_rate_init init_value peak_value
 weight_decay: wd l2 decay
-decay: gamma rho alpha decay_rate beta
+decay: gamma rho alpha decay_rate beta momentum
 beta1: b1 beta_1 betas
 beta2: b2 beta_2
 epsilon: eps
@@ -126,7 +126,7 @@ warmup: warmup_steps warmup_epochs
 final: eta_min alpha end_value
 rise: pct_start
 batch_size: bs batch minibatch_size batchsize
-validation: validation_data val_data validation_split validation_fraction eval_set val X_val dev
+validation: validation_data val_data validation_split validation_fraction eval_set val val_split X_val y_val dev
 early_stopping: early_stop patience monitor min_delta n_iter_no_change early_stopping_rounds
 callbacks: callback cbs
 sample_weight: sample_weights weights weight
@@ -140,6 +140,8 @@ loss: criterion loss_fn objective loss_function
 optimizer: optim optimiser solver tx opt
 metrics: metric scoring
 average: ema ema_decay swa use_ema
+scale_target: standardize target_scale normalize_y scale_y standardize_target
+kinds: categorical cat_features categorical_features cat_cols
 micro_batches: accumulate_grad_batches gradient_accumulation_steps accumulation_steps
 members: n_members ensemble n_models n_estimators num_members k
 checkpoint: checkpoint_path ckpt save_path
@@ -180,6 +182,7 @@ ELSEWHERE = {
         "give it to the loss, such as loss=nnx.SoftmaxCrossEntropy(class_weight=(1, 5))"
     ),
     "clip max_grad_norm gradient_clip_val clipnorm grad_clip": "wrap the optimizer: nnx.ClipNorm(nnx.Adam(), norm=1.0)",
+    "restore_best_weights save_best_only": "leave it out: the best weights are kept by themselves",
     "validation_weight": "give validation=(x, y, weight)",
     "n_jobs num_workers workers use_multiprocessing pin_memory": "leave it out: all cores are used as they are",
     "amp fp16 bf16 mixed_precision": "give backend=nnx.backend('torch:cuda', precision='tf32')",
@@ -199,6 +202,8 @@ WHAT = {  # said beside a suggestion of `fit` for what other libraries call by o
     "validation_data": "validation=(x, y)",
     "validation_split": "validation=0.1",
     "validation_fraction": "validation=0.1",
+    "val_split": "validation=0.1",
+    "y_val": "validation=(x, y)",
     "monitor": "early_stopping=nnx.EarlyStopping(monitor='validation_loss')",
     "min_delta": "early_stopping=nnx.EarlyStopping(min_delta=0.001)",
     "patience": "early_stopping=nnx.EarlyStopping(patience=10)",

@@ -183,6 +183,7 @@ def predict(
     run: str, data: str, output: str | None, proba: bool, keep: tuple[str, ...], safe: bool, **given: str
 ) -> None:
     """Predict each row of DATA with the model in folder RUN, as CSV. The target need not be in DATA."""
+    from .folder import spared
     from .run import TABLES, output_file, write_predictions
 
     _in_order("predict", run, data)
@@ -197,20 +198,9 @@ def predict(
         return
     if os.path.exists(output) and os.path.exists(data) and os.path.samefile(output, data):
         raise click.UsageError(f"--output {output} is DATA itself; it would be lost")
-    _spared(output, "--output")
+    spared(output, "--output")
     with output_file(output) as file:
         write_predictions(opened, source, keep, file, proba=proba, safe=safe)
-
-
-def _spared(output: str, place: str) -> None:
-    """Raise UsageError for no name, and for a file of a run, which would be lost."""
-    from .folder import BEST, CONFIG, is_own
-
-    if not output:
-        raise click.UsageError(f"{place}: expected the name of a file, got ''")
-    folder, name = os.path.split(os.path.realpath(output))
-    if is_own(name) and any(os.path.exists(os.path.join(folder, own)) for own in (BEST, CONFIG)):
-        raise click.UsageError(f"{place} {output}: a file of the run in that folder, which would be lost")
 
 
 @nnx.command()
@@ -220,8 +210,9 @@ def _spared(output: str, place: str) -> None:
 def export(run: str, output: str, opset: int) -> None:
     """Write the model in folder RUN, table encoder included, as the ONNX file OUTPUT."""
     from ..onnx import to_onnx
+    from .folder import spared
 
-    _spared(output, "OUTPUT")
+    spared(output, "OUTPUT")
     to_onnx(_open(run, {**CONFIGURED, "backend": "numpy"}).model, output, opset=opset)
     print(f"written to {output}: opset {opset}; its inputs are the columns of the table")
 

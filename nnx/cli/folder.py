@@ -11,7 +11,7 @@ from typing import Any
 
 from .._version import __version__
 from ..backends import Backend
-from ..errors import printable
+from ..errors import printable, require
 from ..files.write import TEMPORARY
 from ..tables import TableEncoder
 from .prepare import Prepared
@@ -31,6 +31,14 @@ _OWN = re.compile(rf"({'|'.join(map(re.escape, OWN))}|search-\d+\.safetensors(\.
 def is_own(name: str) -> bool:
     """True for the name of a file that a run writes, a temporary one included."""
     return _OWN.fullmatch(name) is not None
+
+
+def spared(output: str, place: str) -> None:
+    """Raise SettingError for no name, and for a file of a run, which would be lost."""
+    require(output != "", f"{place}: expected the name of a file, got ''")
+    folder, name = os.path.split(os.path.realpath(output))
+    of_run = is_own(name) and any(os.path.exists(os.path.join(folder, own)) for own in (BEST, CONFIG))
+    require(not of_run, f"{place} {output}: a file of the run in that folder, which would be lost")
 
 
 def environment(backend: Backend) -> dict[str, Any]:

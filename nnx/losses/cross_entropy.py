@@ -27,10 +27,11 @@ def _check_settings(loss: "BinaryCrossEntropy | SoftmaxCrossEntropy") -> None:
         require(known, f"{place} must name the classes 0, 1, ..., got {shown(weights)}")
         weights = [weights[k] for k in range(len(weights))]
     if weights is not None:
-        weights = weights.tolist() if hasattr(weights, "tolist") else weights
         several = hasattr(weights, "__iter__") and not isinstance(weights, str)
         require(several, f"{place} must be one number for each class, got {shown(weights)}")
-        each_own = any(hasattr(row, "__iter__") for row in weights)  # each member's, or of all
+        each_own = any(
+            hasattr(row, "__iter__") and getattr(row, "ndim", 1) for row in weights
+        )  # each member's, or of all
         rows = [per_setting(place, row, NOT_NEGATIVE) for row in (weights if each_own else [weights])]
         require(len({len(numbers(row)) for row in rows}) == 1, f"{place} must be as many for each member")
         some = all(any(numbers(row)) for row in rows)

@@ -103,7 +103,7 @@ ABSENT = {
 KEYWORDS = """
 rate: lr learning_rate eta eta0 step_size learning_rate_init init_value peak_value
 weight_decay: wd l2 decay
-decay: gamma rho alpha decay_rate beta momentum
+decay: gamma rho alpha decay_rate beta
 beta1: b1 beta_1 betas
 beta2: b2 beta_2
 epsilon: eps

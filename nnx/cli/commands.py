@@ -228,8 +228,6 @@ def plot(run: str, data: str | None, output: str | None, form: str, **given: str
     """Draw the curves of the training in folder RUN, and how well it predicts a table, as pictures."""
     from .pictures import pictures
 
-    if output == "":
-        raise click.UsageError("--output: expected the name of a folder, got ''")
     for path in pictures(_open(run, given), run, data, output, form, given):
         print(path)
 

@@ -28,6 +28,7 @@ def pictures(
     Raises: DataError, SettingError, NNXError if matplotlib is not installed.
     """
     require(form in FORMATS, f"--format must be one of {', '.join(FORMATS)}, got {form!r}")
+    require(output != "", "--output: expected the name of a folder, got ''")
     home = Path(folder) if Path(folder).is_dir() else Path(folder).parent
     into = Path(output) if output else home / "plots"
     history, written = read_history(home / METRICS), []

@@ -10,13 +10,14 @@ from typing import Any
 
 from .backends import numpy as host
 from .errors import DataError, require, shown, unknown
-from .inputs import numbers_on_host
+from .inputs import as_labels, numbers_on_host
 from .metrics import mean_absolute_error, mean_squared_error, r2
 from .names import spelled
 from .random import one_seed, permutation
 from .settings import integer
 
 TASKS = ("classification", "regression")
+ROUNDING = 1e-5  # by which probabilities in few digits may lie outside 0 to 1
 UNITS = 2.0**-52  # probabilities are held this far from 0 and 1 in the log loss, as in scikit-learn
 
 
@@ -58,10 +59,11 @@ class Evaluation:
         require(fine, f"Evaluation: classes must be a list of names, got {shown(classes)}")
         fine = importance is None or isinstance(importance, Importance)
         require(fine, f"Evaluation: importance must be an Importance, got {shown(importance)}")
-        target, predicted = (_numbers(f"Evaluation: {n}", a) for n, a in (("target", target), ("predicted", predicted)))
+        target, predicted = (numbers(f"Evaluation: {n}", a) for n, a in (("target", target), ("predicted", predicted)))
         found = scores(task, target, predicted)
-        if task == "classification" and len(classes) != probabilities(predicted).shape[1]:
-            raise DataError(f"Evaluation: {len(classes)} names for {probabilities(predicted).shape[1]} classes")
+        k = probabilities("Evaluation: predicted", predicted).shape[1] if task == "classification" else len(classes)
+        if len(classes) != k:
+            raise DataError(f"Evaluation: {len(classes)} names for {k} classes")
         return cls(task, tuple(map(str, classes)), target, predicted, found, importance)
 
 
@@ -77,8 +79,8 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
     """
     if not isinstance(task, str) or task not in TASKS:
         raise DataError(unknown("task", task, TASKS))
-    xp, target = host.namespace(), _numbers("scores: target", target)
-    predicted = host.put(_numbers("scores: predicted", predicted), "float64", None)
+    xp, target = host.namespace(), numbers("scores: target", target)
+    predicted = host.put(numbers("scores: predicted", predicted), "float64", None)
     if len(target) != len(predicted) or not len(target):
         raise DataError(f"scores: {len(predicted)} predictions for {len(target)} rows")
     if task == "regression":
@@ -89,7 +91,7 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
             "mean_absolute_error": float(mean_absolute_error(y, t)),
             "root_mean_squared_error": float(xp.sqrt(error)),
         }
-    p = probabilities(predicted)
+    p = probabilities("scores: predicted", predicted)
     guess, k = p.argmax(axis=1), p.shape[1]
     target = class_numbers(target, k, None, "scores")
     table = confusion(target, guess, k)
@@ -111,7 +113,7 @@ def class_numbers(labels: Any, k: int, classes: Sequence[Any] | None, place: str
     Labels that are text are found among the classes, and so are numbers where the classes are numbers.
     Raises: DataError for a label that is no class.
     """
-    xp, labels = host.namespace(), host.get(labels)
+    xp, labels = host.namespace(), host.get(as_labels(place, labels))
     if labels.ndim != 1:
         raise DataError(f"{place}: expected the label of each row, got shape {labels.shape}")
     if classes is not None and len(classes) != k:
@@ -127,6 +129,7 @@ def class_numbers(labels: Any, k: int, classes: Sequence[Any] | None, place: str
         return host.put(found, "int64", None)
     if text:
         raise DataError(f"{place}: labels that are text need classes=, in the order of the probabilities")
+    labels = numbers(place, labels)
     strange = labels[~((labels >= 0) & (labels < k) & (labels == xp.floor(labels)))]
     if len(strange):
         hint = "; give classes= for others" if classes is None and place != "scores" else ""
@@ -134,17 +137,31 @@ def class_numbers(labels: Any, k: int, classes: Sequence[Any] | None, place: str
     return labels.astype("int64")
 
 
-def _numbers(place: str, x: Any) -> Any:
-    """A host array of numbers with rows. Raises: DataError."""
+def numbers(place: str, x: Any, *, finite: bool = False) -> Any:
+    """A host array of numbers with rows. finite: whether all must be. Raises: DataError."""
     found = numbers_on_host(place, x)
     if found.ndim == 0:
         raise DataError(f"{place} must be an array of numbers, got {shown(x)}")
+    if finite and found.dtype.kind == "f":
+        bad = found[~host.namespace().isfinite(found)]
+        if len(bad):
+            raise DataError(f"{place} must be finite, got {bad[0]}")
     return found
 
 
-def probabilities(predicted: Any) -> Any:
-    """Probabilities (n, k): one column p, or none, becomes the two columns 1 - p and p."""
-    predicted = host.get(predicted)
+def probabilities(place: str, predicted: Any) -> Any:
+    """Probabilities (n, k): one column p, or none, becomes the two columns 1 - p and p.
+
+    Raises: DataError for what is not between 0 and 1, but for rounding.
+    """
+    predicted = numbers(place, predicted)
+    if predicted.ndim > 2:
+        raise DataError(f"{place} must have shape (rows, classes), got {predicted.shape}")
+    strange = predicted[~((predicted >= -ROUNDING) & (predicted <= 1 + ROUNDING))]
+    if len(strange):
+        raise DataError(f"{place} must be probabilities, from 0 to 1, got {strange[0]}")
+    if predicted.dtype.kind != "f":
+        predicted = predicted.astype("float64")
     if predicted.ndim == 2 and predicted.shape[1] > 1:
         return predicted
     p = predicted.reshape(-1, 1)
@@ -193,18 +210,18 @@ def permutation_importance(
     fine = isinstance(columns, Mapping) and all(hasattr(group, "__iter__") for group in columns.values())
     require(fine, f"permutation_importance: columns must be numbers of columns by name, got {shown(columns)}")
     repeats, seed = integer("permutation_importance: repeats", repeats), one_seed("permutation_importance", seed)
-    xp, shuffled = host.namespace(), host.put(_numbers("permutation_importance: x", x), None, None)
+    xp, shuffled = host.namespace(), host.put(numbers("permutation_importance: x", x), None, None)
     if shuffled.ndim != 2 or not len(shuffled):
         raise DataError(f"permutation_importance: x must have shape (rows, columns), got {shuffled.shape}")
     whole, falls = float(score(predict(shuffled))), []
     for name, group in columns.items():
-        numbers = list(group)
-        kept, row = shuffled[:, numbers], []
+        own = list(group)
+        kept, row = shuffled[:, own], []
         for repeat in range(repeats):
             order = permutation(seed, f"importance {name}", len(shuffled), repeat)
-            shuffled[:, numbers] = kept[order]
+            shuffled[:, own] = kept[order]
             row.append(whole - float(score(predict(shuffled))))
-        shuffled[:, numbers] = kept
+        shuffled[:, own] = kept
         falls.append(row)
     table = xp.asarray(falls).reshape(len(columns), repeats)
     return Importance(tuple(columns), table.mean(axis=1), table.std(axis=1))

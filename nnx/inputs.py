@@ -73,6 +73,16 @@ def numbers_on_host(name: str, x: Any) -> Any:
     return get(x) if is_host(x) else backend_of(x, "float32").to_numpy(x)
 
 
+def check_real(name: str, x: Array) -> None:
+    """Raise DataError for an array that does not hold real numbers. In a step of training this looks at types only."""
+    if not namespace(x).isdtype(x.dtype, ("bool", "integral", "real floating")):
+        if is_host(x):
+            as_numbers(name, x)  # has words for what it is; else it is objects, or a type that NumPy does not know
+        _refuse(name, "other elements", str(x.dtype).rpartition(".")[2])
+    if masked(x):
+        check_holder(name, x)
+
+
 def as_labels(name: str, y: Any) -> Any:
     """y as an array of names of classes: integers that keep their bits, floats, text, or dates; frames, sparse matrices
     and lists of lists of text as they are. Raises: DataError for what names no class.

@@ -109,3 +109,61 @@ def test_predict_is_the_output_in_the_targets_terms():
 def test_shapes_that_do_not_fit_are_refused(loss, z, target):
     with pytest.raises(nnx.ShapeError):
         loss.evaluate(np.zeros(z), np.zeros(target))
+
+
+def of_rows(change):
+    """A mistake in the target."""
+    return lambda z, t, w: (z, change(t), w)
+
+
+def masked(a):
+    return np.ma.masked_array(a, a == a)
+
+
+def of_torch(a):
+    return pytest.importorskip("torch", reason="torch is not installed").asarray(a)
+
+
+MISTAKES = {
+    "text": (of_rows(lambda t: t.astype(str)), "target: expected real numbers, got text"),
+    "dates": (of_rows(lambda t: t.astype("int64").astype("M8[D]")), "target: expected real numbers, got dates"),
+    "complex": (of_rows(lambda t: t + 1j), "target: expected real numbers, got complex"),
+    "objects": (of_rows(lambda t: t.astype(object)), "target: expected real numbers, got other elements"),
+    "masked": (of_rows(masked), "target: masked arrays are not supported"),
+    "list": (of_rows(list), "expected an array"),
+    "torch": (of_rows(of_torch), "output is numpy, target is torch"),
+    "output of torch": (lambda z, t, w: (of_torch(z), t, w), "output is torch, target is numpy"),
+    "integers": (lambda z, t, w: (z.astype("int64"), t, w), "output must be floats"),
+    "one axis": (lambda z, t, w: (z[0], t, None), r"expected the output \(..., rows, columns\)"),
+    "weights: column": (lambda z, t, w: (z, t, w[:, None]), r"weight has shape \(3, 1\)"),
+    "weights: one": (lambda z, t, w: (z, t, w[:1]), r"weight has shape \(1,\), expected one for each of 3 rows"),
+    "weights: two sets": (lambda z, t, w: (z, t, np.stack([w, w])), r"weight has shape \(2, 3\)"),
+    "weights: masked": (lambda z, t, w: (z, t, masked(w)), "weight: masked arrays"),
+    "weights: text": (lambda z, t, w: (z, t, w.astype(str)), "weight: expected real numbers, got text"),
+    "weights: torch": (lambda z, t, w: (z, t, of_torch(w)), "output is numpy, weight is torch"),
+}
+GIVEN = {
+    "squared": (nnx.SquaredError(), 2),
+    "absolute": (nnx.AbsoluteError(), 2),
+    "huber": (nnx.Huber(), 2),
+    "poisson": (nnx.Poisson(), 2),
+    "quantile": (nnx.Quantile((0.5,)), 1),
+    "binary": (nnx.BinaryCrossEntropy(), 2),
+    "softmax": (nnx.SoftmaxCrossEntropy(), 2),
+    "labels": (nnx.SoftmaxCrossEntropy(), 0),
+    "scaled": (nnx.ScaledLoss(nnx.SquaredError(), (0.0, 0.0), (2.0, 2.0)), 2),
+    "ensemble": (nnx.EnsembleLoss(nnx.SquaredError(), 2), 2),
+}
+
+
+@pytest.mark.parametrize("loss", GIVEN)
+@pytest.mark.parametrize("name", MISTAKES)
+def test_what_is_no_output_target_or_weight_is_one_line(loss, name):
+    (own, columns), (change, text) = GIVEN[loss], MISTAKES[name]
+    z = np.linspace(-1.0, 1.0, 3 * own.copies * max(columns, 1) * (1 if columns else 2))
+    z = z.reshape(3 * own.copies, columns or 2)
+    target = np.full((3, columns), 0.5) if columns else np.array([0, 1, 1])
+    assert np.isfinite(own.evaluate(z, target, np.ones(3))[0])
+    with pytest.raises(nnx.NNXError, match=text) as found:
+        own.evaluate(*change(z, target, np.ones(3)))
+    assert "\n" not in str(found.value)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nnx
-from nnx.evaluation import Evaluation, Importance
+from nnx.evaluation import Evaluation, Importance, scores
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 from nnx import plots
@@ -582,3 +582,81 @@ def test_labels_of_a_reliability_diagram_are_matched_with_the_classes():
         plots.reliability(names[numbers], p, classes=["no", "maybe"])
     with pytest.raises(nnx.DataError, match="3 names for 2 classes"):
         plots.reliability(names[numbers], p, classes=["no", "yes", "maybe"])
+
+
+# ---- what is no data
+
+SHARES = np.linspace(0.1, 0.9, 40)
+WRONG = {
+    "masked": (np.ma.masked_array(SHARES, SHARES > 0.5), "masked"),
+    "complex": (SHARES + 1j, "complex"),
+    "text": (SHARES.astype(str), "text|none of the 2 classes"),
+    "dates": (np.arange(40).astype("M8[D]"), "expected"),
+    "nothing": (None, "."),
+    "missing": ([None] * 40, "."),
+    "not a number": (np.where(SHARES > 0.5, np.nan, SHARES), "got nan|class numbers"),
+    "short": (SHARES[:5].round(), "."),
+    "a mapping": ({"a": 1}, "."),
+    "cubes": (np.ones((40, 2, 2)), "."),
+    "objects": ([object()] * 40, "."),
+    "empty": ([], "."),
+}
+LABELS = np.arange(40) % 2
+COLUMNS = [f"c{i}" for i in range(40)]
+DOORS = {
+    "scores: target": lambda b: scores("classification", b, SHARES),
+    "scores: predicted": lambda b: scores("classification", LABELS, b),
+    "reliability: target": lambda b: plots.reliability(b, SHARES),
+    "reliability: probabilities": lambda b: plots.reliability(LABELS, b),
+    "calibration": lambda b: plots.calibration(LABELS, b),
+    "confusion_matrix: target": lambda b: plots.confusion_matrix(b, SHARES, ["a", "b"]),
+    "confusion_matrix: predicted": lambda b: plots.confusion_matrix(LABELS, b, ["a", "b"]),
+    "predicted_against_true: target": lambda b: plots.predicted_against_true(b, SHARES),
+    "predicted_against_true: predicted": lambda b: plots.predicted_against_true(SHARES, b),
+    "residuals": lambda b: plots.residuals(SHARES, b),
+    "importance: mean": lambda b: plots.importance(COLUMNS, b, SHARES),
+    "importance: std": lambda b: plots.importance(COLUMNS, SHARES, b),
+    "population": lambda b: plots.population(b),
+    "decision_boundaries": lambda b: plots.decision_boundaries(b, X2, Y2),
+    "decision_boundary: x": lambda b: plots.decision_boundary(one_sided, b, Y2),
+    "decision_boundary: y": lambda b: plots.decision_boundary(one_sided, X2[:40], b),
+    "decision_boundary: model": lambda b: plots.decision_boundary(b, X2, Y2),
+    "decision_boundary: predicted": lambda b: plots.decision_boundary(lambda x: b, X2, Y2),
+    "curves": lambda b: plots.curves({"epoch": list(range(40)), "loss": b}),
+}
+
+
+def one_sided(x):
+    return (x[:, 0] > 0).astype(int)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_what_is_no_data_is_one_line_at_every_picture(door):
+    for name, (given, text) in WRONG.items():
+        if door == "curves" and name in ("missing", "not a number"):  # a figure may be none in an epoch
+            continue
+        text = "." if door.startswith(("population", "decision")) else text
+        with pytest.raises(nnx.NNXError, match=text) as found:
+            DOORS[door](given)
+            pytest.fail(f"{name} was taken")
+        assert "\n" not in str(found.value) and len(str(found.value)) <= 200
+
+
+@pytest.mark.parametrize("p", [SHARES * 50, SHARES - 1, np.stack([SHARES, SHARES + 1], axis=1)])
+@pytest.mark.parametrize(
+    "door", ["scores: predicted", "reliability: probabilities", "calibration", "confusion_matrix: predicted"]
+)
+def test_what_is_no_probability_is_one_line(door, p):
+    with pytest.raises(nnx.DataError, match="must be probabilities, from 0 to 1"):
+        DOORS[door](p)
+
+
+def test_a_fit_of_one_network_is_no_population():
+    for draw in (plots.population, lambda fit: plots.decision_boundaries(fit, X2, Y2)):
+        with pytest.raises(nnx.SettingError, match="expected a PopulationFit"):
+            draw(fitted())
+
+
+def test_residuals_of_small_integers_do_not_wrap():
+    figure = plots.residuals(np.array([2, 250], "uint8"), np.array([250, 2], "uint8"))
+    assert sorted(figure.axes[0].lines[1].get_ydata()) == [-248, 248]

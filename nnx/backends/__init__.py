@@ -12,6 +12,7 @@ from .arrays import (
     namespace,
     per_member,
     same_library,
+    taken_beside,
     transposed,
 )
 from .base import DTYPES, TOLD, Backend, Plain
@@ -46,5 +47,6 @@ __all__ = [
     "same_library",
     "sign",
     "sqrt",
+    "taken_beside",
     "transposed",
 ]

@@ -71,6 +71,14 @@ def same_library(**arrays: Array) -> None:
             )
 
 
+def taken_beside(like: Array, x: Array, name: str, other: str) -> None:
+    """Raise BackendError if x is of another library than `like`: JAX alone takes arrays of the host beside its own."""
+    if type(x) is not type(like):
+        both = library_name(like), library_name(x)
+        if both != ("jax", "numpy") and {"numpy", "torch", "cupy", "jax"}.issuperset(both):
+            same_library(**{name: like, other: x})
+
+
 def matmul(x: Any, W: Array) -> Array:
     """x W, of arrays of one library; on NumPy x may be a sparse matrix of SciPy, which stays one."""
     if type(x) is not type(W):

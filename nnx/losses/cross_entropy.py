@@ -9,7 +9,7 @@ from ..contract import Array, Loss, Saved, Setting
 from ..errors import ShapeError, numbers, require, shown
 from ..layers.activation import sigmoid
 from ..settings import NOT_NEGATIVE, SHARE, per_member as per_setting, settle
-from .mean import as_type, column, same_shape, shares, weighted_sum
+from .mean import as_type, check_given, column, same_shape, shares, weighted_sum
 
 
 def holds_labels(target: Array, z: Array) -> bool:
@@ -78,6 +78,7 @@ class BinaryCrossEntropy(Loss):
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
+        check_given(self, z, target, weight)
         if target.shape[-2:] != z.shape[-2:] and z.shape[-1] == 1:
             target = target[..., None]
         same_shape(self, z, target)
@@ -131,6 +132,7 @@ class SoftmaxCrossEntropy(Loss):
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
+        check_given(self, z, target, weight)
         xp, t = namespace(z), self._one_hot(z, target)
         s = shares(self, t, weight, z, total)
         log_p, e, rest = softmax_parts(z)

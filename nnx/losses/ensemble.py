@@ -8,6 +8,7 @@ from ..errors import ShapeError, require, shown
 from ..layers.ensemble import apart, repeat
 from ..settings import AT_LEAST_1, settle
 from .cross_entropy import holds_labels
+from .mean import check_given
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class EnsembleLoss(Loss):
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
+        check_given(self, z, target, weight)
         k = self.members
         self._check(z)
         n = z.shape[-2] // k

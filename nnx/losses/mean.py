@@ -1,8 +1,11 @@
 """The weighted mean over the rows of a batch, which all losses share."""
 
-from ..backends import namespace
+from typing import Any
+
+from ..backends import namespace, taken_beside
 from ..contract import Array, Loss
-from ..errors import ShapeError
+from ..errors import DataError, ShapeError
+from ..inputs import check_real
 
 TINY = 1e-37  # keeps sum(w) from being 0 where a batch has only rows of weight 0
 
@@ -59,6 +62,35 @@ def weighted_sum(e: Array, s: Array | float) -> Array:
     """sum(e s), without a pass of its own for an s that is one number."""
     xp = namespace(e)
     return xp.sum(e, axis=(-2, -1)) * s if isinstance(s, float) else xp.sum(e * s, axis=(-2, -1))
+
+
+_fine: set[Any] = set()  # the types of output, target and weight that have been found to be right
+
+
+def check_given(loss: Loss, z: Array, target: Array, weight: Array | None) -> None:
+    """Raise DataError or ShapeError for what is no array of real numbers, or no weight of each row of z.
+
+    It looks at types and shapes only, which costs nothing in a step that is recorded, traced or captured.
+    """
+    place, given = type(loss).__name__, (z, target, weight)
+    types = getattr(z, "dtype", None), getattr(target, "dtype", None), getattr(weight, "dtype", None)
+    kinds = type(z), type(target), type(weight), types
+    if kinds not in _fine:
+        for name, x in zip(("output", "target", "weight"), given, strict=True):
+            if x is not None:
+                check_real(f"{place}: {name}", x)
+                taken_beside(z, x, "output", name)
+        if not namespace(z).isdtype(z.dtype, "real floating"):
+            raise DataError(f"{place}: the output must be floats, got {z.dtype}")
+        if not any(hasattr(x, "mask") for x in given):  # which has to be looked at each time
+            _fine.add(kinds)
+    if z.ndim < 2:
+        raise ShapeError(f"{place}: expected the output (..., rows, columns), got shape {tuple(z.shape)}")
+    if weight is None:
+        return
+    n = z.shape[-2] // loss.copies
+    if weight.shape[-1:] != (n,) or weight.ndim >= z.ndim:
+        raise ShapeError(f"{place}: weight has shape {tuple(weight.shape)}, expected one for each of {n} rows")
 
 
 def same_shape(loss: Loss, z: Array, target: Array) -> None:

@@ -8,7 +8,7 @@ from ..backends import constant, namespace
 from ..contract import Array, Loss, Saved
 from ..errors import ShapeError, numbers, require, shown
 from ..settings import BETWEEN, INFINITE, per_member, settle
-from .mean import as_type, same_shape, shares, weighted_sum
+from .mean import as_type, check_given, same_shape, shares, weighted_sum
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class SquaredError(Loss):
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
+        check_given(self, z, target, weight)
         same_shape(self, z, target)
         d, s = z - as_type(target, z), shares(self, target, weight, z, total)
         return 0.5 * weighted_sum(d * d, s), (d, s)
@@ -41,6 +42,7 @@ class AbsoluteError(Loss):
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
+        check_given(self, z, target, weight)
         same_shape(self, z, target)
         d, s = z - as_type(target, z), shares(self, target, weight, z, total)
         return weighted_sum(namespace(d).abs(d), s), (d, s)
@@ -68,6 +70,7 @@ class Huber(Loss):
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
+        check_given(self, z, target, weight)
         same_shape(self, z, target)
         xp = namespace(z)
         d, s = z - as_type(target, z), shares(self, target, weight, z, total)
@@ -103,6 +106,7 @@ class Quantile(Loss):
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
+        check_given(self, z, target, weight)
         if z.shape[-1] != len(self.levels) or target.shape[-2:] != (z.shape[-2], 1):
             raise ShapeError(
                 f"Quantile: expected output ({z.shape[-2]}, {len(self.levels)}) and target ({z.shape[-2]}, 1), "
@@ -135,6 +139,7 @@ class Poisson(Loss):
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
+        check_given(self, z, target, weight)
         same_shape(self, z, target)
         target = as_type(target, z)
         mean, s = self.predict(z), shares(self, target, weight, z, total)

@@ -8,7 +8,7 @@ from ..backends import constant, namespace
 from ..contract import Array, Loss, Saved, Setting
 from ..errors import require
 from ..settings import settle
-from .mean import as_type
+from .mean import as_type, check_given
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class ScaledLoss(Loss):
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
+        check_given(self, z, target, weight)
         t = self._standardised(target, z)
         return self.loss.evaluate(z, t, weight) if total is None else self.loss.evaluate(z, t, weight, total=total)
 

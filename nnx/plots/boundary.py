@@ -7,8 +7,11 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError, ShapeError
-from ..evaluation import probabilities
+from ..evaluation import numbers, probabilities
+from ..inputs import as_labels
+from ..settings import integer
 from ..training.population import PopulationFit
+from .population import check_population
 from .style import COLOURS, INK, MARKERS, PAPER, drawn, finish, panels, plain
 
 POINTS = 2000
@@ -35,7 +38,8 @@ def decision_boundary(
     """
     plane = _Plane("decision_boundary", x, y, resolution)
     known = getattr(model, "classes_", None)
-    p, known = _probabilities(_predictor(model)(plane.grid), plane.y if known is None else known, known is not None)
+    y, predicted = plane.y if known is None else known, _predictor(model)(plane.grid)
+    p, known = _probabilities(predicted, len(plane.grid), y, known is not None)
     names_of = plane.names(classes, known, p.shape[1])
     figure, ((axes,),) = panels(size=(5.2, 4.4))
     plane.draw(axes, p, known, names_of)
@@ -64,11 +68,12 @@ def decision_boundaries(
     Shapes: x (rows, 2); y (rows,) class numbers.
     Raises: ShapeError, DataError, SettingError; NNXError if matplotlib is not installed.
     """
+    check_population("decision_boundaries", fit)
     plane = _Plane("decision_boundaries", x, y, resolution)
     scores, best = fit.scores(monitor), fit.best(monitor, better)
     shown = _spread(scores, best)
     everywhere, at_rows = (fit.backend.to_numpy(fit.predict(rows)) for rows in (plane.grid, plane.x))
-    found = {k: _probabilities(everywhere[k], plane.y, False) for k in shown}
+    found = {k: _probabilities(everywhere[k], len(plane.grid), plane.y, False) for k in shown}
     names_of = plane.names(classes, found[best][1], found[best][0].shape[1])
     across = ceil(sqrt(len(shown)))
     down = ceil(len(shown) / across)
@@ -80,7 +85,7 @@ def decision_boundaries(
         p, known = found[k]
         plane.draw(axes, p, known, names_of if k == shown[0] else [""] * len(known), size)
         axes.locator_params(nbins=3)
-        wrong = int((host.get(known)[probabilities(at_rows[k]).argmax(axis=1)] != plane.y).sum())
+        wrong = int((host.get(known)[probabilities("decision_boundaries", at_rows[k]).argmax(axis=1)] != plane.y).sum())
         words = [*(["best"] if k == best else []), *([f"{wrong} wrong"] if wrong else [])]
         axes.set_title(f"{k}: {scores[k]:#.3g}", fontsize=9, fontweight="bold" if k == best else "normal")
         axes.set_title(", ".join(words), loc="right", fontsize=9, color=COLOURS[1] if wrong else INK)
@@ -102,9 +107,12 @@ class _Plane:
     """Rows of two features, and the grid of places around them."""
 
     def __init__(self, name: str, x: Any, y: Any, resolution: int) -> None:
-        self.name, self.x, self.y, self.resolution, xp = name, host.get(x), host.get(y), resolution, host.namespace()
+        self.name, self.resolution, xp = name, integer(f"{name}: resolution", resolution), host.namespace()
+        self.x, self.y = numbers(f"{name}: x", x, finite=True), host.get(as_labels(f"{name}: y", y))
+        if self.y.dtype.kind == "f" or None in self.y.reshape(-1).tolist():
+            self.y = numbers(f"{name}: y", self.y, finite=True)
         x = self.x
-        if x.ndim != 2 or x.shape[1] != 2 or self.y.shape != x.shape[:1]:
+        if x.ndim != 2 or x.shape[1] != 2 or not len(x) or self.y.shape != x.shape[:1]:
             raise ShapeError(f"{name}: expected x (rows, 2) and y (rows,), got {x.shape} and {self.y.shape}")
         low, high = x.min(axis=0), x.max(axis=0)
         edge = 0.08 * xp.where(high > low, high - low, 1.0)
@@ -161,21 +169,31 @@ def _predictor(model: Any) -> Callable[[Any], Any]:
 
 
 def _on_host(function: Callable[[Any], Any], backend: Any) -> Callable[[Any], Any]:
-    move = getattr(backend, "to_numpy", host.get)
-    return lambda x: host.get(move(function(x)))
+    move = getattr(backend, "to_numpy", lambda y: y)
+    return lambda x: host.get(as_labels("decision_boundary: what the model predicts", move(function(x))))
 
 
-def _probabilities(predicted: Any, y: Any, ordered: bool) -> tuple[Any, list[Any]]:
+def _probabilities(predicted: Any, rows: int, y: Any, ordered: bool) -> tuple[Any, list[Any]]:
     """Probabilities (n, k) and the k classes; a class that is only named has probability 1."""
     xp = host.namespace()
+    if predicted.ndim not in (1, 2) or len(predicted) != rows:
+        raise DataError(f"decision_boundary: the model predicts shape {predicted.shape} for {rows} rows")
     known = host.get(y) if ordered else xp.unique(y)
     if predicted.ndim == 1 and predicted.dtype.kind != "f":
+        if _kind(predicted) != _kind(known):
+            raise DataError(f"decision_boundary: y holds {known.dtype}, but the model predicts {predicted.dtype}")
         known = known if ordered else xp.unique(xp.concat((known, xp.unique(predicted))))
         return xp.astype(predicted[:, None] == known, "float64"), known.tolist()
-    p = probabilities(predicted)
+    p = probabilities("decision_boundary: what the model predicts", predicted)
     if not ordered:  # class numbers
         known = xp.arange(p.shape[1])
     return p, known.tolist()
+
+
+def _kind(labels: Any) -> str:
+    """Whether labels are numbers, text or something else that cannot be put beside these."""
+    kind: str = labels.dtype.kind
+    return next((word for word in ("iubf", "OUST") if kind in word), kind)
 
 
 def _image(p: Any) -> Any:

@@ -4,7 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ..backends import numpy as host
+from ..errors import DataError, require, shown
+from ..evaluation import numbers
 from .style import COLOURS, GREY, INK, drawn, finish, panels, plain
 
 MOST = 20
@@ -22,9 +23,15 @@ def importance(
     """By how much the score falls when a column is shuffled, the largest first; the lines are one deviation.
 
     At most 20 columns are drawn, and the title says of how many. Numbers: `nnx.evaluation.permutation_importance`.
-    Raises: NNXError if matplotlib is not installed.
+    Raises: DataError; NNXError if matplotlib is not installed.
     """
-    mean, std = host.get(mean), host.get(std)
+    mean, std = (numbers(f"importance: {n}", a, finite=True) for n, a in (("mean", mean), ("std", std)))
+    fine = hasattr(names, "__len__") and not isinstance(names, str)
+    require(fine, f"importance: names must be a list of names, got {shown(names)}")
+    if not (mean.shape == std.shape == (len(names),)):
+        raise DataError(
+            f"importance: {len(names)} names for mean {mean.shape} and std {std.shape}, expected one of each"
+        )
     order = (-mean).argsort(kind="stable")[:MOST]
     figure, ((axes,),) = panels(size=(5.4, 1.0 + 0.26 * max(len(order), 2)))
     axes.barh(range(len(order)), mean[order], height=0.68, color=COLOURS[0], alpha=0.85)

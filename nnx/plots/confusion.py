@@ -7,6 +7,7 @@ from typing import Any
 from ..backends import numpy as host
 from ..errors import DataError
 from ..evaluation import class_numbers, confusion, probabilities
+from ..inputs import as_labels
 from .style import COLOURS, GREY, INK, PAPER, columns, drawn, finish, panels, plain
 
 MOST = 30  # classes that can be drawn and still be read
@@ -23,8 +24,9 @@ def confusion_matrix(
     Shapes: target (n,) class numbers or names; predicted (n,) the same, or probabilities (n, k), (n, 1) or (n,).
     Raises: DataError if there are more classes than names; NNXError if matplotlib is not installed.
     """
-    guess, k = host.get(predicted), len(classes)
-    guess = probabilities(guess).argmax(axis=1) if guess.ndim == 2 or guess.dtype.kind == "f" else guess
+    place = "confusion_matrix: predicted"
+    guess, k = host.get(as_labels(place, predicted)), len(classes)
+    guess = probabilities(place, guess).argmax(axis=1) if guess.ndim == 2 or guess.dtype.kind == "f" else guess
     target, guess = (class_numbers(labels, k, classes, "confusion_matrix") for labels in (target, guess))
     if not len(target) or len(target) != len(guess):
         raise DataError(f"confusion_matrix: {len(guess)} predictions for {len(target)} rows")

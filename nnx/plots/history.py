@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import DataError, shown
+from ..evaluation import numbers
 from .style import GREY, colour, drawn, finish, logarithmic, panels, plain
 
 HIDDEN = ("epoch", "rate", "samples_per_second", "seconds")
@@ -24,8 +25,15 @@ def curves(
     Raises: NNXError if matplotlib is not installed, DataError for what is no history.
     """
     history = getattr(history, "history", history)  # of a fit
-    if not isinstance(history, Mapping) or not history.get("epoch"):
+    epochs = history.get("epoch", ()) if isinstance(history, Mapping) else ()
+    if not hasattr(epochs, "__len__") or not len(epochs):
         raise DataError(f"curves: expected a fit or its history, with an epoch at least, got {shown(history)}")
+    history = {name: numbers(f"curves: {name}", v).tolist() for name, v in history.items() if name not in HIDDEN[1:]}
+    for name, values in history.items():
+        if len(values) != len(epochs) or any(isinstance(v, list) for v in values):
+            raise DataError(
+                f"curves: expected one value of {name} for each of {len(epochs)} epochs, got {shown(values)}"
+            )
     losses = {name: text for name, text in LOSSES.items() if name in history}
     others = [name for name in history if name not in (*HIDDEN, *losses)]
     metrics = {name: name.removeprefix("validation_").replace("_", " ") for name in others}

@@ -4,6 +4,7 @@ import os
 from math import isfinite
 from typing import Any
 
+from ..errors import require, shown
 from ..training.population import PopulationFit
 from .style import COLOURS, INK, drawn, finish, logarithmic, panels, plain
 
@@ -27,6 +28,7 @@ def population(
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize
 
+    check_population("population", fit)
     name, scores, best = fit.monitored(monitor), fit.scores(monitor), fit.best(monitor, better)
     gone = set(fit.dropped)
     some = [k for k, score in enumerate(scores) if isfinite(score) and (k == best or k not in gone)]
@@ -63,3 +65,9 @@ def population(
         if log:
             logarithmic(bar.ax.yaxis, ends)
     return finish(figure, path)
+
+
+def check_population(place: str, fit: Any) -> None:
+    """Raise SettingError for what is no PopulationFit."""
+    fine = isinstance(fit, PopulationFit)
+    require(fine, f"{place}: expected a PopulationFit, which nnx.fit_population returns, got {shown(fit)}")

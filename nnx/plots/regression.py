@@ -3,7 +3,8 @@
 import os
 from typing import Any
 
-from ..backends import numpy as host
+from ..errors import DataError
+from ..evaluation import numbers
 from ..random import permutation
 from .style import COLOURS, GREY, drawn, finish, panels
 
@@ -17,7 +18,8 @@ def predicted_against_true(target: Any, predicted: Any, path: str | os.PathLike[
     Shapes: target, predicted (n,), or any that hold as many numbers.
     Raises: NNXError if matplotlib is not installed.
     """
-    t, y, note = _points(target, predicted)
+    t, y = _values("predicted_against_true", target, predicted)
+    t, y, note = _points(t, y)
     figure, ((axes,),) = panels(size=(4.4, 4.2))
     both = (min(t.min(), y.min()), max(t.max(), y.max()))
     axes.plot(both, both, color=GREY, linewidth=1, linestyle=":", label="equal")
@@ -34,12 +36,13 @@ def residuals(target: Any, predicted: Any, path: str | os.PathLike[str] | None =
     Shapes: target, predicted (n,), or any that hold as many numbers.
     Raises: NNXError if matplotlib is not installed.
     """
-    t, y, note = _points(target, predicted)
+    t, y = _values("residuals", target, predicted)
+    everything = t - y
+    t, y, note = _points(t, y)
     figure, ((left, right),) = panels(1, 2, size=(5.4, 3.8), width_ratios=(3, 1), sharey=True)
     left.axhline(0, color=GREY, linewidth=1, linestyle=":")
     _scatter(left, y, t - y)
     left.set(xlabel="predicted", ylabel="true \u2212 predicted", title=note)
-    everything = (host.get(target).reshape(-1) - host.get(predicted).reshape(-1)).astype("float64")
     low, high = float(everything.min()), float(everything.max())
     close = high - low <= 1e-9 * max(abs(low), abs(high))  # all are one, to rounding
     right.hist(everything, bins=1 if close else 30, orientation="horizontal", color=COLOURS[0], alpha=0.6)
@@ -48,9 +51,17 @@ def residuals(target: Any, predicted: Any, path: str | os.PathLike[str] | None =
     return finish(figure, path)
 
 
-def _points(target: Any, predicted: Any) -> tuple[Any, Any, str]:
+def _values(name: str, target: Any, predicted: Any) -> tuple[Any, Any]:
+    """The numbers in both. Raises: DataError if they are not as many, or not finite."""
+    given = (("target", target), ("predicted", predicted))
+    t, y = (numbers(f"{name}: {n}", a, finite=True).reshape(-1).astype("float64") for n, a in given)
+    if len(t) != len(y) or not len(t):
+        raise DataError(f"{name}: {len(y)} predictions for {len(t)} rows")
+    return t, y
+
+
+def _points(t: Any, y: Any) -> tuple[Any, Any, str]:
     """The points to draw, and what to say if they are not all."""
-    t, y = (host.get(a).reshape(-1).astype("float64") for a in (target, predicted))
     if len(t) <= POINTS:
         return t, y, ""
     chosen = permutation(0, "points", len(t))[:POINTS]

@@ -9,6 +9,7 @@ from typing import Any
 from ..backends import numpy as host
 from ..errors import DataError
 from ..evaluation import class_numbers, probabilities as as_probabilities
+from ..settings import integer
 from .style import COLOURS, GREY, drawn, finish, logarithmic, panels, plain
 
 
@@ -35,7 +36,8 @@ def reliability(
     Raises: DataError for a label that is no class.
     Source: Guo et al. 2017, "On calibration of modern neural networks", eqs. 2, 3.
     """
-    xp, p = host.namespace(), as_probabilities(probabilities)
+    xp, p = host.namespace(), as_probabilities("reliability: probabilities", probabilities)
+    bins = integer("reliability: bins", bins)
     target = class_numbers(target, p.shape[1], classes, "reliability")
     if not len(target) or len(target) != len(p):
         raise DataError(f"reliability: {len(p)} predictions for {len(target)} rows")
@@ -65,7 +67,7 @@ def calibration(
     Raises: NNXError if matplotlib is not installed.
     """
     found = reliability(target, probabilities, bins, classes=classes)
-    two = as_probabilities(probabilities).shape[1] == 2
+    two = as_probabilities("calibration: probabilities", probabilities).shape[1] == 2
     figure, axes = panels(2, 1, size=(4.4, 4.6), height_ratios=(4, 1), sharex=True)
     (upper,), (lower,) = axes
     upper.plot((0, 1), (0, 1), color=GREY, linewidth=1, linestyle=":", label="as it should be")

@@ -1,5 +1,6 @@
 """The base of MLPClassifier and MLPRegressor: scikit-learn's parameters, attributes and order of events."""
 
+from math import isfinite
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -185,8 +186,8 @@ class BaseMLP(Prediction):
             self._check_trained()
 
     def _check_trained(self) -> None:
-        """Raise ValueError if a weight is not finite."""
-        if not all(is_finite(p) for p in self._weights().values()):
+        """Raise ValueError if the loss or a weight is not finite."""
+        if not isfinite(getattr(self, "loss_", 0.0)) or not all(is_finite(p) for p in self._weights().values()):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to "
                 "be preprocessed."

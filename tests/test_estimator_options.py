@@ -427,6 +427,19 @@ def test_sk_26762_several_targets_on_any_array(name, request):
     assert model.validation_scores_ == expected.validation_scores_
 
 
+@pytest.mark.parametrize("values", [(1, 2), (-1, 1), (0, 2), (2, 2)])
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+def test_two_labels_other_than_0_and_1_are_names_of_classes(name, values, request):
+    y = np.array([values, values[::-1]] * (len(X) // 2))
+    xp = np if name == "numpy" else pytest.importorskip("torch")
+    given = xp.asarray(X[: len(y)]), xp.asarray(y)
+    model = nnx.MLPClassifier((4,), max_iter=2, random_state=0).fit(*given)
+    assert set(np.unique(np.asarray(model.predict(given[0])))) <= set(values)
+    flags = nnx.MLPClassifier((4,), max_iter=2, warm_start=True).fit(given[0], given[1] == values[0])
+    with pytest.raises(ValueError, match="expected 0 and 1 for each label"):
+        flags.partial_fit(*given)
+
+
 def test_sk_26762_several_targets_in_parts():
     classes = [[0, 1, 2], [0, 1, 2]]
     model = nnx.MLPClassifier((9,), random_state=0)
@@ -603,6 +616,7 @@ WRONG = {
     "an optimizer has schedule=": dict(solver=nnx.Adam(), learning_rate=nnx.Cosine()),
     "got the class Adam": dict(solver=nnx.Adam),
     "got the class Cosine": dict(learning_rate=nnx.Cosine),
+    "must be whole numbers, got [3.9]": dict(hidden_layer_sizes=(3.9,)),
     "got 0.0": dict(frozen=[0.0]),
     "Halved cannot be hashed": dict(solver=Halved()),
     "callbacks: expected functions": dict(callbacks=[3]),
@@ -614,7 +628,7 @@ WRONG = {
 
 @pytest.mark.parametrize("message", WRONG)
 def test_a_wrong_option_is_one_line_and_changes_nothing(message):
-    model = nnx.MLPClassifier((20, 10), max_iter=2, **WRONG[message])
+    model = nnx.MLPClassifier(**{"hidden_layer_sizes": (20, 10), "max_iter": 2} | WRONG[message])
     before = dict(vars(model))
     with warnings.catch_warnings(), pytest.raises(ValueError) as error:
         warnings.simplefilter("error")

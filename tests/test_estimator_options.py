@@ -656,6 +656,38 @@ def test_a_wrong_option_of_the_regressor(settings):
 # ---- parameters and data that change between calls
 
 
+LABELS_WRONG = {
+    "None": (np.where(X[:, 0] > 0, None, "a"), "y: labels must be of one kind, got text and NoneType"),
+    "mixed": (np.array([1 if v > 0 else "b" for v in X[:, 0]], dtype=object), "got text and int"),
+    "1e300": ((X[:, 0] > 0) * 1e300, "Unknown label type: continuous"),
+}
+
+
+@pytest.mark.parametrize("name", LABELS_WRONG)
+def test_labels_that_are_no_names_are_one_line(name):
+    y, message = LABELS_WRONG[name]
+    with pytest.raises(ValueError, match=message) as error:
+        nnx.MLPClassifier((4,)).fit(X, y)
+    assert "\n" not in str(error.value) and len(str(error.value)) <= 200
+
+
+def test_scores_refuse_what_cannot_be_compared():
+    flags, value = (X[:, 0] > 0).astype(int), X[:, 0]
+    settings = dict(hidden_layer_sizes=(4,), max_iter=1000, random_state=0, tol=1.0)
+    classifier, regressor = nnx.MLPClassifier(**settings), nnx.MLPRegressor(**settings)
+    for model, y in (
+        (classifier.fit(X, flags), flags),
+        (nnx.EnsembleClassifier(classifier, 2).fit(X, flags), flags),
+        (regressor.fit(X, value), value),
+        (nnx.EnsembleRegressor(regressor, 2).fit(X, value), value),
+    ):
+        assert np.isfinite(model.score(X, y))
+        for wrong in (flags.astype("M8[s]"), flags.astype("m8[s]"), np.ma.masked_array(y, mask=flags == 1), y + 1j):
+            with pytest.raises(ValueError, match=r"y: (expected|masked)") as error:
+                model.score(X, wrong)
+            assert "\n" not in str(error.value) and len(str(error.value)) <= 200
+
+
 @pytest.mark.parametrize("loss", [nnx.SoftmaxCrossEntropy(label_smoothing=0.1), nnx.SquaredError(), nnx.Huber()])
 def test_a_loss_that_is_not_for_such_labels_is_refused(loss):
     for task, wanted in (("binary", "BinaryCrossEntropy"), ("multilabel", "BinaryCrossEntropy")):

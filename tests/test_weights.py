@@ -176,7 +176,7 @@ def test_weights_of_estimators_are_refused_or_counted_by_their_ratios(name):
         assert score(weight) == pytest.approx(expected, rel=1e-4)
     fitted = SCORED[name]().fit(X, Y)
     for weight, word in WRONG.values():
-        word += "|non-zero|NaN"
+        word += "|non-zero|NaN|infinity"
         with pytest.raises(ValueError, match=word):
             SCORED[name]().fit(X, Y, sample_weight=weight)
         if name != "search":

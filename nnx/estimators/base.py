@@ -1,6 +1,5 @@
 """The base of MLPClassifier and MLPRegressor: scikit-learn's parameters, attributes and order of events."""
 
-from math import isfinite
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -188,7 +187,7 @@ class BaseMLP(Prediction):
     def _check_trained(self) -> None:
         """Raise ValueError if a weight is not finite, or the loss, but where the best weights are kept."""
         best = self.early_stopping and self.solver != "lbfgs"
-        if not (best or isfinite(getattr(self, "loss_", 0.0))) or not all(
+        if not (best or np.isfinite(getattr(self, "loss_", 0.0))) or not all(
             is_finite(p) for p in self._weights().values()
         ):
             raise ValueError(

@@ -427,6 +427,19 @@ def test_sk_26762_several_targets_on_any_array(name, request):
     assert model.validation_scores_ == expected.validation_scores_
 
 
+@pytest.mark.parametrize("values", [(1, 2), (-1, 1), (0, 2), (2, 2)])
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+def test_two_labels_other_than_0_and_1_are_names_of_classes(name, values, request):
+    y = np.array([values, values[::-1]] * (len(X) // 2))
+    xp = np if name == "numpy" else pytest.importorskip("torch")
+    given = xp.asarray(X[: len(y)]), xp.asarray(y)
+    model = nnx.MLPClassifier((4,), max_iter=2, random_state=0).fit(*given)
+    assert set(np.unique(np.asarray(model.predict(given[0])))) <= set(values)
+    flags = nnx.MLPClassifier((4,), max_iter=2, warm_start=True).fit(given[0], given[1] == values[0])
+    with pytest.raises(ValueError, match="expected 0 and 1 for each label"):
+        flags.partial_fit(*given)
+
+
 def test_sk_26762_several_targets_in_parts():
     classes = [[0, 1, 2], [0, 1, 2]]
     model = nnx.MLPClassifier((9,), random_state=0)
@@ -603,6 +616,7 @@ WRONG = {
     "an optimizer has schedule=": dict(solver=nnx.Adam(), learning_rate=nnx.Cosine()),
     "got the class Adam": dict(solver=nnx.Adam),
     "got the class Cosine": dict(learning_rate=nnx.Cosine),
+    "must be whole numbers, got [3.9]": dict(hidden_layer_sizes=(3.9,)),
     "got 0.0": dict(frozen=[0.0]),
     "Halved cannot be hashed": dict(solver=Halved()),
     "callbacks: expected functions": dict(callbacks=[3]),
@@ -614,7 +628,7 @@ WRONG = {
 
 @pytest.mark.parametrize("message", WRONG)
 def test_a_wrong_option_is_one_line_and_changes_nothing(message):
-    model = nnx.MLPClassifier((20, 10), max_iter=2, **WRONG[message])
+    model = nnx.MLPClassifier(**{"hidden_layer_sizes": (20, 10), "max_iter": 2} | WRONG[message])
     before = dict(vars(model))
     with warnings.catch_warnings(), pytest.raises(ValueError) as error:
         warnings.simplefilter("error")
@@ -640,6 +654,38 @@ def test_a_wrong_option_of_the_regressor(settings):
 
 
 # ---- parameters and data that change between calls
+
+
+LABELS_WRONG = {
+    "None": (np.where(X[:, 0] > 0, None, "a"), "y: labels must be of one kind, got text and NoneType"),
+    "mixed": (np.array([1 if v > 0 else "b" for v in X[:, 0]], dtype=object), "got text and int"),
+    "1e300": ((X[:, 0] > 0) * 1e300, "Unknown label type: continuous"),
+}
+
+
+@pytest.mark.parametrize("name", LABELS_WRONG)
+def test_labels_that_are_no_names_are_one_line(name):
+    y, message = LABELS_WRONG[name]
+    with pytest.raises(ValueError, match=message) as error:
+        nnx.MLPClassifier((4,)).fit(X, y)
+    assert "\n" not in str(error.value) and len(str(error.value)) <= 200
+
+
+def test_scores_refuse_what_cannot_be_compared():
+    flags, value = (X[:, 0] > 0).astype(int), X[:, 0]
+    settings = dict(hidden_layer_sizes=(4,), max_iter=1000, random_state=0, tol=1.0)
+    classifier, regressor = nnx.MLPClassifier(**settings), nnx.MLPRegressor(**settings)
+    for model, y in (
+        (classifier.fit(X, flags), flags),
+        (nnx.EnsembleClassifier(classifier, 2).fit(X, flags), flags),
+        (regressor.fit(X, value), value),
+        (nnx.EnsembleRegressor(regressor, 2).fit(X, value), value),
+    ):
+        assert np.isfinite(model.score(X, y))
+        for wrong in (flags.astype("M8[s]"), flags.astype("m8[s]"), np.ma.masked_array(y, mask=flags == 1), y + 1j):
+            with pytest.raises(ValueError, match=r"y: (expected|masked)") as error:
+                model.score(X, wrong)
+            assert "\n" not in str(error.value) and len(str(error.value)) <= 200
 
 
 @pytest.mark.parametrize("loss", [nnx.SoftmaxCrossEntropy(label_smoothing=0.1), nnx.SquaredError(), nnx.Huber()])

@@ -352,6 +352,10 @@ REFUSED = {
         lambda: nnx.to_onnx(DENSE, params=PARAMS, loss=nnx.SoftmaxCrossEntropy(), classes=[None, 1, 2]),
         "expected numbers or text",
     ),
+    "classes beyond int64": (
+        lambda: nnx.to_onnx(DENSE, params=PARAMS, loss=nnx.SoftmaxCrossEntropy(), classes=[0, 1, 2**63]),
+        "classes must be below",
+    ),
     "classes of a quantity": (lambda: nnx.to_onnx(DENSE, params=PARAMS, classes="abc"), "for SoftmaxCrossEntropy"),
     "no model": (lambda: nnx.to_onnx(3), "must be a Fit"),
     "a class": (lambda: nnx.to_onnx(nnx.Dense), "must be a Fit"),

@@ -111,6 +111,24 @@ def test_quantiles_and_early_stopping_are_in_the_units_of_y():
     assert stopped.best_validation_score_ > 0.5
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_predictions_are_in_the_units_of_the_fit_whatever_scale_target_says_later():
+    y, settings = Y[:, 0], dict(hidden_layer_sizes=(4,), max_iter=5, random_state=0)
+    model = nnx.MLPRegressor(scale_target=True, **settings).fit(X, y)
+    expected, theirs = model.predict(X), (nnx.MLPRegressor(scale_target=True, **settings).fit(X, y)).partial_fit(X, y)
+    model.set_params(scale_target=False)
+    np.testing.assert_array_equal(model.predict(X), expected)
+    np.testing.assert_array_equal(model.partial_fit(X, y).predict(X), theirs.predict(X))
+    expected = model.fit(X, SIGNAL).predict(X)
+    np.testing.assert_array_equal(model.set_params(scale_target=True).predict(X), expected)
+    assert not hasattr(model, "target_mean_") and hasattr(model.fit(X, y), "target_scale_")
+
+
+def test_a_regressor_whose_rows_cannot_tell_the_target_apart_says_what_to_do():
+    with pytest.raises(ValueError, match="give X in float64"):
+        nnx.MLPRegressor(scale_target=True).fit(np.asarray(X, np.float32), 1e9 + SIGNAL)
+
+
 def test_a_search_finds_what_grid_search_finds():
     grid, y = {"scale_target": [True, False], "alpha": [1e-4, 1.0]}, Y[:, 0]
     est = nnx.MLPRegressor(hidden_layer_sizes=(8,), max_iter=20, random_state=0)

@@ -269,6 +269,26 @@ BAD = {
 }
 
 
+ALPHAS = {"alpha": [1e-4, 1e-3]}
+BAD_DATA = {
+    "text": (lambda: (X.astype(str), Y), "X: expected real numbers, got text", ALPHAS),
+    "dates": (lambda: (X.astype("i8").astype("M8[s]"), Y), "X: expected real numbers, got dates", ALPHAS),
+    "complex": (lambda: (X + 1j, Y), "X: expected real numbers, got complex", ALPHAS),
+    "complex y": (lambda: (X, Y + 1j), "y: expected real numbers, got complex", ALPHAS),
+    "no y": (lambda: (X, None), "expected y", ALPHAS),
+    "nan": (lambda: (X * np.nan, Y), "all the .* fits failed, the first with ValueError: Input X contains NaN", ALPHAS),
+    "every value bad": (lambda: (X, Y), "all the .* fits failed, the first with .*'alpha'", {"alpha": ["a"]}),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_data_that_no_candidate_can_be_trained_on_is_one_line(case):
+    data, text, grid = BAD_DATA[case]
+    with pytest.raises(ValueError, match=text) as error:
+        nnx.PopulationSearchCV(BASE, grid, cv=2).fit(*data())
+    assert "\n" not in str(error.value) and len(str(error.value)) <= 200
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_what_is_wrong_is_said(case):
     make, text = BAD[case]

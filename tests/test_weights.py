@@ -142,9 +142,51 @@ def test_class_weights_without_a_meaning_are_refused(weights):
 
 
 def test_class_weights_of_an_estimator_are_refused_where_they_have_no_meaning():
-    with pytest.raises(ValueError, match="0 for every row"):
+    with pytest.raises(ValueError, match="0 for every class"):
         MLPClassifier(class_weight={0: 0, 1: 0}).fit(X, Y)
-    with pytest.raises(ValueError, match="not finite"):
-        MLPClassifier(class_weight={0: 1, 1: np.inf}).fit(X, Y)
+    for weight in (-1, np.nan, np.inf, 1j, 10**400, "a", None):
+        for train in (lambda net: net.fit(X, Y), lambda net: net.partial_fit(X, Y, classes=[0, 1])):
+            with pytest.raises(ValueError, match="class_weight: expected finite numbers of at least 0") as error:
+                train(MLPClassifier(class_weight={0: 1, 1: weight}))
+            assert len(str(error.value)) <= 200
+    with pytest.raises(ValueError, match="0 for every class"):
+        MLPClassifier(class_weight={0: 0, 1: 0}).partial_fit(X, Y, classes=[0, 1])
     with pytest.raises(ValueError, match="class_weight 'balanced' is not supported for partial_fit"):
         MLPClassifier(class_weight="balanced").partial_fit(X, Y, classes=[0, 1])
+
+
+SCORED = {
+    "classifier": lambda: MLPClassifier((4,), max_iter=2, random_state=0),
+    "regressor": lambda: nnx.MLPRegressor(hidden_layer_sizes=(4,), max_iter=2, random_state=0),
+    "ensemble of classifiers": lambda: nnx.EnsembleClassifier(SCORED["classifier"](), 2, random_state=0),
+    "ensemble of regressors": lambda: nnx.EnsembleRegressor(SCORED["regressor"](), 2, random_state=0),
+    "search": lambda: nnx.PopulationSearchCV(SCORED["classifier"](), {"alpha": [1e-4]}, cv=2),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("name", SCORED)
+def test_weights_of_estimators_are_refused_or_counted_by_their_ratios(name):
+    def score(weight):
+        model = SCORED[name]().fit(X, Y, sample_weight=weight)
+        return model.best_score_ if name == "search" else model.score(X, Y, sample_weight=weight)
+
+    expected = score(RATIOS)
+    for weight in (RATIOS / RATIOS.max() * 1e308, (RATIOS / RATIOS.max() * 1e37).astype(np.float32)):
+        assert score(weight) == pytest.approx(expected, rel=1e-4)
+    fitted = SCORED[name]().fit(X, Y)
+    for weight, word in WRONG.values():
+        word += "|non-zero|NaN|infinity"
+        with pytest.raises(ValueError, match=word):
+            SCORED[name]().fit(X, Y, sample_weight=weight)
+        if name != "search":
+            with pytest.raises(ValueError, match=word):
+                fitted.score(X, Y, sample_weight=weight)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_regressor_whose_loss_is_not_finite_is_an_error(solver):
+    x = np.asarray(X, np.float32)
+    with pytest.raises(ValueError, match="non-finite"), np.errstate(all="ignore"):
+        nnx.MLPRegressor(hidden_layer_sizes=(4,), max_iter=2, solver=solver).fit(x, np.full(64, 1e39))

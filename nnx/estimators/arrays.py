@@ -109,9 +109,17 @@ def usable(sample_weight: Any, *, some: bool) -> Any:
         return None
     if not host_namespace().isfinite(sample_weight).all():
         raise ValueError("sample_weight and class_weight give a weight that is not finite")
+    if (sample_weight < 0).any():
+        raise ValueError(f"sample_weight must not be negative, got {float(sample_weight.min()):g}")
     if some and not sample_weight.any():
-        raise ValueError("sample_weight and class_weight are 0 for every row: nothing would be learned")
+        raise ValueError("sample_weight and class_weight are 0 for every row: none of them counts")
     return relative(sample_weight)
+
+
+def for_scores(sample_weight: Any) -> Any:
+    """The weights of the rows as they are given, but within the range of their type. Raises ValueError."""
+    weight = given_weight(sample_weight)
+    return beside(usable(to_host(weight), some=True), weight) if is_array(weight) else weight
 
 
 def pair(X_val: Any, y_val: Any) -> Any:
@@ -147,6 +155,7 @@ __all__ = [
     "can_be_beside",
     "checked",
     "checked_rows",
+    "for_scores",
     "given_weight",
     "is_finite",
     "is_foreign",

@@ -185,8 +185,11 @@ class BaseMLP(Prediction):
             self._check_trained()
 
     def _check_trained(self) -> None:
-        """Raise ValueError if a weight is not finite."""
-        if not all(is_finite(p) for p in self._weights().values()):
+        """Raise ValueError if a weight is not finite, or the loss, but where the best weights are kept."""
+        best = self.early_stopping and self.solver != "lbfgs"
+        if not (best or np.isfinite(getattr(self, "loss_", 0.0))) or not all(
+            is_finite(p) for p in self._weights().values()
+        ):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to "
                 "be preprocessed."

@@ -25,6 +25,9 @@ from .labels import (
     Labels,
     SeveralLabels,
     SeveralSoftmax,
+    check_class_weight,
+    check_known,
+    comparable,
     labels_of,
     log_softmax,
     suited,
@@ -123,13 +126,14 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """Train for one epoch. classes: all that there will be, in the first call; for several targets, a list."""
         if isinstance(self.class_weight, str):
             raise ValueError(BALANCED_PART)
+        y = self._given("y", y)
         classes = list(classes) if getattr(classes, "ndim", 1) == 2 else classes
         lists = (list, tuple)
         several = isinstance(classes, lists) and all(isinstance(c, lists) or is_array(c) for c in classes)
         if several and not hasattr(self, "classes_"):
             self._label_binarizer = SeveralLabels()
             self.classes_ = self._label_binarizer.classes_ = [np.unique(to_host(c)) for c in classes]
-        elif not several and _check_partial_fit_first_call(self, classes):
+        elif not several and _check_partial_fit_first_call(self, self._given("classes", classes)):
             foreign = is_foreign(y)
             multilabel = y.ndim == 2 if foreign else type_of_target(y).startswith("multilabel")
             self._label_binarizer = labels_of(y)
@@ -205,6 +209,9 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         y = as_labels(name, y)
         return to_host(y) if str(getattr(y, "dtype", "")).endswith("uint64") else y
 
+    def _scored(self, y: Any) -> Any:
+        return comparable(self._given("y", y), getattr(self, "classes_", None))
+
     def _labels(self, y: Any) -> Any:
         if isinstance(self._label_binarizer, SeveralLabels):
             return self._label_binarizer.restored(y)
@@ -216,6 +223,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def _weighted(self, y: Any, sample_weight: Any) -> Any:
         if self.class_weight is None:
             return sample_weight
+        check_class_weight(self.class_weight, self.classes_)
         found = compute_sample_weight(self.class_weight, to_host(self._labels(as_columns(y))))
         return found if sample_weight is None else usable(found, some=False) * usable(sample_weight, some=False)
 
@@ -258,7 +266,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
             self.classes_ = self._label_binarizer.classes_
         elif is_foreign(y) or isinstance(self._label_binarizer, SeveralLabels):
             self._label_binarizer = suited(self._label_binarizer, y)
-            self._check_known(y)
+            check_known(self._label_binarizer, y, self.classes_)
         else:
             self._label_binarizer = suited(self._label_binarizer, y)
             self.classes_ = to_host(self.classes_)
@@ -285,14 +293,6 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         X, given = checked_rows(self, X, reset), np.asarray(y)
         check_consistent_length(np.empty((X.shape[0], 0)), given)
         return X, given
-
-    def _check_known(self, y: Any) -> None:
-        """Raise ValueError if labels on another library's device are none of the classes."""
-        if y.ndim == 1 and isinstance(self._label_binarizer, Labels):
-            xp, known = namespace(y), backend_for(y).asarray(self.classes_)
-            self._label_binarizer.classes_ = known
-            if not bool(xp.all(xp.any(y[:, None] == known[None, :], axis=1))):
-                raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}.")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..contract import Loss
 from ..losses import BinaryCrossEntropy, Poisson, Quantile, ScaledLoss, SoftmaxCrossEntropy, without_scale
-from .arrays import given_weight, is_foreign, mapped, to_host
+from .arrays import for_scores, is_foreign, mapped, to_host
 from .labels import Labels, binarizer
 from .private import InvalidParameterError, validate_parameter_constraints
 
@@ -90,7 +90,7 @@ class Added:
     """`score` for arrays of any library, before scikit-learn's own in the order of classes, and conversions."""
 
     _measure: Any
-    _given: Any
+    _scored: Any
     predict: Any
 
     def _scores_itself(self) -> bool:
@@ -99,7 +99,7 @@ class Added:
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The accuracy of classes, or R squared."""
-        y, sample_weight = self._given("y", y), given_weight(sample_weight)
+        y, sample_weight = self._scored(y), for_scores(sample_weight)
         if not get_config()["array_api_dispatch"]:
             y, sample_weight = to_host(y), to_host(sample_weight)
         if (hasattr(self, "coefs_") and self._scores_itself()) or (

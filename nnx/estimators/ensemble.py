@@ -12,7 +12,7 @@ from ..backends import is_sparse, namespace
 from ..backends.numpy import namespace as host_namespace
 from ..names import Spelled
 from ..training.progress import bar
-from .arrays import given_weight, scope_of, to_host
+from .arrays import for_scores, scope_of, to_host
 from .base import BaseMLP
 from .classifier import MLPClassifier
 from .many import Job, Unbegun, fit_many
@@ -93,6 +93,12 @@ class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
         together = {name: namespace(p).stack([weights[name] for weights in each]) for name, p in each[0].items()}
         return first._compute(X, "predict", params=together)
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy of classes, or R squared."""
+        check_is_fitted(self)
+        first, weight = self.estimators_[0], to_host(for_scores(sample_weight))
+        return float(first._measure(to_host(first._scored(y)), to_host(self.predict(X)), sample_weight=weight))
+
     @abstractmethod
     def predict(self, X: Any) -> Any: ...
 
@@ -121,7 +127,7 @@ class EnsembleClassifier(ClassifierMixin, _Ensemble):  # type: ignore[misc]
     array([ True, False])
     """
 
-    _kind = MLPClassifier
+    _kind, score = MLPClassifier, _Ensemble.score
 
     @property
     def classes_(self) -> Any:
@@ -145,11 +151,6 @@ class EnsembleClassifier(ClassifierMixin, _Ensemble):  # type: ignore[misc]
             p = self._outputs(X)
             return self.estimators_[0]._as_labels(namespace(p).mean(p, axis=0), X)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The accuracy."""
-        first, weight = self.estimators_[0], to_host(given_weight(sample_weight))
-        return float(first._measure(to_host(first._given("y", y)), to_host(self.predict(X)), sample_weight=weight))
-
 
 class EnsembleRegressor(RegressorMixin, _Ensemble):  # type: ignore[misc]
     """Several MLPRegressors that differ in their random numbers, and with bootstrap in their rows; their mean.
@@ -164,7 +165,7 @@ class EnsembleRegressor(RegressorMixin, _Ensemble):  # type: ignore[misc]
     ((20,), (20,))
     """
 
-    _kind = MLPRegressor
+    _kind, score = MLPRegressor, _Ensemble.score
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """The mean of the members' predictions; with return_std also their standard deviation, of the same shape.

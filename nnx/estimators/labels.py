@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Real
+from sys import float_info
 from typing import Any
 
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import type_of_target
 
-from ..backends import namespace
+from ..backends import is_sparse, namespace
+from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Loss, Saved
-from ..errors import ShapeError, require
+from ..errors import ShapeError, require, shown
 from ..losses import SoftmaxCrossEntropy
 from .arrays import backend_for, beside, is_foreign, is_number, to_host
 
@@ -155,15 +158,34 @@ def labels_of(y: Any) -> Any:
     """The binarizer of labels like y: it makes of them what the losses take."""
     if is_foreign(y):
         xp = namespace(y)
-        if xp.isdtype(y.dtype, "real floating") and bool(xp.any(y != xp.round(y))):
-            raise ValueError("Unknown label type: continuous. Maybe you are trying to fit a classifier on a quantity?")
-        several = y.ndim == 2 and bool(namespace(y).any((y != 0) & (y != 1)))
-        return SeveralLabels() if several else Labels()
-    return SeveralLabels() if type_of_target(y) == SEVERAL else LabelBinarizer()
+        quantity = xp.isdtype(y.dtype, "real floating") and bool(
+            xp.any((y != xp.round(y)) | (xp.abs(xp.astype(y, xp.float32)) >= 2.0**63))
+        )
+        kind = "continuous" if quantity else "multilabel-indicator" if y.ndim == 2 else ""
+    else:
+        kind = type_of_target(y)
+    if kind.startswith("continuous") or kind == "unknown":
+        raise ValueError(f"Unknown label type: {kind}. Maybe you are trying to fit a classifier on a quantity?")
+    if (kind == SEVERAL and not is_sparse(y)) or (kind in (SEVERAL, "multilabel-indicator") and not is_indicator(y)):
+        return SeveralLabels()
+    return Labels() if is_foreign(y) else LabelBinarizer()
+
+
+def is_indicator(y: Any) -> bool:
+    """Whether y (rows, labels) is of 0 and 1 alone; other values, even if only two, are names of classes."""
+    if is_sparse(y):
+        if not ((y.data == 0) | (y.data == 1)).all():
+            raise ValueError("y: a sparse matrix of labels holds 0 and 1 alone, got other values")
+        return True
+    xp = namespace(y) if is_foreign(y) else host_namespace()
+    y = y if is_foreign(y) else xp.asarray(y)
+    return not bool(xp.any((y != 0) & (y != 1)))
 
 
 def suited(known: Any, y: Array) -> Any:
-    """The same classes for y of another library than before."""
+    """The same classes for y of another library than before. Raises ValueError for labels other than 0 and 1 there."""
+    if known.y_type_ == "multilabel-indicator" and not is_indicator(y):
+        raise ValueError("`y` has classes not in `self.classes_`: expected 0 and 1 for each label, as in fit")
     if isinstance(known, SeveralLabels) or is_foreign(y) == isinstance(known, Labels):
         return known
     if not is_foreign(y):
@@ -181,6 +203,36 @@ def binarizer(labels: Labels) -> LabelBinarizer:
     if labels.y_type_ == "multilabel-indicator":
         return LabelBinarizer().fit([[i == j for j in classes] for i in classes])
     return LabelBinarizer().fit(classes)
+
+
+def check_known(labels: Any, y: Array, classes: Any) -> None:
+    """Raise ValueError if labels on another library's device are none of the classes."""
+    if y.ndim == 1 and isinstance(labels, Labels):
+        xp, known = namespace(y), backend_for(y).asarray(classes)
+        labels.classes_ = known
+        if not bool(xp.all(xp.any(y[:, None] == known[None, :], axis=1))):
+            raise ValueError(f"`y` has classes not in `self.classes_`. `self.classes_` has {classes}.")
+
+
+def comparable(y: Any, classes: Any) -> Any:
+    """y. Raises ValueError where it is of dates or durations and the classes are not, or the other way round."""
+    kinds = [str(getattr(a, "dtype", "other labels")).partition("[")[0] for a in (y, classes)]
+    if any("time" in kind for kind in kinds) and kinds[0] != kinds[1]:
+        raise ValueError(f"y: expected labels of the type of the classes, {kinds[1]}, got {kinds[0]}")
+    return y
+
+
+def check_class_weight(given: Any, classes: Any) -> None:
+    """Raise ValueError for weights of classes that have no meaning, or are all 0. given: a dict, or one per target."""
+    for weights in given if isinstance(given, list) else [given]:
+        for label, weight in weights.items() if isinstance(weights, dict) else ():
+            real = isinstance(weight, Real)
+            if not real or not 0 <= weight <= float_info.max:
+                what = f"{shown(weight)} for {shown(label)}"
+                raise ValueError(f"class_weight: expected finite numbers of at least 0, got {what}")
+    known = [] if isinstance(classes, list) else list(to_host(classes))
+    if isinstance(given, dict) and known and not any(given.get(c, 1) for c in known):
+        raise ValueError("class_weight is 0 for every class: nothing would be learned")
 
 
 def log_softmax(z: Array) -> Array:

@@ -66,8 +66,9 @@ def check(est: Any) -> None:
 def hidden_sizes(sizes: Any) -> list[int]:
     """The widths of the hidden layers. Raises: ValueError."""
     sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-    whole = all(hasattr(size, "__index__") or hasattr(size, "is_integer") for size in sizes)
-    if not whole or any(size <= 0 for size in sizes):
+    if not all(hasattr(size, "__index__") or getattr(size, "is_integer", bool)() for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be whole numbers, got {shown(sizes)}")
+    if any(size <= 0 for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     if max(sizes, default=1) > MOST:
         raise ValueError(f"hidden_layer_sizes must be at most {MOST}, got {shown(sizes)}")

@@ -205,6 +205,10 @@ class Prediction(Spelled, CallbackSupportMixin, BaseEstimator):  # type: ignore[
         """A target as it is given, of numbers. Raises ValueError for what is none."""
         return y if y is None or isinstance(y, str) else as_numbers(name, y)
 
+    def _scored(self, y: Any) -> Any:
+        """The target of a score as it is given. Raises ValueError for what cannot be compared with predictions."""
+        return self._given("y", y)
+
     def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The score of checked data; NaN where the network gives what is not finite."""
         predicted = to_host(self._predict(X, check_input=False))

@@ -137,14 +137,19 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         return LOSSES[self.loss] if isinstance(self.loss, str) else self.loss
 
     def _trained_loss(self) -> Loss:
-        if not self.scale_target or not hasattr(self, "target_mean_"):
+        if not hasattr(self, "target_mean_"):
             return self._loss()
         return ScaledLoss(self._loss(), tuple(self.target_mean_), tuple(self.target_scale_))
 
     def _look_at_target(self, y: Any, sample_weight: Any, dtype: str, *, first: bool) -> None:
-        if not first or not (self.scale_target or self.verbose):
+        if not first:
             return
-        found = standardised(SquaredError(), to_host(y), sample_weight, dtype=dtype if self.scale_target else "float64")
+        self.__dict__.pop("target_mean_", None)
+        self.__dict__.pop("target_scale_", None)
+        if not (self.scale_target or self.verbose):
+            return
+        dtype = dtype if self.scale_target else "float64"
+        found = standardised(SquaredError(), to_host(y), sample_weight, dtype=dtype, wider="give X in float64")
         if self.scale_target:
             ScaledLoss(self._loss())  # refuses a loss of counts
             self.target_mean_, self.target_scale_ = np.asarray(found.mean), np.asarray(found.scale)

@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
+from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
 
 from ..errors import unknown
-from ..inputs import check_holder
+from ..inputs import as_given, check_holder
 from ..names import Spelled
+from .arrays import backend_for, for_scores, given_weight, is_foreign, to_host
 from .base import BaseMLP
 from .candidates import Candidates, final, rerank
 from .private import (
@@ -20,6 +22,7 @@ from .private import (
     _check_method_params,
     _fit_context,
     _insert_error_scores,
+    _num_samples,
     _warn_or_raise_about_fit_failures,
 )
 
@@ -103,6 +106,7 @@ class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
         check_holder("X", X)
         check_holder("y", y)
         candidates = self._candidates()
+        X, y, params = self._given(X, y, params)
         scorers, refit_metric = self._get_scorers()
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
@@ -117,6 +121,9 @@ class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
         out, more = tried.run(scorers, routed.estimator.fit, routed.scorer.score)
         if not out:
             raise ValueError("PopulationSearchCV: there are no candidates, or no folds")
+        if all(result["fit_error"] for result in out):
+            first = out[0]["fit_error"].strip().splitlines()[0]
+            raise ValueError(f"PopulationSearchCV: all the {len(out)} fits failed, the first with {first}"[:200])
         _warn_or_raise_about_fit_failures(out, self.error_score)
         if callable(self.scoring):
             _insert_error_scores(out, self.error_score)
@@ -140,6 +147,22 @@ class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
         self.scorer_ = getattr(scorers, "_scorers", scorers)
         self.cv_results_ = results
         return self
+
+    def _given(self, X: Any, y: Any, params: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+        """X, y and the weights of the rows, checked once for all folds. Raises ValueError."""
+        if y is None:
+            raise ValueError("PopulationSearchCV: expected y, the target of each row, got None")
+        if not isinstance(self.estimator, Pipeline):
+            X = as_given("X", X)
+        y = final(self.estimator)._given("y", y)
+        if is_foreign(X) and is_foreign(y) and backend_for(X).place != backend_for(y).place:
+            y = to_host(y)
+        for name in [name for name, weight in params.items() if name.endswith("sample_weight") and weight is not None]:
+            weight = given_weight(params[name])
+            params[name] = for_scores(
+                weight if hasattr(weight, "shape") and weight.shape else [weight] * _num_samples(X)
+            )
+        return X, y, params
 
     def _candidates(self) -> list[dict[str, Any]]:
         """The parameters to try. Raises ValueError, TypeError."""

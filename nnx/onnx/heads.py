@@ -82,8 +82,9 @@ def class_names(classes: Sequence[Any]) -> Any:
     if names.dtype.kind == "f":
         broken = names[names != xp.round(names)].tolist()
         require(not broken, f"to_onnx: classes must be whole numbers or text, got {broken[:1]}")
-        names = names.astype("int64")
-    return as_host(names, "float64")
+    large = [] if names.dtype.kind not in "fu" else names[names >= 2**63].tolist()
+    require(not large, f"to_onnx: classes must be below 2**63 or text, got {large[:1]}")
+    return as_host(names.astype("int64") if names.dtype.kind in "fu" else names, "float64")
 
 
 def label_type(classes: Any) -> str:

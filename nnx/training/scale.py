@@ -24,10 +24,12 @@ def scaled(backend: Backend, loss: Loss, y: Any, weight: Any) -> ScaledLoss:
     return standardised(loss, backend_of(y).to_numpy(y), weight, backend.dtype)
 
 
-def standardised(loss: Loss, y: Any, weight: Any = None, dtype: str = "float64") -> ScaledLoss:
+def standardised(
+    loss: Loss, y: Any, weight: Any = None, dtype: str = "float64", *, wider: str = "give dtype='float64'"
+) -> ScaledLoss:
     """The loss of the target less its mean, over its deviation: those of each column, by the weights of the rows.
 
-    A column of one value keeps its scale. dtype: what the network will compute in.
+    A column of one value keeps its scale. dtype: what the network will compute in; wider: how to have another.
     Shapes: y (rows, columns) and weight (rows,), finite, on the host.
     Raises: DataError where the dtype cannot tell the values apart.
     """
@@ -44,7 +46,7 @@ def standardised(loss: Loss, y: Any, weight: Any = None, dtype: str = "float64")
         if dtype == "float32" and 0 < d < FEW_BITS * m:
             raise DataError(
                 f"y: column {i} varies by {d * size[i]:.3g} around {m * size[i]:.3g}, which float32 cannot tell "
-                "apart: give dtype='float64', or subtract a number from y"
+                f"apart: {wider}, or subtract a number from y"
             )
     scale = xp.where(deviation > 0, deviation * size, 1.0)
     return ScaledLoss(loss, tuple((mean * size).tolist()), tuple(scale.tolist()))

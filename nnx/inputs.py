@@ -103,9 +103,11 @@ def as_labels(name: str, y: Any) -> Any:
     if found.dtype.kind != "O":
         return found.astype(object) if found.dtype.kind == "T" else found
     kinds = set(map(type, found.reshape(-1).tolist()))
-    other = [kind.__name__ for kind in kinds if not issubclass(kind, (str, Sequence))]
-    if other and any(issubclass(kind, str) for kind in kinds):
-        raise DataError(f"{name}: labels must be of one kind, got text and {min(other)[:40]}; give all of them as text")
+    for target in found.T if found.ndim == 2 else [found]:  # each has kinds of its own
+        own = set(map(type, target.reshape(-1).tolist()))
+        other = [kind.__name__ for kind in own if not issubclass(kind, (str, Sequence))]
+        if other and any(issubclass(kind, str) for kind in own):
+            raise DataError(f"{name}: labels must be of one kind, got text and {min(other)[:40]}; give all as text")
     return _real(name, found) if kinds and not any(issubclass(kind, (str, Sequence)) for kind in kinds) else y
 
 

@@ -10,6 +10,7 @@ from ..backends import Backend, backend, is_sparse, namespace
 from ..contract import Array
 from ..errors import NNXError, shown
 from ..inputs import as_given
+from ..losses import Poisson
 from ..training.memory import is_out_of_memory, too_little
 from . import lbfgs, quirks, solver, stochastic
 from .arrays import (
@@ -186,14 +187,12 @@ class BaseMLP(Prediction):
 
     def _check_trained(self) -> None:
         """Raise ValueError if a weight is not finite, or the loss, but where the best weights are kept."""
+        counts = isinstance(self._loss(), Poisson) and not fixed(self, "counts")  # its deviance below 0 is no number
         best = self.early_stopping and self.solver != "lbfgs"
-        if not (best or np.isfinite(getattr(self, "loss_", 0.0))) or not all(
-            is_finite(p) for p in self._weights().values()
-        ):
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to "
-                "be preprocessed."
-            )
+        fine = best or counts or np.isfinite(getattr(self, "loss_", 0.0))
+        if not (fine and all(map(is_finite, self._weights().values()))):
+            text = "The input data may contain large values and need to be preprocessed."
+            raise ValueError(f"Solver produced non-finite parameter weights. {text}")
 
     def _check(self, sizes: list[int], held: Any) -> None:
         """Raise ValueError where parameters do not go together."""

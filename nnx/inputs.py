@@ -102,12 +102,12 @@ def as_labels(name: str, y: Any) -> Any:
         return _real(name, found)
     if found.dtype.kind != "O":
         return found.astype(object) if found.dtype.kind == "T" else found
-    kinds = set(map(type, found.reshape(-1).tolist()))
-    for target in found.T if found.ndim == 2 else [found]:  # each has kinds of its own
-        own = set(map(type, target.reshape(-1).tolist()))
-        other = [kind.__name__ for kind in own if not issubclass(kind, (str, Sequence))]
-        if other and any(issubclass(kind, str) for kind in own):
+    targets = [set(map(type, y.reshape(-1).tolist())) for y in (found.T if found.ndim == 2 else [found])]
+    for kinds in targets:  # each has kinds of its own
+        other = [kind.__name__ for kind in kinds if not issubclass(kind, (str, Sequence))]
+        if other and any(issubclass(kind, str) for kind in kinds):
             raise DataError(f"{name}: labels must be of one kind, got text and {min(other)[:40]}; give all as text")
+    kinds = set().union(*targets)
     return _real(name, found) if kinds and not any(issubclass(kind, (str, Sequence)) for kind in kinds) else y
 
 
@@ -143,8 +143,6 @@ def check_holder(name: str, x: Any) -> None:
         raise DataError(f"{name}: {root} arrays are not taken, for nnx does not compute with them: {ELSEWHERE[root]}")
     if root == "polars" and type(x).__name__ == "LazyFrame":
         raise DataError(f"{name}: a LazyFrame has no rows before it is computed: call .collect()")
-    if is_sparse(x) and not hasattr(x, "tocsr") and root != "pandas":
-        refuse_sparse(name, x)
     if is_array(x) and not is_host(x):
         _plain(name, x)
     if gaps := masked(x):

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -619,6 +620,14 @@ def test_what_would_be_taken_silently_is_one_line(name):
     with pytest.raises(nnx.NNXError, match=message) as caught:
         nnx.fit(nnx.Dense(2), settings.pop("x"), settings.pop("y"), **settings)
     assert "\n" not in str(caught.value) and len(str(caught.value)) <= 200
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_numbers_beyond_float32_in_a_stream_are_named_and_nothing_else_is_said(name):
+    pytest.importorskip(name)
+    with pytest.raises(nnx.DataError, match="batch 0: x has 12 values that are not finite"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nnx.fit(nnx.Dense(2), [(np.full((4, 3), 1e39), [0, 1, 0, 1])], loss="softmax_cross_entropy", backend=name)
 
 
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax"])

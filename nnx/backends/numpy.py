@@ -99,7 +99,8 @@ def narrowed(x: Any, dtype: Any) -> Any:
         if low < whole.min or high > whole.max:
             bad = high if high > whole.max else low
             raise BackendError(f"integers are of {np.dtype(dtype)} there, which cannot hold {bad}; give floats")
-    return x.astype(dtype, copy=False)
+    with np.errstate(over="ignore"):  # what is not finite is found and named by who asks
+        return x.astype(dtype, copy=False)
 
 
 def share(x: Any, device: Any) -> Any:

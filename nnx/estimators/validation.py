@@ -7,7 +7,6 @@ from typing import Any
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
-from ..backends import is_sparse
 from ..backends.numpy import namespace as host_namespace
 from ..training.step import gather
 from .arrays import backend_for, is_foreign, to_host, weights
@@ -26,12 +25,7 @@ def split(est: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, "Validatio
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
     numbers = backend_for(X).integers(held) if is_foreign(X) else held
     weight = None if sample_weight is None else sample_weight[held]
-    return rows, Validation(est, X, _taken(y, numbers), weight, numbers)
-
-
-def _taken(x: Any, rows: Any) -> Any:
-    """These rows of x, which may be sparse."""
-    return x[rows] if is_sparse(x) else gather(x, rows)
+    return rows, Validation(est, X, gather(y, numbers), weight, numbers)
 
 
 class Validation:
@@ -49,7 +43,7 @@ class Validation:
     @property
     def X(self) -> Any:
         """The rows to look at."""
-        return self.whole if self.rows is None else _taken(self.whole, self.rows)
+        return self.whole if self.rows is None else gather(self.whole, self.rows)
 
     def keep(self) -> None:
         """Take the rows once and for all, where there are not many such copies."""

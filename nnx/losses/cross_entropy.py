@@ -29,9 +29,8 @@ def _check_settings(loss: "BinaryCrossEntropy | SoftmaxCrossEntropy") -> None:
     if weights is not None:
         several = hasattr(weights, "__iter__") and not isinstance(weights, str)
         require(several, f"{place} must be one number for each class, got {shown(weights)}")
-        each_own = any(
-            hasattr(row, "__iter__") and getattr(row, "ndim", 1) for row in weights
-        )  # each member's, or of all
+        # each member's, or of all; an element of a tensor has no axes, though it has __iter__
+        each_own = any(hasattr(row, "__iter__") and getattr(row, "ndim", 1) for row in weights)
         rows = [per_setting(place, row, NOT_NEGATIVE) for row in (weights if each_own else [weights])]
         require(len({len(numbers(row)) for row in rows}) == 1, f"{place} must be as many for each member")
         some = all(any(numbers(row)) for row in rows)

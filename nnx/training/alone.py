@@ -11,8 +11,9 @@ from ..errors import SettingError, require
 from ..network import check_takes_sparse, init
 from ..random import permutation, seed_words
 from .averages import Statistics, averaged
+from .check import naming
 from .data import Batch, Data, StreamData, singly
-from .engine import CHUNK, Program, Watched, carry_of, checked, copies, measured, naming, step_of, trained_names, tried
+from .engine import CHUNK, Program, Watched, carry_of, checked, copies, measured, step_of, trained_names, tried
 from .flat import Flat, Named, choose_layout
 from .interrupt import Interrupt
 from .settings import Settings

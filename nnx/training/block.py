@@ -36,14 +36,15 @@ class Block:
     def put(self, x: Any, target: Any, weight: Any, rows: Any = None) -> Any:
         """These rows, or those with these numbers, behind those that are there; x as it is kept."""
         start, self.rows = self.rows, self.rows + (x.shape[0] if rows is None else len(rows))
-        for array, given in zip(self.arrays, (x, target, weight), strict=True):
-            if array is None:
-                continue
-            part = array[start : self.rows]
-            if rows is not None and given.dtype == array.dtype:
-                given.take(rows, 0, part, "clip")  # the numbers are right, and looking at them takes a copy
-            else:
-                part[...] = given if rows is None else given[rows]
+        with host_namespace().errstate(over="ignore"):  # what is beyond the type is found in it, infinite
+            for array, given in zip(self.arrays, (x, target, weight), strict=True):
+                if array is None:
+                    continue
+                part = array[start : self.rows]
+                if rows is not None and given.dtype == array.dtype:
+                    given.take(rows, 0, part, "clip")  # the numbers are right, and looking at them takes a copy
+                else:
+                    part[...] = given if rows is None else given[rows]
         return self.arrays[0][start : self.rows]
 
     def batches(self, size: int) -> Iterator[tuple[Array, Array, Array | None, Array]]:

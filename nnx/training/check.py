@@ -1,15 +1,17 @@
 """Checks of data before a network is trained on it: each fault is one line that says where it is."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..backends import Backend, backend, backend_of, is_array, is_host, is_sparse, namespace, same_library
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Layer, Loss
-from ..errors import DataError, SettingError, shown
+from ..errors import DataError, SettingError, ShapeError, shown
 from ..inputs import CLASSES, as_class_numbers, as_numbers, check_holder, extremes
 from ..losses.mean import relative as largest_is_1
 
+PART = 8192  # rows looked at together: of classes they may have a column for each
 COMMON = 100  # weights between 2^-100 and 2^100 are left as they are: float32 has their sums
 
 
@@ -146,9 +148,14 @@ def check_weight(weight: Array | None, *, some: bool = True) -> None:
 
 def check_shares(loss: Loss, target: Array, weight: Array | None, like: Array) -> None:
     """Raise DataError if the weights of the classes leave no row any."""
-    own = loss.weights(target, weight, like) if hasattr(loss, "weights") else None
-    if own is not None and not float(namespace(own).max(own)) > 0:
-        raise DataError("the weights of classes and rows are together 0 in every row: nothing would be learned")
+    if not hasattr(loss, "weights"):
+        return
+    for start in range(0, target.shape[0], PART):
+        part = slice(start, min(start + PART, target.shape[0]))
+        own = loss.weights(target[part, ...], None if weight is None else weight[part], like)
+        if own is None or float(namespace(own).max(own)) > 0:
+            return
+    raise DataError("the weights of classes and rows are together 0 in every row: nothing would be learned")
 
 
 def relative(weight: Any) -> Any:
@@ -173,3 +180,16 @@ def check_parts(weight: Any, train: Any, held: Any) -> None:
         backend = backend_of(weight, "float32")
         if not float(namespace(weight).max(namespace(weight).take(weight, backend.integers(rows), axis=0))):
             raise DataError(f"sample_weight is 0 in all of the {len(rows)} rows {name}: give some of them one above 0")
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Begin the text of an error about data or shapes with what it is about, unless it does already."""
+    try:
+        yield
+    except (DataError, ShapeError) as error:
+        text, notes = str(error), getattr(error, "__notes__", ())
+        named = type(error)(text if text.startswith(what) else f"{what}: {text}")
+        for note in notes:  # the place in the network
+            named.add_note(note)
+        raise named from None

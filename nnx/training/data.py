@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol
 
-from ..backends import Backend, is_host, is_sparse, namespace
+from ..backends import Backend, is_host, namespace
 from ..backends.numpy import get as host_array, is_memmap, namespace as host_namespace
 from ..contract import Array, Loss
 from ..errors import DataError, SettingError, require
@@ -22,6 +22,7 @@ from .check import (
     check_target,
     check_weight,
     loss_labels,
+    naming,
     opened,
     relative,
 )
@@ -138,18 +139,12 @@ class StreamData:
         return None
 
     def batches(self, order: Any, size: int) -> Iterator[Batches]:
-        n, block, size, began = (
-            -1,
-            None,
-            0,
-            0.0,
-        )  # the block that is being filled since then, and the size of its batches
-        some = False
+        n, some = -1, False  # the number of the batch, and whether a row of any has a weight
+        block, size, began = None, 0, 0.0  # the block that is being filled since then, and the size of its batches
+        looks = self.outputs is not None and not (self.checked and self.backend.is_gpu)  # each waits for a GPU
         for n, item in enumerate(opened(self.source)):
-            try:
-                x, target, weight = self._batch(item)
-            except DataError as error:
-                raise DataError(f"batch {n}: {error}") from None
+            with naming(f"batch {n}"):
+                x, target, weight = self._batch(item, looks)
             some = some or weight is None or self.checked or float(namespace(weight).max(weight)) > 0
             late = monotonic() - began > PATIENCE
             if block is not None and (late or x.shape[0] != size or not is_host(x) or block.rows == block.capacity):
@@ -157,12 +152,13 @@ class StreamData:
                 began = monotonic()
             size = x.shape[0]
             block = self._room(x, target, weight) if is_host(x) and self.outputs is not None else None
+            kept = self.backend.floats(x) if block is None else block.put(x, target, weight)
+            if looks:
+                with naming(f"batch {n}"):
+                    check_finite("x", kept)
             if block is None:
-                floats = self.backend.floats
                 moved = move_target(self.backend, target, self.loss)
-                yield floats(x), moved, None if weight is None else floats(weight), None
-            else:
-                block.put(x, target, weight)
+                yield kept, moved, None if weight is None else self.backend.floats(weight), None
         if block is not None:
             yield from block.batches(size)
         if n < 0:
@@ -187,12 +183,11 @@ class StreamData:
         if hasattr(self.source, "set_epoch"):
             self.source.set_epoch(number)
 
-    def _batch(self, item: Any) -> tuple[Any, Any, Any]:
+    def _batch(self, item: Any, looks: bool) -> tuple[Any, Any, Any]:
         if not isinstance(item, (tuple, list)) or len(item) not in (2, 3):
             raise DataError(f"expected (x, y) or (x, y, weight), got {type(item).__name__}")
         x, target, weight = _arrays(*item, loss=self.loss)
-        if self.outputs is not None and not (self.checked and self.backend.is_gpu):  # each look waits for a GPU
-            check_finite("x", narrow(self.backend, x))
+        if looks and self.outputs is not None:
             check_target(narrow(self.backend, target), self.loss, self.outputs)
             check_weight(weight, some=False)
         return x, target, None if weight is None else relative(weight)
@@ -200,7 +195,7 @@ class StreamData:
 
 def narrow(backend: Backend, x: Any) -> Any:
     """Numbers of the host as the backend will hold them: what is beyond its type is infinite there."""
-    wide = is_host(x) and not is_sparse(x) and x.dtype.kind == "f" and x.dtype != backend.dtype
+    wide = is_host(x) and x.dtype.kind == "f" and x.dtype != backend.dtype
     with host_namespace().errstate(over="ignore"):
         return x.astype(backend.dtype) if wide else x
 

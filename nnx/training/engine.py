@@ -1,13 +1,12 @@
 """An epoch as a program of steps, and what is measured after it, for one network and for many."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
 from ..backends import Backend, Plain, namespace
 from ..contract import Array, Key, Layer, Loss, Optimizer, Params
-from ..errors import DataError, SettingError, ShapeError, require, shown
+from ..errors import SettingError, ShapeError, require, shown
 from ..inputs import as_numbers
 from ..metrics import METRICS
 from ..random import seed_words
@@ -188,16 +187,3 @@ def trained_names(settings: Settings, start: Params, grads: Params) -> tuple[str
     if not names:
         raise SettingError(f"fit: frozen={settings.frozen} leaves no parameter to train")
     return names
-
-
-@contextmanager
-def naming(what: str) -> Iterator[None]:
-    """Begin the text of an error about data or shapes with what it is about, unless it does already."""
-    try:
-        yield
-    except (DataError, ShapeError) as error:
-        text, notes = str(error), getattr(error, "__notes__", ())
-        named = type(error)(text if text.startswith(what) else f"{what}: {text}")
-        for note in notes:  # the place in the network
-            named.add_note(note)
-        raise named from None

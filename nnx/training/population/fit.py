@@ -12,10 +12,9 @@ from ...errors import DataError, SettingError, TrainingError, require, shown
 from ...names import Spelled, spelled
 from ...settings import BETWEEN, check_range, flag, integer, optional_name, real
 from ..averages import Average
-from ..check import check_parts, choose_backend
+from ..check import check_parts, choose_backend, naming
 from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed
 from ..data import DeviceData, make_data, numbered, split
-from ..engine import naming
 from ..interrupt import Interrupt
 from ..judge import Figures, Judge
 from ..memory import Memory

@@ -218,6 +218,10 @@ def _rows():
         packed(json.dumps(FINE | {"net": {"kind": "Concat", "layers": [tanh] * 2}, "row": [2**62]}), []),
         "too wide",
     )
+    for population in ((2**45, 0), (0,), (0, 2**45)):  # they take no bytes, and a prediction by them all the memory
+        tensors = [(name, kind, (*population, *shape), 0) for name, kind, shape, _ in DENSE]
+        wrong = "parameters do not fit the network: the shape of W"
+        yield f"a population of {population}", packed(json.dumps(FINE), tensors), wrong
     yield "two classes of rows of pairs", fine(row=[2, 3], target=TARGET), "has 2 classes"
     yield (
         "an encoder for other rows",

@@ -2,6 +2,7 @@
 
 import json
 import os
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -160,3 +161,12 @@ def test_a_truncated_file_is_refused(path):
         path.write_bytes(content[:length])
         with pytest.raises(nnx.ModelFileError):
             nnx.load(path)
+
+
+def test_a_network_and_a_result_are_saved_in_any_order_of_arguments(tmp_path):
+    x = np.ones((4, 3), "float32")
+    fit = nnx.fit(nnx.Dense(2), x, [0, 1, 0, 1], loss="softmax_cross_entropy", epochs=1)
+    for given in (*permutations((tmp_path / "m", fit.net, fit.params)), *permutations((tmp_path / "m", fit))):
+        nnx.save(*given)
+        np.testing.assert_array_equal(nnx.load(tmp_path / "m").output(x), fit.output(x))
+        (tmp_path / "m").unlink()

@@ -603,6 +603,7 @@ NOTHING_SILENT = {
         dict(x=[(np.full((4, 3), 1e39), [0, 1, 0, 1])], y=None),
         "12 values that are not finite",
     ),
+    "x and y swapped": (dict(x=[0.0, 1.0, 0.0, 1.0], y=np.ones((4, 3)), loss="squared_error"), "are they swapped?"),
     "a function without batches": (dict(x=lambda: None, y=None), "must return an iterator over batches"),
     "a metric of text": (dict(metrics=[lambda y, t: "a"], validation=0.5), "must return one number, got 'a'"),
     "a metric of several": (

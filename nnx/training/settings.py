@@ -216,9 +216,16 @@ def shows(verbose: Any) -> bool:
 
 def not_swapped(x: Any, y: Any) -> None:
     """Raise DataError where x looks like a target, and y like rows."""
-    given: list[Any] = [getattr(a, "shape", ()) for a in (x, y)]
+    given = [_shape(a) for a in (x, y)]
     if len(given[0]) == 1 and len(given[1]) == 2 and given[0][0] == given[1][0]:
-        raise DataError(f"x has shape {tuple(given[0])} and y {tuple(given[1])}: are they swapped?")
+        raise DataError(f"x has shape {given[0]} and y {given[1]}: are they swapped?")
+
+
+def _shape(a: Any) -> tuple[int, ...]:
+    """The shape of an array, or of a list as its first elements tell it."""
+    if hasattr(a, "shape"):
+        return tuple(a.shape)
+    return (len(a), *_shape(a[0])) if isinstance(a, (list, tuple)) and a else ()
 
 
 def named(kind: str, value: Any, table: Mapping[str, Any]) -> Any:

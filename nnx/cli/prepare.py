@@ -46,7 +46,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
     """
     data = config.data
     limit = amount(data.memory)
-    source = open_table(data.path, Reading(data.delimiter, data.encoding, data.decimal, data.missing), limit)
+    source = open_table(data.path, Reading(data.delimiter, data.encoding, data.decimal, missing=data.missing), limit)
     name = check_target(source, data.target)
     dropped = {column: "drop" for column in data.drop}
     require(name not in dropped, f"the target {name!r} is dropped")

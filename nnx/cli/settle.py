@@ -72,7 +72,7 @@ def check(config: Config) -> None:
     amount(data.memory)
     if training.max_time:
         seconds(training.max_time)
-    Reading(data.delimiter, data.encoding, data.decimal)
+    Reading(delimiter=data.delimiter, decimal=data.decimal)
 
 
 @dataclass(frozen=True)

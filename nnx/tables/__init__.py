@@ -2,9 +2,9 @@
 
 from .encoder import TableEncoder
 from .files import BUILT_IN, check_target, open_table
+from .reading import Reading
 from .source import Memory, Scan, Source, cells, from_python
 from .target import TASKS, Target
-from .text import Reading
 
 __all__ = [
     "BUILT_IN",

@@ -11,7 +11,8 @@ TRUE = ("true", "yes", "t", "y")
 FALSE = ("false", "no", "f", "n")
 ISO = "ISO"
 DATE_FORMATS = (ISO, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y")
-KINDS = ("number", "text", "boolean", "date", "drop")
+KINDS = ("number", "text", "category", "words", "boolean", "date", "time", "duration", "drop")
+TEXTS = ("text", "category", "words")  # kinds whose cells are texts
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # of a time, in a second
 LARGEST = 1e100  # numbers beyond it are none to learn from: their squares overflow
 NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
@@ -42,9 +43,19 @@ def compute() -> Any:
     return pyarrow.compute
 
 
+def parted(kind: str) -> tuple[str, str, tuple[str, ...]]:
+    """A kind NAME:FORM|GAP|GAP in parts: its name, how its cells are written, and texts that stand for a missing cell.
+
+    number:,.EUR is 1.234,50 EUR: the decimal mark, the thousands mark where there is one, and the unit. date:%d.%m.%Y.
+    """
+    kind, *gaps = kind.split("|")
+    name, _, form = kind.partition(":")
+    return name, form, tuple(gaps)
+
+
 def check_kind(name: str, kind: str) -> None:
     """Raise DataError unless kind is one of KINDS, "date" perhaps with a format: "date:%d/%m/%Y"."""
-    if kind.partition(":")[0] not in KINDS:
+    if parted(kind)[0] not in KINDS:
         raise DataError(f"column {name!r}: {unknown('kind', kind, list(KINDS))}")
 
 
@@ -86,11 +97,11 @@ def as_kind(column: Any, kind: str) -> Any:
 
     Booleans are 0 and 1, dates seconds since 1970. Raises: BadCell.
     """
-    kind, _, form = kind.partition(":")
+    kind, form, _ = parted(kind)
     if arrow().types.is_dictionary(column.type):
         values = column.dictionary  # of polars they are views, which Arrow cannot take from
         column = (compute().cast(values, arrow().string()) if is_text(values.type) else values).take(column.indices)
-    if kind == "text":
+    if kind in TEXTS:
         return as_text(column)
     return {"number": as_numbers, "boolean": as_truths}[kind](column) if kind != "date" else as_moments(column, form)
 

@@ -3,15 +3,16 @@
 import mmap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError
 from .cells import arrow, compute, is_text
+from .reading import Reading
 from .sizes import CODES, DELTA, WRONG, batch, pages
-from .source import BLOCK, Scan, check_columns, typed_kinds
+from .source import BLOCK, Scan, check_columns, digest, typed_kinds
 
 CELL = 1 << 22  # bytes that a cell may have, as in a text file
 ROOM = 1 << 25  # bytes of a block, about
@@ -29,6 +30,12 @@ class ColumnFile:
     size: int
     read: Callable[[Sequence[str]], Iterator[Any]]  # record batches of these columns, text as dictionaries
     target: str | None = None
+    reading: Reading = field(default_factory=Reading)
+
+    @property
+    def digest(self) -> str | None:
+        """sha256 of the file."""
+        return digest([self.path])
 
     def __post_init__(self) -> None:
         self.place, self.name, self.columns = str(self.path), self.path.stem, [str(n) for n in self.schema.names]

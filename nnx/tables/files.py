@@ -10,8 +10,9 @@ from ..backends import numpy as host
 from ..errors import DataError, unknown
 from .cells import arrow
 from .columnar import arrow_file, parquet
+from .reading import Reading
 from .source import Memory, Source, check_columns, table_of_array
-from .text import Reading, TextFile
+from .text import TextFile
 
 SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes")  # scikit-learn's
 GROWTH, ROOM = 100, 1 << 28  # how many times its size a compressed array may grow; bytes that are always fine

@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..backends import backend_of, is_array, is_host
 from ..errors import DataError, unknown
 from ..inputs import check_holder, keeps_no_zeros, on_host
 from .cells import BadCell, arrow, as_kind, check_kind, kind_of, moment_of
+from .reading import Reading
 
 BLOCK = 65_536  # rows in a block of a table in memory
 
@@ -51,6 +54,16 @@ class Source(Protocol):
         """Bytes that it would take in memory, about."""
         ...
 
+    @property
+    def reading(self) -> Reading:
+        """How it is read: what was asked for and, of a text file, what was found out."""
+        ...
+
+    @property
+    def digest(self) -> str | None:
+        """sha256 of its files, in hexadecimal; None where there is none."""
+        ...
+
     def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """The kinds of the columns; those given are not looked for.
 
@@ -76,6 +89,12 @@ class Memory:
     place: str = "table"
     target: str | None = None
     first: int = 1  # the number that messages give to the first row
+    reading: Reading = field(default_factory=Reading)
+    files: tuple[Path, ...] = ()
+
+    @property
+    def digest(self) -> str | None:
+        return digest(self.files)
 
     @property
     def columns(self) -> list[str]:
@@ -96,6 +115,18 @@ class Memory:
     def where(self, row: int) -> str:
         """The place of a row."""
         return f"{self.place}, row {row + self.first}"
+
+
+def digest(files: Sequence[Path]) -> str | None:
+    """sha256 of files one after another, in hexadecimal; None of none."""
+    if not files:
+        return None
+    total = sha256()
+    for path in files:
+        with open(path, "rb") as file:
+            while part := file.read(1 << 20):
+                total.update(part)
+    return total.hexdigest()
 
 
 def typed_kinds(schema: Any, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> dict[str, str]:

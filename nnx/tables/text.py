@@ -3,42 +3,21 @@
 import csv
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, require
+from ..errors import DataError
 from .cells import MISSING, BadCell, arrow
 from .infer import Guess, mixed
-from .source import Scan, check_columns, check_kinds
+from .reading import Reading
+from .source import Scan, check_columns, check_kinds, digest
 
 BLOCK = 1 << 22  # bytes read at once
 LINE = 1 << 24  # bytes that the first line may have
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 COLUMNS = 20_000  # more than these in a text file are taken for a mistake
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The dialect of a text file. delimiter "": a tab for .tsv, else a comma. decimal: the decimal sign."""
-
-    delimiter: str = ""
-    encoding: str = "utf-8"
-    decimal: str = "."
-    missing: tuple[str, ...] = ()  # texts that stand for a missing cell, beside the usual ones
-
-    def __post_init__(self) -> None:
-        one = len(self.delimiter.replace("\\t", "\t")) < 2
-        require(one, f"--delimiter must be one character, got {self.delimiter!r}")
-        require(self.decimal in (".", ","), f"--decimal must be . or , and not {self.decimal!r}")
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "Reading":
-        """A dialect from the plain data of a model file; what it does not know is left out."""
-        words = {k: str(values[k]) for k in ("delimiter", "encoding", "decimal") if k in values}
-        missing = values.get("missing", ())
-        return cls(**words, missing=tuple(map(str, missing)) if isinstance(missing, (list, tuple)) else ())
 
 
 class TextFile:
@@ -50,13 +29,19 @@ class TextFile:
         self.path, self.place, self.name = path, str(path), path.name.partition(".")[0]
         suffixes = [s.lower() for s in path.suffixes]
         self.delimiter = reading.delimiter.replace("\\t", "\t") or ("\t" if ".tsv" in suffixes else ",")
-        self.encoding, self.decimal, self.missing = reading.encoding, reading.decimal, reading.missing
+        self.encoding, self.decimal, self.missing = reading.encoding or "utf-8", reading.decimal or ".", reading.missing
+        self.reading = replace(reading, delimiter=self.delimiter, encoding=self.encoding, decimal=self.decimal)
         self.plain = suffixes[-1:] not in ([".gz"], [".bz2"], [".zst"])
         if self.plain:
             self._sniff()
         self._check_first_line()
         self.columns = self._header()
         self.size = self.path.stat().st_size * (2 if self.plain else 10)  # a guess, until `scan` has measured it
+
+    @property
+    def digest(self) -> str | None:
+        """sha256 of the file."""
+        return digest([self.path])
 
     def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """Look at all cells of the columns whose kind is not given."""

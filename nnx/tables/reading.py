@@ -1,0 +1,47 @@
+"""How a file of text is read: what is not said is found out from the file."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ..errors import require
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The dialect of a text file. "" and None: to be found out. A source that was opened has no such field left.
+
+    header: "yes" or "no". comment: what begins a line that is none of the table. skip_rows, skip_footer: lines before
+    the header, and after the last row. thousands: "none" where there is no mark. sheet: of a workbook.
+    """
+
+    delimiter: str = ""
+    encoding: str = ""
+    decimal: str = ""
+    thousands: str = ""
+    header: str = ""
+    comment: str = ""
+    skip_rows: int | None = None
+    skip_footer: int | None = None
+    sheet: str = ""
+    missing: tuple[str, ...] = ()  # texts that stand for a missing cell, beside the usual ones
+    keep_text: tuple[str, ...] = ()  # of the usual ones those that are values: NA, None
+
+    def __post_init__(self) -> None:
+        one = len(self.delimiter.replace("\\t", "\t")) < 2
+        require(one, f"--delimiter must be one character, got {self.delimiter!r}")
+        require(self.decimal in ("", ".", ","), f"--decimal must be . or , and not {self.decimal!r}")
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Reading":
+        """A dialect from the plain data of a model file, which anyone may have written; what is strange is left out."""
+        types: dict[str, Any] = {f.name: str for f in fields(cls)}
+        types |= {"skip_rows": int, "skip_footer": int, "missing": (list, tuple), "keep_text": (list, tuple)}
+        fine = {name: v for name, v in values.items() if name in types and isinstance(v, types[name])}
+        parts: dict[str, Any] = {k: tuple(map(str, v)) if isinstance(v, (list, tuple)) else v for k, v in fine.items()}
+        return cls(**parts)
+
+    def to_data(self) -> dict[str, Any]:
+        """The dialect as plain data, without what is not said."""
+        values = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        return {name: v for name, v in values.items() if v not in ("", None, [])}

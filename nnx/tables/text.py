@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from .cells import MISSING, BadCell, arrow
-from .infer import Guess, mixed
+from .cells import MISSING, arrow
 from .reading import Reading
+from .settle import guesses_for, settle
 from .source import Scan, check_columns, check_kinds, digest
 
 BLOCK = 1 << 22  # bytes read at once
@@ -29,8 +29,10 @@ class TextFile:
         self.path, self.place, self.name = path, str(path), path.name.partition(".")[0]
         suffixes = [s.lower() for s in path.suffixes]
         self.delimiter = reading.delimiter.replace("\\t", "\t") or ("\t" if ".tsv" in suffixes else ",")
-        self.encoding, self.decimal, self.missing = reading.encoding or "utf-8", reading.decimal or ".", reading.missing
-        self.reading = replace(reading, delimiter=self.delimiter, encoding=self.encoding, decimal=self.decimal)
+        self.encoding, self.missing, self.asked = reading.encoding or "utf-8", reading.missing, reading
+        self.reading = replace(
+            reading, delimiter=self.delimiter, encoding=self.encoding, decimal=reading.decimal or "."
+        )
         self.plain = suffixes[-1:] not in ([".gz"], [".bz2"], [".zst"])
         if self.plain:
             self._sniff()
@@ -47,7 +49,7 @@ class TextFile:
         """Look at all cells of the columns whose kind is not given."""
         check_kinds(self.columns, kinds)
         wanted = [name for name in self.columns if kinds.get(name) != "drop"]
-        guesses = {name: Guess() for name in wanted if name not in kinds}
+        guesses = guesses_for(wanted, kinds)
         rows = size = 0
         for batch in self.batches(wanted or self.columns[:1]):
             rows, size = rows + batch.num_rows, size + batch.nbytes
@@ -56,16 +58,11 @@ class TextFile:
         if rows == 0:
             raise DataError(f"{self.place}: no rows below the header")
         self.size = size
-        found, notes = dict(kinds), []
-        for name, guess in guesses.items():
-            try:
-                found[name], note = guess.kind(name)
-            except BadCell as bad:
-                error = mixed(name, bad, self.where(bad.row))
-                if faults is None:
-                    raise error from None
-                faults[name], found[name], note = str(error), "drop", ""
-            notes += [note] if note else []
+        found, notes, wrong = settle(guesses, self.asked, self.where, kinds)
+        if wrong and faults is None:
+            raise DataError(next(iter(wrong.values())))
+        (faults if faults is not None else {}).update(wrong)
+        found = {**kinds, **found}
         return Scan({name: found[name] for name in self.columns}, rows, notes)
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
@@ -79,8 +76,7 @@ class TextFile:
                 return
             except (pa.ArrowInvalid, OSError) as error:
                 raise self._fault(str(error)) from None
-            batch = batch.rename_columns(list(columns))
-            yield self._with_points(batch) if self.decimal != "." else batch
+            yield batch.rename_columns(list(columns))
 
     def where(self, row: int) -> str:
         """The line in the file, found by reading it again."""
@@ -229,15 +225,6 @@ class TextFile:
         except (arrow().ArrowException, OSError) as error:
             raise DataError(f"{self.place}: cannot be read: {str(error)[:100]}") from None
         raise DataError(f"{self.place}: the first line is longer than {LINE >> 20} MiB: no header of a table")
-
-    def _with_points(self, batch: Any) -> Any:
-        """The batch with decimal commas (say) made points where a cell is a number with one."""
-        pa = arrow()
-        import pyarrow.compute as pc
-
-        number = rf"^(\s*[-+]?\d*){'[.]' if self.decimal == '.' else self.decimal}(\d+([eE][-+]?\d+)?\s*)$"
-        columns = [pc.replace_substring_regex(column, number, r"\1.\2") for column in batch.columns]
-        return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
 def _is_number(text: str) -> bool:

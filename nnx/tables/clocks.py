@@ -92,7 +92,7 @@ def times(texts: Any) -> Any:
 
 
 def durations(texts: Any) -> Any:
-    """Arrow text as Arrow float64 seconds, null where it is no duration. Two numbers, 59:30, are minutes and seconds."""
+    """Arrow text as Arrow float64 seconds, null where it is no duration. Two numbers are minutes and seconds: 59:30."""
     pa, pc, xp = arrow(), compute(), host.namespace()
     texts = pc.utf8_trim_whitespace(texts)
     texts = pc.if_else(pc.match_substring_regex(texts, "[0-9]"), texts, pa.scalar(None, pa.string()))

@@ -9,12 +9,12 @@ from itertools import islice
 from typing import Any
 
 from ..errors import DataError
-from .cells import MISSING, BadCell, arrow, compute
+from .cells import MISSING, arrow, compute
 from .content import Content
-from .infer import Guess, mixed
 from .parse import PIECE, Parsing, parsed
 from .reading import Reading
 from .records import Records
+from .settle import guesses_for, settle
 from .source import Scan, check_kinds, digest
 
 ROWS = 8192  # rows put together where they are read one by one
@@ -47,7 +47,7 @@ class TextFile:
         """Look at all cells of the columns whose kind is not given."""
         check_kinds(self.columns, kinds)
         wanted = [name for name in self.columns if kinds.get(name) != "drop"]
-        guesses = {name: Guess() for name in wanted if name not in kinds}
+        guesses = guesses_for(wanted, kinds)
         rows = size = 0
         for batch in self.batches(wanted or self.columns[:1]):
             rows, size = rows + batch.num_rows, size + batch.nbytes
@@ -56,17 +56,12 @@ class TextFile:
         if rows == 0:
             raise DataError(f"{self.place}: no rows below the header")
         self.size = size
-        found, notes = {name: self._own(kind) for name, kind in kinds.items()}, list(self.notes)
-        for name, guess in guesses.items():
-            try:
-                found[name], note = guess.kind(name)
-            except BadCell as bad:
-                error = mixed(name, bad, self.where(bad.row))
-                if faults is None:
-                    raise error from None
-                faults[name], found[name], note = str(error), "drop", ""
-            notes += [note] if note else []
-        return Scan({name: found[name] for name in self.columns}, rows, notes)
+        found, notes, wrong = settle(guesses, self.reading, self.where, kinds)
+        if wrong and faults is None:
+            raise DataError(next(iter(wrong.values())))
+        (faults if faults is not None else {}).update(wrong)
+        found = {**kinds, **found}
+        return Scan({name: found[name] for name in self.columns}, rows, [*self.notes, *notes])
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """The rows in blocks, every cell as text without white space around it, or null."""
@@ -85,10 +80,6 @@ class TextFile:
         except (OSError, EOFError, UnicodeError, csv.Error):
             pass
         return f"{self.place}, row {row + 1}"
-
-    def _own(self, kind: str) -> str:
-        """A kind as it is asked for: a number is written as numbers are in this file."""
-        return f"number:{self.reading.decimal}" if kind == "number" and self.reading.decimal != "." else kind
 
     def _clean(self, column: Any) -> Any:
         """Cells without white space around them; those that are missing are null."""

@@ -114,7 +114,7 @@ HOSTILE = {
     "an address": "http://example.org",
     "a formula": "=HYPERLINK(1)",
     "another formula": "@SUM(1)",
-    "a tab": "\t=1",
+    "a third formula": "-1+1",
 }
 
 

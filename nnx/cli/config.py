@@ -32,6 +32,8 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     comment: str = ""
     skip_rows: int | None = None
     skip_footer: int | None = None
+    quote: str = ""
+    escape: str = ""
     sheet: str = ""
     missing: tuple[str, ...] = ()  # what else stands for a missing cell, beside "", NA, NULL, ?, ...
     keep_text: tuple[str, ...] = ()  # of the usual words for one those that are values

@@ -101,6 +101,8 @@ READING: tuple[tuple[str, str, Any, str], ...] = (  # each setting a field of nn
     ("--comment", "data.comment", str, "what begins a line that is none of the table: #"),
     ("--skip-rows", "data.skip_rows", click.IntRange(0), "lines before the header"),
     ("--skip-footer", "data.skip_footer", click.IntRange(0), "lines after the last row"),
+    ("--quote", "data.quote", str, "the mark around cells, or none"),
+    ("--escape", "data.escape", str, "the mark before a delimiter or quote that is none, or none"),
     ("--sheet", "data.sheet", str, "of a workbook [default: the first]"),
     ("--missing", "data.missing", Words(), "what else stands for a missing cell: n/k,unknown; may be repeated"),
     ("--keep-text", "data.keep_text", Words(), "usual words for a missing cell that are values here: NA,None"),

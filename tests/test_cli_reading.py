@@ -332,3 +332,33 @@ def test_csv_is_what_the_standard_library_writes(nnx, safe):
     again = io.StringIO()
     csv.writer(again, lineterminator="\n").writerows(rows)
     assert again.getvalue() == out
+
+
+DIALECTS = {  # a file to predict: how it is written, and whether a note is due. The training's has ; and cp1252
+    "the same": (";", "cp1252", [], False),
+    "commas": (",", "cp1252", [], True),
+    "tabs": ("\t", "utf-8", [], True),
+    "utf-8": (";", "utf-8", [], False),
+    "utf-16": (";", "utf-16", [], False),
+    "asked for": (",", "utf-8", ["--delimiter", ","], False),
+}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_what_was_found_out_at_the_training_is_a_guess_that_another_table_may_belie(nnx, name):
+    rows = [[a, town.replace("Bern", "Zürich"), y] for a, town, y in mixed()]
+
+    def written(file, mark, encoding, width):
+        lines = [["a", "town", "y"], *rows]
+        Path(file).write_text("".join(mark.join(map(str, row[:width])) + "\n" for row in lines), encoding=encoding)
+
+    written("a.csv", ";", "cp1252", 3)
+    found = trained(nnx, "a.csv", *Y)
+    assert found["reading"]["delimiter"] == ";" and found["target"]["classes"] == ["high", "low"]
+    expected = nnx("predict", "run", "a.csv", "--keep", "town")
+    assert expected[0] == 0 and expected[2] == "" and "Zürich" in expected[1]
+    mark, encoding, words, note = DIALECTS[name]
+    written("b.csv", mark, encoding, 2)
+    code, out, err = nnx("predict", "run", "b.csv", "--keep", "town", *words)
+    assert (code, out) == (0, expected[1]), err
+    assert (err != "") == note and err.count("\n") <= 1

@@ -86,8 +86,10 @@ def test_month_and_day_that_cannot_be_told_apart_are_noted(tmp_path):
 
 def test_decimal_commas_and_other_encodings(tmp_path):
     text = "größe;y\n1,5;a\n-2,25;b\n,5;c\n"
-    found = scan(tmp_path, text.encode("latin-1"), delimiter=";", decimal=",", encoding="latin-1")
-    assert found.kinds == {"größe": "number", "y": "text"}
+    (tmp_path / "x.csv").write_bytes(text.encode("latin-1"))
+    source = open_table(str(tmp_path / "x.csv"))
+    assert source.reading.to_data().items() >= {"delimiter": ";", "decimal": ",", "encoding": "cp1252"}.items()
+    assert next(source.batches(["größe", "y"])).to_pylist()[1] == {"größe": "-2,25", "y": "b"}
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "csv.gz", "parquet", "feather", "npy"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module, resources
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile, is_zipfile
@@ -10,6 +11,8 @@ from ..backends import numpy as host
 from ..errors import DataError, unknown
 from .cells import arrow
 from .columnar import arrow_file, parquet
+from .content import Content
+from .dialect import settle
 from .reading import Reading
 from .source import Memory, Source, check_columns, table_of_array
 from .text import TextFile
@@ -39,7 +42,7 @@ def open_table(data: str, reading: Reading | None = None, memory: int = 1 << 30)
     if suffix in (".gz", ".bz2", ".zst") and len(suffixes) > 1:
         suffix = suffixes[-2]
     openers: dict[str, Callable[[Path, Reading], Source]] = {
-        **dict.fromkeys((".csv", ".tsv", ".txt"), TextFile),
+        **dict.fromkeys((".csv", ".tsv", ".txt"), text),
         **dict.fromkeys((".parquet", ".pq"), lambda path, _: parquet(path, memory)),
         **dict.fromkeys((".arrow", ".feather", ".ipc"), lambda path, _: arrow_file(path, memory)),
         ".npz": lambda path, _: _npz(path),
@@ -51,6 +54,17 @@ def open_table(data: str, reading: Reading | None = None, memory: int = 1 << 30)
     if path.stat().st_size == 0:
         raise DataError(f"{data}: the file is empty")
     return openers[suffix](path, reading)
+
+
+def text(path: Path, asked: Reading, place: str = "") -> TextFile:
+    """A file of text, read as was asked for and else as it says itself."""
+    try:
+        content = Content.of(path, place)
+        if content.is_zip:
+            raise DataError(f"{path}: a ZIP or Excel file, not text; export the sheet as CSV")
+        return TextFile(content, *settle(content, asked))
+    except (arrow().ArrowException, OSError, EOFError, LZMAError) as error:
+        raise DataError(f"{place or path}: cannot be read: {_line(error)}") from None
 
 
 def _in_memory(table: Any, path: Path, target: str | None = None) -> Memory:
@@ -121,8 +135,8 @@ def _line(error: Exception) -> str:
 
 def _built_in(name: str) -> Source:
     if name == "penguins":
-        penguins = TextFile(Path(str(resources.files("nnx.tables").joinpath("penguins.csv"))), Reading())
-        penguins.place, penguins.target = name, "species"
+        penguins = text(Path(str(resources.files("nnx.tables").joinpath("penguins.csv"))), Reading(), name)
+        penguins.target = "species"
         return penguins
     try:
         datasets = import_module("sklearn.datasets")

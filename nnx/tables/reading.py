@@ -11,8 +11,10 @@ from ..errors import require
 class Reading:
     """The dialect of a text file. "" and None: to be found out. A source that was opened has no such field left.
 
-    header: "yes" or "no". comment: what begins a line that is none of the table. skip_rows, skip_footer: lines before
-    the header, and after the last row. thousands: "none" where there is no mark. sheet: of a workbook.
+    delimiter: " " is any run of white space. header: "yes" or "no". comment: what begins a line that is none of the
+    table. skip_rows: lines before the header; skip_footer: lines after the last row that are not blank. quote: the mark
+    around a cell, escape: the one before a mark. thousands, comment, quote, escape: "none" where there is none. sheet:
+    of a workbook.
     """
 
     delimiter: str = ""
@@ -23,6 +25,8 @@ class Reading:
     comment: str = ""
     skip_rows: int | None = None
     skip_footer: int | None = None
+    quote: str = ""
+    escape: str = ""
     sheet: str = ""
     missing: tuple[str, ...] = ()  # texts that stand for a missing cell, beside the usual ones
     keep_text: tuple[str, ...] = ()  # of the usual ones those that are values: NA, None

@@ -1,0 +1,95 @@
+"""The encoding of a text file, found from its bytes."""
+
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE, getincrementaldecoder
+
+from ..errors import DataError
+from .content import PART, Content
+
+BOMS = {  # the longer ones first
+    BOM_UTF8: "utf-8",
+    BOM_UTF32_LE: "utf-32",
+    BOM_UTF32_BE: "utf-32",
+    BOM_UTF16_LE: "utf-16",
+    BOM_UTF16_BE: "utf-16",
+}
+WESTERN = frozenset(
+    "äöüßÄÖÜéèêëáàâãåíìîïóòôõøúùûñçæœÉÈÊÀÁÂÃÅÍÎÓÔÕØÚÛÑÇÆŒ€£§°²³µ¿¡«»©®™„…·½¼¾±·\xa0\u2013\u2014\u2018\u2019\u201c\u201d\xd7"
+)
+ENOUGH = 0.9  # share of the letters beyond ASCII that are usual in the West
+
+
+def encoding_of(content: Content, head: bytes, whole: bool, asked: str) -> str:
+    """The encoding: as asked for, by its mark, UTF-8 where all of the file is, else the likeliest for these bytes.
+
+    Of a compressed file only the head is looked at. Raises: DataError for what is no text.
+    """
+    marked = next((name for mark, name in BOMS.items() if head.startswith(mark)), "") or _wide(head)
+    if marked[4:6] in ("16", "32") and asked and marked[4:6] not in asked:
+        raise DataError(f"{content.place}: this is {marked.upper()} text: leave --encoding out, or --encoding {marked}")
+    if b"\0" in head[:4096] and (asked or marked)[4:6] not in ("16", "32"):
+        raise DataError(f"{content.place}: not a text file (it holds zero bytes)")
+    if asked or marked:
+        return asked or marked
+    if _is_utf8(head, whole) and (whole or content.packing or _all_utf8(content)):
+        return "utf-8"
+    sample = head if not _is_utf8(head, whole) else _first_strange(content)
+    return _western(sample) or _likeliest(sample)
+
+
+def _wide(head: bytes) -> str:
+    """UTF-16 without a mark: every other byte of the first lines is zero."""
+    some = head[:2000]
+    even, odd = some[::2].count(0), some[1::2].count(0)
+    if len(some) < 4 or max(even, odd) < 0.8 * (len(some) // 2) or min(even, odd) > 0:
+        return ""
+    return "utf-16-le" if odd else "utf-16-be"
+
+
+def _is_utf8(part: bytes, whole: bool) -> bool:
+    try:
+        getincrementaldecoder("utf-8")().decode(part, final=whole)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _all_utf8(content: Content) -> bool:
+    """True if the whole file is UTF-8; what is ASCII is seen at the speed of memory."""
+    decoder, started = getincrementaldecoder("utf-8")(), False
+    try:
+        with content.open() as file:
+            while part := file.read(PART):
+                if started or not part.isascii():
+                    decoder.decode(part)
+                    started = bool(decoder.getstate()[0])
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _first_strange(content: Content) -> bytes:
+    """The part of a file that begins with its first byte beyond ASCII."""
+    with content.open() as file:
+        while part := file.read(PART):
+            if not part.isascii():
+                return bytes(part)
+    return b""
+
+
+def _western(sample: bytes) -> str:
+    """cp1252, the usual one of the West, if the letters are usual there; else ""."""
+    try:
+        letters = [c for c in sample.decode("cp1252") if c > "\x7f"]
+    except UnicodeDecodeError:
+        return ""
+    return "cp1252" if sum(c in WESTERN for c in letters) >= ENOUGH * len(letters) else ""
+
+
+def _likeliest(sample: bytes) -> str:
+    try:
+        from charset_normalizer import from_bytes
+    except ImportError:
+        raise DataError("to find an encoding needs charset-normalizer: pip install 'nnx-array[cli]'") from None
+    best = from_bytes(sample[: 1 << 16]).best()
+    return best.encoding.replace("_", "-") if best else "cp1252"

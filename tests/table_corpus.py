@@ -60,6 +60,25 @@ def write(case: Case, folder: Path) -> Path:
     return folder / case.given
 
 
+def by_nnx(path: str, reading: dict[str, Any]) -> tuple[Found, list[str]]:
+    """The kind and the cells of each column that nnx reads, and its notes. Raises: DataError."""
+    from nnx.tables import Reading, cells, open_table
+    from nnx.tables.cells import parted
+
+    source = open_table(path, Reading(**reading))
+    scan = source.scan({})
+    kinds = {name: kind for name, kind in scan.kinds.items() if kind != "drop"}
+    found: Found = {}
+    for name, kind in kinds.items():
+        found[name] = TEXT if parted(kind)[0] in ("category", "words") else parted(kind)[0], []
+    first = 0
+    for batch in source.batches(list(kinds)):
+        for name, kind in kinds.items():
+            found[name][1].extend(plain(cells(source, batch, name, kind, first).tolist()))
+        first += batch.num_rows
+    return found, scan.notes
+
+
 def grade(case: Case, found: Found) -> tuple[str, str]:
     """How a reading compares with what is right: "right", "text" (left as text) or "wrong", and why."""
     wanted, got = list(case.columns.values()), list(found.values())
@@ -629,7 +648,13 @@ add(
 )
 add("a column without a name", ",age\nAnn,3\nBob,4\n", {"column 1": T("Ann", "Bob"), "age": N(3, 4)})
 add("two columns without names", "a,,\n1,2,x\n3,4,y\n", {"a": N(1, 3), "column 2": N(2, 4), "column 3": T("x", "y")})
-add("two columns of one name", "a,a\n1,2\n3,4\n", refused="two columns are named 'a'")
+add(
+    "two columns of one name",
+    "a,a\n1,2\n3,4\n",
+    {"a": N(1, 3), "a (2)": N(2, 4)},
+    says=("two columns are named 'a'",),
+    may_refuse=True,
+)
 add("a name of two lines", '"age\n(years)",b\n3,x\n4,y\n', {"age\n(years)": N(3, 4), "b": T("x", "y")})
 add("a name with signs", "Σ €/m²,b%\n3,x\n4,y\n", {"Σ €/m²": N(3, 4), "b%": T("x", "y")})
 add(

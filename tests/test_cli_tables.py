@@ -313,7 +313,7 @@ def test_a_full_device_is_one_line():
 
 
 def test_a_closed_pipe_is_quiet_and_ends_with_141(nnx, folder):
-    houses(folder / "houses.csv", rows=5000)
+    houses(folder / "houses.csv", rows=20_000)  # more than a pipe holds
     assert nnx("train", "houses.csv", "--target", "price", "--epochs", 1, "--hidden", 4, "--out", "run", "-q")[0] == 0
     command = f"{sys.executable} -m nnx predict run houses.csv | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
@@ -367,7 +367,7 @@ def test_numbers_with_separators_are_numbers(nnx, folder):
     with open("a.csv", "w") as file:
         file.write("a,b,y\n" + "".join(f'{i % 9},"{i + 1},{i:03}",{i % 7}.5\n' for i in range(90)))
     out = nnx("train", "a.csv", "--target", "y", "-v", *QUICK)[1]
-    assert "b  number   1 feature" in out and "note" not in out
+    assert "b  number:., 1 feature" in out
 
 
 def test_the_seed_of_the_data_leaves_the_parts_as_they_are_when_the_other_changes(nnx):

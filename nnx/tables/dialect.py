@@ -29,10 +29,7 @@ NUMBER = re.compile(r"[-+]?[\d.,'_\u00a0\u202f ]*\d[\d.,]*([eE][-+]?\d+)?\s?[%â‚
 DATE = re.compile(r"\d{1,4}[-/.]\w{1,9}[-/.]\d{1,4}([T ]\d.*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
 STRANGE = re.compile(r"[;\t|]|,\S")  # what whole cells seldom hold
 COMMA, POINT = re.compile(r"[-+]?\d*,\d+"), re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
-THOUSANDS = {
-    ".": [(",", re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?"))],
-    ",": [(".", re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?"))],
-}
+MARKS = {",": ",", ".": r"\.", "'": "['\u2019]", " ": "[ \u00a0\u202f]", "_": "_"}  # between thousands
 FOOTER = re.compile(r"\(?\d+ rows?\b|(grand )?total|sum|summe|gesamt|insgesamt|source|quelle|note|stand|fuÃŸnote", re.I)
 
 Rows = list[tuple[int, int, list[str]]]  # first line, last line, cells
@@ -59,7 +56,7 @@ def settle(content: Content, asked: Reading) -> tuple[Reading, list[str]]:
     at = _header_at(rows, n) if asked.skip_rows is None else 0
     above = [number for number, line in enumerate(lines[: rows[at][0] - 1], 1) if line.strip()]
     skipped = begin + (rows[at][0] - 1 if above else 0)
-    header = asked.header or ("yes" if _has_header([cells for _, _, cells in rows[at:]]) else "no")
+    header = asked.header or ("yes" if has_header([cells for _, _, cells in rows[at:]]) else "no")
     if header == "no" and asked.skip_rows is None and (line := _header_in_comment(lines, reading, rows[at][0], n)):
         skipped, header = begin + line - 1, "yes"
     body = [cells for _, _, cells in rows[at + (header == "yes") :]]
@@ -157,9 +154,11 @@ def _tried(lines: list[str], whole: bool, reading: Reading, delimiter: str) -> t
         own = replace(reading, delimiter=delimiter, quote=quote, escape=escape)
         rows = _records(lines, replace(own, comment="none"), whole)
         found.append((*_score(rows, len(lines)), own, rows))
-        if found[-1][0] > SURE:
+        if found[-1][0] > SURE and not any(last > first for first, last, _ in rows):
             break
-    _, score, own, rows = max(found, key=lambda t: t[0])  # of equals the first
+    best = max(share for share, *_ in found)
+    last_one = found[-1][0] == 1 == best and found[-1][2].quote == "none"  # each line has as many cells
+    _, score, own, rows = found[-1] if last_one else next(t for t in found if t[0] >= min(best, SURE))
     return score, own, rows
 
 
@@ -192,17 +191,15 @@ def _width(rows: Rows) -> int:
 
 def _header_at(rows: Rows, n: int) -> int:
     """The number of records above the table: of fewer cells, or of one that is filled."""
-    at, table = 0, [[c.strip() for c in cells] for _, _, cells in rows[:50]]
-    while at + 1 < len(table) and (
-        len(table[at]) < n or (n > 2 and sum(map(bool, table[at])) < 2 and all(table[at + 1]))
-    ):
-        at += 1
-    if at and len(table[at - 1]) == n - 1 and n > 2 and not _has_header(table[at:]):
+    table = [[c.strip() for c in cells] for _, _, cells in rows[:50]]
+    at = next((i for i, cells in enumerate(table) if len(cells) >= n), 0)
+    if at and len(table[at - 1]) == n - 1 and n > 2 and not has_header(table[at:]):
         return at - 1  # as R writes it: the names of the rows have none
-    return at if at + 1 < min(len(table), 50) or len(table[at]) == n else 0
+    filled = next((i for i, cells in enumerate(table) if sum(map(bool, cells)) > 1), at)
+    return filled if filled > at and n > 2 and all(table[filled]) and has_header(table[filled:]) else at
 
 
-def _has_header(table: list[list[str]]) -> bool:
+def has_header(table: list[list[str]]) -> bool:
     """True if the cells of the first row are of other types than those below, or all are text."""
     first, below = table[0], table[1:101]
     yes, no = 0, []
@@ -239,14 +236,22 @@ def _marks(table: list[list[str]], asked: Reading) -> tuple[str, str]:
     """The decimal and the thousands mark of the numbers in these cells."""
     cells = [c.strip() for row in table for c in row if c and c.strip()[-1:].isdigit()]
     commas, points = ([c for c in cells if form.fullmatch(c)] for form in (COMMA, POINT))
-    grouped = {mark: [c for c in cells if form.fullmatch(c)] for forms in THOUSANDS.values() for mark, form in forms}
-    sure = len(commas) - len([c for c in grouped[","] if "." not in c and c.count(",") == 1])
-    other = len(points) - len([c for c in grouped["."] if "," not in c and c.count(".") == 1])
-    both = [c for c in grouped["."] if "," in c]
-    decimal = asked.decimal or ("," if sure + len(both) > other and sure + len(both) > 0 else ".")
-    mark, form = THOUSANDS[decimal][0]
-    odd = [c for c in (points if decimal == "," else commas) if not form.fullmatch(c)]
-    return decimal, mark if grouped[mark] and not odd else "none"
+    thousand = {mark: [c for c in cells if _grouped(mark, c)] for mark in MARKS}
+    sure = len(commas) - sum("." not in c and c.count(",") == 1 for c in thousand[","])
+    sure += sum("," in c for c in thousand["."])
+    other = len(points) - sum("," not in c and c.count(".") == 1 for c in thousand["."])
+    decimal = asked.decimal or ("," if sure > other else ".")
+    found = [mark for mark, own in thousand.items() if mark != decimal and own]
+    odd = {",": commas, ".": points}.get(found[0] if found else "", [])
+    if not found or any(not _grouped(found[0], c) for c in odd):
+        return decimal, "none"
+    return decimal, found[0]
+
+
+def _grouped(mark: str, cell: str) -> bool:
+    """True for a number with this mark between its thousands."""
+    decimal = r"(,\d+)?" if mark == "." else r"(\.\d+)?" if mark == "," else r"([.,]\d+)?"
+    return re.fullmatch(rf"[-+]?[1-9]\d{{0,2}}({MARKS[mark]}\d{{3}})+{decimal}", cell) is not None
 
 
 def _tail(content: Content, reading: Reading) -> Rows:
@@ -262,11 +267,12 @@ def _tail(content: Content, reading: Reading) -> Rows:
 
 def _footer(rows: Rows, n: int) -> int:
     """The number of records at the end that have fewer cells and read like a footer."""
-    count = sum(1 for _ in takewhile(lambda row: _is_footer(row[2], n), reversed(rows[1:])))
+    count = sum(1 for _ in takewhile(lambda row: is_footer(row[2], n), reversed(rows[1:])))
     return count if count <= 20 and count < len(rows) and len(rows[-1 - count][2]) == n else 0
 
 
-def _is_footer(cells: list[str], n: int) -> bool:
+def is_footer(cells: list[str], n: int) -> bool:
+    """True if a row of fewer than n cells reads like what is below a table: a total, a source."""
     text = cells[0].strip()
     words = FOOTER.match(text) or len(cells) == 1 < n - 1
     return len(cells) < n and bool(words) and not NUMBER.fullmatch(text)
@@ -293,5 +299,6 @@ def _note(content: Content, asked: Reading, found: Reading) -> list[str]:
     odd = [name for name in told if getattr(found, name) != getattr(usual, name) and getattr(asked, name) in ("", None)]
     if not odd:
         return []
-    options = ", ".join(f"--{name.replace('_', '-')}" for name in odd)
-    return [f"{content.place} is read with {', '.join(told[name] for name in odd)} ({options} say otherwise)"]
+    options = [f"--{name.replace('_', '-')}" for name in odd if name not in ("quote", "escape")]
+    hint = f" ({', '.join(options)} say{'s' * (len(options) == 1)} otherwise)" if options else ""
+    return [f"{content.place} is read with {', '.join(told[name] for name in odd)}{hint}"]

@@ -1,5 +1,6 @@
 """The encoding of a text file, found from its bytes."""
 
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE, getincrementaldecoder
 
 from ..errors import DataError
@@ -33,7 +34,7 @@ def encoding_of(content: Content, head: bytes, whole: bool, asked: str) -> str:
     if _is_utf8(head, whole) and (whole or content.packing or _all_utf8(content)):
         return "utf-8"
     sample = head if not _is_utf8(head, whole) else _first_strange(content)
-    return _western(sample) or _likeliest(sample)
+    return _other_letters(sample) or _western(sample) or _likeliest(sample)
 
 
 def _wide(head: bytes) -> str:
@@ -84,6 +85,21 @@ def _western(sample: bytes) -> str:
     except UnicodeDecodeError:
         return ""
     return "cp1252" if sum(c in WESTERN for c in letters) >= ENOUGH * len(letters) else ""
+
+
+def _other_letters(sample: bytes) -> str:
+    """The encoding of letters of another script, of which whole words are: large and small as they may be; else ""."""
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    if sum(map(len, runs)) < 3 * len(runs):
+        return ""  # a few among those of ASCII
+    for name in ("cp1251", "koi8-r", "cp1253"):
+        words = [run.decode(name, "replace") for run in runs]
+        fine = sum(word.isalpha() and word[1:] in (word[1:].lower(), word[1:].upper()) for word in words)
+        if fine >= ENOUGH * len(words) and sum(word.islower() for word in words) >= sum(
+            word.isupper() for word in words
+        ):
+            return name
+    return ""
 
 
 def _likeliest(sample: bytes) -> str:

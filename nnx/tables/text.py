@@ -3,22 +3,23 @@
 import csv
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from io import TextIOWrapper
+from contextlib import closing, suppress
+from io import BufferedReader, TextIOWrapper
 from itertools import islice
 from typing import Any
 
 from ..errors import DataError
-from .cells import MISSING, BadCell, arrow, compute
-from .content import Content
-from .infer import Guess, mixed
+from .cells import arrow
+from .content import BROKEN, Content, Raw
+from .names import distinct
 from .reading import Reading
 from .records import Records
-from .source import Scan, check_kinds, digest
+from .scanning import clean, gaps, in_blocks, scanned
+from .source import Scan, digest
+from .uneven import check
 
 BLOCK = 1 << 22  # bytes read at once
-ROWS = 8192  # rows put together where they are read one by one
-OTHER = "save the file as UTF-8, or say --encoding latin-1"
+OTHER = "save the file as UTF-8, or say --encoding cp1252"
 COLUMNS = 20_000  # more than these in a text file are taken for a mistake
 
 
@@ -32,8 +33,9 @@ class TextFile:
 
     def __init__(self, content: Content, reading: Reading, notes: Sequence[str] = ()) -> None:
         self.content, self.reading, self.notes = content, reading, list(notes)
-        self.place, self.name = content.place, content.path.name.partition(".")[0]
-        self.missing = sorted({*MISSING, *reading.missing} - {"", *reading.keep_text})
+        self.place, self.name = content.place, content.name
+        self.missing = gaps(reading)
+        self.checked = False  # its uneven rows
         self.regular = reading.comment == "none" and not reading.skip_footer and reading.delimiter != " "
         self.columns = self._header()
         self.size = content.path.stat().st_size * (10 if content.packing else 2)  # a guess, until `scan` has measured
@@ -45,34 +47,14 @@ class TextFile:
 
     def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """Look at all cells of the columns whose kind is not given."""
-        check_kinds(self.columns, kinds)
-        wanted = [name for name in self.columns if kinds.get(name) != "drop"]
-        guesses = {name: Guess() for name in wanted if name not in kinds}
-        rows = size = 0
-        for batch in self.batches(wanted or self.columns[:1]):
-            rows, size = rows + batch.num_rows, size + batch.nbytes
-            for name, guess in guesses.items():
-                guess.see(batch.column(name))
-        if rows == 0:
-            raise DataError(f"{self.place}: no rows below the header")
-        self.size = size
-        found, notes = {name: self._own(kind) for name, kind in kinds.items()}, list(self.notes)
-        for name, guess in guesses.items():
-            try:
-                found[name], note = guess.kind(name)
-            except BadCell as bad:
-                error = mixed(name, bad, self.where(bad.row))
-                if faults is None:
-                    raise error from None
-                faults[name], found[name], note = str(error), "drop", ""
-            notes += [note] if note else []
-        return Scan({name: found[name] for name in self.columns}, rows, notes)
+        found, self.size = scanned(self, kinds, faults, self.notes)
+        return found
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """The rows in blocks, every cell as text without white space around it, or null."""
         numbers = [self.columns.index(name) for name in columns]
         for batch in self._blocks(numbers) if self.regular else self._one_by_one(numbers):
-            cleaned = [self._clean(column) for column in batch.columns]
+            cleaned = [clean(column, self.missing) for column in batch.columns]
             yield arrow().RecordBatch.from_arrays(cleaned, list(columns))
 
     def where(self, row: int) -> str:
@@ -82,25 +64,12 @@ class TextFile:
                 first = next(islice(rows, row, None), (0,))[0]
             if first:
                 return f"{self.place}, line {first}"
-        except (OSError, EOFError, UnicodeError, csv.Error):
+        except (*BROKEN, UnicodeError, csv.Error):
             pass
         return f"{self.place}, row {row + 1}"
 
-    def _own(self, kind: str) -> str:
-        """A kind as it is asked for: a number is written as numbers are in this file."""
-        return f"number:{self.reading.decimal}" if kind == "number" and self.reading.decimal != "." else kind
-
-    def _clean(self, column: Any) -> Any:
-        """Cells without white space around them; those that are missing are null."""
-        pa, pc = arrow(), compute()
-        trimmed = pc.utf8_trim_whitespace(column)
-        if self.regular and trimmed.equals(column):
-            return column
-        gaps = pc.is_in(trimmed, value_set=pa.array(["", *self.missing]))
-        return pc.if_else(gaps, pa.scalar(None, pa.string()), trimmed)
-
     def _blocks(self, numbers: list[int]) -> Iterator[Any]:
-        pa = arrow()
+        pa, done = arrow(), 0
         try:
             with closing(self.content.text(self.reading.encoding)) as file:
                 self._skip(file)
@@ -109,11 +78,16 @@ class TextFile:
                 reader = self._open(file, numbers)
                 while True:
                     try:
-                        yield reader.read_next_batch()
+                        batch = reader.read_next_batch()
                     except StopIteration:
                         return
-        except (pa.ArrowInvalid, OSError, EOFError, UnicodeError) as error:
-            raise self._fault(str(error)) from None
+                    done += batch.num_rows
+                    yield batch
+        except (pa.ArrowInvalid, *BROKEN, UnicodeError) as error:
+            if "Expected" not in str(error):
+                raise self._fault(str(error)) from None
+        self.regular = False
+        yield from self._one_by_one(numbers, done)
 
     def _skip(self, file: Any) -> None:
         """Go to the first row."""
@@ -146,18 +120,24 @@ class TextFile:
             ),
         )
 
-    def _one_by_one(self, numbers: list[int]) -> Iterator[Any]:
-        """The rows in blocks, where Arrow cannot read them: white space between columns, comments, a footer."""
-        pa = arrow()
+    def _one_by_one(self, numbers: list[int], done: int = 0) -> Iterator[Any]:
+        """The rows after the first so many, where Arrow cannot read them: comments, a footer, uneven rows."""
         try:
             with closing(self._rows()) as rows:
-                while part := [row for _, row in islice(rows, ROWS)]:
-                    if any(len(row) != self.width for row in part):
-                        raise self._fault("")
-                    columns = [pa.array([row[i] for row in part], pa.string()) for i in numbers]
-                    yield pa.RecordBatch.from_arrays(columns, [str(i) for i in numbers])
-        except (OSError, EOFError, UnicodeError, csv.Error) as error:
+                even = (self._even(row) for _, row in islice(rows, done, None))
+                yield from in_blocks(even, numbers, [str(i) for i in numbers])
+        except (*BROKEN, UnicodeError, csv.Error) as error:
             raise self._fault(str(error)) from None
+
+    def _even(self, row: list[str]) -> Sequence[str | None]:
+        """A row with as many cells as the header has. Raises: DataError."""
+        if len(row) == self.width:
+            return row
+        if not self.checked:
+            with closing(self._rows()) as rows:
+                self.notes += check(rows, self.width, self.place, self.reading)
+            self.checked = True
+        return [*row, *[None] * (self.width - len(row))][: self.width]
 
     def _rows(self) -> Generator[tuple[int, list[str]], None, None]:
         """The rows one by one, each with the line it begins on."""
@@ -184,38 +164,26 @@ class TextFile:
                 rows = iter(Records(measured(file, taken), self.reading))
                 names = next(rows)[2] if self.reading.header == "yes" else []
                 self.start = sum(taken if names else taken[: self.reading.skip_rows])
-                some = [len(row) for _, _, row in islice(rows, 100)]
+                some = [row for _, _, row in islice(rows, 100)]
         except StopIteration:
             raise DataError(f"{self.place}: the file is empty") from None
         except UnicodeError:
             raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}") from None
-        except (OSError, EOFError) as error:
+        except BROKEN as error:
             raise DataError(f"{self.place}: cannot be read: {error}") from None
         except csv.Error as error:
             raise DataError(f"{self.place}: the header cannot be read: {error}") from None
         if any("\udc80" <= c <= "\udcff" for c in "".join(names)):
             raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}")
         if not names:
-            names = [""] * (some[0] if some else 1)
-        if some and all(n == len(names) + 1 for n in some):  # the names of the rows have none
-            names = ["", *names]
+            names = [""] * (len(some[0]) if some else 1)
+        if some and all(len(row) == len(names) + 1 for row in some):
+            blank = not any(row[-1].strip() for row in some)  # a delimiter at the end of each row
+            names = [*names, ""] if blank else ["", *names]  # as R writes it: the names of the rows have none
         self.width = len(names)
         if len(names) > COLUMNS:
             raise DataError(f"{self.place}: {len(names)} columns; a text file may have {COLUMNS}: use Parquet or NPZ")
-        return self._distinct([name.strip() or f"column {i + 1}" for i, name in enumerate(names)])
-
-    def _distinct(self, names: list[str]) -> list[str]:
-        """The names, with a number where one is there already."""
-        found: dict[str, None] = {}
-        for name in names:
-            other, number = name, 1
-            while other in found:
-                number += 1
-                other = f"{name} ({number})"
-            if other != name:
-                self.notes.append(f"{self.place}: two columns are named {name!r}; the later one is {other!r}")
-            found[other] = None
-        return list(found)
+        return distinct(self.place, names, self.notes)
 
     def _fault(self, text: str) -> DataError:
         """The error for a file that cannot be read, with the line where it is known."""
@@ -223,34 +191,15 @@ class TextFile:
             return DataError(f"{self._bad_line()} is not {self.reading.encoding} text; {OTHER}")
         if "straddling" in text or "field larger" in text:
             return DataError(f"{self.place}: a cell is longer than {BLOCK >> 20} MiB; is a quote left open?")
-        try:
-            with closing(self._rows()) as rows:
-                fault = self._uneven(rows)
-            if fault is not None:
-                return fault
-        except (OSError, EOFError, UnicodeError, csv.Error):
-            pass
         return DataError(f"{self.place}: {(text.splitlines() or ['it cannot be read'])[0][:120]}")
 
-    def _uneven(self, rows: Iterator[tuple[int, list[str]]]) -> DataError | None:
-        """The error for the first row that has not as many cells as the header."""
-        for line, row in rows:
-            n = len(row)
-            if n != self.width:
-                quote = n < self.width and any("\n" in cell for cell in row)
-                cells = f"{n} cell{'s' * (n != 1)}, the header has {self.width}"
-                hint = "is a quote left open?" if quote else "mend or remove it"
-                return DataError(f"{self.place}, line {line}: {cells}; {hint}")
-        return None
-
     def _bad_line(self) -> str:
-        if not self.content.packing:
-            with open(self.content.path, "rb") as file:
-                for number, line in enumerate(file, 1):
-                    try:
-                        line.decode(self.reading.encoding)
-                    except UnicodeDecodeError:
-                        return f"{self.place}, line {number}"
+        with suppress(*BROKEN), BufferedReader(Raw(self.content.open())) as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    line.decode(self.reading.encoding)
+                except UnicodeDecodeError:
+                    return f"{self.place}, line {number}"
         return self.place
 
 

@@ -313,7 +313,7 @@ def test_a_full_device_is_one_line():
 
 
 def test_a_closed_pipe_is_quiet_and_ends_with_141(nnx, folder):
-    houses(folder / "houses.csv", rows=5000)
+    houses(folder / "houses.csv", rows=20_000)  # more than a pipe holds
     assert nnx("train", "houses.csv", "--target", "price", "--epochs", 1, "--hidden", 4, "--out", "run", "-q")[0] == 0
     command = f"{sys.executable} -m nnx predict run houses.csv | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)

@@ -50,6 +50,7 @@ def rows(*cells, head="a,y", n=40):
 
 A_CSV = "a,b,y\n1,2,3\n4,5,6\n7,8,9\n"
 Y = ["--target", "y"]
+WHOLE = [*Y, "--missing-target", "error"]
 UTF8 = ["--encoding", "utf-8"]
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 LONG = "a,y\n" + '"' + "x" * (5 << 20) + "\n1,2\n"
@@ -90,12 +91,12 @@ FILES = {
     "unknown kind": ("x.csv", A_CSV, [*Y, "--kind", "a=txt"], 2, "column 'a': unknown kind 'txt': did you mean 'text'?"),
     "one class": ("x.csv", "a,y\n1,u\n2,u\n3,u\n", Y, 2, "the target 'y' has one class, 'u': nothing to learn"),
     "constant target": ("x.csv", "a,y\n1,2.5\n2,2.5\n3,2.5\n", Y, 2, "the target 'y' is 2.5 in every row"),
-    "missing target": ("x.csv", "a,y\n1,1\n2,\n", Y, 2, "x.csv, line 3: the target 'y' is missing (1 such rows)"),
-    "blank class": ("x.csv", "a,y\n1,u\n2,NA\n3,v\n", Y, 2, "x.csv, line 3: the target 'y' is missing (1 such rows)"),
+    "missing target": ("x.csv", "a,y\n1,1\n2,\n", WHOLE, 2, "1 row has no target 'y' (x.csv, line 3): fill them, or --missing-target drop"),
+    "blank classes": ("x.csv", "a,y\n1,u\n2,NA\n3,v\n4,\n", WHOLE, 2, "2 rows have no target 'y' (first x.csv, line 3): fill them"),
+    "no target at all": ("x.csv", "a,y\n1,\n2,NA\n", Y, 2, "x.csv: the target 'y' is missing in every row"),
+    "a target of dates": ("x.csv", "a,y\n" + "".join(f"{i}.5,2020-01-{i:02}\n" for i in range(1, 29)), Y, 2, "holds dates, which are not predicted: give days or seconds as numbers, or --kind y=text"),
     "text regression": ("x.csv", "a,y\n1,u\n2,v\n", [*Y, "--task", "regression"], 2, "holds text: regression needs numbers"),
-    "bad cell": ("x.csv", rows("oops,1"), Y, 2, "x.csv, line 42: column 'a' holds numbers but 'oops' here, in one cell"),
-    "bad cells": ("x.csv", rows("oops,1", "no,0"), Y, 2, "x.csv, line 42: column 'a' holds numbers but 'oops' here, in 2"),
-    "bad target": ("x.csv", rows("3,oops"), Y, 2, "x.csv, line 42: column 'y' holds numbers but 'oops' here"),
+    "bad cells": ("x.csv", rows(*(f"oops{i},0" for i in range(21)), n=300), Y, 2, "x.csv, line 302: column 'a' holds numbers but 'oops0' here, in 21 of its cells not a number; mend it, or --missing oops0, --kind 'a=number|*' or --kind a=text"),
     "infinite": ("x.csv", "a,y\n1,1\ninf,2\n3,3\n", Y, 2, "x.csv, line 3: column 'a' has a number too large to learn from: inf"),
     "too large": ("x.csv", "a,y\n1,1\n1e999,2\n3,3\n", Y, 2, "x.csv, line 3: column 'a' has a number too large"),
     "no boolean": ("x.csv", "a,y\n1,1\nno,2\nmaybe,3\n", [*Y, "--kind", "a=boolean"], 2, "line 4: column 'a' holds 'maybe', expected yes or no, true or false"),

@@ -1,6 +1,6 @@
 """`nnx inspect`: what is in a table, a model or a run. Nothing in the file is run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,22 @@ from ..tables.choose import counter
 from ..tables.source import cells
 from ..tables.statistics import Numbers
 from .claim import model_in
+from .folder import LOCK
+from .options import asked
+from .run import is_run
 from .summary import describe
+from .table import as_given
 
 VALUES = 6  # of a column of text that are shown
 
 
-def lines(file: str, target: str | None, given: Mapping[str, str]) -> list[str]:
-    """The contents of the file, for a person. Raises: DataError, ModelFileError."""
-    path = Path(file)
-    if path.is_dir() or path.suffix == ".safetensors":
+def lines(files: Sequence[str], target: str | None, given: Mapping[str, Any]) -> list[str]:
+    """The contents of the files, for a person. Raises: DataError, ModelFileError."""
+    path = Path(files[0])
+    if is_run(files[0]) or path.suffix == ".safetensors" or (path / LOCK).is_file():
         return of_model(model_in(path) if path.is_dir() else path)
-    return of_table(open_table(file, Reading.of({k: v for k, v in given.items() if v})), target)
+    opener: Any = open_table
+    return of_table(opener(as_given(files), Reading.of(asked(given))), target)
 
 
 def of_model(path: Path) -> list[str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..tables import Source, TableEncoder, Target, cells
+from ..tables.cells import TEXTS, parted
 
 ROWS = 20_000  # rows looked at
 ENOUGH = 20  # fewer rows tell nothing
@@ -24,8 +25,9 @@ def leaks(source: Source, encoder: TableEncoder, target: Target, train: Any) -> 
     notes = []
     for name in names:
         kind = encoder.kinds_[name]
+        text = parted(kind)[0] in TEXTS
         column = cells(source, batch, name, kind, 0)
-        if kind == "text":
+        if text:
             v = host.put(column.fill_null("").dictionary_encode().indices.to_numpy(zero_copy_only=False), "int64", None)
         else:
             v = column
@@ -33,7 +35,7 @@ def leaks(source: Source, encoder: TableEncoder, target: Target, train: Any) -> 
         there = v == v
         if there.sum() < ENOUGH:
             continue
-        if _copies(xp, v[there], y[there], bool(target.classes), kind == "text"):
+        if _copies(xp, v[there], y[there], bool(target.classes), text):
             notes.append(f"column {name!r} gives the target away (one value for each of its values); --drop {name}?")
     return notes
 

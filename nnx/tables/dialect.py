@@ -29,7 +29,7 @@ NUMBER = re.compile(r"[-+]?[\d.,'_\u00a0\u202f ]*\d[\d.,]*([eE][-+]?\d+)?\s?[%‚Ç
 DATE = re.compile(r"\d{1,4}[-/.]\w{1,9}[-/.]\d{1,4}([T ]\d.*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
 STRANGE = re.compile(r"[;\t|]|,\S")  # what whole cells seldom hold
 COMMA, POINT = re.compile(r"[-+]?\d*,\d+"), re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
-MARKS = {",": ",", ".": r"\.", "'": "['\u2019]", " ": "[ \u00a0\u202f]", "_": "_"}  # between thousands
+MARKS = {",": ",", ".": r"\.", "'": "['\u2019]", "space": "[ \u00a0\u202f]", "_": "_"}  # between thousands
 FOOTER = re.compile(r"\(?\d+ rows?\b|(grand )?total|sum|summe|gesamt|insgesamt|source|quelle|note|stand|fu√ünote", re.I)
 
 Rows = list[tuple[int, int, list[str]]]  # first line, last line, cells

@@ -6,6 +6,9 @@ from typing import Any
 
 from ..errors import require
 
+THOUSANDS = (",", ".", "'", "_", "space")
+LINES = 1_000_000  # that may be skipped
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -35,6 +38,20 @@ class Reading:
         one = len(self.delimiter.replace("\\t", "\t")) < 2
         require(one, f"--delimiter must be one character, got {self.delimiter!r}")
         require(self.decimal in ("", ".", ","), f"--decimal must be . or , and not {self.decimal!r}")
+        fine = self.thousands in ("", "none", *THOUSANDS)
+        require(fine, f"--thousands must be one of , . ' _ space or none, got {self.thousands!r}")
+        same = self.decimal != "" and self.decimal == self.thousands
+        require(not same, f"--decimal and --thousands must differ, both are {self.decimal!r}")
+        require(self.header in ("", "yes", "no"), f"--header must be yes or no, got {self.header!r}")
+        for name in ("quote", "escape"):
+            mark = getattr(self, name)
+            fine = mark in ("", "none") or (len(mark) == 1 and mark.isprintable() and mark != self.delimiter)
+            require(fine, f"--{name} must be one character other than the delimiter, or none, got {mark!r}")
+        require(self.comment.isprintable(), f"--comment must be what begins a line, got {self.comment!r}")
+        for name in ("skip_rows", "skip_footer"):
+            count = getattr(self, name) or 0
+            option = f"--{name.replace('_', '-')}"
+            require(0 <= count <= LINES, f"{option} must be a number of lines up to {LINES:,}, got {count}")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Reading":

@@ -5,9 +5,9 @@ from itertools import islice
 from typing import Any
 
 from ..errors import DataError
-from .cells import MISSING, BadCell, arrow, compute
-from .infer import Guess, mixed
+from .cells import MISSING, arrow, compute
 from .reading import Reading
+from .settle import guesses_for, settle
 from .source import Scan, Source, check_kinds
 
 ROWS = 8192  # rows put together where they are read one by one
@@ -19,7 +19,7 @@ def scanned(
     """What the columns of text hold that are not given, and the bytes of all of them. faults: as in `Source.scan`."""
     check_kinds(source.columns, kinds)
     wanted = [name for name in source.columns if kinds.get(name) != "drop"]
-    guesses = {name: Guess() for name in wanted if name not in kinds}
+    guesses = guesses_for(wanted, kinds)
     rows = size = 0
     for batch in source.batches(wanted or source.columns[:1]):
         rows, size = rows + batch.num_rows, size + batch.nbytes
@@ -27,22 +27,12 @@ def scanned(
             guess.see(batch.column(name))
     if rows == 0:
         raise DataError(f"{source.place}: no rows below the header")
-    found, said = {name: _own(kind, source.reading) for name, kind in kinds.items()}, list(notes)
-    for name, guess in guesses.items():
-        try:
-            found[name], note = guess.kind(name)
-        except BadCell as bad:
-            error = mixed(name, bad, source.where(bad.row))
-            if faults is None:
-                raise error from None
-            faults[name], found[name], note = str(error), "drop", ""
-        said += [note] if note else []
-    return Scan({name: found[name] for name in source.columns}, rows, said), size
-
-
-def _own(kind: str, reading: Reading) -> str:
-    """A kind as it is asked for: a number is written as numbers are in this file."""
-    return f"number:{reading.decimal}" if kind == "number" and reading.decimal == "," else kind
+    found, said, wrong = settle(guesses, source.reading, source.where, kinds)
+    if wrong and faults is None:
+        raise DataError(next(iter(wrong.values())))
+    (faults if faults is not None else {}).update(wrong)
+    found = {**kinds, **found}
+    return Scan({name: found[name] for name in source.columns}, rows, [*notes, *said]), size
 
 
 def gaps(reading: Reading) -> list[str]:

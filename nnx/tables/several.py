@@ -8,11 +8,11 @@ from typing import Any
 from ..errors import DataError
 from .cells import arrow
 from .formats import opened
-from .infer import Guess
 from .places import Place
 from .reading import Reading
 from .rows import RowFile
 from .scanning import scanned
+from .settle import guesses_for, settle
 from .source import Scan, Source, check_kinds
 from .text import TextFile
 
@@ -129,6 +129,6 @@ class Several:
 
     def _guessed(self, name: str) -> str:
         """What the cells of a column hold that folders name."""
-        guess = Guess()
-        guess.see(arrow().array([parts[name] or None for parts in self.parts], arrow().string()))
-        return guess.kind(name)[0]
+        guesses = guesses_for([name], {})
+        guesses[name].see(arrow().array([parts[name] or None for parts in self.parts], arrow().string()))
+        return settle(guesses, self.reading, self.where, {})[0][name]

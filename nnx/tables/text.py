@@ -12,13 +12,13 @@ from ..errors import DataError
 from .cells import arrow
 from .content import BROKEN, Content, Raw
 from .names import distinct
+from .parse import PIECE, Parsing, parsed
 from .reading import Reading
 from .records import Records
 from .scanning import clean, gaps, in_blocks, scanned
 from .source import Scan, digest
 from .uneven import check
 
-BLOCK = 1 << 22  # bytes read at once
 OTHER = "save the file as UTF-8, or say --encoding cp1252"
 COLUMNS = 20_000  # more than these in a text file are taken for a mistake
 
@@ -75,14 +75,10 @@ class TextFile:
                 self._skip(file)
                 if not file.peek(1):
                     return
-                reader = self._open(file, numbers)
-                while True:
-                    try:
-                        batch = reader.read_next_batch()
-                    except StopIteration:
-                        return
+                for batch in parsed(file, self._parsing(numbers)):
                     done += batch.num_rows
                     yield batch
+            return
         except (pa.ArrowInvalid, *BROKEN, UnicodeError) as error:
             if "Expected" not in str(error):
                 raise self._fault(str(error)) from None
@@ -95,30 +91,20 @@ class TextFile:
             file.seek(self.start, 1)
         else:
             left = self.start
-            while left and (part := file.read(min(left, BLOCK))):
+            while left and (part := file.read(min(left, PIECE))):
                 left -= len(part)
 
-    def _open(self, file: Any, numbers: list[int]) -> Any:
-        pa = arrow()
+    def _parsing(self, numbers: list[int]) -> Parsing:
         from pyarrow import csv as arrow_csv
 
         reading, names = self.reading, [str(i) for i in range(self.width)]
-        return arrow_csv.open_csv(
-            file,
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=names),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=reading.delimiter,
-                quote_char=False if reading.quote == "none" else reading.quote,
-                escape_char=False if reading.escape == "none" else reading.escape,
-                newlines_in_values=True,
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                strings_can_be_null=True,
-                null_values=["", *self.missing],
-                column_types=dict.fromkeys(names, pa.string()),
-                include_columns=[names[i] for i in numbers],
-            ),
+        options = arrow_csv.ParseOptions(
+            delimiter=reading.delimiter,
+            quote_char=False if reading.quote == "none" else reading.quote,
+            escape_char=False if reading.escape == "none" else reading.escape,
+            newlines_in_values=True,
         )
+        return Parsing(names, {names[i]: arrow().string() for i in numbers}, options, ["", *self.missing])
 
     def _one_by_one(self, numbers: list[int], done: int = 0) -> Iterator[Any]:
         """The rows after the first so many, where Arrow cannot read them: comments, a footer, uneven rows."""
@@ -190,7 +176,7 @@ class TextFile:
         if "UTF8" in text or "codec" in text:
             return DataError(f"{self._bad_line()} is not {self.reading.encoding} text; {OTHER}")
         if "straddling" in text or "field larger" in text:
-            return DataError(f"{self.place}: a cell is longer than {BLOCK >> 20} MiB; is a quote left open?")
+            return DataError(f"{self.place}: a cell is longer than {PIECE >> 20} MiB; is a quote left open?")
         return DataError(f"{self.place}: {(text.splitlines() or ['it cannot be read'])[0][:120]}")
 
     def _bad_line(self) -> str:

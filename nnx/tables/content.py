@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from codecs import BOM_UTF8, getincrementaldecoder
+from codecs import BOM_UTF8, getincrementaldecoder, register_error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +23,7 @@ from .cells import arrow
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz"}
 ZIP = b"PK\x03\x04"
 GROWTH, ROOM = 100, 1 << 28  # how many times its size what is unpacked whole may grow; bytes that are always fine
+MIXED = "utf-8, cp1252"  # UTF-8 with single bytes of cp1252 astray in it
 PART = 1 << 20  # bytes decoded at once
 
 
@@ -152,7 +153,9 @@ class Recoded(Raw):
 
     def __init__(self, raw: Any, encoding: str) -> None:
         super().__init__(raw)
-        self.decoder, self.left, self.ended = getincrementaldecoder(encoding)(), memoryview(b""), False
+        known = encoding == MIXED
+        self.decoder = getincrementaldecoder("utf-8" if known else encoding)("nnx.western" if known else "strict")
+        self.left, self.ended = memoryview(b""), False
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer, or part of it."""
@@ -163,6 +166,21 @@ class Recoded(Raw):
         n = min(len(buffer), len(self.left))
         buffer[:n], self.left = self.left[:n], self.left[n:]
         return n
+
+
+def decoded(text: bytes, encoding: str) -> str:
+    """The text; what is none in this encoding is marked."""
+    return text.decode("utf-8", "nnx.western") if encoding == MIXED else text.decode(encoding, "replace")
+
+
+def _western(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that are not UTF-8 as cp1252."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+register_error("nnx.western", _western)
 
 
 @contextmanager

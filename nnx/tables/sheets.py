@@ -10,7 +10,7 @@ from zipfile import BadZipFile, ZipFile
 
 from ..errors import DataError, unknown
 from .content import Content, check_growth, reading as naming
-from .dialect import has_header, is_footer
+from .headers import has_header, is_footer
 from .names import distinct
 from .reading import Reading
 from .rows import RowFile, Rows

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import DataError
 from .cells import arrow
 from .content import BROKEN, Content, Raw
+from .headers import RULE
 from .names import distinct
 from .parse import PIECE, Parsing, parsed
 from .reading import Reading
@@ -20,6 +21,7 @@ from .source import Scan, digest
 from .uneven import check
 
 OTHER = "save the file as UTF-8, or say --encoding cp1252"
+SOME = 100  # rows that are compared with the header
 COLUMNS = 20_000  # more than these in a text file are taken for a mistake
 
 
@@ -52,7 +54,7 @@ class TextFile:
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """The rows in blocks, every cell as text without white space around it, or null."""
-        numbers = [self.columns.index(name) for name in columns]
+        numbers = [self.first + self.columns.index(name) for name in columns]
         for batch in self._blocks(numbers) if self.regular else self._one_by_one(numbers):
             cleaned = [clean(column, self.missing) for column in batch.columns]
             yield arrow().RecordBatch.from_arrays(cleaned, list(columns))
@@ -132,6 +134,8 @@ class TextFile:
             rows = iter(Records(file, self.reading))
             if self.reading.header == "yes":
                 next(rows, None)
+            if self.rule:
+                next(rows, None)
             for first, _, row in rows:
                 late.append((first, row))
                 if len(late) > (self.reading.skip_footer or 0):
@@ -143,14 +147,22 @@ class TextFile:
         return TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
 
     def _header(self) -> list[str]:
-        """The names of the columns. It finds their number too, and where the first row begins."""
-        taken: list[int] = []
+        """The names of the columns. It finds their places too, and where the first row begins."""
+        taken: list[str] = []
+        self.rule = False  # under the names
         try:
             with closing(self._text()) as file:
-                rows = iter(Records(measured(file, taken), self.reading))
+                rows = iter(Records(_noted(file, taken), self.reading))
                 names = next(rows)[2] if self.reading.header == "yes" else []
-                self.start = sum(taken if names else taken[: self.reading.skip_rows])
-                some = [row for _, _, row in islice(rows, 100)]
+                begin = len(taken) if names else self.reading.skip_rows
+                some = [row for _, _, row in islice(rows, SOME)]
+                if names and some and all(RULE.fullmatch(cell.strip()) for cell in some[0]):
+                    self.rule, begin, some = (
+                        True,
+                        taken.index(next(x for x in taken[begin:] if x.strip())) + 1,
+                        some[1:],
+                    )
+                self.start = sum(len(line.encode("utf-8", "surrogateescape")) for line in taken[:begin])
         except StopIteration:
             raise DataError(f"{self.place}: the file is empty") from None
         except UnicodeError:
@@ -161,14 +173,25 @@ class TextFile:
             raise DataError(f"{self.place}: the header cannot be read: {error}") from None
         if any("\udc80" <= c <= "\udcff" for c in "".join(names)):
             raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}")
-        if not names:
-            names = [""] * (len(some[0]) if some else 1)
+        apart = (
+            f"{self.reading.delimiter} {self.reading.quote}"  # a blank before a quote, which Arrow takes as a cell's
+        )
+        self.regular = self.regular and not any(apart in line for line in taken)
+        return self._placed(names, some)
+
+    def _placed(self, names: list[str], some: list[list[str]]) -> list[str]:
+        """The names as they are above these first rows, which may have a cell more."""
+        names = names or [""] * (len(some[0]) if some else 1)
+        if names[0].startswith("# ") and not any(name.startswith("#") for name in names[1:]):
+            names = [names[0].removeprefix("# "), *names[1:]]  # in a comment
+        self.width, self.first = len(names), 0
         if some and all(len(row) == len(names) + 1 for row in some):
-            blank = not any(row[-1].strip() for row in some)  # a delimiter at the end of each row
-            names = [*names, ""] if blank else ["", *names]  # as R writes it: the names of the rows have none
-        self.width = len(names)
-        if len(names) > COLUMNS:
-            raise DataError(f"{self.place}: {len(names)} columns; a text file may have {COLUMNS}: use Parquet or NPZ")
+            self.width += 1
+            if any(row[-1].strip() for row in some):  # as R writes it: the names of the rows have none
+                self.first = int([row[0] for row in some] == [str(i) for i in range(1, len(some) + 1)])
+                names = names if self.first else ["", *names]
+        if self.width > COLUMNS:
+            raise DataError(f"{self.place}: {self.width} columns; a text file may have {COLUMNS}: use Parquet or NPZ")
         return distinct(self.place, names, self.notes)
 
     def _fault(self, text: str) -> DataError:
@@ -189,8 +212,8 @@ class TextFile:
         return self.place
 
 
-def measured(lines: Iterable[str], sizes: list[int]) -> Iterator[str]:
-    """The lines, of each of which the number of bytes is put into a list as it is taken."""
+def _noted(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
+    """The lines, each put into a list as it is taken."""
     for line in lines:
-        sizes.append(len(line.encode("utf-8", "surrogateescape")))
+        taken.append(line)
         yield line

@@ -154,14 +154,11 @@ class TextFile:
             with closing(self._text()) as file:
                 rows = iter(Records(_noted(file, taken), self.reading))
                 names = next(rows)[2] if self.reading.header == "yes" else []
-                begin = len(taken) if names else self.reading.skip_rows
+                begin = len(taken) if names else self.reading.skip_rows or 0
                 some = [row for _, _, row in islice(rows, SOME)]
                 if names and some and all(RULE.fullmatch(cell.strip()) for cell in some[0]):
-                    self.rule, begin, some = (
-                        True,
-                        taken.index(next(x for x in taken[begin:] if x.strip())) + 1,
-                        some[1:],
-                    )
+                    self.rule, some = True, some[1:]
+                    begin += next(i for i, line in enumerate(taken[begin:], 1) if line.strip())
                 self.start = sum(len(line.encode("utf-8", "surrogateescape")) for line in taken[:begin])
         except StopIteration:
             raise DataError(f"{self.place}: the file is empty") from None
@@ -173,9 +170,7 @@ class TextFile:
             raise DataError(f"{self.place}: the header cannot be read: {error}") from None
         if any("\udc80" <= c <= "\udcff" for c in "".join(names)):
             raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}")
-        apart = (
-            f"{self.reading.delimiter} {self.reading.quote}"  # a blank before a quote, which Arrow takes as a cell's
-        )
+        apart = f"{self.reading.delimiter} {self.reading.quote}"  # a quote after a blank is none for Arrow
         self.regular = self.regular and not any(apart in line for line in taken)
         return self._placed(names, some)
 

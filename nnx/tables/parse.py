@@ -36,8 +36,8 @@ class Parsing:
         Raises: Unfinished, ArrowInvalid.
         """
         pa, csv = arrow(), _csv()
-        end = (self.options.delimiter * (len(self.names) - 1)).encode() or b'""'
-        text += (b"\n" if text[-1:] not in (b"\n", b"\r") else b"") + end + b"\n"
+        end = self.options.delimiter * (len(self.names) - 1) or 2 * (self.options.quote_char or "")
+        text += (b"\n" if text[-1:] not in (b"\n", b"\r") else b"") + end.encode() + b"\n"
         last, types = self.names[-1], self.types
         while True:
             try:
@@ -53,9 +53,9 @@ class Parsing:
                 if "conversion error" not in str(error) or types == found:
                     raise
                 types = found
-        if table.column(last)[-1].is_valid:
+        if end and (not len(table) or table.column(last)[-1].is_valid):
             raise Unfinished
-        table = table.slice(0, len(table) - 1).select(list(types))
+        table = table.slice(0, len(table) - bool(end)).select(list(types))
         return _cast(table, self.types).combine_chunks().to_batches()[0] if len(table) else None
 
     def rest(self, file: Any) -> Iterator[Any]:
@@ -113,12 +113,12 @@ class _Pieces(io.RawIOBase):
 
     def next(self) -> bytes:
         """The next piece; b"" if there is none."""
-        text, cut, more = self.start, 0, self.left
-        while more and cut == 0 and len(text) < LONGEST:
+        text, cut = self.start, 0
+        while self.left and cut == 0 and len(text) < LONGEST:
             more = self._more()
-            text += more
+            text, self.left = text + more, bool(more)
             cut = _end(text) if more else len(text)
-        self.start, self.left = text[cut:], bool(more)
+        self.start = text[cut:]
         return text[:cut]
 
     def back(self, text: bytes) -> None:

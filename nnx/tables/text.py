@@ -9,14 +9,14 @@ from itertools import islice
 from typing import Any
 
 from ..errors import DataError
-from .cells import MISSING, BadCell, arrow, compute
+from .cells import MISSING, arrow, compute
 from .content import Content
-from .infer import Guess, mixed
+from .parse import PIECE, Parsing, parsed
 from .reading import Reading
 from .records import Records
+from .settle import guesses_for, settle
 from .source import Scan, check_kinds, digest
 
-BLOCK = 1 << 22  # bytes read at once
 ROWS = 8192  # rows put together where they are read one by one
 OTHER = "save the file as UTF-8, or say --encoding latin-1"
 COLUMNS = 20_000  # more than these in a text file are taken for a mistake
@@ -47,7 +47,7 @@ class TextFile:
         """Look at all cells of the columns whose kind is not given."""
         check_kinds(self.columns, kinds)
         wanted = [name for name in self.columns if kinds.get(name) != "drop"]
-        guesses = {name: Guess() for name in wanted if name not in kinds}
+        guesses = guesses_for(wanted, kinds)
         rows = size = 0
         for batch in self.batches(wanted or self.columns[:1]):
             rows, size = rows + batch.num_rows, size + batch.nbytes
@@ -56,17 +56,12 @@ class TextFile:
         if rows == 0:
             raise DataError(f"{self.place}: no rows below the header")
         self.size = size
-        found, notes = {name: self._own(kind) for name, kind in kinds.items()}, list(self.notes)
-        for name, guess in guesses.items():
-            try:
-                found[name], note = guess.kind(name)
-            except BadCell as bad:
-                error = mixed(name, bad, self.where(bad.row))
-                if faults is None:
-                    raise error from None
-                faults[name], found[name], note = str(error), "drop", ""
-            notes += [note] if note else []
-        return Scan({name: found[name] for name in self.columns}, rows, notes)
+        found, notes, wrong = settle(guesses, self.reading, self.where, kinds)
+        if wrong and faults is None:
+            raise DataError(next(iter(wrong.values())))
+        (faults if faults is not None else {}).update(wrong)
+        found = {**kinds, **found}
+        return Scan({name: found[name] for name in self.columns}, rows, [*self.notes, *notes])
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """The rows in blocks, every cell as text without white space around it, or null."""
@@ -86,10 +81,6 @@ class TextFile:
             pass
         return f"{self.place}, row {row + 1}"
 
-    def _own(self, kind: str) -> str:
-        """A kind as it is asked for: a number is written as numbers are in this file."""
-        return f"number:{self.reading.decimal}" if kind == "number" and self.reading.decimal != "." else kind
-
     def _clean(self, column: Any) -> Any:
         """Cells without white space around them; those that are missing are null."""
         pa, pc = arrow(), compute()
@@ -106,12 +97,7 @@ class TextFile:
                 self._skip(file)
                 if not file.peek(1):
                     return
-                reader = self._open(file, numbers)
-                while True:
-                    try:
-                        yield reader.read_next_batch()
-                    except StopIteration:
-                        return
+                yield from parsed(file, self._parsing(numbers))
         except (pa.ArrowInvalid, OSError, EOFError, UnicodeError) as error:
             raise self._fault(str(error)) from None
 
@@ -121,30 +107,20 @@ class TextFile:
             file.seek(self.start, 1)
         else:
             left = self.start
-            while left and (part := file.read(min(left, BLOCK))):
+            while left and (part := file.read(min(left, PIECE))):
                 left -= len(part)
 
-    def _open(self, file: Any, numbers: list[int]) -> Any:
-        pa = arrow()
+    def _parsing(self, numbers: list[int]) -> Parsing:
         from pyarrow import csv as arrow_csv
 
         reading, names = self.reading, [str(i) for i in range(self.width)]
-        return arrow_csv.open_csv(
-            file,
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=BLOCK, column_names=names),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=reading.delimiter,
-                quote_char=False if reading.quote == "none" else reading.quote,
-                escape_char=False if reading.escape == "none" else reading.escape,
-                newlines_in_values=True,
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                strings_can_be_null=True,
-                null_values=["", *self.missing],
-                column_types=dict.fromkeys(names, pa.string()),
-                include_columns=[names[i] for i in numbers],
-            ),
+        options = arrow_csv.ParseOptions(
+            delimiter=reading.delimiter,
+            quote_char=False if reading.quote == "none" else reading.quote,
+            escape_char=False if reading.escape == "none" else reading.escape,
+            newlines_in_values=True,
         )
+        return Parsing(names, {names[i]: arrow().string() for i in numbers}, options, ["", *self.missing])
 
     def _one_by_one(self, numbers: list[int]) -> Iterator[Any]:
         """The rows in blocks, where Arrow cannot read them: white space between columns, comments, a footer."""
@@ -222,7 +198,7 @@ class TextFile:
         if "UTF8" in text or "codec" in text:
             return DataError(f"{self._bad_line()} is not {self.reading.encoding} text; {OTHER}")
         if "straddling" in text or "field larger" in text:
-            return DataError(f"{self.place}: a cell is longer than {BLOCK >> 20} MiB; is a quote left open?")
+            return DataError(f"{self.place}: a cell is longer than {PIECE >> 20} MiB; is a quote left open?")
         try:
             with closing(self._rows()) as rows:
                 fault = self._uneven(rows)

@@ -12,12 +12,12 @@ CTRL_Z = "\x1a"  # the end of a text file of DOS
 class Records:
     """The rows of lines that are neither blank nor comments, as (first line, last line, cells); lines count from 1.
 
-    odd: the last row spans lines, and a quote in it has no other.
+    odd: the row at hand spans lines, and a quote in it has no other.
     """
 
     def __init__(self, lines: Iterable[str], reading: Reading) -> None:
         self.lines, self.reading, self.line, self.first = lines, reading, 0, 0
-        self.quotes = 0  # in the lines of a row
+        self.quotes, self.odd = 0, False  # in the lines of a row
 
     def __iter__(self) -> Iterator[tuple[int, int, list[str]]]:
         reading, limit = self.reading, csv.field_size_limit(1 << 26)
@@ -33,7 +33,7 @@ class Records:
         try:
             for row in reader:
                 first, self.first = self.first, 0
-                self.odd = self.line > first and self.quotes % 2 == 1
+                self.odd = self.line > first and self.quotes % 2 == 1 and reading.escape == "none"
                 if row:
                     yield first, self.line, row
         finally:

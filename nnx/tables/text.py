@@ -131,7 +131,8 @@ class TextFile:
         """The rows one by one, each with the line it begins on."""
         late: deque[tuple[int, list[str]]] = deque()
         with closing(self._text()) as file:
-            rows = iter(Records(file, self.reading))
+            records = Records(file, self.reading)
+            rows, first = iter(records), 1
             if self.reading.header == "yes":
                 next(rows, None)
             if self.rule:
@@ -140,6 +141,8 @@ class TextFile:
                 late.append((first, row))
                 if len(late) > (self.reading.skip_footer or 0):
                     yield late.popleft()
+            if records.odd:
+                raise DataError(f"{self.place}, line {first}: is a quote left open? The cell goes on to the end")
 
     def _text(self) -> Any:
         """The lines of the file; bytes that are no text are half of a pair of UTF-16."""
@@ -195,6 +198,12 @@ class TextFile:
             return DataError(f"{self._bad_line()} is not {self.reading.encoding} text; {OTHER}")
         if "straddling" in text or "field larger" in text:
             return DataError(f"{self.place}: a cell is longer than {PIECE >> 20} MiB; is a quote left open?")
+        if "left open" in text:
+            with closing(self._rows()) as rows:
+                try:
+                    deque(rows, 0)  # which names the line
+                except DataError as fault:
+                    return fault
         return DataError(f"{self.place}: {(text.splitlines() or ['it cannot be read'])[0][:120]}")
 
     def _bad_line(self) -> str:

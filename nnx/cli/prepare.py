@@ -8,7 +8,7 @@ from ..backends import numpy as host
 from ..errors import DataError, require
 from ..random import words
 from ..tables import Memory, Source, TableEncoder, Target, cells, check_target
-from ..tables.cells import TEXTS, arrow, parted
+from ..tables.cells import TEXTS, arrow, compute, parted
 from ..tables.target import left_out, look, make_target, task_of
 from ..training import split
 from .blocks import Blocks, Writer
@@ -126,8 +126,14 @@ def _loaded(source: Source, kinds: Mapping[str, str]) -> Source:
 
 
 def _typed(column: Any, kind: str) -> Any:
-    """Cells as an Arrow array: numbers with NaN as missing; dates stay seconds."""
-    return column if parted(kind)[0] in TEXTS else arrow().array(column, from_pandas=True)
+    """Cells as an Arrow array: numbers with NaN as missing, seconds since 1970 of dates as moments."""
+    base = parted(kind)[0]
+    if base in TEXTS:
+        return column
+    pa, pc = arrow(), compute()
+    if base != "date":
+        return pa.array(column, from_pandas=True)
+    return pc.cast(pc.cast(pc.round(pa.array(column * 1e6, from_pandas=True)), pa.int64()), pa.timestamp("us"))
 
 
 @dataclass

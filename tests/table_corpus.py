@@ -660,10 +660,9 @@ add("a name with signs", "Σ €/m²,b%\n3,x\n4,y\n", {"Σ €/m²": N(3, 4), "b
 add(
     "names as in R",
     "x,y\n1,10,red\n2,20,blue\n3,30,red\n",
-    {"x": N(10, 20, 30), "y": T("red", "blue", "red")},
+    {"column 1": N(1, 2, 3), "x": N(10, 20, 30), "y": T("red", "blue", "red")},
     may_refuse=True,
 )
-
 # ---- before, between and behind the rows
 
 add("a title", "Table 1: people\n" + PLAIN, PEOPLE)
@@ -722,14 +721,19 @@ add(
 add(
     "a quote for inches",
     'pipe,n\n5" steel,1\n3" steel,2\n5" steel,3\n',
-    {"pipe": T('5" steel', '3" steel', '5" steel'), "n": N(1, 2, 3)},
+    {"pipe": T('5" steel', '3" steel', '5" steel') | N(5, 3, 5), "n": N(1, 2, 3)},
 )
 add(
     "an apostrophe",
     "name,n\nO'Neil,1\nD'Arcy,2\nO'Neil,3\n",
     {"name": T("O'Neil", "D'Arcy", "O'Neil"), "n": N(1, 2, 3)},
 )
-add("a quote left open", 'name,n\nAnn,1\n"Bob,2\nCem,3\n', refused="")
+add(
+    "a quote left open",
+    'name,n\nAnn,1\n"Bob,2\nCem,3\n',
+    {"name": T("Ann", '"Bob', "Cem"), "n": N(1, 2, 3)},
+    may_refuse=True,
+)
 add("too few cells", "a,b,c\n1,2,3\n4,5\n6,7,8\n", refused="line 3")
 add("too many cells", "a,b,c\n1,2,3\n4,5,6,7\n8,9,10\n", refused="line 3")
 

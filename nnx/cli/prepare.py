@@ -8,7 +8,8 @@ from ..backends import numpy as host
 from ..errors import DataError, require
 from ..random import words
 from ..tables import Memory, Source, TableEncoder, Target, cells, check_target
-from ..tables.cells import TEXTS, arrow, parted
+from ..tables.cells import arrow
+from ..tables.kinds import as_column
 from ..tables.target import left_out, look, make_target, task_of
 from ..training import split
 from .blocks import Blocks, Writer
@@ -118,16 +119,11 @@ def _loaded(source: Source, kinds: Mapping[str, str]) -> Source:
     wanted = {name: kind for name, kind in kinds.items() if kind != "drop"}
     for batch in source.batches(list(wanted)):
         columns = [cells(source, batch, name, kind, first) for name, kind in wanted.items()]
-        typed = zip(columns, wanted.values(), strict=True)
-        parts.append(pa.RecordBatch.from_arrays([_typed(c, kind) for c, kind in typed], list(wanted)))
+        typed = [as_column(c, kind) for c, kind in zip(columns, wanted.values(), strict=True)]
+        parts.append(pa.RecordBatch.from_arrays(typed, list(wanted)))
         first += batch.num_rows
     table = pa.Table.from_batches(parts)
     return Loaded(table, source.name, source.place, source.target, reading=source.reading, origin=source)
-
-
-def _typed(column: Any, kind: str) -> Any:
-    """Cells as an Arrow array: numbers with NaN as missing; dates stay seconds."""
-    return column if parted(kind)[0] in TEXTS else arrow().array(column, from_pandas=True)
 
 
 @dataclass

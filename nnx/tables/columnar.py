@@ -10,6 +10,7 @@ from typing import Any
 from ..backends import numpy as host
 from ..errors import DataError
 from .cells import arrow, compute, is_text
+from .content import Content
 from .reading import Reading
 from .sizes import CODES, DELTA, WRONG, batch, pages
 from .source import BLOCK, Scan, check_columns, digest, typed_kinds
@@ -23,7 +24,7 @@ FINE = 1 << 28  # bytes that what is decoded at once may always have
 class ColumnFile:
     """A Parquet or Arrow file. size: bytes of its columns, until `scan` has measured the text as it is decoded."""
 
-    path: Path
+    content: Content
     kind: str
     schema: Any
     rows: int
@@ -35,10 +36,11 @@ class ColumnFile:
     @property
     def digest(self) -> str | None:
         """sha256 of the file."""
-        return digest([self.path])
+        return digest([self.content.path])
 
     def __post_init__(self) -> None:
-        self.place, self.name, self.columns = str(self.path), self.path.stem, [str(n) for n in self.schema.names]
+        self.place, self.name = self.content.place, self.content.name
+        self.columns = [str(n) for n in self.schema.names]
         check_columns(self.place, self.columns)
         if self.rows == 0:
             raise DataError(f"{self.place}: no rows")
@@ -108,16 +110,17 @@ def _lengths(column: Any) -> Any:
     return views.astype("int64") * pc.is_valid(column).to_numpy(zero_copy_only=False)
 
 
-def parquet(path: Path, memory: int) -> ColumnFile:
+def parquet(content: Content, memory: int) -> ColumnFile:
     """A Parquet file, of which no more rows are decoded at once than its pages allow."""
-    with naming(str(path), "Parquet"):
+    path = content.seekable().path
+    with naming(content.place, "Parquet"):
         arrow()
         from pyarrow.parquet import ParquetFile
 
         with ParquetFile(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
         texts = [field.name for field in schema if _holds_text(field.type)]
-        most, coded, mixed = _surveyed(path, metadata, memory)
+        most, coded, mixed = _surveyed(path, content.place, metadata, memory)
         for name in mixed.keys() & set(texts):
             with ParquetFile(path, read_dictionary=[name]) as file:
                 for group in mixed[name]:
@@ -131,10 +134,12 @@ def parquet(path: Path, memory: int) -> ColumnFile:
         with ParquetFile(path, read_dictionary=kept, pre_buffer=False, buffer_size=1 << 20) as file:
             yield from _gathered(file.iter_batches(rows, columns=columns))
 
-    return ColumnFile(path, "Parquet", schema, metadata.num_rows, size, read)
+    return ColumnFile(content, "Parquet", schema, metadata.num_rows, size, read)
 
 
-def _surveyed(path: Path, metadata: Any, memory: int) -> tuple[dict[str, int], set[str], dict[str, list[int]]]:
+def _surveyed(
+    path: Path, place: str, metadata: Any, memory: int
+) -> tuple[dict[str, int], set[str], dict[str, list[int]]]:
     """What the headers of the pages of a Parquet file say: the most bytes of a row of each column; the columns that are
     all codes of dictionaries; and of the others the row groups that begin with one.
 
@@ -152,7 +157,7 @@ def _surveyed(path: Path, metadata: Any, memory: int) -> tuple[dict[str, int], s
                 if chunk.has_dictionary_page and chunk.dictionary_page_offset:
                     start = min(start, chunk.dictionary_page_offset)
                 for size, values, encoding in pages(data, start, start + chunk.total_compressed_size):
-                    _allow(path, f"a page of column {name!r}", size, memory)
+                    _allow(place, f"a page of column {name!r}", size, memory)
                     if values == 0:
                         mixed.setdefault(name, []).append(group)
                         continue
@@ -177,16 +182,17 @@ def _gathered(batches: Iterator[Any]) -> Iterator[Any]:
         yield from pa.Table.from_batches(parts).unify_dictionaries().combine_chunks().to_batches()
 
 
-def arrow_file(path: Path, memory: int) -> ColumnFile:
+def arrow_file(content: Content, memory: int) -> ColumnFile:
     """An Arrow or Feather file, or a stream of Arrow, which stays in its file where it is not compressed."""
-    with naming(str(path), "Arrow"), _messages(path) as file:
+    path = content.seekable().path
+    with naming(content.place, "Arrow"), _messages(path) as file:
         from pyarrow import ipc
 
         rows = size = 0
         for message in ipc.MessageReader.open_stream(file):
             if message.type != "schema":
                 own, grown = batch(message.metadata, message.body)
-                _allow(path, f"a {message.type} of it", grown, memory)
+                _allow(content.place, f"a {message.type} of it", grown, memory)
                 rows, size = rows + own, size + grown
         file.seek(_magic(file))
         with ipc.open_stream(file) as reader:
@@ -198,7 +204,24 @@ def arrow_file(path: Path, memory: int) -> ColumnFile:
             for own in reader:
                 yield own.select(columns)
 
-    return ColumnFile(path, "Arrow", schema, rows, size, read)
+    return ColumnFile(content, "Arrow", schema, rows, size, read)
+
+
+def orc(content: Content) -> ColumnFile:
+    """An ORC file, a stripe of which is decoded at once."""
+    path = content.seekable().path
+    with naming(content.place, "ORC"):
+        arrow()
+        from pyarrow.orc import ORCFile
+
+        file = ORCFile(path)
+        schema, stripes = file.schema, file.nstripes
+
+    def read(columns: Sequence[str]) -> Iterator[Any]:
+        for i in range(stripes):
+            yield file.read_stripe(i, columns=list(columns)).select(list(columns))
+
+    return ColumnFile(content, "ORC", schema, file.nrows, 4 * file.content_length, read)
 
 
 @contextmanager
@@ -214,10 +237,10 @@ def _magic(file: Any) -> int:
     return 8 if file.read(6) == b"ARROW1" else 0
 
 
-def _allow(path: Path, what: str, size: int, memory: int) -> None:
+def _allow(place: str, what: str, size: int, memory: int) -> None:
     if size > max(memory, FINE):
         raise DataError(
-            f"{path}: {what} grows to {size / 2**20:,.0f} MiB, more than --memory: give a larger one, or write the "
+            f"{place}: {what} grows to {size / 2**20:,.0f} MiB, more than --memory: give a larger one, or write the "
             "file in smaller parts"
         )
 

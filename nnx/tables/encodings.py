@@ -1,9 +1,10 @@
 """The encoding of a text file, found from its bytes."""
 
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE, getincrementaldecoder
 
 from ..errors import DataError
-from .content import PART, Content
+from .content import MIXED, PART, Content
 
 BOMS = {  # the longer ones first
     BOM_UTF8: "utf-8",
@@ -33,7 +34,9 @@ def encoding_of(content: Content, head: bytes, whole: bool, asked: str) -> str:
     if _is_utf8(head, whole) and (whole or content.packing or _all_utf8(content)):
         return "utf-8"
     sample = head if not _is_utf8(head, whole) else _first_strange(content)
-    return _western(sample) or _likeliest(sample)
+    if _is_mixed(sample):
+        return MIXED
+    return _other_letters(sample) or _western(sample) or _likeliest(sample)
 
 
 def _wide(head: bytes) -> str:
@@ -77,13 +80,36 @@ def _first_strange(content: Content) -> bytes:
     return b""
 
 
+def _is_mixed(sample: bytes) -> bool:
+    """True if most letters beyond ASCII are UTF-8, and the others may be cp1252."""
+    whole = len(re.findall(rb"[\xc3-\xef][\x80-\xbf]+", sample))
+    return 0 < sample.decode("utf-8", "replace").count("\ufffd") <= whole
+
+
 def _western(sample: bytes) -> str:
-    """cp1252, the usual one of the West, if the letters are usual there; else ""."""
+    """cp1252, the usual one of the West, if the letters are usual there and no sign is among letters; else ""."""
     try:
-        letters = [c for c in sample.decode("cp1252") if c > "\x7f"]
+        text = sample.decode("cp1252")
     except UnicodeDecodeError:
         return ""
-    return "cp1252" if sum(c in WESTERN for c in letters) >= ENOUGH * len(letters) else ""
+    letters = [c for c in text if c > "\x7f"]
+    amid = re.findall(r"[^\W\d_][\xa0-\xbf\xd7\xf7](?=[^\W\d_])", text)
+    return "cp1252" if not amid and sum(c in WESTERN for c in letters) >= ENOUGH * len(letters) else ""
+
+
+def _other_letters(sample: bytes) -> str:
+    """The encoding of letters of another script, of which whole words are: large and small as they may be; else ""."""
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    if sum(map(len, runs)) < 3 * len(runs):
+        return ""  # a few among those of ASCII
+    for name in ("cp1251", "koi8-r", "cp1253"):
+        words = [run.decode(name, "replace") for run in runs]
+        fine = sum(word.isalpha() and word in (word.lower(), word.upper(), word.capitalize()) for word in words)
+        if fine >= ENOUGH * len(words) and sum(word.islower() for word in words) >= sum(
+            word.isupper() for word in words
+        ):
+            return name
+    return ""
 
 
 def _likeliest(sample: bytes) -> str:

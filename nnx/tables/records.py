@@ -24,7 +24,7 @@ class Records:
             quotechar=None if reading.quote == "none" else reading.quote,
             quoting=csv.QUOTE_NONE if reading.quote == "none" else csv.QUOTE_MINIMAL,
             escapechar=None if reading.escape == "none" else reading.escape,
-            skipinitialspace=spaces,
+            skipinitialspace=True,
         )
         try:
             for row in reader:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from .cells import FALSE, GAPS, TRUE, parted
-from .dates import ambiguous, day_first
+from .dates import day_first, likelier, order
 from .infer import MOSTLY, Guess, Trial
 from .numbers import Form
 from .reading import Reading
@@ -98,8 +98,8 @@ def _date(guess: Guess, marks: Marks) -> tuple[Trial, Trial | None]:
     best = [t for base in ("date", "time", "duration") for t in guess.best(base) if t.fits == most]
     best = [trial for trial in best if trial.base == best[0].base]
     if len(best) > 1:
-        first = ambiguous(best[0].form) if marks.day_first is None else marks.day_first
-        best.sort(key=lambda trial: day_first(trial.form) not in (first, None))
+        first = likelier(best[0].form) if marks.day_first is None else marks.day_first
+        best.sort(key=lambda trial: (day_first(trial.form) is None, day_first(trial.form) != first))
     return best[0], best[1] if len(best) > 1 and marks.day_first is None else None
 
 
@@ -135,9 +135,11 @@ class _Column:
             return "boolean", "", ""
         number = guess.best("number")
         date = guess.best("date", "time", "duration")
-        if number and (not date or number[0].fits >= max(trial.fits for trial in date)):
+        most, fits = max((trial.fits for trial in date), default=0), number[0].fits if number else 0
+        timed = fits == most and all(len(_form(trial).unit) > 1 for trial in number)  # 90 min
+        if fits and fits >= most and not timed:
             return self.number()
-        return self.date() if date else ("text", "", "")
+        return self.date() if most else ("text", "", "")
 
     def say(self, kind: str) -> str:
         """The option that gives this kind."""
@@ -173,9 +175,8 @@ class _Column:
         trial, other = _date(self.guess, self.marks)
         kind, note, fault = self.gaps(trial)
         if other is not None and kind == trial.kind and not note:
-            first = "day/month" if day_first(trial.form) else "month/day"
-            last = "day/month" if day_first(other.form) else "month/day"
-            note = f"column {self.name!r} is read as {first}/year; if it is {last}: {self.say(other.kind)}"
+            what = f"column {self.name!r} is read as {order(trial.form)}"
+            note = f"{what}; if it is {order(other.form)}: {self.say(other.kind)}"
         return kind, note, fault
 
     def gaps(self, trial: Trial) -> tuple[str, str, str]:

@@ -137,7 +137,10 @@ def typed_kinds(schema: Any, kinds: Mapping[str, str], faults: dict[str, str] | 
     found = dict(kinds)
     for field_ in schema:
         try:
-            found.setdefault(field_.name, kinds.get(field_.name) or kind_of(field_.name, field_.type))
+            if field_.name not in found:
+                found[field_.name] = kind_of(field_.name, field_.type)
+            elif found[field_.name] == "date" and kind_of(field_.name, field_.type) == "number":
+                found[field_.name] = "date:%s"  # seconds since 1970
         except DataError as error:
             if faults is None:
                 raise

@@ -809,7 +809,12 @@ add(
     {"a": N(1, None, 3), "b": T("x", None, "y")},
     ".jsonl",
 )
-add("JSON lines with a later column", '{"a": 1}\n{"a": 2, "b": "y"}\n', {"a": N(1, 2), "b": T(None, "y")}, ".jsonl")
+add(
+    "JSON lines with a later column",
+    '{"a": 1}\n{"a": 2, "b": "blue"}\n',
+    {"a": N(1, 2), "b": T(None, "blue")},
+    ".jsonl",
+)
 add("JSON lines with dates", '{"a": "2024-03-07"}\n{"a": "2023-12-24"}\n{"a": "2022-01-31"}\n', {"a": MARCH}, ".jsonl")
 add(
     "JSON lines, NA as text",

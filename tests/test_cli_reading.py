@@ -238,6 +238,30 @@ def test_what_a_person_should_know_is_noted(nnx, name):
         assert "note: class" not in nnx("train", data, *Y, "--class-weight", "balanced", "--epochs", "1")[1]
 
 
+LEAKS = {  # name: (column a, target, what it is said to be, or none)
+    "a copy of another scale": (lambda i: 100 * TWICE[i] + 3, lambda i: TWICE[i], "it is the target on another scale"),
+    "a code for each class": (lambda i: "XY"[i % 2], lambda i: "ab"[i % 2], "one value for each of its values"),
+    "codes of which each has a class": (lambda i: f"code {i % 6}", lambda i: "ab"[i % 2], "each of its values has one"),
+    "codes of which each has a number": (
+        lambda i: f"code {i % 6}",
+        lambda i: i % 6 * 1.5,
+        "each of its values has one",
+    ),
+    "a code that has two": (lambda i: f"code {i % 6 if i else 1}", lambda i: "ab"[i % 2], None),
+    "few rows for a value": (lambda i: f"code {i % 50}", lambda i: "ab"[i % 2], None),
+}
+TWICE = np.random.default_rng(0).normal(size=N).tolist()
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_column_that_gives_the_target_away_is_noted(nnx, name):
+    column, target, why = LEAKS[name]
+    data = table("a.csv", ["a", "b", "y"], [[column(i), i * 31 % 17, target(i)] for i in range(N)])
+    notes = [n for n in trained(nnx, data, *Y, "--task", "auto")["notes"] if "gives the target away" in n]
+    assert len(notes) == (why is not None)
+    assert why is None or (notes[0].startswith("column 'a' gives the target away (" + why) and "--drop a?" in notes[0])
+
+
 def test_without_test_rows_the_scores_are_of_the_validation(nnx):
     data = table("a.csv", ["a", "town", "y"], mixed())
     words = ["train", data, *Y, "--test", "0", "--epochs", "2", "--hidden", "4"]

@@ -58,6 +58,10 @@ def table(rows=200, seed=0):
         "born": gaps(
             [datetime.date(1990, 1, 1) + datetime.timedelta(days=int(d)) for d in rng.integers(9000, size=rows)]
         ),
+        "rooms": rng.integers(1, 6, rows).tolist(),
+        "floor": gaps([31, 32, *rng.integers(1, 6, rows).tolist()][:rows]),
+        "lift": gaps(["x"] * rows, 0.5),
+        "area": gaps([75.5] * rows, 0.5),
         "label": [CLOCK + datetime.timedelta(seconds=float(s)) for s in rng.uniform(0, 4e7, rows)],
     }
 
@@ -69,6 +73,8 @@ def strange(columns):
     buyers = ["", "NA", "?", "x", "ab", "abc", "abcd", "日本語", "🙂" * 9, "é" * 300, " ", None]
     rows["town"][: len(towns)], rows["buyer"][: len(buyers)] = towns, buyers
     rows["grade"][3:7] = ["c", "", None, "nan"]
+    rows["floor"][:4] = rows["rooms"][:4] = [7, 2, -1, 31]
+    rows["lift"][:4] = ["y", "NA", "", None]
     rows["price"][:4] = [1e30, -1e30, 0.0, -0.0]
     rows["label"][:2] = [
         datetime.datetime(1900, 3, 1, tzinfo=datetime.UTC),
@@ -110,7 +116,15 @@ TARGETS = {"classes": Target("kind", CLASSES), "values": Target("rent", (), 1234
 def test_raw_rows_are_predicted_as_by_the_model(tmp_path, scale, task, opset):
     columns = table()
     encoder = nnx.TableEncoder(scale=scale, buckets=16).fit(columns)
-    assert {c.kind for c in encoder.columns_} == {"number", "category", "hashed", "boolean", "date"}
+    assert {c.kind for c in encoder.columns_} == {
+        "number",
+        "levels",
+        "category",
+        "hashed",
+        "boolean",
+        "presence",
+        "date",
+    }
     assert {c.clock for c in encoder.columns_ if c.kind == "date"} == {True, False}
     loaded = model(tmp_path / "m.safetensors", encoder, TARGETS[task])
     made = nnx.to_onnx(loaded, tmp_path / "m.onnx", opset=opset)
@@ -339,7 +353,7 @@ def test_an_exported_regression_predicts_a_csv_as_nnx_predict_does(command):
     command("train", "train.csv", "--target", "rent", "--delimiter", ";", "--out", "run", "--epochs", 5, "-q")
     wanted = [float(row["rent"]) for row in answers(command("predict", "run", "new.csv"))]
     loaded = nnx.load("run/best.safetensors")
-    assert len({c.kind for c in loaded.encoder.columns_}) == 5
+    assert len({c.kind for c in loaded.encoder.columns_}) == 7
     for opset in (13, 21):
         command("export", "run", "run.onnx", "--opset", opset)
         found = run("run.onnx", feeds(loaded, "new.csv"))["prediction"]

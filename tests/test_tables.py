@@ -17,6 +17,7 @@ from pyarrow import feather, parquet  # noqa: E402
 from sklearn.base import clone  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import OneHotEncoder  # noqa: E402
 from sklearn.utils import murmurhash3_32  # noqa: E402
 from sklearn.utils.estimator_checks import estimator_checks_generator  # noqa: E402
 
@@ -156,6 +157,74 @@ def test_a_missing_number_is_the_median_and_says_so():
     encoder, x = column([1.0, None, 3.0, float("nan"), 9.0])
     assert x.tolist()[1] == [0.0, 1.0] == x.tolist()[3] and x[2].tolist() == [0.0, 0.0]
     assert list(encoder.get_feature_names_out()) == ["c", "c (missing)"]
+
+
+def test_whole_numbers_of_few_values_are_categories_too():
+    hour = np.arange(300) % 24
+    hour[:4] = [30, 31, 31, -2]
+    values = pa.array(hour, mask=np.arange(300) == 7)
+    encoder, x = column(values, dtype="float64")
+    alone = column(values, dtype="float64", levels=False)[1]
+    known, code = range(24), np.where(np.arange(300) == 7, -1, np.where(np.isin(hour, range(24)), hour, 24))
+    one_hot = OneHotEncoder(categories=[[*known, 24]], sparse_output=False, handle_unknown="ignore")
+    assert np.array_equal(x, np.hstack([alone, one_hot.fit_transform(code[:, None])]))
+    names = ["c", "c (missing)", *(f"c={v}" for v in known), "c (rare)"]
+    assert list(encoder.get_feature_names_out()) == names
+    assert encoder.transform({"c": [4.5, 24.0, -1e90, 1e90, 4.0]})[:, 2:].argmax(axis=1).tolist() == [24] * 4 + [4]
+
+
+@pytest.mark.parametrize(
+    ("values", "both"),
+    [
+        (np.arange(300) % 3, True),
+        (np.arange(300) % 30, True),
+        (np.arange(300) % 31, False),  # more values than max_categories
+        (np.arange(299) % 30, False),  # more than a tenth of the rows
+        (np.arange(300) % 2, False),  # says no more than the number does
+        (np.arange(300) % 24 / 2, False),
+        (np.arange(300) % 24 * 2.0**40, True),
+        (np.arange(300) % 24 * 2.0**60, False),
+        ([*np.arange(300) % 24, 1.5], False),
+        (np.arange(300) % 24 == 0, False),
+    ],
+)
+def test_numbers_are_categories_where_they_are_whole_and_few(values, both):
+    assert (column(values)[0].columns_[0].kind == "levels") == both
+
+
+def test_values_of_whole_numbers_become_columns_up_to_a_tenth_of_the_rows_fewest_first():
+    rng = np.random.default_rng(0)
+    encoder = TableEncoder().fit({f"c{k}": rng.integers(0, k, 300) for k in (12, 5, 9, 8, 10)})
+    kinds = {c.name: c.kind for c in encoder.columns_}
+    assert kinds == {"c12": "number", "c5": "levels", "c9": "levels", "c8": "levels", "c10": "number"}
+
+
+@pytest.mark.parametrize(
+    "one",
+    ["x", 5.0, True, date(2020, 1, 1), datetime(2020, 1, 1, 5)],
+    ids=["text", "number", "boolean", "date", "clock"],
+)
+def test_a_cell_that_is_one_thing_or_missing_is_present_or_missing(one):
+    encoder, x = column([one, None, one, None, None, one])
+    assert x.tolist() == [[1], [-1], [1], [-1], [-1], [1]] and list(encoder.get_feature_names_out()) == ["c"]
+    again = TableEncoder.from_data(json.loads(json.dumps(encoder.to_data())))
+    assert again.transform({"c": pa.array([None, one])}).tolist() == [[-1], [1]]
+    table = {"c": [one] * 10 + [None] * 2, "d": np.arange(12.0) ** 2}
+    with pytest.warns(
+        UserWarning, match="'c' is constant: .* in every training row, or missing .in 2.; it is left out"
+    ):
+        assert TableEncoder().fit(table).dropped_.keys() == {"c"}
+
+
+def test_checkboxes_of_a_file_are_features(tmp_path):
+    rng = np.random.default_rng(0)
+    ticks = rng.random((200, 2)) < 0.5
+    y = 3.0 * ticks[:, 0] - 2.0 * ticks[:, 1] + rng.normal(0, 0.1, 200)
+    text = "sea,lift,y\n" + "".join(f"{'x' * int(a)},{'x' * int(b)},{c}\n" for (a, b), c in zip(ticks, y, strict=True))
+    source = (tmp_path / "t.csv").write_text(text) and open_table(str(tmp_path / "t.csv"))
+    encoder = TableEncoder()
+    encoder.learn(source, {"sea": "text", "lift": "text"})
+    assert np.array_equal(encoder.encode(source), 2 * ticks - 1)
 
 
 def test_text_has_a_column_for_each_value_with_rare_missing_and_unknown():

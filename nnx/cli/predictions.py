@@ -75,7 +75,7 @@ def writing(output: str | None, form: str, *, safe: bool) -> Iterator[Write]:
             with _columns(form, raw) as write:
                 yield write
         elif output.lower().endswith(".gz"):
-            with GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
+            with GzipFile("", "wb", 6, raw, mtime=0) as packed:
                 yield _lines(form, lambda lines: _put(packed, lines), safe)
         else:
             yield _lines(form, lambda lines: _put(raw, lines), safe)
@@ -106,8 +106,7 @@ def _lines(form: str, emit: Emit, safe: bool) -> Write:
     def write(batch: Any) -> None:
         nonlocal begun
         if form == "jsonl":
-            rows = (json.dumps({k: _plain(v) for k, v in row.items()}, ensure_ascii=False) for row in batch.to_pylist())
-            emit(arrow().array([f"{row}\n" for row in rows], "string"))
+            emit(_objects(batch))
             return
         if not begun:
             begun = True
@@ -117,11 +116,26 @@ def _lines(form: str, emit: Emit, safe: bool) -> Write:
     return write
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON has it; what is no number is null."""
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    return value if value is None or isinstance(value, (str, int, bool)) else str(value)
+def _objects(batch: Any) -> Any:
+    """The rows of a batch as lines of JSON."""
+    parts: list[Any] = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        parts += [f"{', ' if parts else '{'}{json.dumps(name, ensure_ascii=False)}: ", _values(column)]
+    return compute().binary_join_element_wise(*parts, "}\n", "")
+
+
+def _values(column: Any) -> Any:
+    """A column as values of JSON; what is missing or no finite number is null."""
+    pa, pc = arrow(), compute()
+    if pa.types.is_floating(column.type):
+        texts = pc.if_else(pc.is_finite(column), pc.cast(column, pa.string()), pa.scalar(None, pa.string()))
+    elif pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
+        texts = pc.cast(column, pa.string())
+    else:
+        coded = as_kind(column, "text").dictionary_encode()
+        words = [json.dumps(word, ensure_ascii=False) for word in coded.dictionary.to_pylist()]
+        texts = pa.array(words, pa.string()).take(coded.indices)
+    return pc.fill_null(texts, "null")
 
 
 def _joined(columns: Sequence[Any], mark: str, safe: bool) -> Any:

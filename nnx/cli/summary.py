@@ -1,7 +1,7 @@
 """A training for a person, before it begins: its rows, its network, and how each column is encoded."""
 
 from ..backends import Backend
-from ..tables.columns import Category, Column, Hashed, Moment, Number
+from ..tables.columns import Category, Column, Hashed, Levels, Number, Presence, Waves
 from .config import Config
 from .prepare import Prepared
 
@@ -56,6 +56,10 @@ def describe(way: Column) -> str:
         detail = "one of " + ", ".join(way.values)[:60]
     elif isinstance(way, Hashed):
         detail = f"hashed into {way.buckets}"
-    elif isinstance(way, Moment):
+    elif isinstance(way, Levels):
+        detail = "the number, and one of " + ", ".join(map(str, way.values))[:60]
+    elif isinstance(way, Presence):
+        detail = "1 where there is something, or -1"
+    elif isinstance(way, Waves):
         detail = "time and " + ", ".join(way.periods)
     return f"{wide} feature{'s' * (wide != 1)}: {detail}{gaps}"

@@ -9,18 +9,19 @@ from ..backends import numpy as host
 from ..contract import Loss
 from ..errors import SettingError, require
 from ..tables import Reading, Source, TableEncoder, Target, cells, open_table
-from ..tables.cells import MISSING, compute
-from ..tables.columns import CELLS, LIMIT, Category, Column, Hashed, Moment, Number, Truth
+from ..tables.cells import MISSING, TEXTS, compute, parted
+from ..tables.columns import LIMIT, Category, Column, Hashed, Levels, Number, Presence, Truth, Waves
 from ..tables.source import need_columns
 from .graph import LEARNING, MICROSOFT, Graph, Nodes, xp
 from .heads import most_likely, predict
 
 MEANING = {
     "number": "a number; NaN is missing",
+    "duration": "seconds; NaN is missing",
+    "time": "seconds since midnight; NaN is missing",
     "boolean": "1 is true, 0 false, NaN missing",
     "date": "seconds since 1970-01-01 UTC; NaN is missing",
-    "text": "text; empty is missing, and so is " + " ".join(MISSING[1:]),
-}
+} | dict.fromkeys(TEXTS, "text; empty is missing, and so is " + " ".join(MISSING[1:]))
 
 Block = tuple[str, list[int]]  # a value (rows, n), and the n places that its columns have in the encoder's matrix
 
@@ -31,9 +32,9 @@ def inputs(graph: Graph, encoder: TableEncoder) -> dict[str, str]:
     Raises: SettingError for a column without a name.
     """
     for column in encoder.columns_:
-        kind = CELLS[column.kind]
+        kind = parted(encoder.kinds_[column.name])[0]
         require(column.name != "", "to_onnx: a column has the name '', which no input can have: rename it, train again")
-        graph.input(column.name, "str" if kind == "text" else "float64", ["rows", 1], MEANING[kind])
+        graph.input(column.name, "str" if kind in TEXTS else "float64", ["rows", 1], MEANING[kind])
     return {column.name: column.name for column in encoder.columns_}
 
 
@@ -86,12 +87,13 @@ def feeds(model: Any, table: Any) -> dict[str, Any]:
     source = _source(model, encoder, table)
     kinds = encoder.kinds_
     need_columns(source, kinds)
-    parts = {name: [host.put([], "object" if kind == "text" else "float64", None)] for name, kind in kinds.items()}
+    texts = {name for name, kind in kinds.items() if parted(kind)[0] in TEXTS}
+    parts = {name: [host.put([], "object" if name in texts else "float64", None)] for name in kinds}
     first = 0
     for batch in source.batches(list(kinds)):
         for name, kind in kinds.items():
             values = cells(source, batch, name, kind, first)
-            if kind == "text":
+            if name in texts:
                 values = host.put(compute().fill_null(values, "").to_pylist(), "object", None)
             parts[name].append(values)
         first += batch.num_rows
@@ -109,8 +111,9 @@ def _blocks(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> It
     """The encoded columns, in blocks of one formula each."""
     at = {name: own[0] for name, own in encoder.groups().items()}
     columns = encoder.columns_
-    moments = [c for c in columns if isinstance(c, Moment)]
-    numbers = [c for c in columns if isinstance(c, Number)] + [c.number for c in moments]
+    waved = [c for c in columns if isinstance(c, Waves)]
+    leveled = [c for c in columns if isinstance(c, Levels)]
+    numbers = [c for c in columns if isinstance(c, Number)] + [c.number for c in (*leveled, *waved)]
     truths = [c for c in columns if isinstance(c, Truth)]
     counted: list[Number | Truth] = [*numbers, *truths]
     gapped = [c for c in counted if c.gaps]
@@ -120,17 +123,22 @@ def _blocks(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> It
         yield _truths(graph, _together(graph, given, truths)), [at[c.name] for c in truths]
     if gapped:
         yield graph.node("IsNaN", _together(graph, given, gapped)), [at[c.name] + 1 for c in gapped]
-    if moments:
-        waves = [(c, p) for c in moments for p in c.periods.values()]
-        first = [at[c.name] + len(c.number.names) + 2 * i for c in moments for i in range(len(c.periods))]
+    if waved:
+        waves = [(c, p) for c in waved for p in c.periods.values()]
+        first = [at[c.name] + len(c.number.names) + 2 * i for c in waved for i in range(len(c.periods))]
         sine, cosine = _waves(graph, [p for _, p in waves], _together(graph, given, [c for c, _ in waves]))
         yield sine, first
         yield cosine, [i + 1 for i in first]
     for c in columns:
+        places, v = [at[c.name] + i for i in range(len(c.names))], given[c.name]
         if isinstance(c, Category):
-            yield _category(graph, c, given[c.name]), [at[c.name] + i for i in range(len(c.names))]
+            yield _category(graph, c, v), places
         elif isinstance(c, Hashed):
-            yield _hashed(graph, c, given[c.name]), [at[c.name] + i for i in range(len(c.names))]
+            yield _hashed(graph, c, v), places
+        elif isinstance(c, Levels):
+            yield _levels(graph, c, v), places[len(c.number.names) :]
+        elif isinstance(c, Presence):
+            yield _presence(graph, v, parted(encoder.kinds_[c.name])[0] in TEXTS), places
 
 
 def _numbers(graph: Nodes, columns: list[Number], v: str) -> str:
@@ -167,6 +175,22 @@ def _category(graph: Nodes, column: Category, v: str) -> str:
     codes |= {text: i for i, text in enumerate(column.values)}
     code = _coded(graph, v, codes, many if column.rare else -1)
     return graph.node("Equal", code, xp.arange(len(column.names)))
+
+
+def _levels(graph: Nodes, column: Levels, v: str) -> str:
+    """What Levels.compact adds to the number v (rows, 1): true where it is the column's value."""
+    equal = graph.node("Equal", v, _double(graph, column.values))
+    if not column.rare:
+        return equal
+    found = graph.node("ReduceSum", graph.cast(equal, "int64"), graph.constant(xp.asarray([1])), keepdims=1)
+    known = graph.node("Or", graph.cast(found, "bool"), graph.node("IsNaN", v))
+    return graph.node("Concat", equal, graph.node("Not", known), axis=1)
+
+
+def _presence(graph: Nodes, v: str, text: bool) -> str:
+    """Presence.compact of v (rows, 1)."""
+    missing = graph.cast(_coded(graph, v, dict.fromkeys(MISSING, 1), 0), "bool") if text else graph.node("IsNaN", v)
+    return graph.node("Where", missing, _double(graph, -1.0), _double(graph, 1.0))
 
 
 def _hashed(graph: Nodes, column: Hashed, v: str) -> str:

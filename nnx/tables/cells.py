@@ -68,7 +68,7 @@ def kind_of(name: str, kind: Any) -> str:
     """
     types = arrow().types
     if types.is_dictionary(kind) and kind_of(name, kind.value_type):
-        return "text"
+        return "category"
     if types.is_boolean(kind):
         return "boolean"
     if types.is_time(kind) or types.is_duration(kind):

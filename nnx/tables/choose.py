@@ -1,14 +1,16 @@
 """Which way each column is encoded, chosen from what one pass over the rows told of it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .cells import arrow
-from .columns import Category, Column, Hashed, Moment, Number, Truth
+from .cells import TEXTS, arrow, compute
+from .columns import Category, Clock, Column, Hashed, Levels, Moment, Number, Presence, Truth
 from .infer import written_numbers
 from .statistics import Numbers, Texts
 
 ALIKE = 0.5  # text of which fewer cells than this share repeat an earlier one is taken for an id
 PLAIN = "write them without separators, units or signs (--decimal , for decimal commas)"
+SHARE = 0.1  # of the rows: so many columns are added at most for the values of whole numbers
 FEW = 20  # rows below which nothing is taken for an id
 
 
@@ -20,6 +22,7 @@ class Ways:
     max_categories: int
     min_count: int
     buckets: int
+    levels: bool
     seed: int
 
 
@@ -29,20 +32,60 @@ def choose(name: str, kind: str, seen: Numbers | Texts, ways: Ways, asked: bool)
     asked: the user named the column's kind; then it is not taken for an id.
     """
     if seen.filled == 0:
-        return None, f"column {name!r} is empty"
+        return None, f"column {name!r} is empty in every training row"
+    if seen.constant:
+        if min(seen.filled, seen.gaps) >= ways.min_count:
+            return Presence(name), ""
+        missing = f", or missing (in {seen.gaps:,})" if seen.gaps else ""
+        return None, f"column {name!r} is constant: {_only(kind, seen)} in every training row{missing}"
     if isinstance(seen, Texts):
         return _text(name, seen, ways, asked)
-    if seen.constant:
-        return None, f"column {name!r} is constant: {seen.low:g} in every row" + (", or missing" if seen.gaps else "")
     gaps = seen.gaps > 0
     if kind == "boolean":
         return Truth(name, gaps), ""
     number = scaled(name, seen, ways.scale)
     if kind == "date":
         return Moment(name, number, seen.clock), ""
+    if kind == "time":
+        return Clock(name, number), ""
     if seen.counting and seen.rows >= FEW and not asked:
         return None, f"column {name!r} numbers the rows ({seen.low:g}, {seen.low + 1:g}, ...)"
     return number, ""
+
+
+def _only(kind: str, seen: Numbers | Texts) -> str:
+    """The one value of a column, for a message."""
+    if isinstance(seen, Texts):
+        return repr(next(iter(seen.counts))[:30])
+    if kind == "boolean":
+        return "true" if seen.low else "false"
+    return f"{compute().cast(arrow().scalar(int(seen.low)), 'timestamp[s]')}" if kind == "date" else f"{seen.low:g}"
+
+
+def with_levels(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], ways: Ways) -> list[Column]:
+    """The columns, with whole numbers of few values as categories too.
+
+    That a value counts for itself is learned from the rows that hold it: the columns added are at most a SHARE of the
+    rows in all, those of the fewest values first.
+    """
+    if not ways.levels:
+        return list(columns)
+    both = [c for c in (_levels(c, seen[c.name], ways) for c in columns if isinstance(c, Number)) if c is not None]
+    left, chosen = SHARE * max((s.rows for s in seen.values()), default=0), {}
+    for column in sorted(both, key=lambda c: len(c.values)):
+        left -= len(column.values) + column.rare
+        if left < 0:
+            break
+        chosen[column.name] = column
+    return [chosen.get(c.name, c) for c in columns]
+
+
+def _levels(number: Number, seen: Numbers | Texts, ways: Ways) -> Levels | None:
+    counts = getattr(seen, "levels", None) or {}
+    if not 3 <= len(counts) <= ways.max_categories:
+        return None
+    values = tuple(sorted(v for v, n in counts.items() if n >= ways.min_count))
+    return Levels(number.name, number, values, len(values) < len(counts)) if len(values) > 1 else None
 
 
 def scaled(name: str, seen: Numbers, scale: str) -> Number:
@@ -59,9 +102,6 @@ def scaled(name: str, seen: Numbers, scale: str) -> Number:
 
 def _text(name: str, seen: Texts, ways: Ways, asked: bool) -> tuple[Column | None, str]:
     gaps = seen.gaps > 0
-    if seen.constant:
-        only = next(iter(seen.counts))
-        return None, f"column {name!r} is constant: {only[:30]!r} in every row" + (", or missing" if gaps else "")
     if seen.alike < ALIKE and seen.filled >= FEW and not asked:
         if written_numbers(seen.counts):
             return None, f"column {name!r} holds numbers written as {next(iter(seen.counts))[:20]!r}: {PLAIN}"
@@ -78,5 +118,4 @@ def _text(name: str, seen: Texts, ways: Ways, asked: bool) -> tuple[Column | Non
 
 def counter(place: int, kind: str) -> Numbers | Texts:
     """The statistics to gather for a column of this kind."""
-    arrow()
-    return Texts() if kind == "text" else Numbers(place)
+    return Texts() if kind in TEXTS else Numbers(place)

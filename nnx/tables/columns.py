@@ -8,32 +8,13 @@ from math import pi
 from typing import Any, ClassVar
 
 from ..backends import numpy as host
-from .cells import arrow, compute
+from .cells import KINDS, TEXTS, arrow, compute
 from .murmur import murmur3
+from .way import Way, mark, on_host, whole
 
 DAY = 86_400.0
 YEAR = 365.2425 * DAY  # the mean Gregorian year
 LIMIT = 1e6  # scaled numbers beyond it are cut off there
-
-
-class Way:
-    """The base of most encodings: the compact columns are the columns."""
-
-    names: Any
-
-    def spread(self, columns: Any, out: Any) -> None:
-        """Write the columns of the compact form (n, compact) into out (n, names), which is zero."""
-        out[:] = columns
-
-    @property
-    def width(self) -> int:
-        """The number of columns it becomes."""
-        return len(self.names)
-
-    @property
-    def compact_width(self) -> int:
-        """The number of columns of the compact form."""
-        return len(self.names)
 
 
 @dataclass(frozen=True)
@@ -68,6 +49,42 @@ class Number(Way):
 
 
 @dataclass(frozen=True)
+class Levels(Way):
+    """A whole number of few values: the columns of the number, and one of 0 and 1 for each value.
+
+    Values seldom seen, and those never seen, share the column "rare"; without it these columns are 0 for them.
+    """
+
+    kind: ClassVar[str] = "levels"
+    name: str
+    number: Number
+    values: tuple[int, ...]  # ascending
+    rare: bool
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.number.names, *(f"{self.name}={v}" for v in self.values), *[f"{self.name} (rare)"] * self.rare]
+
+    def compact(self, v: Any) -> list[Any]:
+        """The columns of the number, and the number of the value's column, -1 for none, from float64 v (n,)."""
+        xp, values = host.namespace(), host.put(self.values, "float64", None)
+        place = xp.minimum(xp.searchsorted(values, v), len(values) - 1)
+        other = xp.where(xp.isnan(v), -1, len(values) if self.rare else -1)
+        return [*self.number.compact(v), xp.where(values[place] == v, place, other)]
+
+    def spread(self, columns: Any, out: Any) -> None:
+        """Write the number, and 1 where the code says."""
+        k = self.number.compact_width
+        out[:, :k] = columns[:, :k]
+        mark(out[:, k:], columns[:, k])
+
+    @property
+    def compact_width(self) -> int:
+        """Those of the number, and one code."""
+        return self.number.compact_width + 1
+
+
+@dataclass(frozen=True)
 class Category(Way):
     """One column of 0 and 1 for each value; values seldom seen, and those never seen, share the column "rare".
 
@@ -90,13 +107,13 @@ class Category(Way):
         pa, pc = arrow(), compute()
         k = len(self.values)
         code = pc.fill_null(pc.index_in(v, value_set=pa.array(self.values, pa.string())), k if self.rare else -1)
-        code = _whole(code).to_numpy(zero_copy_only=False)
-        missing = _whole(pc.is_null(v)).to_numpy(zero_copy_only=False)
+        code = on_host(code)
+        missing = on_host(pc.is_null(v))
         return [host.namespace().where(missing, k + self.rare if self.gaps else -1, code)]
 
     def spread(self, columns: Any, out: Any) -> None:
         """Write 1 where the code says."""
-        _mark(out, columns[:, 0])
+        mark(out, columns[:, 0])
 
     @property
     def compact_width(self) -> int:
@@ -126,17 +143,17 @@ class Hashed(Way):
     def compact(self, v: Any) -> list[Any]:
         """The numbers of the two columns that are 1, from Arrow text v (n,); if missing that of "missing" or -1."""
         xp, pc = host.namespace(), compute()
-        coded = _whole(pc.dictionary_encode(v))
+        coded = whole(pc.dictionary_encode(v))
         texts = coded.dictionary.to_pylist() or [""]
-        missing = _whole(pc.is_null(v)).to_numpy(zero_copy_only=False)
-        code = pc.fill_null(coded.indices, 0).to_numpy(zero_copy_only=False)
+        missing = on_host(pc.is_null(v))
+        code = on_host(pc.fill_null(coded.indices, 0))
         gap = self.buckets if self.gaps else -1
         return [xp.where(missing, gap, (murmur3(texts, s) % self.buckets).astype("int64")[code]) for s in self.seeds]
 
     def spread(self, columns: Any, out: Any) -> None:
         """Write 1 where the codes say."""
         for i in range(2):
-            _mark(out, columns[:, i])
+            mark(out, columns[:, i])
 
     @property
     def width(self) -> int:
@@ -174,28 +191,39 @@ class Truth(Way):
 
 
 @dataclass(frozen=True)
-class Moment(Way):
-    """A date t in seconds: a number, and sine and cosine of its place in the year, the week and, by `clock`, the day.
+class Presence(Way):
+    """1 where there is something, whatever it is, -1 where the cell is missing."""
 
-    The place in the year is t mod 365.2425 days. All are 0 for a missing date.
-    """
-
-    kind: ClassVar[str] = "date"
+    kind: ClassVar[str] = "presence"
     name: str
-    number: Number  # of t
-    clock: bool
+
+    @property
+    def names(self) -> list[str]:
+        return [self.name]
+
+    def compact(self, v: Any) -> list[Any]:
+        """One column from v (n,): Arrow text, or numbers with NaN where missing."""
+        missing = host.namespace().isnan(v) if hasattr(v, "dtype") else on_host(compute().is_null(v))
+        return [1 - 2 * missing]
+
+
+class Waves(Way):
+    """The base of encodings as a number, and sine and cosine of its place in some periods. All are 0 if missing."""
+
+    name: str
+    number: Number
 
     @property
     def periods(self) -> dict[str, float]:
         """The periods in seconds."""
-        return {"year": YEAR, "week": 7 * DAY} | ({"day": DAY} if self.clock else {})
+        raise NotImplementedError
 
     @property
     def names(self) -> list[str]:
         return self.number.names + [f"{self.name} {wave} of {p}" for p in self.periods for wave in ("sin", "cos")]
 
     def compact(self, v: Any) -> list[Any]:
-        """Columns of numbers from v (n,), seconds since 1970, NaN where missing."""
+        """Columns of numbers from v (n,), NaN where missing."""
         xp = host.namespace()
         columns, there = self.number.compact(v), ~xp.isnan(v)
         t = xp.where(there, v, 0.0)
@@ -205,18 +233,46 @@ class Moment(Way):
         return columns
 
 
-Column = Number | Category | Hashed | Truth | Moment
-COLUMNS: dict[str, type[Any]] = {c.kind: c for c in (Number, Category, Hashed, Truth, Moment)}
-CELLS = {"number": "number", "category": "text", "hashed": "text", "boolean": "boolean", "date": "date"}
+@dataclass(frozen=True)
+class Moment(Waves):
+    """A date t in seconds since 1970: a number, and its place in the year, the week and, by `clock`, the day.
+
+    The place in the year is t mod 365.2425 days.
+    """
+
+    kind: ClassVar[str] = "date"
+    name: str
+    number: Number  # of t
+    clock: bool
+
+    @property
+    def periods(self) -> dict[str, float]:
+        return {"year": YEAR, "week": 7 * DAY} | ({"day": DAY} if self.clock else {})
 
 
-def _mark(out: Any, code: Any) -> None:
-    """out[i, code[i]] = 1 where the code is not negative."""
-    code = code.astype("int64")
-    rows = (code >= 0).nonzero()[0]
-    out[rows, code[rows]] = 1
+@dataclass(frozen=True)
+class Clock(Waves):
+    """A time of day in seconds since midnight: a number, and its place in the day."""
+
+    kind: ClassVar[str] = "time"
+    name: str
+    number: Number
+
+    @property
+    def periods(self) -> dict[str, float]:
+        return {"day": DAY}
 
 
-def _whole(column: Any) -> Any:
-    """One array of a column in chunks."""
-    return column.combine_chunks() if hasattr(column, "combine_chunks") else column
+Column = Number | Levels | Category | Hashed | Truth | Presence | Moment | Clock
+COLUMNS: dict[str, type[Any]] = {c.kind: c for c in Column.__args__}
+NUMBERS = ("number", "duration")
+CELLS = {  # the kinds of cells that a column is encoded from
+    "number": NUMBERS,
+    "levels": NUMBERS,
+    "category": TEXTS,
+    "hashed": TEXTS,
+    "boolean": ("boolean",),
+    "presence": KINDS,
+    "date": ("date",),
+    "time": ("time",),
+}

@@ -6,34 +6,31 @@ and Sutton 2019, "Wrangling messy CSV files by detecting row and type patterns".
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
-from itertools import islice, product, takewhile, zip_longest
+from itertools import islice, product, zip_longest
 
 from ..errors import DataError
-from .content import Content
+from .content import Content, decoded
 from .encodings import encoding_of
+from .headers import NUMBER, footer, has_header, header_at, width
+from .marks import marks
 from .reading import Reading
 from .records import Records
 
 HEAD, LINE, TAIL = 1 << 20, 1 << 24, 1 << 16  # bytes looked at; that the first line may have; and at the end
 ROWS = 300  # records looked at
 DELIMITERS = ("\t", ";", "|", ",")
+STRAY, FEW = (
+    '(?:^|{0})"[^"\n]*$',
+    3,
+)  # lines with a quote that they do not close, from which on it is a sign like others
 SURE = 0.98  # share of the records of one number of cells, after which no other quotes are tried
 RARE = ("^", " ", ":")  # only where none of the others parts the lines, and all of them alike
 COMMENTS = ("#", "%", "//", "!")
 WORDS = {",": "commas", ";": ";", "\t": "tabs", "|": "|", " ": "white space", "^": "^", ":": ":"}
-NUMBER = re.compile(r"[-+]?[\d.,'_\u00a0\u202f ]*\d[\d.,]*([eE][-+]?\d+)?\s?[%€$£]?")
-DATE = re.compile(r"\d{1,4}[-/.]\w{1,9}[-/.]\d{1,4}([T ]\d.*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
-STRANGE = re.compile(r"[;\t|]|,\S")  # what whole cells seldom hold
-COMMA, POINT = re.compile(r"[-+]?\d*,\d+"), re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
-THOUSANDS = {
-    ".": [(",", re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?"))],
-    ",": [(".", re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?"))],
-}
-FOOTER = re.compile(r"\(?\d+ rows?\b|(grand )?total|sum|summe|gesamt|insgesamt|source|quelle|note|stand|fußnote", re.I)
+STRANGE = re.compile(r'[;\t|]\S|,\S|^[^"]*"[^"]*$')  # what whole cells seldom hold: a delimiter, one quote
 
 Rows = list[tuple[int, int, list[str]]]  # first line, last line, cells
 
@@ -52,24 +49,30 @@ def settle(content: Content, asked: Reading) -> tuple[Reading, list[str]]:
     if not any(line.strip() for line in lines):
         raise DataError(f"{content.place}: no lines after the first {begin}: a smaller --skip-rows")
     reading, rows = _grammar(lines, whole, replace(reading, header="", skip_rows=0))
-    n = _width(rows)
+    n = width(_table(rows))
     if n == 0:
         raise DataError(f"{content.place}: the first rows cannot be read: is a quote left open?")
     _check_parted(content.place, asked, rows[0][2])
-    at = _header_at(rows, n) if asked.skip_rows is None else 0
+    table = _table(rows)
+    at = header_at(table, n) if asked.skip_rows is None else 0
     above = [number for number, line in enumerate(lines[: rows[at][0] - 1], 1) if line.strip()]
     skipped = begin + (rows[at][0] - 1 if above else 0)
-    header = asked.header or ("yes" if _has_header([cells for _, _, cells in rows[at:]]) else "no")
-    if header == "no" and asked.skip_rows is None and (line := _header_in_comment(lines, reading, rows[at][0], n)):
+    named = has_header(table[at:])
+    header = asked.header or ("yes" if named else "no")
+    if asked.header != "no" and not named and (line := _header_in_comment(lines, reading, rows[at][0], n)):
         skipped, header = begin + line - 1, "yes"
-    body = [cells for _, _, cells in rows[at + (header == "yes") :]]
-    decimal, thousands = _marks(body, asked)
-    footer = asked.skip_footer
-    if footer is None:
-        footer = _footer(rows if whole else _tail(content, reading), n)
-    reading = replace(reading, header=header, skip_rows=skipped, skip_footer=footer)
+    body = table[at + (header == "yes") :]
+    decimal, thousands = marks(body, asked)
+    late = asked.skip_footer
+    if late is None:
+        late = footer(body if whole else _tail(content, reading), n, whole=whole)
+    reading = replace(reading, header=header, skip_rows=skipped, skip_footer=late)
     reading = replace(reading, decimal=asked.decimal or decimal, thousands=asked.thousands or thousands)
     return reading, _note(content, asked, reading)
+
+
+def _table(rows: Rows) -> list[list[str]]:
+    return [cells for _, _, cells in rows]
 
 
 def _check_parted(place: str, asked: Reading, names: list[str]) -> None:
@@ -101,7 +104,7 @@ def _head(content: Content) -> tuple[bytes, bool]:
 def _lines(place: str, head: bytes, encoding: str, whole: bool) -> list[str]:
     """The first lines."""
     try:
-        text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
+        text = decoded(head, encoding).removeprefix("\ufeff")
     except LookupError:
         raise DataError(f"{place}: no such encoding: {encoding!r}") from None
     lines = list(StringIO(text, newline=""))
@@ -121,17 +124,37 @@ def _records(lines: Sequence[str], reading: Reading, whole: bool) -> Rows:
     return rows if whole or len(rows) in (1, ROWS) else rows[:-1]
 
 
+def _header_in_comment(lines: list[str], reading: Reading, first: int, n: int) -> int:
+    """The number of the comment line above the first row that holds the names; 0 if there is none."""
+    for number in range(first - 1, 0, -1):
+        line = lines[number - 1]
+        if reading.comment != "none" and line.startswith(reading.comment):
+            rows = _records([line.removeprefix(reading.comment).lstrip()], reading, True)
+            return number if len(rows) == 1 and len(rows[0][2]) == n > 1 else 0
+    return 0
+
+
+def _tail(content: Content, reading: Reading) -> list[list[str]]:
+    """The last records of a file that is not compressed; none of them where lines are not as bytes are."""
+    if content.packing or reading.encoding.startswith(("utf-16", "utf-32")):
+        return []
+    with content.open() as file:
+        file.seek(-TAIL, 2)
+        lines = list(StringIO(decoded(file.read(), reading.encoding), newline=""))[1:]
+    return _table(_records(lines, reading, True))
+
+
 def _grammar(lines: list[str], whole: bool, reading: Reading) -> tuple[Reading, Rows]:
     """Delimiter, quotes and comments, and the first records as they say."""
-    marks = [reading.comment] if reading.comment else [m for m in COMMENTS if any(x.startswith(m) for x in lines)]
-    plain = [x for x in lines if not x.startswith(tuple(marks))] or lines
+    signs = [reading.comment] if reading.comment else [m for m in COMMENTS if any(x.startswith(m) for x in lines)]
+    plain = [x for x in lines if not x.startswith(tuple(signs))] or lines
     common = [reading.delimiter] if reading.delimiter else [d for d in DELIMITERS if any(d in x for x in plain)]
     tries = [_tried(plain, whole, reading, d) for d in common]
     if not reading.delimiter and all(score == 0 for score, *_ in tries):
         tries += [t for d in RARE if (t := _tried(plain, whole, reading, d))[0] and _clearly(t[1], t[2])]
     _, best, rows = max(tries, key=lambda t: t[0], default=_tried(plain, whole, reading, ","))
-    n = _width(rows)
-    for mark in marks:
+    n = width(_table(rows))
+    for mark in signs:
         own = [x for x in lines if x.startswith(mark)]
         alike = sum(len(cells) == n for _, _, cells in _records(own, replace(best, comment="none"), True))
         if reading.comment or (2 * alike < len(own) and (n > 1 or lines[0].startswith(mark + " "))):
@@ -147,7 +170,11 @@ def _tried(lines: list[str], whole: bool, reading: Reading, delimiter: str) -> t
     quotes = [reading.quote] if reading.quote else ['"']
     if not reading.quote and '"' not in text and re.search(rf"(^|{edge})'[^'\n]*'({edge}|\s*$)", text, re.M):
         quotes.insert(0, "'")
-    elif not reading.quote and '"' in text:
+    elif (
+        not reading.quote
+        and '"' in text
+        and (delimiter == "\t" or len(re.findall(STRAY.format(edge), text, re.M)) >= FEW)
+    ):
         quotes.append("none")
     escapes = [reading.escape] if reading.escape else ["none"]
     if (not reading.escape and "\\" + delimiter in text) or '\\"' in text:
@@ -157,15 +184,17 @@ def _tried(lines: list[str], whole: bool, reading: Reading, delimiter: str) -> t
         own = replace(reading, delimiter=delimiter, quote=quote, escape=escape)
         rows = _records(lines, replace(own, comment="none"), whole)
         found.append((*_score(rows, len(lines)), own, rows))
-        if found[-1][0] > SURE:
+        if found[-1][0] > SURE and not any(last > first for first, last, _ in rows):
             break
-    _, score, own, rows = max(found, key=lambda t: t[0])  # of equals the first
+    best = max(share for share, *_ in found)
+    last_one = found[-1][0] == 1 == best and found[-1][2].quote == "none"  # each line has as many cells
+    _, score, own, rows = found[-1] if last_one else next(t for t in found if t[0] >= min(best, SURE))
     return score, own, rows
 
 
 def _score(rows: Rows, lines: int) -> tuple[float, float]:
     """The share of records of the usual number n of cells; and this times that of whole cells, times (n - 1) / n."""
-    n = _width(rows)
+    n = width(_table(rows))
     if n < 2:
         return 0.0, 0.0
     fine = [cells for _, _, cells in rows if len(cells) == n]
@@ -176,100 +205,13 @@ def _score(rows: Rows, lines: int) -> tuple[float, float]:
 
 def _clearly(reading: Reading, rows: Rows) -> bool:
     """True if a rare delimiter parts all lines alike, with numbers or dates in some column."""
-    table, n = [cells for _, _, cells in rows], _width(rows)
+    table, n = _table(rows), width(_table(rows))
     if any(len(cells) not in (n, n - 1) for cells in table) or (reading.delimiter == ":" and n < 3):
         return False
     if reading.delimiter == ":" and all(c.strip().isdigit() for cells in table[1:] for c in cells):
         return False  # times
     columns = zip_longest(*(cells for cells in table[1:] or table if len(cells) == n), fillvalue="")
     return any(all(NUMBER.fullmatch(c) for c in column) for column in columns)
-
-
-def _width(rows: Rows) -> int:
-    """The usual number of cells; of equals that which comes first."""
-    return Counter(len(cells) for _, _, cells in rows).most_common(1)[0][0] if rows else 0
-
-
-def _header_at(rows: Rows, n: int) -> int:
-    """The number of records above the table: of fewer cells, or of one that is filled."""
-    at, table = 0, [[c.strip() for c in cells] for _, _, cells in rows[:50]]
-    while at + 1 < len(table) and (
-        len(table[at]) < n or (n > 2 and sum(map(bool, table[at])) < 2 and all(table[at + 1]))
-    ):
-        at += 1
-    if at and len(table[at - 1]) == n - 1 and n > 2 and not _has_header(table[at:]):
-        return at - 1  # as R writes it: the names of the rows have none
-    return at if at + 1 < min(len(table), 50) or len(table[at]) == n else 0
-
-
-def _has_header(table: list[list[str]]) -> bool:
-    """True if the cells of the first row are of other types than those below, or all are text."""
-    first, below = table[0], table[1:101]
-    yes, no = 0, []
-    for i, cell in enumerate(first):
-        kinds = {_kind(row[i]) for row in below if i < len(row)} - {""}
-        if _kind(cell) == "text" and kinds and "text" not in kinds:
-            yes += 1
-        elif _kind(cell) in ("number", "date") and (not kinds or _kind(cell) in kinds):
-            no.append(cell.strip())
-    if not no:
-        return True
-    years = len(no) > 1 and all(re.fullmatch(r"(1[89]|20)\d\d", c) for c in no) and len(set(no)) == len(no)
-    return yes >= len(no) or (years and len(no) + yes < len(first) + 1 and yes + (len(first) - len(no)) > 0)
-
-
-def _kind(cell: str) -> str:
-    cell = cell.strip()
-    if cell in ("", "?", "NA", "NaN", "-"):
-        return ""
-    return "number" if NUMBER.fullmatch(cell) else "date" if DATE.fullmatch(cell) else "text"
-
-
-def _header_in_comment(lines: list[str], reading: Reading, first: int, n: int) -> int:
-    """The number of the comment line above the first row that holds the names; 0 if there is none."""
-    for number in range(first - 1, 0, -1):
-        line = lines[number - 1]
-        if reading.comment != "none" and line.startswith(reading.comment):
-            rows = _records([line.removeprefix(reading.comment).lstrip()], reading, True)
-            return number if len(rows) == 1 and len(rows[0][2]) == n > 1 else 0
-    return 0
-
-
-def _marks(table: list[list[str]], asked: Reading) -> tuple[str, str]:
-    """The decimal and the thousands mark of the numbers in these cells."""
-    cells = [c.strip() for row in table for c in row if c and c.strip()[-1:].isdigit()]
-    commas, points = ([c for c in cells if form.fullmatch(c)] for form in (COMMA, POINT))
-    grouped = {mark: [c for c in cells if form.fullmatch(c)] for forms in THOUSANDS.values() for mark, form in forms}
-    sure = len(commas) - len([c for c in grouped[","] if "." not in c and c.count(",") == 1])
-    other = len(points) - len([c for c in grouped["."] if "," not in c and c.count(".") == 1])
-    both = [c for c in grouped["."] if "," in c]
-    decimal = asked.decimal or ("," if sure + len(both) > other and sure + len(both) > 0 else ".")
-    mark, form = THOUSANDS[decimal][0]
-    odd = [c for c in (points if decimal == "," else commas) if not form.fullmatch(c)]
-    return decimal, mark if grouped[mark] and not odd else "none"
-
-
-def _tail(content: Content, reading: Reading) -> Rows:
-    """The last records of a file that is not compressed; none of them where lines are not as bytes are."""
-    if content.packing or reading.encoding.startswith(("utf-16", "utf-32")):
-        return []
-    with content.open() as file:
-        file.seek(-TAIL, 2)
-        text = file.read().decode(reading.encoding, errors="replace")
-    lines = list(StringIO(text, newline=""))[1:]
-    return _records(lines, reading, True)
-
-
-def _footer(rows: Rows, n: int) -> int:
-    """The number of records at the end that have fewer cells and read like a footer."""
-    count = sum(1 for _ in takewhile(lambda row: _is_footer(row[2], n), reversed(rows[1:])))
-    return count if count <= 20 and count < len(rows) and len(rows[-1 - count][2]) == n else 0
-
-
-def _is_footer(cells: list[str], n: int) -> bool:
-    text = cells[0].strip()
-    words = FOOTER.match(text) or len(cells) == 1 < n - 1
-    return len(cells) < n and bool(words) and not NUMBER.fullmatch(text)
 
 
 def _note(content: Content, asked: Reading, found: Reading) -> list[str]:
@@ -293,5 +235,6 @@ def _note(content: Content, asked: Reading, found: Reading) -> list[str]:
     odd = [name for name in told if getattr(found, name) != getattr(usual, name) and getattr(asked, name) in ("", None)]
     if not odd:
         return []
-    options = ", ".join(f"--{name.replace('_', '-')}" for name in odd)
-    return [f"{content.place} is read with {', '.join(told[name] for name in odd)} ({options} say otherwise)"]
+    options = [f"--{name.replace('_', '-')}" for name in odd if name not in ("quote", "escape")]
+    hint = f" ({', '.join(options)} say{'s' * (len(options) == 1)} otherwise)" if options else ""
+    return [f"{content.place} is read with {', '.join(told[name] for name in odd)}{hint}"]

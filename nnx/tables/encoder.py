@@ -11,9 +11,9 @@ from ..errors import DataError, ModelFileError, require, shown
 from ..names import Spelled
 from ..random import one_seed
 from ..settings import integer, one_of
-from .cells import arrow
-from .choose import Ways, choose, counter
-from .columns import CELLS, COLUMNS, Column, Hashed, Moment, Number
+from .cells import arrow, parted
+from .choose import Ways, choose, counter, with_levels
+from .columns import CELLS, COLUMNS, Column, Hashed, Levels, Number
 from .plain import settings, value, within
 from .source import Memory, Source, cells, from_python, need_columns
 from .statistics import Numbers
@@ -21,16 +21,19 @@ from .transformer import Transformer
 
 SCALES = ("robust", "standard")
 WIDEST = 2**24  # columns that an encoder in a file may make
+LONGEST = 4000  # characters of the kind of cells in a file
+LATER = {"levels": False}  # settings that older files lack, and what was done without them
 
 
 class TableEncoder(Spelled, Transformer):
     """Columns of numbers, text, booleans and dates as one float matrix; a transformer as scikit-learn has them.
 
     Numbers are scaled (scale="robust": median, quartiles and a smooth clip; "standard": mean and deviation), a missing
-    one is the median, and a further column says that it was missing. Text has a column for each value; values seen in
-    fewer than min_count rows share one, which values never seen join. Text of more than max_categories values is
-    hashed into `buckets` columns. Booleans are 1 and -1. Dates are a number, and sine and cosine of their place in
-    year, week and day. Left out, with a warning: constant, empty and id-like columns.
+    one is the median, and a further column says that it was missing. With levels, whole numbers of few values are
+    categories too. Text has a column for each value; values seen in fewer than min_count rows share one, which values
+    never seen join. Text of more than max_categories values is hashed into `buckets` columns. Booleans, and columns
+    that have one value or nothing, are 1 and -1. Dates are a number, and sine and cosine of their place in year, week
+    and day; so are times of day. Left out, with a warning: constant, empty and id-like columns.
 
     kinds: {"zip": "text"} says what a column holds: number, text, boolean, date, or drop. Without it the type of the
         column says so: text is text, also where it spells numbers or dates ({"day": "date"} reads them).
@@ -48,12 +51,13 @@ class TableEncoder(Spelled, Transformer):
         max_categories: int = 30,
         min_count: int = 3,
         buckets: int = 128,
+        levels: bool = True,
         kinds: Mapping[str, str] | None = None,
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
         self.scale, self.max_categories, self.min_count = scale, max_categories, min_count
-        self.buckets, self.kinds, self.dtype, self.seed = buckets, kinds, dtype, seed
+        self.buckets, self.levels, self.kinds, self.dtype, self.seed = buckets, levels, kinds, dtype, seed
 
     def fit(self, X: Any, y: Any = None) -> "TableEncoder":
         """Learn how to encode the columns of X."""
@@ -87,11 +91,11 @@ class TableEncoder(Spelled, Transformer):
             first += batch.num_rows
         if first == 0:
             raise DataError(f"{source.place}: no rows")
-        ways = Ways(self.scale, self.max_categories, self.min_count, self.buckets, self.seed)
+        ways = Ways(self.scale, self.max_categories, self.min_count, self.buckets, self.levels, self.seed)
         columns: list[Column] = []
         dropped: dict[str, str] = {}
         for name, kind in chosen.items():
-            column, note = choose(name, kind.partition(":")[0], seen[name], ways, name in (self.kinds or {}))
+            column, note = choose(name, parted(kind)[0], seen[name], ways, name in (self.kinds or {}))
             if column is None:
                 dropped[name] = note
             else:
@@ -99,7 +103,7 @@ class TableEncoder(Spelled, Transformer):
         if not columns:
             reasons = "; ".join(dropped.values()) or "there is none"
             raise DataError(f"{source.place}: n_samples={first}: no column to learn from: {reasons}")
-        self.columns_, self.dropped_ = columns, dropped
+        self.columns_, self.dropped_ = with_levels(columns, seen, ways), dropped
         self.kinds_ = {c.name: chosen[c.name] for c in columns}
         self.feature_names_in_ = host.put(list(kinds), "object", None)
         self.n_features_in_ = len(kinds)
@@ -239,7 +243,9 @@ def _encoder(data: Any) -> TableEncoder:
 
 def _settings(data: Any) -> dict[str, Any]:
     """The parameters of an encoder."""
-    types = {"scale": str, "max_categories": int, "min_count": int, "buckets": int, "dtype": str, "seed": int}
+    types = {"scale": str, "max_categories": int, "min_count": int, "buckets": int, "levels": bool}
+    types |= {"dtype": str, "seed": int}
+    data = LATER | data if type(data) is dict else data
     if type(data) is not dict or data.keys() != {*types, "kinds"}:
         raise KeyError(f"its settings are not {', '.join(types)} and kinds")
     read = {name: value(name, data[name], kind) for name, kind in types.items()}
@@ -258,13 +264,17 @@ def _column(data: Any) -> tuple[Column, str]:
     data = dict(data)
     name, cell_kind = (value(f"{key} of a column", data.pop(key, None), str) for key in ("kind", "cells"))
     kind = COLUMNS.get(name)
-    if kind is None or cell_kind.partition(":")[0] != CELLS[name] or len(cell_kind) > 80:
+    if kind is None or parted(cell_kind)[0] not in CELLS[name] or len(cell_kind) > LONGEST:
         raise KeyError(f"a column of {name[:40]!r} from {cell_kind[:40]!r}")
-    if kind is Moment and "number" in data:
+    if kind is not Number and "number" in data:
         data["number"] = _number(data["number"])
+        if data["number"].name != data.get("name"):
+            raise ValueError(f"the number of the column {data['number'].name[:40]!r} is another's")
     column: Column = _number(data) if kind is Number else kind(**settings(kind, data))
     if isinstance(column, Hashed):
         within(f"column {column.name[:40]!r}: buckets", column.buckets, 1, WIDEST)
+    if isinstance(column, Levels):
+        within(f"column {column.name[:40]!r}: the number of values", len(column.values), 1, WIDEST)
     return column, cell_kind
 
 

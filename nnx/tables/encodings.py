@@ -1,9 +1,10 @@
 """The encoding of a text file, found from its bytes."""
 
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE, getincrementaldecoder
 
 from ..errors import DataError
-from .content import PART, Content
+from .content import MIXED, PART, Content
 
 BOMS = {  # the longer ones first
     BOM_UTF8: "utf-8",
@@ -12,9 +13,14 @@ BOMS = {  # the longer ones first
     BOM_UTF16_LE: "utf-16",
     BOM_UTF16_BE: "utf-16",
 }
-WESTERN = frozenset(
-    "äöüßÄÖÜéèêëáàâãåíìîïóòôõøúùûñçæœÉÈÊÀÁÂÃÅÍÎÓÔÕØÚÛÑÇÆŒ€£§°²³µ¿¡«»©®™„…·½¼¾±·\xa0\u2013\u2014\u2018\u2019\u201c\u201d\xd7"
-)
+SIGNS = "€£§°²³µ¿¡«»©®™„…·½¼¾±\xa0\u2013\u2014\u2018\u2019\u201c\u201d\xd7"
+CENTRAL = "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜäÄăâîşţĂÂÎŞŢßđĐëËçÇ"
+USUAL = {
+    "cp1252": frozenset("äöüßÄÖÜéèêëáàâãåíìîïóòôõøúùûñçæœÉÈÊÀÁÂÃÅÍÎÓÔÕØÚÛÑÇÆŒ" + SIGNS),
+    "cp1250": frozenset(CENTRAL + SIGNS),
+    "iso8859-2": frozenset(CENTRAL + SIGNS),
+}
+SIGN = re.compile(r"[\xa2-\xa8\xac\xaf\xb1-\xb4\xb6\xb8\xb9\xbc-\xbe\xf7](?=[^\W\d_])")  # before a letter
 ENOUGH = 0.9  # share of the letters beyond ASCII that are usual in the West
 
 
@@ -33,7 +39,9 @@ def encoding_of(content: Content, head: bytes, whole: bool, asked: str) -> str:
     if _is_utf8(head, whole) and (whole or content.packing or _all_utf8(content)):
         return "utf-8"
     sample = head if not _is_utf8(head, whole) else _first_strange(content)
-    return _western(sample) or _likeliest(sample)
+    if _is_mixed(sample):
+        return MIXED
+    return _other_letters(sample) or _latin(sample) or _likeliest(sample)
 
 
 def _wide(head: bytes) -> str:
@@ -77,13 +85,35 @@ def _first_strange(content: Content) -> bytes:
     return b""
 
 
-def _western(sample: bytes) -> str:
-    """cp1252, the usual one of the West, if the letters are usual there; else ""."""
-    try:
-        letters = [c for c in sample.decode("cp1252") if c > "\x7f"]
-    except UnicodeDecodeError:
-        return ""
-    return "cp1252" if sum(c in WESTERN for c in letters) >= ENOUGH * len(letters) else ""
+def _is_mixed(sample: bytes) -> bool:
+    """True if most letters beyond ASCII are UTF-8, and the others may be cp1252."""
+    whole = len(re.findall(rb"[\xc3-\xef][\x80-\xbf]+", sample))
+    return 0 < sample.decode("utf-8", "replace").count("\ufffd") <= whole
+
+
+def _latin(sample: bytes) -> str:
+    """The encoding in which the letters are usual ones, of the West first, and no sign is before a letter; else ""."""
+    for name, usual in USUAL.items():
+        text = sample.decode(name, "replace")
+        letters = [c for c in text if c > "\x7f"]
+        if not SIGN.search(text) and sum(c in usual for c in letters) >= ENOUGH * len(letters):
+            return name
+    return ""
+
+
+def _other_letters(sample: bytes) -> str:
+    """The encoding of letters of another script, of which whole words are: large and small as they may be; else ""."""
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    if sum(map(len, runs)) < 3 * len(runs):
+        return ""  # a few among those of ASCII
+    for name in ("cp1251", "koi8-r", "cp1253"):
+        words = [run.decode(name, "replace") for run in runs]
+        fine = sum(word.isalpha() and word in (word.lower(), word.upper(), word.capitalize()) for word in words)
+        if fine >= ENOUGH * len(words) and sum(word.islower() for word in words) >= sum(
+            word.isupper() for word in words
+        ):
+            return name
+    return ""
 
 
 def _likeliest(sample: bytes) -> str:

@@ -1,10 +1,20 @@
 """Plain data, such as a file holds, checked before a class is made of it: each value has the type the class names."""
 
 from dataclasses import MISSING, fields
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
 LARGEST = 2**128  # integers are below it: seeds may be long
+WANTED = {
+    float: "a finite number",
+    int: "an integer",
+    str: "a text",
+    bool: "true or false",
+    dict: "an object",
+    tuple[int, ...]: "a list of ascending integers",
+    tuple[str, ...]: "a list of different texts",
+}
 
 
 def settings(kind: type[Any], data: Any) -> dict[str, Any]:
@@ -20,7 +30,7 @@ def settings(kind: type[Any], data: Any) -> dict[str, Any]:
 
 
 def value(place: str, data: Any, expected: Any) -> Any:
-    """A text, truth, integer, finite number, or texts that are all different. Raises: TypeError, ValueError."""
+    """A text, truth, integer, finite number, different texts or ascending integers. Raises: TypeError."""
     if expected is float:
         fine = isfinite(data) if type(data) is float else type(data) is int and abs(data) < LARGEST
     elif expected is int:
@@ -28,11 +38,14 @@ def value(place: str, data: Any, expected: Any) -> Any:
     elif expected == tuple[str, ...]:
         fine = type(data) is list and all(type(v) is str for v in data) and len(set(data)) == len(data)
         data = tuple(data) if fine else data
+    elif expected == tuple[int, ...]:
+        fine = type(data) is list and all(type(v) is int and abs(v) < LARGEST for v in data)
+        fine = fine and all(a < b for a, b in pairwise(data))
+        data = tuple(data) if fine else data
     else:
         fine = type(data) is expected
     if not fine:
-        wanted = {float: "a finite number", int: "an integer", str: "a text", bool: "true or false", dict: "an object"}
-        raise TypeError(f"{place} is not {wanted.get(expected, 'a list of different texts')}")
+        raise TypeError(f"{place} is not {WANTED[expected]}")
     return data
 
 

@@ -10,6 +10,9 @@ from .cells import compute
 
 SAMPLE = 1 << 17  # numbers kept of a column; quantiles are exact up to here, beyond it those of a random sample
 ROUNDING = 2.0**-48  # numbers that differ by no more than this part of them are one
+LEVELS = 256  # whole numbers are counted while there are no more different ones
+NEAR = 4096  # whole numbers in such a range are counted without sorting them
+WHOLE = 2.0**53  # below it every whole number is a float64
 DISTINCT, LENGTH = 20_000, 1 << 26  # values of a column of text, and their characters; no more than these are counted
 
 
@@ -29,6 +32,7 @@ class Numbers:
     sample: Any = None
     ranks: Any = None  # a random number of each value in the sample; the lowest SAMPLE are kept
     clock: bool = False  # of dates: some are not at midnight
+    levels: Counter[int] | None = field(default_factory=Counter)  # of whole numbers; None: others, or too many
 
     def see(self, v: Any) -> None:
         """Take in the next values, float64 (n,), NaN where missing. Source: Chan, Golub & LeVeque 1983, eq. 2.1."""
@@ -48,6 +52,7 @@ class Numbers:
         self.filled = both
         self.low, self.high = min(self.low, float(v.min())), max(self.high, float(v.max()))
         self.clock = self.clock or bool((v % 86_400 != 0).any())
+        self.levels = None if self.levels is None else _with_counts(self.levels, v)
         self.sample = v if self.sample is None else xp.concat([self.sample, v])
         self.ranks = ranks if self.ranks is None else xp.concat([self.ranks, ranks])
         if len(self.sample) > 2 * SAMPLE:
@@ -97,6 +102,31 @@ class Numbers:
     def constant(self) -> bool:
         """True if all values are one, to rounding."""
         return self.filled == 0 or self.high - self.low <= ROUNDING * max(abs(self.low), abs(self.high))
+
+
+def _with_counts(counts: Counter[int], v: Any) -> Counter[int] | None:
+    """The counts of whole numbers with those of v (n,), of which some are looked at first. None: not whole, or many."""
+    xp, found = host.namespace(), {}
+    for part in (v[:1000], v):
+        if bool((part != xp.floor(part)).any()) or float(abs(part).max()) > WHOLE:
+            return None
+        values, times = _times(part)
+        if len(values) > LEVELS:
+            return None
+        found = dict(zip(map(int, values), map(int, times), strict=True))
+    counts.update(found)
+    return counts if len(counts) <= LEVELS else None
+
+
+def _times(v: Any) -> tuple[Any, Any]:
+    """The different whole numbers in v (n,), ascending, and how often each is there."""
+    xp, low = host.namespace(), v.min()
+    if v.max() - low >= NEAR:
+        values, times = xp.unique(v, return_counts=True)
+        return values, times
+    times = xp.bincount((v - low).astype("int64"))
+    steps = times.nonzero()[0]
+    return steps + low, times[steps]
 
 
 @dataclass

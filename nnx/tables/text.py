@@ -3,22 +3,25 @@
 import csv
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from io import TextIOWrapper
+from contextlib import closing, suppress
+from io import BufferedReader, TextIOWrapper
 from itertools import islice
 from typing import Any
 
 from ..errors import DataError
-from .cells import MISSING, arrow, compute
-from .content import Content
+from .cells import arrow
+from .content import BROKEN, Content, Raw
+from .headers import RULE
+from .names import distinct
 from .parse import PIECE, Parsing, parsed
 from .reading import Reading
 from .records import Records
-from .settle import guesses_for, settle
-from .source import Scan, check_kinds, digest
+from .scanning import clean, gaps, in_blocks, scanned
+from .source import Scan, digest
+from .uneven import check
 
-ROWS = 8192  # rows put together where they are read one by one
-OTHER = "save the file as UTF-8, or say --encoding latin-1"
+OTHER = "save the file as UTF-8, or say --encoding cp1252"
+SOME = 100  # rows that are compared with the header
 COLUMNS = 20_000  # more than these in a text file are taken for a mistake
 
 
@@ -32,8 +35,9 @@ class TextFile:
 
     def __init__(self, content: Content, reading: Reading, notes: Sequence[str] = ()) -> None:
         self.content, self.reading, self.notes = content, reading, list(notes)
-        self.place, self.name = content.place, content.path.name.partition(".")[0]
-        self.missing = sorted({*MISSING, *reading.missing} - {"", *reading.keep_text})
+        self.place, self.name = content.place, content.name
+        self.missing = gaps(reading)
+        self.checked = False  # its uneven rows
         self.regular = reading.comment == "none" and not reading.skip_footer and reading.delimiter != " "
         self.columns = self._header()
         self.size = content.path.stat().st_size * (10 if content.packing else 2)  # a guess, until `scan` has measured
@@ -45,29 +49,14 @@ class TextFile:
 
     def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """Look at all cells of the columns whose kind is not given."""
-        check_kinds(self.columns, kinds)
-        wanted = [name for name in self.columns if kinds.get(name) != "drop"]
-        guesses = guesses_for(wanted, kinds)
-        rows = size = 0
-        for batch in self.batches(wanted or self.columns[:1]):
-            rows, size = rows + batch.num_rows, size + batch.nbytes
-            for name, guess in guesses.items():
-                guess.see(batch.column(name))
-        if rows == 0:
-            raise DataError(f"{self.place}: no rows below the header")
-        self.size = size
-        found, notes, wrong = settle(guesses, self.reading, self.where, kinds)
-        if wrong and faults is None:
-            raise DataError(next(iter(wrong.values())))
-        (faults if faults is not None else {}).update(wrong)
-        found = {**kinds, **found}
-        return Scan({name: found[name] for name in self.columns}, rows, [*self.notes, *notes])
+        found, self.size = scanned(self, kinds, faults, self.notes)
+        return found
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """The rows in blocks, every cell as text without white space around it, or null."""
-        numbers = [self.columns.index(name) for name in columns]
+        numbers = [self.first + self.columns.index(name) for name in columns]
         for batch in self._blocks(numbers) if self.regular else self._one_by_one(numbers):
-            cleaned = [self._clean(column) for column in batch.columns]
+            cleaned = [clean(column, self.missing) for column in batch.columns]
             yield arrow().RecordBatch.from_arrays(cleaned, list(columns))
 
     def where(self, row: int) -> str:
@@ -77,29 +66,26 @@ class TextFile:
                 first = next(islice(rows, row, None), (0,))[0]
             if first:
                 return f"{self.place}, line {first}"
-        except (OSError, EOFError, UnicodeError, csv.Error):
+        except (*BROKEN, UnicodeError, csv.Error):
             pass
         return f"{self.place}, row {row + 1}"
 
-    def _clean(self, column: Any) -> Any:
-        """Cells without white space around them; those that are missing are null."""
-        pa, pc = arrow(), compute()
-        trimmed = pc.utf8_trim_whitespace(column)
-        if self.regular and trimmed.equals(column):
-            return column
-        gaps = pc.is_in(trimmed, value_set=pa.array(["", *self.missing]))
-        return pc.if_else(gaps, pa.scalar(None, pa.string()), trimmed)
-
     def _blocks(self, numbers: list[int]) -> Iterator[Any]:
-        pa = arrow()
+        pa, done = arrow(), 0
         try:
             with closing(self.content.text(self.reading.encoding)) as file:
                 self._skip(file)
                 if not file.peek(1):
                     return
-                yield from parsed(file, self._parsing(numbers))
-        except (pa.ArrowInvalid, OSError, EOFError, UnicodeError) as error:
-            raise self._fault(str(error)) from None
+                for batch in parsed(file, self._parsing(numbers)):
+                    done += batch.num_rows
+                    yield batch
+            return
+        except (pa.ArrowInvalid, *BROKEN, UnicodeError) as error:
+            if "Expected" not in str(error):
+                raise self._fault(str(error)) from None
+        self.regular = False
+        yield from self._one_by_one(numbers, done)
 
     def _skip(self, file: Any) -> None:
         """Go to the first row."""
@@ -122,30 +108,41 @@ class TextFile:
         )
         return Parsing(names, {names[i]: arrow().string() for i in numbers}, options, ["", *self.missing])
 
-    def _one_by_one(self, numbers: list[int]) -> Iterator[Any]:
-        """The rows in blocks, where Arrow cannot read them: white space between columns, comments, a footer."""
-        pa = arrow()
+    def _one_by_one(self, numbers: list[int], done: int = 0) -> Iterator[Any]:
+        """The rows after the first so many, where Arrow cannot read them: comments, a footer, uneven rows."""
         try:
             with closing(self._rows()) as rows:
-                while part := [row for _, row in islice(rows, ROWS)]:
-                    if any(len(row) != self.width for row in part):
-                        raise self._fault("")
-                    columns = [pa.array([row[i] for row in part], pa.string()) for i in numbers]
-                    yield pa.RecordBatch.from_arrays(columns, [str(i) for i in numbers])
-        except (OSError, EOFError, UnicodeError, csv.Error) as error:
+                even = (self._even(row) for _, row in islice(rows, done, None))
+                yield from in_blocks(even, numbers, [str(i) for i in numbers])
+        except (*BROKEN, UnicodeError, csv.Error) as error:
             raise self._fault(str(error)) from None
+
+    def _even(self, row: list[str]) -> Sequence[str | None]:
+        """A row with as many cells as the header has. Raises: DataError."""
+        if len(row) == self.width:
+            return row
+        if not self.checked:
+            with closing(self._rows()) as rows:
+                self.notes += check(rows, self.width, self.place, self.reading)
+            self.checked = True
+        return [*row, *[None] * (self.width - len(row))][: self.width]
 
     def _rows(self) -> Generator[tuple[int, list[str]], None, None]:
         """The rows one by one, each with the line it begins on."""
         late: deque[tuple[int, list[str]]] = deque()
         with closing(self._text()) as file:
-            rows = iter(Records(file, self.reading))
+            records = Records(file, self.reading)
+            rows, first = iter(records), 1
             if self.reading.header == "yes":
+                next(rows, None)
+            if self.rule:
                 next(rows, None)
             for first, _, row in rows:
                 late.append((first, row))
                 if len(late) > (self.reading.skip_footer or 0):
                     yield late.popleft()
+            if records.odd:
+                raise DataError(f"{self.place}, line {first}: is a quote left open? The cell goes on to the end")
 
     def _text(self) -> Any:
         """The lines of the file; bytes that are no text are half of a pair of UTF-16."""
@@ -153,45 +150,47 @@ class TextFile:
         return TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
 
     def _header(self) -> list[str]:
-        """The names of the columns. It finds their number too, and where the first row begins."""
-        taken: list[int] = []
+        """The names of the columns. It finds their places too, and where the first row begins."""
+        taken: list[str] = []
+        self.rule = False  # under the names
         try:
             with closing(self._text()) as file:
-                rows = iter(Records(measured(file, taken), self.reading))
+                rows = iter(Records(_noted(file, taken), self.reading))
                 names = next(rows)[2] if self.reading.header == "yes" else []
-                self.start = sum(taken if names else taken[: self.reading.skip_rows])
-                some = [len(row) for _, _, row in islice(rows, 100)]
+                begin = len(taken) if names else self.reading.skip_rows or 0
+                some = [row for _, _, row in islice(rows, SOME)]
+                if names and some and all(RULE.fullmatch(cell.strip()) for cell in some[0]):
+                    self.rule, some = True, some[1:]
+                    begin += next(i for i, line in enumerate(taken[begin:], 1) if line.strip())
+                self.start = sum(len(line.encode("utf-8", "surrogateescape")) for line in taken[:begin])
         except StopIteration:
             raise DataError(f"{self.place}: the file is empty") from None
         except UnicodeError:
             raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}") from None
-        except (OSError, EOFError) as error:
+        except BROKEN as error:
             raise DataError(f"{self.place}: cannot be read: {error}") from None
         except csv.Error as error:
             raise DataError(f"{self.place}: the header cannot be read: {error}") from None
         if any("\udc80" <= c <= "\udcff" for c in "".join(names)):
             raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}")
-        if not names:
-            names = [""] * (some[0] if some else 1)
-        if some and all(n == len(names) + 1 for n in some):  # the names of the rows have none
-            names = ["", *names]
-        self.width = len(names)
-        if len(names) > COLUMNS:
-            raise DataError(f"{self.place}: {len(names)} columns; a text file may have {COLUMNS}: use Parquet or NPZ")
-        return self._distinct([name.strip() or f"column {i + 1}" for i, name in enumerate(names)])
+        apart = f"{self.reading.delimiter} {self.reading.quote}"  # a quote after a blank is none for Arrow
+        self.regular = self.regular and not any(apart in line for line in taken)
+        return self._placed(names, some)
 
-    def _distinct(self, names: list[str]) -> list[str]:
-        """The names, with a number where one is there already."""
-        found: dict[str, None] = {}
-        for name in names:
-            other, number = name, 1
-            while other in found:
-                number += 1
-                other = f"{name} ({number})"
-            if other != name:
-                self.notes.append(f"{self.place}: two columns are named {name!r}; the later one is {other!r}")
-            found[other] = None
-        return list(found)
+    def _placed(self, names: list[str], some: list[list[str]]) -> list[str]:
+        """The names as they are above these first rows, which may have a cell more."""
+        names = names or [""] * (len(some[0]) if some else 1)
+        if names[0].startswith("# ") and not any(name.startswith("#") for name in names[1:]):
+            names = [names[0].removeprefix("# "), *names[1:]]  # in a comment
+        self.width, self.first = len(names), 0
+        if some and all(len(row) == len(names) + 1 for row in some):
+            self.width += 1
+            if any(row[-1].strip() for row in some):  # as R writes it: the names of the rows have none
+                self.first = int([row[0] for row in some] == [str(i) for i in range(1, len(some) + 1)])
+                names = names if self.first else ["", *names]
+        if self.width > COLUMNS:
+            raise DataError(f"{self.place}: {self.width} columns; a text file may have {COLUMNS}: use Parquet or NPZ")
+        return distinct(self.place, names, self.notes)
 
     def _fault(self, text: str) -> DataError:
         """The error for a file that cannot be read, with the line where it is known."""
@@ -199,39 +198,26 @@ class TextFile:
             return DataError(f"{self._bad_line()} is not {self.reading.encoding} text; {OTHER}")
         if "straddling" in text or "field larger" in text:
             return DataError(f"{self.place}: a cell is longer than {PIECE >> 20} MiB; is a quote left open?")
-        try:
+        if "left open" in text:
             with closing(self._rows()) as rows:
-                fault = self._uneven(rows)
-            if fault is not None:
-                return fault
-        except (OSError, EOFError, UnicodeError, csv.Error):
-            pass
+                try:
+                    deque(rows, 0)  # which names the line
+                except DataError as fault:
+                    return fault
         return DataError(f"{self.place}: {(text.splitlines() or ['it cannot be read'])[0][:120]}")
 
-    def _uneven(self, rows: Iterator[tuple[int, list[str]]]) -> DataError | None:
-        """The error for the first row that has not as many cells as the header."""
-        for line, row in rows:
-            n = len(row)
-            if n != self.width:
-                quote = n < self.width and any("\n" in cell for cell in row)
-                cells = f"{n} cell{'s' * (n != 1)}, the header has {self.width}"
-                hint = "is a quote left open?" if quote else "mend or remove it"
-                return DataError(f"{self.place}, line {line}: {cells}; {hint}")
-        return None
-
     def _bad_line(self) -> str:
-        if not self.content.packing:
-            with open(self.content.path, "rb") as file:
-                for number, line in enumerate(file, 1):
-                    try:
-                        line.decode(self.reading.encoding)
-                    except UnicodeDecodeError:
-                        return f"{self.place}, line {number}"
+        with suppress(*BROKEN), BufferedReader(Raw(self.content.open())) as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    line.decode(self.reading.encoding)
+                except UnicodeDecodeError:
+                    return f"{self.place}, line {number}"
         return self.place
 
 
-def measured(lines: Iterable[str], sizes: list[int]) -> Iterator[str]:
-    """The lines, of each of which the number of bytes is put into a list as it is taken."""
+def _noted(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
+    """The lines, each put into a list as it is taken."""
     for line in lines:
-        sizes.append(len(line.encode("utf-8", "surrogateescape")))
+        taken.append(line)
         yield line

@@ -16,7 +16,7 @@ from hypothesis import given, settings, strategies as st
 from nnx.errors import DataError
 from nnx.tables import TableEncoder
 from nnx.tables.cells import MISSING, BadCell
-from nnx.tables.infer import variants
+from nnx.tables.infer import numeric, variants
 from nnx.tables.kinds import as_column, as_kind, check_kind, sample
 from nnx.tables.reading import Reading
 from nnx.tables.settle import guesses_for, settle
@@ -569,3 +569,13 @@ def test_days_and_weeks_are_those_of_the_calendar(day):
     assert read([f"{day.day}/{day.month}/{day.year:04}"], "date:%d/%m/%Y") == [seconds]
     if 1 <= year <= 9999:
         assert read([f"{year:04}-W{week:02}-{weekday}"], "date:%G-W%V-%u") == [seconds]
+
+
+def test_numbers_that_a_typed_table_holds_as_text_are_named_with_their_kind():
+    texts = [f"${i},{i:03}.50" for i in range(1, 60)]
+    with pytest.warns(
+        UserWarning, match=r"holds numbers as text, such as '\$1,001.50': --kind 'c=number:.,\$'; it is left out"
+    ):
+        encoder = TableEncoder().fit({"c": texts, "d": list(range(0, 118, 2))})
+    assert list(encoder.dropped_) == ["c"]
+    assert numeric(["01005", "8001"]) == numeric(["a", "1"]) == numeric([]) == ""

@@ -486,5 +486,7 @@ def test_records_times_and_durations_are_taken():
     assert TableEncoder().fit_transform(rows).shape == (8, 3)
     times = pa.array([1, 2, 4], pa.time64("us"))
     lengths = pa.array([1, 2, 4], pa.duration("ms"))
-    x = TableEncoder(scale="standard").fit_transform({"t": times, "d": lengths, "n": [1.0, 2.0, 4.0]})
-    assert np.allclose(x[:, 0], x[:, 2]) and np.allclose(x[:, 1], x[:, 2])
+    encoder = TableEncoder(scale="standard")
+    x = encoder.fit_transform({"t": times, "d": lengths, "n": [1.0, 2.0, 4.0]})
+    assert encoder.kinds_ == {"t": "time", "d": "duration", "n": "number"}
+    assert np.allclose(x[:, 0], x[:, -1]) and np.allclose(x[:, -2], x[:, -1])

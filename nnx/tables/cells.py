@@ -71,8 +71,10 @@ def kind_of(name: str, kind: Any) -> str:
         return "category"
     if types.is_boolean(kind):
         return "boolean"
-    if types.is_time(kind) or types.is_duration(kind):
-        return "number"  # seconds
+    if types.is_time(kind):
+        return "time"
+    if types.is_duration(kind):
+        return "duration"
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind):
         return "number"
     if types.is_date(kind) or types.is_timestamp(kind):

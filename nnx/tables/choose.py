@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from .cells import TEXTS, arrow, compute
 from .columns import Category, Clock, Column, Hashed, Levels, Moment, Number, Presence, Truth
-from .infer import written_numbers
+from .infer import numeric
 from .statistics import Numbers, Texts
 
 ALIKE = 0.5  # text of which fewer cells than this share repeat an earlier one is taken for an id
-PLAIN = "write them without separators, units or signs (--decimal , for decimal commas)"
 SHARE = 0.1  # of the rows: so many columns are added at most for the values of whole numbers
 FEW = 20  # rows below which nothing is taken for an id
 
@@ -103,8 +103,9 @@ def scaled(name: str, seen: Numbers, scale: str) -> Number:
 def _text(name: str, seen: Texts, ways: Ways, asked: bool) -> tuple[Column | None, str]:
     gaps = seen.gaps > 0
     if seen.alike < ALIKE and seen.filled >= FEW and not asked:
-        if written_numbers(seen.counts):
-            return None, f"column {name!r} holds numbers written as {next(iter(seen.counts))[:20]!r}: {PLAIN}"
+        if kind := numeric(seen.counts):
+            only = next(iter(seen.counts))[:20]
+            return None, f"column {name!r} holds numbers as text, such as {only!r}: --kind {quote(f'{name}={kind}')}"
         count = f"more than {len(seen.counts):,}" if seen.many else f"{len(seen.counts):,}"
         return None, f"column {name!r} looks like an id: {count} different texts in {seen.filled:,} cells"
     if seen.many or len(seen.counts) > ways.max_categories:

@@ -248,9 +248,12 @@ def variants(counts: Iterable[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def written_numbers(texts: Iterable[str]) -> bool:
-    """True if most of these texts are numbers with separators, a currency or units, such as "$3,990.50"."""
-    some = list(islice(texts, 100))
-    bare = [re.sub(r"[\s$€£¥%',_]|EUR|USD|GBP|CHF", "", text) for text in some]
-    numbers = sum(re.fullmatch(r"[-+(]?\d+(\.\d+)*\)?", text) is not None for text in bare)
-    return numbers >= MOSTLY * max(len(some), 1)
+def numeric(texts: Iterable[str]) -> str:
+    """The kind that reads most of these texts as numbers, number:.,$ say; "" where they are none, or codes: 01005."""
+    some = list(islice(texts, SAMPLE))
+    if any(re.fullmatch("0[0-9]+", text) for text in some):
+        return ""
+    form = next(iter(forms(some)), "")
+    column = arrow().array(some, arrow().string())
+    fine = form and len(some) - Form.of(form).parse(column).null_count >= MOSTLY * len(some)
+    return f"number:{form}" if fine else ""

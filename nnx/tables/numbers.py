@@ -22,7 +22,7 @@ CODES = "USD EUR GBP CHF JPY CNY INR RUB AUD CAD NZD SEK NOK DKK PLN CZK HUF TRY
 CURRENCIES = (*SIGNS, *CODES.split())
 LETTER = "[^\\W\\d_]"
 WORD = rf"{LETTER}(?:{LETTER}|/100|[°²³/^·%.$-]){{0,11}}[23]?"
-UNIT = rf"{WORD}(?: {LETTER}{{1,4}})?|[%‰°$€£¥₹]{LETTER}{{0,3}}|\""  # km, km/h, fl oz, %, °C, US$
+UNIT = rf"(?:(?:sq|cu|fl)\.? )?{WORD}|[%‰°$€£¥₹]{LETTER}{{0,3}}|\""  # km, km/h, fl oz, %, °C, US$
 STRANGE = f"['()\u2019{MINUS[1:]}{SPACES}]|[.,]-|-$"  # what is seldom in a number
 SHOWN = "number:,. is 1.234,5 and number:.,$ is $1,234.5"
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from shlex import quote
 from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError, ModelFileError
 from .cells import arrow, compute, parted
-from .choose import PLAIN
-from .infer import written_numbers
+from .infer import numeric
 from .plain import settings, within
 from .source import Source, cells
 from .statistics import Numbers, Texts
@@ -183,7 +183,8 @@ def make_target(seen: Seen, task: str, place: str, rows: str = "in every row") -
         raise DataError(f"{place}: the target {seen.name!r} has more than {len(classes)} classes; is it a quantity?")
     if len(classes) > max(MANY, seen.texts.rows // 2):
         what = f"{len(classes)} different texts in {seen.texts.rows} rows, too many for classes"
-        hint = f"if they are numbers, {PLAIN}" if written_numbers(seen.texts.counts) else "is it the right column?"
+        kind = numeric(seen.texts.counts)
+        hint = f"if they are numbers: --kind {quote(f'{seen.name}={kind}')}" if kind else "is it the right column?"
         raise DataError(f"{place}: the target {seen.name!r} has {what}; {hint}")
     if len(classes) < 2:
         raise DataError(f"{place}: the target {seen.name!r} has one class, {classes[0][:30]!r}: nothing to learn")

@@ -579,3 +579,19 @@ def test_numbers_that_a_typed_table_holds_as_text_are_named_with_their_kind():
         encoder = TableEncoder().fit({"c": texts, "d": list(range(0, 118, 2))})
     assert list(encoder.dropped_) == ["c"]
     assert numeric(["01005", "8001"]) == numeric(["a", "1"]) == numeric([]) == ""
+
+
+JUNK = st.text(st.sampled_from("0123456789.,-/: %$€kMAPTQWh()'_+eE\u00a0\u2212aé"), max_size=12)
+
+
+@given(st.lists(JUNK, min_size=1, max_size=12), st.integers(1, 12))
+@settings(max_examples=150, deadline=None)
+def test_whatever_a_column_holds_its_kind_can_read(cells, block):
+    kinds, notes, faults = found({"c": cells}, block=block)
+    assert all("\n" not in text for text in [*notes, *faults.values()])
+    if kinds["c"] != "drop":
+        check_kind("c", kinds["c"])
+        try:
+            read([cell.strip() for cell in cells], kinds["c"])
+        except BadCell as bad:
+            assert bad.large, (kinds, cells)

@@ -117,8 +117,8 @@ def _loaded(source: Source, kinds: Mapping[str, str]) -> Source:
         return source
     pa, first, parts = arrow(), 0, []
     wanted = {name: kind for name, kind in kinds.items() if kind != "drop"}
-    for batch in source.batches(list(wanted)):
-        columns = [cells(source, batch, name, kind, first) for name, kind in wanted.items()]
+    for batch in source.batches(list(wanted), wanted):
+        columns = [cells(source, batch, name, kind, first, coded=True) for name, kind in wanted.items()]
         typed = [as_column(c, kind) for c, kind in zip(columns, wanted.values(), strict=True)]
         parts.append(pa.RecordBatch.from_arrays(typed, list(wanted)))
         first += batch.num_rows

@@ -64,10 +64,13 @@ class Guess:
     distinct: int = 0  # different cells in one block that the best trial can read, at most
 
     def see(self, column: Any) -> None:
-        """Take in the next block of cells, an Arrow column of text."""
+        """Take in the next block of cells: Arrow text, perhaps coded, or floats as which all of them were read."""
         column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
         filled = len(column) - column.null_count
-        if filled and not self.closed and not self._plain(column, filled):
+        if arrow().types.is_floating(column.type):
+            for trial in self.trials:
+                trial.fits += filled * (trial.base == "number" and trial.form[:1] in ("", "."))
+        elif filled and not self.closed and not self._plain(column, filled):
             filled = self._look(column)
         self.rows += len(column)
         self.filled += filled
@@ -86,9 +89,10 @@ class Guess:
         most = max((trial.fits for trial in some), default=0)
         return [trial for trial in some if trial.fits == most > 0]
 
-    def _plain(self, column: Any, filled: int) -> bool:
+    def _plain(self, cells: Any, filled: int) -> bool:
         """Take in a block that a computer wrote as numbers, where that is all that counts; False if it is not so."""
         pa, pc = arrow(), compute()
+        column = cells.dictionary if pa.types.is_dictionary(cells.type) else cells
         if [trial.kind for trial in self.trials] == ["date"] and (
             read(column, "date", "").null_count == column.null_count
         ):
@@ -110,7 +114,7 @@ class Guess:
             trial.fits += filled
         self.words, self.whole = None, self.whole + filled
         if self.zeros is None and pc.any(pc.starts_with(column, "0")).as_py():
-            self._zeros(column)
+            self._zeros(cells)
         return True
 
     def _fractions(self, column: Any, filled: int) -> bool:
@@ -130,9 +134,10 @@ class Guess:
         """Take in any block, text by text: the number of cells that are not missing."""
         pa, pc = arrow(), compute()
         counts = pc.value_counts(column.drop_null())
-        texts, n = counts.field(0), counts.field(1)
+        texts, n = _decoded(counts.field(0)), counts.field(1)
         there = pc.invert(pc.is_in(pc.utf8_trim_whitespace(texts), value_set=pa.array((*MISSING, *self.gaps))))
         texts, n = texts.filter(there), n.filter(there)
+        every = texts, n
         if not len(texts):
             return 0
         self.days = False
@@ -146,12 +151,12 @@ class Guess:
             ways = forms(some)
             numbers = [*(["number"] if "." in ways else []), *(f"number:{form}" for form in ways)]
             if new := self._added([*numbers, *proposals(some)]):
-                self._count(new, column, counts.field(0).filter(there), counts.field(1).filter(there))
+                self._count(new, column, *every)
         for text, count in zip(texts[:SAMPLE].to_pylist(), n[:SAMPLE].to_pylist(), strict=True):
             if text in self.texts or len(self.texts) <= SPELLINGS:
                 old, row = self.texts.get(text) or (0, self._row(column, text))
                 self.texts[text] = (old + count, row)
-        return int(pc.sum(counts.field(1).filter(there)).as_py())
+        return int(pc.sum(every[1]).as_py())
 
     def _added(self, kinds: list[str]) -> list[Trial]:
         """New trials of kinds that are not tried yet, told of the cells seen before."""
@@ -191,10 +196,10 @@ class Guess:
         return unread
 
     def _row(self, column: Any, text: str) -> int:
-        return self.rows + int(compute().index(column, text).as_py())
+        return self.rows + int(compute().index(_decoded(column), text).as_py())
 
     def _zeros(self, column: Any) -> None:
-        pc = compute()
+        pc, column = compute(), _decoded(column)
         found = pc.index(pc.match_substring_regex(column, r"^\s*0[0-9]+\s*$"), True).as_py()
         if found >= 0:
             self.zeros = (self.rows + found, column[found].as_py())
@@ -203,6 +208,11 @@ class Guess:
         if self.words is not None:
             own = {text.strip().lower() for text in texts[: 2 * SPELLINGS].to_pylist()} if len(texts) <= 60 else {""}
             self.words = self.words | own if own <= {*TRUE, *FALSE} else None
+
+
+def _decoded(column: Any) -> Any:
+    """The texts of a column."""
+    return column.dictionary_decode() if arrow().types.is_dictionary(column.type) else column
 
 
 def variants(counts: Iterable[str]) -> list[list[str]]:

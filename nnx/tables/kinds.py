@@ -102,10 +102,10 @@ def _of_codes(column: Any, kind: str) -> Any:
 
 
 def as_column(values: Any, kind: str) -> Any:
-    """What `as_kind` gave as an Arrow array, of which it gives the same again."""
+    """What `as_kind` gave as an Arrow array, texts coded, of which it gives the same again."""
     pa, base = arrow(), parted(kind)[0]
     if base in TEXTS:
-        return values
+        return values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
     if base != "date":
         return pa.array(values, from_pandas=True)
     micros = pa.array((values * 1e6).round(), from_pandas=True)

@@ -208,7 +208,7 @@ def from_python(x: Any) -> Memory:
         table = _to_arrow(pa, x)
     except DataError:
         raise
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         raise DataError(f"the table cannot be read: {str(error).splitlines()[0][:150]}") from None
     check_columns("the table", table.column_names)
     return Memory(table, first=0)

@@ -74,7 +74,7 @@ FILES = {
     "short row": ("x.csv", "a,y\n1,1\n2\n", Y, 2, "x.csv, line 3: 1 cell, the header has 2"),
     "long row": ("x.csv", "a,y\n1,1\n\n2,3,4\n", Y, 2, "x.csv, line 4: 3 cells, the header has 2"),
     "short row after a quoted break": ("x.csv", 'a,y\n"1\n",1\n2\n', Y, 2, "line 4: 1 cell, the header has 2"),
-    "open quote": ("x.csv", LONG, Y, 2, "x.csv, line 2: 1 cell, the header has 2; is a quote left open?"),
+    "open quote": ("x.csv", LONG, Y, 2, "x.csv, line 2: a cell is longer than 4 MiB; is a quote left open?"),
     "latin-1 header": ("x.csv", "é,y\n1,1\n".encode("latin-1"), [*Y, *UTF8], 2, "the header is not utf-8 text; save the file as"),
     "latin-1 cell": ("x.csv", "a,y\n1,1\né,2\n".encode("latin-1"), [*Y, *UTF8], 2, "x.csv, line 3 is not utf-8 text; save the"),
     "utf-16": ("x.csv", A_CSV.encode("utf-16"), [*Y, *UTF8], 2, "this is UTF-16 text: leave --encoding out"),

@@ -16,7 +16,7 @@ from .kept import Kept, as_floats, typed
 from .names import distinct
 from .parse import PIECE, Parsing, parsed
 from .reading import Reading
-from .records import Records
+from .records import Records, lines_of
 from .scanning import clean, gaps, in_blocks, scanned
 from .source import Scan, digest
 from .uneven import check
@@ -85,7 +85,7 @@ class TextFile:
             yield batch
 
     def _cleaned(self, columns: Sequence[str], types: Mapping[str, Any]) -> Generator[Any, None, None]:
-        numbers = {self.first + self.columns.index(name): types.get(name, arrow().string()) for name in columns}
+        numbers = {self.columns.index(name): types.get(name, arrow().string()) for name in columns}
         for batch in self._blocks(numbers) if self.regular else self._one_by_one(list(numbers)):
             cleaned = [clean(column, self.missing, parsed=self.regular) for column in batch.columns]
             yield arrow().RecordBatch.from_arrays(cleaned, list(columns))
@@ -162,16 +162,17 @@ class TextFile:
         """The rows one by one, each with the line it begins on."""
         late: deque[tuple[int, list[str]]] = deque()
         with closing(self._text()) as file:
-            records = Records(file, self.reading)
+            records = Records(lines_of(file), self.reading)
             rows, first = iter(records), 1
-            if self.reading.header == "yes":
-                next(rows, None)
-            if self.rule:
-                next(rows, None)
-            for first, _, row in rows:
-                late.append((first, row))
-                if len(late) > (self.reading.skip_footer or 0):
-                    yield late.popleft()
+            try:
+                for _ in range((self.reading.header == "yes") + self.rule):
+                    next(rows, None)
+                for first, _, row in rows:
+                    late.append((first, row))
+                    if len(late) > (self.reading.skip_footer or 0):
+                        yield late.popleft()
+            except csv.Error:
+                raise self._too_long(records.first) from None
             if records.odd:
                 raise DataError(f"{self.place}, line {first}: is a quote left open? The cell goes on to the end")
 
@@ -186,7 +187,8 @@ class TextFile:
         self.rule = False  # under the names
         try:
             with closing(self._text()) as file:
-                rows = iter(Records(_noted(file, taken), self.reading))
+                records = Records(_noted(lines_of(file), taken), self.reading)
+                rows = iter(records)
                 names = next(rows)[2] if self.reading.header == "yes" else []
                 begin = len(taken) if names else self.reading.skip_rows or 0
                 some = [row for _, _, row in islice(rows, SOME)]
@@ -200,8 +202,8 @@ class TextFile:
             raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}") from None
         except BROKEN as error:
             raise DataError(f"{self.place}: cannot be read: {error}") from None
-        except csv.Error as error:
-            raise DataError(f"{self.place}: the header cannot be read: {error}") from None
+        except csv.Error:
+            raise self._too_long(records.first) from None
         if any("\udc80" <= c <= "\udcff" for c in "".join(names)):
             raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}")
         apart = f"{self.reading.delimiter} {self.reading.quote}"  # a quote after a blank is none for Arrow
@@ -213,12 +215,11 @@ class TextFile:
         names = names or [""] * (len(some[0]) if some else 1)
         if names[0].startswith("# ") and not any(name.startswith("#") for name in names[1:]):
             names = [names[0].removeprefix("# "), *names[1:]]  # in a comment
-        self.width, self.first = len(names), 0
+        self.width = len(names)
         if some and all(len(row) == len(names) + 1 for row in some):
             self.width += 1
             if any(row[-1].strip() for row in some):  # as R writes it: the names of the rows have none
-                self.first = int([row[0] for row in some] == [str(i) for i in range(1, len(some) + 1)])
-                names = names if self.first else ["", *names]
+                names = ["", *names]
         if self.width > COLUMNS:
             raise DataError(f"{self.place}: {self.width} columns; a text file may have {COLUMNS}: use Parquet or NPZ")
         return distinct(self.place, names, self.notes)
@@ -227,15 +228,22 @@ class TextFile:
         """The error for a file that cannot be read, with the line where it is known."""
         if "UTF8" in text or "codec" in text:
             return DataError(f"{self._bad_line()} is not {self.reading.encoding} text; {OTHER}")
-        if "straddling" in text or "field larger" in text:
-            return DataError(f"{self.place}: a cell is longer than {PIECE >> 20} MiB; is a quote left open?")
-        if "left open" in text:
-            with closing(self._rows()) as rows:
-                try:
-                    deque(rows, 0)  # which names the line
-                except DataError as fault:
-                    return fault
+        if "straddling" in text or "field larger" in text or "left open" in text:
+            return self._long_cell()
         return DataError(f"{self.place}: {(text.splitlines() or ['it cannot be read'])[0][:120]}")
+
+    def _long_cell(self) -> DataError:
+        """The error for a cell that is too long or does not end, with its line where it is found again."""
+        with suppress(*BROKEN, UnicodeError), closing(self._rows()) as rows:
+            try:
+                deque(rows, 0)
+            except DataError as error:
+                return error
+        return self._too_long()
+
+    def _too_long(self, line: int = 0) -> DataError:
+        place = f"{self.place}, line {line}" if line else self.place
+        return DataError(f"{place}: a cell is longer than {PIECE >> 20} MiB; is a quote left open?")
 
     def _bad_line(self) -> str:
         with suppress(*BROKEN), BufferedReader(Raw(self.content.open())) as file:

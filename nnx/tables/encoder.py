@@ -18,11 +18,12 @@ from .plain import settings, value, within
 from .source import Memory, Source, cells, from_python, need_columns
 from .statistics import Numbers
 from .transformer import Transformer
+from .words import TERMS, Words
 
 SCALES = ("robust", "standard")
 WIDEST = 2**24  # columns that an encoder in a file may make
 LONGEST = 4000  # characters of the kind of cells in a file
-LATER = {"levels": False}  # settings that older files lack, and what was done without them
+LATER = {"max_words": 2048, "levels": False}  # settings that older files lack, and what was done without them
 
 
 class TableEncoder(Spelled, Transformer):
@@ -51,13 +52,15 @@ class TableEncoder(Spelled, Transformer):
         max_categories: int = 30,
         min_count: int = 3,
         buckets: int = 128,
+        max_words: int = 2048,
         levels: bool = True,
         kinds: Mapping[str, str] | None = None,
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
         self.scale, self.max_categories, self.min_count = scale, max_categories, min_count
-        self.buckets, self.levels, self.kinds, self.dtype, self.seed = buckets, levels, kinds, dtype, seed
+        self.buckets, self.max_words, self.levels = buckets, max_words, levels
+        self.kinds, self.dtype, self.seed = kinds, dtype, seed
 
     def fit(self, X: Any, y: Any = None) -> "TableEncoder":
         """Learn how to encode the columns of X."""
@@ -91,7 +94,9 @@ class TableEncoder(Spelled, Transformer):
             first += batch.num_rows
         if first == 0:
             raise DataError(f"{source.place}: no rows")
-        ways = Ways(self.scale, self.max_categories, self.min_count, self.buckets, self.levels, self.seed)
+        ways = Ways(
+            self.scale, self.max_categories, self.min_count, self.buckets, self.max_words, self.levels, self.seed
+        )
         columns: list[Column] = []
         dropped: dict[str, str] = {}
         for name, kind in chosen.items():
@@ -140,7 +145,7 @@ class TableEncoder(Spelled, Transformer):
         x = host.namespace().zeros((len(compact), self.width), dtype=self.dtype)
         at = start = 0
         for column in self.columns_:
-            stop, end = start + column.compact_width, at + len(column.names)
+            stop, end = start + column.compact_width, at + column.width
             column.spread(compact[:, start:stop], x[:, at:end])
             start, at = stop, end
         return x
@@ -164,8 +169,8 @@ class TableEncoder(Spelled, Transformer):
         """For each column of the table the numbers of the columns it became."""
         groups, at = {}, 0
         for c in self.columns_:
-            groups[c.name] = list(range(at, at + len(c.names)))
-            at += len(c.names)
+            groups[c.name] = list(range(at, at + c.width))
+            at += c.width
         return groups
 
     def to_data(self) -> dict[str, Any]:
@@ -200,7 +205,7 @@ class TableEncoder(Spelled, Transformer):
         """Raise SettingError for a setting that is out of its range."""
         one_of("TableEncoder: scale", self.scale, SCALES)
         one_of("TableEncoder: dtype", self.dtype, ("float32", "float64"))
-        for name in ("max_categories", "min_count", "buckets"):
+        for name in ("max_categories", "min_count", "buckets", "max_words"):
             integer(f"TableEncoder: {name}", getattr(self, name))
         one_seed("TableEncoder", self.seed)
         fine = self.kinds is None or isinstance(self.kinds, Mapping)
@@ -243,8 +248,8 @@ def _encoder(data: Any) -> TableEncoder:
 
 def _settings(data: Any) -> dict[str, Any]:
     """The parameters of an encoder."""
-    types = {"scale": str, "max_categories": int, "min_count": int, "buckets": int, "levels": bool}
-    types |= {"dtype": str, "seed": int}
+    types = {"scale": str, "max_categories": int, "min_count": int, "buckets": int, "max_words": int}
+    types |= {"levels": bool, "dtype": str, "seed": int}
     data = LATER | data if type(data) is dict else data
     if type(data) is not dict or data.keys() != {*types, "kinds"}:
         raise KeyError(f"its settings are not {', '.join(types)} and kinds")
@@ -273,6 +278,9 @@ def _column(data: Any) -> tuple[Column, str]:
     column: Column = _number(data) if kind is Number else kind(**settings(kind, data))
     if isinstance(column, Hashed):
         within(f"column {column.name[:40]!r}: buckets", column.buckets, 1, WIDEST)
+    if isinstance(column, Words):
+        within(f"column {column.name[:40]!r}: most", column.most, 1, TERMS)
+        within(f"column {column.name[:40]!r}: rarity", len(column.rarity), len(column.terms), len(column.terms))
     if isinstance(column, Levels):
         within(f"column {column.name[:40]!r}: the number of values", len(column.values), 1, WIDEST)
     return column, cell_kind

@@ -7,6 +7,7 @@ from typing import Any
 from ..backends import numpy as host
 from ..random import words
 from .cells import compute
+from .words import Terms
 
 SAMPLE = 1 << 17  # numbers kept of a column; quantiles are exact up to here, beyond it those of a random sample
 ROUNDING = 2.0**-48  # numbers that differ by no more than this part of them are one
@@ -138,17 +139,22 @@ class Texts:
     counts: Counter[str] = field(default_factory=Counter)
     many: bool = False  # more than are counted: then `counts` is of the first rows
     length: int = 0  # of the texts counted
+    terms: Terms | None = None  # the words in them, where these are wanted
 
     def see(self, v: Any) -> None:
         """Take in the next texts, an Arrow array, null where missing."""
         self.rows += len(v)
         self.filled += len(v) - v.null_count
+        if self.many and self.terms is None:
+            return
+        pairs = compute().value_counts(v.drop_null())
         if not self.many:
-            pairs = compute().value_counts(v.drop_null())
             found = dict(zip(pairs.field(0).to_pylist(), pairs.field(1).to_pylist(), strict=True))
             self.length += sum(len(text) for text in found if text not in self.counts)
             self.counts.update(found)
             self.many = len(self.counts) > DISTINCT or self.length > LENGTH
+        if self.terms is not None:
+            self.terms.see(pairs.field(0), pairs.field(1))
 
     @property
     def gaps(self) -> int:

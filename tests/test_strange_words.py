@@ -72,15 +72,21 @@ SWAPPED = {
     "predict data.csv run": (2, "run is a run, not a table: first the run, then the table: nnx predict RUN DATA"),
     "evaluate data.csv run": (2, "first the run, then the table: nnx evaluate RUN DATA"),
     "predict data.csv data.csv": (3, "data.csv: a table, not a run"),
-    "evaluate data.csv": (2, "Missing argument 'DATA'. Usage: nnx evaluate RUN DATA"),
-    "predict run data.csv more": (2, "Usage: nnx predict RUN DATA"),
+    "evaluate data.csv": (2, "Missing argument 'DATA...'. Usage: nnx evaluate RUN DATA..."),
+    "predict run data.csv run": (2, "run is a run, not a table: first the run, then the table"),
+    "train data.csv run": (2, "run is a run, not a table: nnx train DATA"),
     "export data.csv m.onnx": (3, "data.csv: a table, not a run"),
     "plot data.csv": (3, "data.csv: a table, not a run"),
     "train run": (2, "run is a run, not a table: nnx train DATA; to go on with it: nnx resume run"),
     "search run --grid rate=1": (2, "run is a run, not a table"),
     "train run/best.safetensors": (2, "is a run, not a table"),
-    "predict run data.csv -o p.parquet": (2, "predictions are written as CSV: name the file .csv"),
-    "predict run data.csv -o p.csv.gz": (2, "predictions are written as CSV"),
+    "predict run data.csv -o p.xlsx": (
+        2,
+        "--output p.xlsx: files .xlsx are not written: .csv, .tsv, .jsonl (also .gz)",
+    ),
+    "predict run data.csv -o p.parquet.gz": (2, "--output p.parquet.gz: files .parquet are not written"),
+    "predict run data.csv -o data.csv": (2, "--output data.csv is DATA itself"),
+    "predict run data.csv -o p.parquet --safe-csv": (2, "--safe-csv is for CSV and TSV, not for parquet"),
     "verify --backends numpy,,nump": (4, "unknown backend 'nump'"),
     "bench --backend numpy,nump": (4, "unknown backend 'nump'"),
 }
@@ -108,7 +114,7 @@ HOSTILE = {
     "an address": "http://example.org",
     "a formula": "=HYPERLINK(1)",
     "another formula": "@SUM(1)",
-    "a tab": "\t=1",
+    "a third formula": "-1+1",
 }
 
 

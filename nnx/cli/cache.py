@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,6 @@ def home() -> Path:
     return Path(os.environ.get("NNX_CACHE") or Path(base) / "nnx")
 
 
-def hash_of(path: str | Path) -> str:
-    """sha256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return file_digest(file, "sha256").hexdigest()
-
-
 @dataclass
 class Cache:
     """Encoded rows in three parts."""
@@ -49,7 +43,8 @@ class Cache:
         """The cache of this table, encoder, target and split."""
         parts = {
             "nnx": __version__,
-            "file": hash_of(config.data.path) if Path(config.data.path).is_file() else config.data.path,
+            "file": source.digest or config.data.path,
+            "reading": source.reading.to_data(),
             "encoder": encoder.to_data(),
             "target": target.to_data(),
             "split": [config.data.test, config.data.validation, config.data_seed, rows],

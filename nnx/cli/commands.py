@@ -1,15 +1,11 @@
 """The subcommands of `nnx` and their options. What a command does is imported when it runs, so that help is quick."""
 
-import os
-import sys
-import warnings
-from collections.abc import Callable
 from typing import Any
 
 import click
 
 from .._version import __version__
-from .options import CONFIGURED, Words, chosen_settings, configured, on_backend, reading, running, searching
+from .options import CONFIGURED, FORMATS, Sections, chosen_settings, configured, on_backend, reading, running, searching
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,13 +14,13 @@ def nnx() -> None:
     """Neural networks on the arrays you already have."""
 
 
-@nnx.command()
-@click.argument("data", required=False)
+@nnx.command(cls=Sections)
+@click.argument("data", nargs=-1)
 @configured
 @running
 @click.option("--restarts", type=click.IntRange(0), default=0, help="go on so often after a crash, from the checkpoint")
 def train(
-    data: str | None,
+    data: tuple[str, ...],
     file: str | None,
     assignments: tuple[str, ...],
     out: str | None,
@@ -38,12 +34,17 @@ def train(
 ) -> int:
     """Train a network on DATA: a CSV, TSV, Parquet, Arrow, NPY or NPZ file, or a built-in set.
 
-    Built in: penguins, digits, iris, wine, breast_cancer, diabetes. Settings come from the file -c, then --set, then
-    the options below; what is left open is chosen from the size of the table.
+    DATA may be several files with the same columns, a folder, a pattern, or - for standard input. Built in: penguins,
+    digits, iris, wine, breast_cancer, diabetes. Settings come from the file -c, then --set, then the options below;
+    what is left open is chosen from the size of the table.
     """
     from .config import resolve
+    from .ending import ended, with_data
+    from .table import as_given
 
-    config = _with_data(resolve(file, assignments, {**chosen_settings(flags), "data.path": data}))
+    config = with_data(
+        resolve(file, assignments, {**chosen_settings(flags), "data.path": as_given(data) if data else None})
+    )
     from .train import train as run
     from .voice import Voice
 
@@ -56,16 +57,16 @@ def train(
         from .restarts import supervise
 
         return supervise(config, out, say, restarts, force=force)
-    return _ended(lambda: run(config, out, say, force=force))
+    return ended(lambda: run(config, out, say, force=force))
 
 
-@nnx.command()
-@click.argument("data", required=False)
+@nnx.command(cls=Sections)
+@click.argument("data", nargs=-1)
 @searching
 @configured
 @running
 def search(
-    data: str | None,
+    data: tuple[str, ...],
     grid: tuple[str, ...],
     cv: int,
     random: int | None,
@@ -91,9 +92,11 @@ def search(
     The other options say what all candidates have in common; -c and --set too. Test rows are kept aside.
     """
     from .config import resolve
+    from .ending import ended, with_data
+    from .table import as_given
 
     settings = chosen_settings(flags)
-    config = _with_data(resolve(file, assignments, {**settings, "data.path": data}))
+    config = with_data(resolve(file, assignments, {**settings, "data.path": as_given(data) if data else None}))
     from .search import search as run
     from .searching import Wanted
     from .voice import Voice
@@ -103,18 +106,7 @@ def search(
     }
     wanted = Wanted(grid, cv, random, halving, by, tuple(sorted(given)))
     say = Voice(json=as_json, quiet=quiet, verbose=verbose)
-    return _ended(lambda: run(config, wanted, out, say, force=force, dry_run=dry_run))
-
-
-def _with_data(config: Any) -> Any:
-    """The settings, if they name a table."""
-    if not config.data.path:
-        raise click.UsageError("Missing argument 'DATA': the table to train on, or data.path in the file -c")
-    from .run import is_run
-
-    if is_run(path := config.data.path):
-        raise click.UsageError(f"{path} is a run, not a table: nnx train DATA; to go on with it: nnx resume {path}")
-    return config
+    return ended(lambda: run(config, wanted, out, say, force=force, dry_run=dry_run))
 
 
 @nnx.command()
@@ -123,84 +115,60 @@ def _with_data(config: Any) -> Any:
 @click.option("--quiet", "-q", is_flag=True)
 def resume(run: str, as_json: bool, quiet: bool) -> int:
     """Go on with the training in folder RUN, which was interrupted, and end as if it had not been."""
+    from .ending import ended
     from .resume import resume as go_on
     from .voice import Voice
 
-    return _ended(lambda: go_on(run, Voice(json=as_json, quiet=quiet)))
+    return ended(lambda: go_on(run, Voice(json=as_json, quiet=quiet)))
 
 
-def _ended(training: Callable[[], int]) -> int:
-    """The exit code of a training: 130 if Ctrl-C ended it, 143 if SIGTERM did."""
-    from ..files import LockWarning
-    from ..training.checkpoint import ResumeWarning
-    from ..training.interrupt import Termination
-
-    others = warnings.showwarning
-
-    def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
-        if issubclass(category, (ResumeWarning, LockWarning)):
-            print(f"nnx: {message}", file=sys.stderr)
-        else:
-            others(message, category, *place, **more)
-
-    with Termination() as termination, warnings.catch_warnings():
-        warnings.simplefilter("always", ResumeWarning)
-        warnings.simplefilter("always", LockWarning)
-        warnings.showwarning = show
-        try:
-            code = training()
-        except KeyboardInterrupt:
-            code = 130
-    return 143 if code == 130 and termination.seen else code
-
-
-@nnx.command()
+@nnx.command(cls=Sections)
 @click.argument("run")
-@click.argument("data")
+@click.argument("data", nargs=-1, required=True)
 @reading
 @on_backend
 @click.option("--json", "as_json", is_flag=True, help="one line of JSON")
-def evaluate(run: str, data: str, as_json: bool, **given: str) -> None:
+def evaluate(run: str, data: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """How well the model in folder RUN predicts the target of DATA."""
+    from .ending import in_order
     from .run import json_line, score_line
 
-    _in_order("evaluate", run, data)
+    in_order("evaluate", run, data)
     opened = _open(run, given)
     scores = opened.evaluate(opened.open(data, given)).scores
     print(json_line(scores) if as_json else score_line(scores))
 
 
-@nnx.command()
+@nnx.command(cls=Sections)
 @click.argument("run")
-@click.argument("data")
-@click.option("-o", "--output", help="a CSV file [default: standard output]")
+@click.argument("data", nargs=-1, required=True)
+@click.option("-o", "--output", help="the file, of the format its suffix says [default: standard output]")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="csv, tsv, jsonl, parquet, arrow [default: csv]")
 @click.option("--proba", is_flag=True, help="the probability of each class, a column each")
-@click.option("--keep", type=Words(), default="", help="columns of DATA to write beside the predictions: id,name")
+@click.option("--keep", multiple=True, help="columns of DATA to write beside the predictions: id,name")
 @click.option("--safe-csv", "safe", is_flag=True, help="an apostrophe before what spreadsheets run: = + - @")
 @reading
 @on_backend
 def predict(
-    run: str, data: str, output: str | None, proba: bool, keep: tuple[str, ...], safe: bool, **given: str
+    run: str,
+    data: tuple[str, ...],
+    output: str | None,
+    form: str | None,
+    proba: bool,
+    keep: tuple[str, ...],
+    safe: bool,
+    **given: Any,
 ) -> None:
-    """Predict each row of DATA with the model in folder RUN, as CSV. The target need not be in DATA."""
-    from .folder import spared
-    from .run import TABLES, output_file, write_predictions
+    """Predict each row of DATA with the model in folder RUN. The target need not be in DATA."""
+    from .ending import in_order
+    from .predictions import format_of, writing
 
-    _in_order("predict", run, data)
-    if output and output.lower().endswith(tuple(suffix for suffix in TABLES if suffix not in (".csv", ".txt"))):
-        raise click.UsageError(f"--output {output}: predictions are written as CSV: name the file .csv")
+    in_order("predict", run, data)
+    form = format_of(output, form, data, safe=safe)
     opened = _open(run, given)
     source = opened.open(data, given)
-    if output in (None, "-"):
-        from .streams import data as written
-
-        write_predictions(opened, source, keep, written(), proba=proba, safe=safe)
-        return
-    if os.path.exists(output) and os.path.exists(data) and os.path.samefile(output, data):
-        raise click.UsageError(f"--output {output} is DATA itself; it would be lost")
-    spared(output, "--output")
-    with output_file(output) as file:
-        write_predictions(opened, source, keep, file, proba=proba, safe=safe)
+    with writing(output, form, safe=safe) as write:
+        opened.predict(source, keep, write, proba=proba)
 
 
 @nnx.command()
@@ -217,14 +185,14 @@ def export(run: str, output: str, opset: int) -> None:
     print(f"written to {output}: opset {opset}; its inputs are the columns of the table")
 
 
-@nnx.command()
+@nnx.command(cls=Sections)
 @click.argument("run")
-@click.option("--data", help="a table to show the predictions for: confusion, calibration, errors")
+@click.option("--data", multiple=True, help="a table to show the predictions for: confusion, calibration, errors")
 @click.option("-o", "--output", help="the folder for the pictures [default: RUN/plots]")
 @click.option("--format", "form", default="png", show_default=True, help="png, svg or pdf")
 @reading
 @on_backend
-def plot(run: str, data: str | None, output: str | None, form: str, **given: str) -> None:
+def plot(run: str, data: tuple[str, ...], output: str | None, form: str, **given: Any) -> None:
     """Draw the curves of the training in folder RUN, and how well it predicts a table, as pictures."""
     from .pictures import pictures
 
@@ -232,11 +200,11 @@ def plot(run: str, data: str | None, output: str | None, form: str, **given: str
         print(path)
 
 
-@nnx.command()
-@click.argument("file")
+@nnx.command(cls=Sections)
+@click.argument("file", nargs=-1, required=True)
 @reading
 @click.option("--target", help="the column to predict: then it is told apart")
-def inspect(file: str, target: str | None, **given: str) -> None:
+def inspect(file: tuple[str, ...], target: str | None, **given: Any) -> None:
     """What is in FILE: the columns of a table, or the network and encoder of a model or a run. Nothing is run."""
     from ..errors import printable
     from .inspect import lines
@@ -283,15 +251,7 @@ def bench(backend: str, as_json: bool) -> None:
         print(json_line(figures) if as_json else row(figures), flush=True)
 
 
-def _in_order(command: str, run: str, data: str) -> None:
-    """Raise UsageError where a run is given in the place of a table."""
-    from .run import is_run
-
-    if is_run(data):
-        raise click.UsageError(f"{data} is a run, not a table: first the run, then the table: nnx {command} RUN DATA")
-
-
-def _open(run: str, given: dict[str, str]) -> Any:
+def _open(run: str, given: dict[str, Any]) -> Any:
     from .place import open_backend
     from .run import Run
 

@@ -15,7 +15,7 @@ from .reading import text_of
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The table and its parts."""
 
-    path: str = ""
+    path: str | tuple[str, ...] = ""  # a file, or several; a folder, a pattern, - for standard input
     target: str | None = None
     task: str = "auto"  # classification, regression
     test: float = 0.2  # share of the rows kept for the test at the end
@@ -23,10 +23,20 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int | None = None  # of the parts and the encoder; None: training.seed
     drop: tuple[str, ...] = ()  # columns to leave out
     kinds: dict[str, str] = {}  # what columns hold, where it is to be said: {zip = "text"}
-    delimiter: str = ""  # of text files; "": a tab for .tsv, else a comma
-    encoding: str = "utf-8"
-    decimal: str = "."
+    missing_target: str = "drop"  # rows without a target are left out; error: they are refused
+    delimiter: str = ""  # this and what follows: how the table is read; what is not said is found out
+    encoding: str = ""
+    decimal: str = ""
+    thousands: str = ""
+    header: str = ""  # yes, no
+    comment: str = ""
+    skip_rows: int | None = None
+    skip_footer: int | None = None
+    quote: str = ""
+    escape: str = ""
+    sheet: str = ""
     missing: tuple[str, ...] = ()  # what else stands for a missing cell, beside "", NA, NULL, ?, ...
+    keep_text: tuple[str, ...] = ()  # of the usual words for one those that are values
     memory: str = "1GB"  # a larger table is read in blocks and trained from a cache on disk
 
 
@@ -114,7 +124,7 @@ WORDS = (  # what msgspec calls a type, and what a person does
 )
 LONGEST_FILE = 1 << 20  # bytes of a configuration
 LONGEST, LARGEST = 1e9, 1e9  # seconds of a training; an amount, in its unit
-LISTS = ("hidden", "drop", "missing")  # settings that one value may be given to
+LISTS = ("hidden", "drop", "missing", "keep_text")  # settings that one value may be given to
 SECTIONS: dict[str, tuple[str, ...]] = {f.name: f.default.__struct_fields__ for f in msgspec.structs.fields(Config)}
 
 

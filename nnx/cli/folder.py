@@ -15,6 +15,7 @@ from ..errors import printable, require
 from ..files.write import TEMPORARY
 from ..tables import TableEncoder
 from .prepare import Prepared
+from .table import shown_name
 
 BEST, LAST, CONFIG, METRICS = "best.safetensors", "last.safetensors", "config.toml", "metrics.csv"
 CHECKPOINT = "checkpoint.safetensors"
@@ -58,8 +59,8 @@ def environment(backend: Backend) -> dict[str, Any]:
     }
 
 
-def schema(prepared: Prepared, path: str, hashed: str | None) -> dict[str, Any]:
-    """The table as it was read: its hash, its rows, and what each column holds and becomes."""
+def schema(prepared: Prepared, path: str | Sequence[str], hashed: str | None) -> dict[str, Any]:
+    """The table as it was read: its hash, its dialect, its rows, what each column holds and becomes, and all notes."""
     encoder, target = prepared.encoder, prepared.target
     ways = {c.name: c for c in encoder.columns_}
     columns = []
@@ -72,10 +73,12 @@ def schema(prepared: Prepared, path: str, hashed: str | None) -> dict[str, Any]:
     return {
         "path": path,
         "sha256": hashed,
+        "reading": prepared.source.reading.to_data(),
         "rows": {"train": train, "validation": validation, "test": test},
         "columns": columns,
         "target": target.to_data() | {"task": target.task},
         "features": encoder.width,
+        "notes": prepared.notes,
     }
 
 
@@ -91,7 +94,7 @@ def card(
         f"# {_code(name)}",
         "",
         f"A network that predicts {_code(target['name'])} ({what}) from {len(encoder.columns_)} columns "
-        f"of {_code(Path(data['path']).name)}.",
+        f"of {_code(shown_name(data['path']))}.",
         "",
         *_table(("", ""), [(k, _code(str(v))) for k, v in facts.items()]),
         "",
@@ -102,6 +105,7 @@ def card(
             or ["No test rows."]
         ),
         "",
+        *(["## Notes", "", *(f"- {_code(note, 400)}" for note in data["notes"]), ""] if data["notes"] else []),
         "## Columns",
         "",
         *_table(("column", "holds", "becomes"), rows),
@@ -130,7 +134,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(r)} |" for r in (head, ["---"] * len(head), *rows)]
 
 
-def _code(text: str) -> str:
+def _code(text: str, most: int = 200) -> str:
     """What came with the data as code of Markdown, in which there are no links, images, or HTML."""
-    plain = printable(" ".join(text.split()))[:200].replace("`", "'").replace("|", "\\|")
+    plain = printable(" ".join(text.split()))[:most].replace("`", "'").replace("|", "\\|")
     return f"`{plain or ' '}`"

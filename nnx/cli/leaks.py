@@ -4,14 +4,16 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..tables import Source, TableEncoder, Target, cells
+from ..tables.cells import TEXTS, parted
 
 ROWS = 20_000  # rows looked at
 ENOUGH = 20  # fewer rows tell nothing
 SAME = 0.99999  # correlation from which on a column is a copy of the target
+REPEATED = 10  # rows that a text has on average, and at least the second class, before it can tell by more than chance
 
 
 def leaks(source: Source, encoder: TableEncoder, target: Target, train: Any) -> list[str]:
-    """A note for each column that is a copy of the target, or names each class by a value of its own."""
+    """A note for each column that is a copy of the target, or whose values each have one value of the target."""
     xp, names = host.namespace(), [c.name for c in encoder.columns_]
     first = next(iter(source.batches([*names, target.name])), None)
     if first is None:
@@ -24,8 +26,9 @@ def leaks(source: Source, encoder: TableEncoder, target: Target, train: Any) -> 
     notes = []
     for name in names:
         kind = encoder.kinds_[name]
+        text = parted(kind)[0] in TEXTS
         column = cells(source, batch, name, kind, 0)
-        if kind == "text":
+        if text:
             v = host.put(column.fill_null("").dictionary_encode().indices.to_numpy(zero_copy_only=False), "int64", None)
         else:
             v = column
@@ -33,19 +36,30 @@ def leaks(source: Source, encoder: TableEncoder, target: Target, train: Any) -> 
         there = v == v
         if there.sum() < ENOUGH:
             continue
-        if _copies(xp, v[there], y[there], bool(target.classes), kind == "text"):
-            notes.append(f"column {name!r} gives the target away (one value for each of its values); --drop {name}?")
+        why = _why(xp, v[there], y[there], bool(target.classes), text)
+        if why:
+            notes.append(f"column {name!r} gives the target away ({why}); --drop {name}?")
     return notes
 
 
-def _copies(xp: Any, v: Any, y: Any, classes: bool, text: bool) -> bool:
-    if not classes:
-        if text:
-            return False
-        with host.scope(None, "float64", ""):
-            a, b = v - v.mean(), y - y.mean()
-            both = float((a * a).sum() * (b * b).sum()) ** 0.5
-            return bool(both > 0 and abs(float((a * b).sum())) > SAME * both)
+def _why(xp: Any, v: Any, y: Any, classes: bool, text: bool) -> str:
+    """How these values tell those of the target; "" if they do not."""
+    if not classes and not text:
+        return "it is the target on another scale" if _is_scaled(v, y) else ""
     values, place = xp.unique(v, return_inverse=True)
-    groups = xp.unique(y)
-    return bool(1 < len(groups) == len(values) == len(set(zip(place.tolist(), y.tolist(), strict=True))))
+    groups, counts = xp.unique(y, return_counts=True)
+    if len(groups) < 2 or len(values) < 2 or len(set(zip(place.tolist(), y.tolist(), strict=True))) > len(values):
+        return ""  # some value has two
+    if classes and len(groups) == len(values):
+        return "one value for each of its values"
+    most = int(counts.max())
+    told = text and len(v) >= REPEATED * len(values) and len(v) - most >= REPEATED
+    return "each of its values has one of the target" if told else ""
+
+
+def _is_scaled(v: Any, y: Any) -> bool:
+    """True if one is the other times a number, plus another."""
+    with host.scope(None, "float64", ""):
+        a, b = v - v.mean(), y - y.mean()
+        both = float((a * a).sum() * (b * b).sum()) ** 0.5
+        return bool(both > 0 and abs(float((a * b).sum())) > SAME * both)

@@ -32,25 +32,44 @@ class Widths(click.ParamType):  # type: ignore[type-arg]  # generic since click 
 
 
 class Kind(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """The kind of a column: COLUMN=KIND."""
+    """The kind of a column: COLUMN=KIND. Both may have a = in them: a kind begins with the name of one."""
 
     name = "COLUMN=KIND"
 
     def convert(self, value: Any, parameter: Any, context: Any) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value
-        column, equals, kind = value.rpartition("=")
-        if not equals:
+        from ..tables.cells import KINDS, parted
+
+        parts = value.split("=")
+        if len(parts) < 2:
             self.fail(f"expected COLUMN=KIND such as zip=text, got {value!r}", parameter, context)
-        return column, kind
+        pairs = [("=".join(parts[:i]), "=".join(parts[i:])) for i in range(1, len(parts))]
+        return next((pair for pair in pairs if parted(pair[1])[0] in KINDS), pairs[-1])
 
 
+class Sections(click.Command):
+    """A command whose help has the options of reading a table in a section of their own."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = {option for option, *_ in READING}
+        sections: dict[str, list[tuple[str, str]]] = {"Options": [], TABLE: []}
+        for parameter in self.get_params(ctx):
+            if (record := parameter.get_help_record(ctx)) is not None:
+                sections[TABLE if own.intersection(parameter.opts) else "Options"].append(record)
+        for name, records in sections.items():
+            if records:
+                with formatter.section(name):
+                    formatter.write_dl(records)
+
+
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "arrow")  # of predictions
 SIZE = "[default: from the size of the table]"
 FLAGS: tuple[tuple[str, str, Any, str], ...] = (  # option, setting, type, help
     ("--target", "data.target", str, "the column to predict"),
     ("--task", "data.task", str, "classification, regression or auto [default: auto]"),
-    ("--drop", "data.drop", Words(), "columns to leave out"),
-    ("--missing", "data.missing", Words(), "what else stands for a missing cell of a text file: n/k,unknown"),
+    ("--missing-target", "data.missing_target", str, "rows without a target: drop, or error [default: drop]"),
+    ("--drop", "data.drop", str, "columns to leave out: a,b; may be repeated"),
     ("--kind", "data.kinds", Kind(), "what a column holds: number, text, boolean, date, drop; may be repeated"),
     ("--hidden", "network.hidden", Widths(), f"widths of the hidden layers {SIZE}"),
     ("--activation", "network.activation", str, "[default: relu]"),
@@ -72,11 +91,23 @@ FLAGS: tuple[tuple[str, str, Any, str], ...] = (  # option, setting, type, help
     ("--seed", "training.seed", int, "[default: 0]"),
     ("--checkpoint-every", "training.checkpoint_every", int, "epochs; 0: never [default: about every 10 s]"),
 )
-READING = (
-    ("--delimiter", "data.delimiter", "what parts the columns of a text file [default: a comma; a tab for .tsv]"),
-    ("--encoding", "data.encoding", "of a text file [default: utf-8]"),
-    ("--decimal", "data.decimal", "the decimal sign of a text file [default: .]"),
+TABLE = "How the table is read (found out where it is not said)"
+READING: tuple[tuple[str, str, Any, str], ...] = (  # each setting a field of nnx.tables.Reading
+    ("--delimiter", "data.delimiter", str, "what parts the columns of a text file"),
+    ("--encoding", "data.encoding", str, "of a text file: utf-8, cp1252"),
+    ("--decimal", "data.decimal", str, "the decimal mark of numbers: . or ,"),
+    ("--thousands", "data.thousands", str, "the mark between thousands: , . ' space _ or none"),
+    ("--header", "data.header", click.Choice(["yes", "no"]), "if the first line has the names of the columns"),
+    ("--comment", "data.comment", str, "what begins a line that is none of the table: #"),
+    ("--skip-rows", "data.skip_rows", click.IntRange(0), "lines before the header"),
+    ("--skip-footer", "data.skip_footer", click.IntRange(0), "lines after the last row"),
+    ("--quote", "data.quote", str, "the mark around cells, or none"),
+    ("--escape", "data.escape", str, "the mark before a delimiter or quote that is none, or none"),
+    ("--sheet", "data.sheet", str, "of a workbook [default: the first]"),
+    ("--missing", "data.missing", Words(), "what else stands for a missing cell: n/k,unknown; may be repeated"),
+    ("--keep-text", "data.keep_text", Words(), "usual words for a missing cell that are values here: NA,None"),
 )
+REPEATED = ("data.drop", "data.kinds", "data.missing", "data.keep_text")  # settings whose option may be repeated
 Options = tuple[tuple[tuple[str, ...], dict[str, Any]], ...]  # what click.option takes
 RUNNING: Options = (
     (("-c", "--config", "file"), {"help": "a TOML file with settings; the config.toml of a run is one"}),
@@ -148,9 +179,9 @@ def on_backend(command: Command) -> Command:
 
 
 def reading(command: Command) -> Command:
-    """The options that say how a text file is read; "" is as it was for the training."""
-    for option, _, text in reversed(READING):
-        command = click.option(option, default="", help=text)(command)
+    """The options that say how a table is read. None: not given."""
+    for option, setting, kind, text in reversed(READING):
+        command = click.option(option, type=kind, default=None, help=text, multiple=setting in REPEATED)(command)
     return command
 
 
@@ -159,17 +190,14 @@ def configured(command: Command) -> Command:
     for option, _, default, text in reversed(PLACES):
         shown = f"{text} [default: {default}]" if default else text
         command = click.option(option, default=None, help=shown)(command)
-    for option, _, text in reversed(READING):
-        command = click.option(option, default=None, help=text)(command)
     command = click.option(
         "--early-stopping/--no-early-stopping",
         default=None,
         help="stop when the validation loss no longer falls, and keep the best weights [default: stop]",
     )(command)
     for option, setting, kind, text in reversed(FLAGS):
-        multiple = setting == "data.kinds"
-        command = click.option(option, type=kind, default=None, help=text, multiple=multiple)(command)
-    return command
+        command = click.option(option, type=kind, default=None, help=text, multiple=setting in REPEATED)(command)
+    return reading(command)
 
 
 def running(command: Command) -> Command:
@@ -192,4 +220,17 @@ def chosen_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that the options given are."""
     settings = {setting: flags[option[2:].replace("-", "_")] for option, setting in HOMES.items()}
     settings["data.kinds"] = dict(flags["kind"]) or None
-    return settings
+    settings["data.drop"] = flags["drop"] or None
+    return settings | {f"data.{name}": value or None for name, value in _lists(flags).items()}
+
+
+def asked(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options given say of the reading of a table, by the fields of nnx.tables.Reading."""
+    names = [setting.partition(".")[2] for _, setting, *_ in READING]
+    values = {name: flags[name] for name in names} | _lists(flags)
+    return {name: value for name, value in values.items() if value not in (None, "", ())}
+
+
+def _lists(flags: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The options that are repeated lists of words, each as one list."""
+    return {name: tuple(word for words in flags[name] for word in words) for name in ("missing", "keep_text")}

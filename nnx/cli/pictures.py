@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from itertools import pairwise
 from math import inf
@@ -21,7 +21,7 @@ FORMATS = ("png", "svg", "pdf")
 
 
 def pictures(
-    run: Run, folder: str, data: str | None, output: str | None, form: str, given: Mapping[str, str]
+    run: Run, folder: str, data: Sequence[str], output: str | None, form: str, given: Mapping[str, Any]
 ) -> list[Path]:
     """Draw the curves, and with a table also what the model predicts for it. Returns the files written.
 
@@ -33,7 +33,7 @@ def pictures(
     into = Path(output) if output else home / "plots"
     history, written = read_history(home / METRICS), []
     drawn: dict[str, Any] = {"curves": plots.curves(history)} if history else {}
-    if data is not None:
+    if data:
         found = run.evaluate(run.open(data, given))
         if run.target.classes:
             drawn["confusion"] = plots.confusion_matrix(found.target, found.predicted.argmax(axis=1), found.classes)

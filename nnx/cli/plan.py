@@ -5,7 +5,9 @@ from typing import Any
 
 from ..backends import Backend
 from ..contract import Layer
+from ..errors import DataError
 from ..tables import cells
+from ..tables.target import present
 from ..training import fit
 from ..training.memory import bytes_of_step
 from ..training.population.member import weights_of
@@ -52,9 +54,12 @@ def plan(config: Config, say: Voice) -> int:
 def sample(prepared: Prepared) -> tuple[Any, Any]:
     """Some encoded rows and their targets."""
     encoder, target, source = prepared.encoder, prepared.target, prepared.source
-    batch, x = next(iter(encoder.blocks(source, [target.name])))
-    y = target.encode(cells(source, batch.slice(0, ROWS), target.name, target.kind, 0))
-    return x[:ROWS], y if target.classes else y.astype("float32")
+    for batch, x in encoder.blocks(source, [target.name]):
+        own = cells(source, batch, target.name, target.kind, 0)
+        there, y = present(own), target.encode(own)
+        if there.any():
+            return x[there][:ROWS], (y if target.classes else y.astype("float32"))[there][:ROWS]
+    raise DataError(f"{source.place}: no row has a target")
 
 
 def epoch_seconds(config: Config, prepared: Prepared, chosen: Backend, x: Any, y: Any) -> float:

@@ -7,16 +7,19 @@ from typing import Any
 from ..backends import numpy as host
 from ..errors import DataError, require
 from ..random import words
-from ..tables import Memory, Reading, Source, TableEncoder, Target, cells, check_target, open_table
+from ..tables import Memory, Source, TableEncoder, Target, cells, check_target
 from ..tables.cells import arrow
-from ..tables.target import look, make_target, task_of
+from ..tables.kinds import as_column
+from ..tables.target import left_out, look, make_target, task_of
 from ..training import split
 from .blocks import Blocks, Writer
 from .cache import Cache
 from .config import Config, amount
 from .leaks import leaks
+from .notes import balance, spellings
+from .table import columns_of, opened
 
-TRAIN, VALIDATION, TEST = 0, 1, 2
+TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, 3
 COPIES = 3  # of the encoded rows there are for a while
 HELD = 50_000  # rows of a table in blocks that are held out at most, for validation and for the test
 
@@ -46,11 +49,12 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
     """
     data = config.data
     limit = amount(data.memory)
-    source = open_table(data.path, Reading(data.delimiter, data.encoding, data.decimal, missing=data.missing), limit)
+    source = opened(data)
     name = check_target(source, data.target)
-    dropped = {column: "drop" for column in data.drop}
-    require(name not in dropped, f"the target {name!r} is dropped")
-    scan = source.scan({**dropped, **data.kinds})
+    asked = dict.fromkeys(columns_of(data.drop, source.columns, "--drop"), "drop")
+    require(name not in asked, f"the target {name!r} is dropped")
+    asked |= data.kinds
+    scan = source.scan(asked)
     in_blocks = source.size > limit
     if in_blocks:
         _refuse(in_memory, source.name, data.memory)
@@ -60,28 +64,36 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
         say(f"{source.name} is larger than data.memory = {data.memory}: it is read in blocks")
     seen = look(source, name, scan.kinds[name])
     task, note = task_of(seen, data.task, source.place)
-    notes = [*scan.notes, note] if note else list(scan.notes)
+    notes = [*scan.notes, note]
+    if seen.there is not None:
+        notes.append(left_out(source, name, seen.without, int(seen.there.argmin())))
+        if data.missing_target == "error":
+            raise DataError(f"{notes[-1].removesuffix(': left out')}: fill them, or --missing-target drop")
     kinds = {column: kind for column, kind in scan.kinds.items() if column != name}
     if not any(kind != "drop" for kind in kinds.values()):
         raise DataError(f"{source.place}: no column besides the target {name!r}")
     if not in_blocks:
-        source = _loaded(source, {**kinds, name: "text"})
+        source = _loaded(source, {**kinds, name: seen.kind if task == "regression" else seen.text_kind})
     target = make_target(seen, task, source.place)
     labels = None if in_blocks or not target.classes else _labels(source, target)
-    roles = _roles(config, scan.rows, labels, in_blocks)
+    roles = _roles(config, scan.rows, labels, seen.there, in_blocks)
     if not target.classes:
         where = f"in all {int((roles == TRAIN).sum())} rows to train on"
-        target = make_target(look(source, name, "number", roles == TRAIN), task, source.place, where)
+        target = make_target(look(source, name, seen.kind, roles == TRAIN), task, source.place, where)
     counts = tuple(int((roles == role).sum()) for role in (TRAIN, VALIDATION, TEST))
-    encoder = TableEncoder(**encoder_settings(config), kinds={**dropped, **data.kinds}, seed=config.data_seed)
+    encoder = TableEncoder(**encoder_settings(config), kinds=asked, seed=config.data_seed)
     encoder.learn(source, kinds, roles == TRAIN)
     notes += [f"{reason}; it is left out" for reason in encoder.dropped_.values()]
-    notes += leaks(source, encoder, target, roles == TRAIN)
+    notes += [*spellings(target), *leaks(source, encoder, target, roles == TRAIN)]
     prepared = Prepared(source, kinds, encoder, target, (counts[0], counts[1], counts[2]), notes)
+    if labels is not None:
+        prepared.counts = _counted(labels[roles == TRAIN], target)
     if encode:
         too_large = scan.rows * encoder.width * 4 * COPIES > limit
         _refuse(in_memory and too_large, f"{source.name}, encoded as {encoder.width} features,", data.memory)
         _encode(prepared, roles, config, in_blocks or too_large, say)
+    notes += balance(target, prepared.counts, weighted=config.training.class_weight != "none")
+    prepared.notes = list(dict.fromkeys(filter(None, notes)))
     return prepared
 
 
@@ -107,15 +119,11 @@ def _loaded(source: Source, kinds: Mapping[str, str]) -> Source:
     wanted = {name: kind for name, kind in kinds.items() if kind != "drop"}
     for batch in source.batches(list(wanted)):
         columns = [cells(source, batch, name, kind, first) for name, kind in wanted.items()]
-        typed = zip(columns, wanted.values(), strict=True)
-        parts.append(pa.RecordBatch.from_arrays([_typed(c, kind) for c, kind in typed], list(wanted)))
+        typed = [as_column(c, kind) for c, kind in zip(columns, wanted.values(), strict=True)]
+        parts.append(pa.RecordBatch.from_arrays(typed, list(wanted)))
         first += batch.num_rows
-    return Loaded(pa.Table.from_batches(parts), source.name, source.place, source.target, origin=source)
-
-
-def _typed(column: Any, kind: str) -> Any:
-    """Cells as an Arrow array: numbers with NaN as missing; dates stay seconds."""
-    return column if kind == "text" else arrow().array(column, from_pandas=True)
+    table = pa.Table.from_batches(parts)
+    return Loaded(table, source.name, source.place, source.target, reading=source.reading, origin=source)
 
 
 @dataclass
@@ -124,6 +132,12 @@ class Loaded(Memory):
 
     origin: Any = None
 
+    @property
+    def digest(self) -> str | None:
+        """sha256 of the file."""
+        found: str | None = self.origin.digest
+        return found
+
     def where(self, row: int) -> str:
         """The place in the file."""
         return str(self.origin.where(row))
@@ -131,12 +145,17 @@ class Loaded(Memory):
 
 def _labels(source: Source, target: Target) -> Any:
     """The class number of each row."""
-    parts = [target.encode(cells(source, b, target.name, "text", 0)) for b in source.batches([target.name])]
+    parts = [target.encode(cells(source, b, target.name, target.kind, 0)) for b in source.batches([target.name])]
     return host.namespace().concat(parts)
 
 
-def _roles(config: Config, rows: int, labels: Any, in_blocks: bool) -> Any:
-    """Of each row whether it is trained on, validated on or tested on: uint8 (rows,)."""
+def _counted(labels: Any, target: Target) -> list[int]:
+    """The number of rows of each class."""
+    return [int(n) for n in host.namespace().bincount(labels, minlength=len(target.classes))]
+
+
+def _roles(config: Config, rows: int, labels: Any, there: Any, in_blocks: bool) -> Any:
+    """Of each row whether it is trained on, validated on, tested on or, without a target, left out: uint8 (rows,)."""
     data, seed, xp = config.data, config.data_seed, host.namespace()
     roles = xp.zeros(rows, dtype="uint8")
     if in_blocks:
@@ -146,8 +165,12 @@ def _roles(config: Config, rows: int, labels: Any, in_blocks: bool) -> Any:
             stop = min(start + (1 << 20), rows)
             u = host.uniform(words(seed, "roles", stop - start, start >> 20))
             roles[start:stop] = xp.where(u < limits[0], TEST, xp.where(u < limits[1], VALIDATION, TRAIN))
+        if there is not None:
+            roles[~there] = LEFT_OUT
         return roles
     rest = xp.arange(rows)
+    if there is not None:
+        roles[~there], rest = LEFT_OUT, rest[there]
     for role, share, purpose in ((TEST, data.test, "test"), (VALIDATION, data.validation, "validation")):
         if share:
             kept, held = split(len(rest), share, seed, None if labels is None else labels[rest], purpose)
@@ -177,8 +200,6 @@ def _encode(prepared: Prepared, roles: Any, config: Config, in_blocks: bool, say
     y = xp.concat([_target(source, target, batch, first) for batch, first in _numbered(source, target.name)])
     prepared.train, *held = ((x[roles == role], y[roles == role]) for role in (TRAIN, VALIDATION, TEST))
     prepared.validation, prepared.test = map(_some, held)
-    if target.classes:
-        prepared.counts = [int(n) for n in xp.bincount(prepared.train[1], minlength=len(target.classes))]
 
 
 def _pass(prepared: Prepared, roles: Any, write: Writer) -> None:

@@ -59,7 +59,8 @@ def of_file(file: Path, config: Any) -> Iterator[None]:
         yield
     except (SettingError, ShapeError, DataError, BackendError) as error:
         place = config.place
+        paths = [config.data.path] if isinstance(config.data.path, str) else config.data.path
         elsewhere = isinstance(error, BackendError) and place.backend.partition(":")[0] in LIBRARIES[1:]
-        if elsewhere or (isinstance(error, DataError) and not Path(config.data.path).is_file()):
+        if elsewhere or (isinstance(error, DataError) and not all(Path(p).exists() for p in paths)):
             raise
         raise fault(file, str(error)) from None

@@ -11,7 +11,6 @@ from ..errors import DataError, ModelFileError, NNXError
 from ..evaluation import Evaluation
 from ..files import save, write_whole
 from ..training import Fit
-from .cache import hash_of
 from .config import Config, plain
 from .folder import (
     BEST,
@@ -29,14 +28,14 @@ from .folder import (
 from .prepare import Prepared
 from .ranking import read as read_search
 from .summary import widths
+from .table import reading_of, shown_name
 
 Schema = dict[str, Any]  # the table as it was read
 
 
 def begin(path: Path, config: Config, prepared: Prepared) -> Schema:
     """Write what an interrupted run is resumed from: the configuration, and the table as it was read."""
-    data = config.data.path
-    schema = schema_of(prepared, data, hash_of(data) if Path(data).is_file() else None)
+    schema = schema_of(prepared, config.data.path, prepared.source.digest)
     _json(path / DATA, schema)
     write_whole(path / CONFIG, _text(plain(config)).encode())
     return schema
@@ -56,11 +55,12 @@ def _text(values: Mapping[str, Any]) -> str:
 
 def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Params) -> None:
     """The models."""
-    data = config.data
-    reading: dict[str, Any] = {"delimiter": data.delimiter, "encoding": data.encoding, "decimal": data.decimal}
-    reading |= {"missing": list(data.missing)}
     parts: dict[str, Any] = {"loss": result.loss, "encoder": prepared.encoder, "target": prepared.target}
-    parts["about"] = {"reading": reading, "best_epoch": result.best_epoch}
+    parts["about"] = {
+        "reading": prepared.source.reading.to_data(),  # found out
+        "asked": reading_of(config.data).to_data(),
+        "best_epoch": result.best_epoch,
+    }
     save(path / BEST, result.net, result.params, **parts)
     save(path / LAST, result.net, last, **parts)
 
@@ -81,7 +81,7 @@ def describe(
     values = plain(config)
     values["result"] = {"best_epoch": result.best_epoch, "stopped": result.stopped, "execution": result.execution}
     facts = {
-        "data": f"{Path(config.data.path).name}, {sum(prepared.rows)} rows",
+        "data": f"{shown_name(config.data.path)}, {sum(prepared.rows)} rows",
         "predicted": f"{prepared.target.name} ({prepared.target.task})",
         "network": " - ".join(map(str, widths(config, prepared))),
         "optimizer": f"{config.optimizer.name} at {config.optimizer.rate:g}",
@@ -105,7 +105,9 @@ def describe(
             facts=facts,
             history=result.history,
             evaluation=tested,
+            notes=prepared.notes,
             config_text=_text(values),
+            held="validation" if prepared.test is None else "test",
             best_epoch=result.best_epoch,
             **searched,
         )

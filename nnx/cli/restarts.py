@@ -21,6 +21,7 @@ from ..errors import SettingError
 from . import folder as run_folder
 from .claim import new_folder
 from .config import Config, plain
+from .table import STANDARD_INPUT, name_of, paths_of
 from .voice import Voice
 
 CHILD = "from nnx.cli import main; main(supervised=True)"
@@ -32,8 +33,12 @@ def supervise(config: Config, out: str | None, say: Voice, restarts: int, *, for
 
     if not system.has_processes():
         raise SettingError("--restarts needs the signals of POSIX, which this system has not: leave it out")
+    if STANDARD_INPUT in paths_of(config.data.path):
+        raise SettingError(
+            "--restarts needs a table that can be read again, not standard input: save it in a file first"
+        )
     words = [flag for flag, given in (("--json", say.json), ("-q", say.quiet)) if given]
-    with new_folder(out, Path(config.data.path).name.partition(".")[0], force=force, hold=False) as path:
+    with new_folder(out, name_of(config.data.path), force=force, hold=False) as path:
         with tempfile.TemporaryDirectory() as folder:
             settings = Path(folder) / "config.toml"
             settings.write_bytes(tomli_w.dumps(plain(config)).encode())

@@ -21,7 +21,8 @@ from .reading import Hash, json_of, of_file
 from .record import Schema
 from .search import go_on as go_on_with_search
 from .settle import check
-from .train import complete, end, ready, same_file, told
+from .table import same_files
+from .train import complete, end, ready, told
 from .voice import Voice
 
 
@@ -38,7 +39,7 @@ def resume(folder: str, say: Voice) -> int:
         if (path / run_folder.SEARCHING).exists() and not (path / run_folder.CONFIG).exists():
             return go_on_with_search(path, say)
         config, hashed = opened(path)
-        same_file(config.data.path, hashed)
+        same_files(config.data, hashed)
         file = path / run_folder.CHECKPOINT
         resumed = read(file) if file.exists() or previous(file).exists() else None
         where = f"goes on after epoch {resumed.progress.epoch}" if resumed else "no checkpoint: it begins anew"
@@ -82,7 +83,7 @@ def same_table(path: Path, schema: Schema) -> Schema:
     file = path / run_folder.DATA
     known = json_of(file, dict[str, Any])
     for name, value in json.loads(json.dumps(schema)).items():
-        if known.get(name, ...) != value:
+        if name != "notes" and known.get(name, ...) != value:
             raise fault(file, f"not of this run: its {name!r} is not what the table gives; train anew")
     return schema
 

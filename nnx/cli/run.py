@@ -1,23 +1,29 @@
 """A run folder opened for use, on any backend."""
 
-import csv
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ..backends import Backend, numpy as host
 from ..errors import DataError, ModelFileError, unknown
 from ..evaluation import Evaluation
-from ..files import Model, load, replacing
-from ..tables import Reading, Source, TableEncoder, Target, cells, open_table
-from ..tables.cells import NUMBER
+from ..files import Model, load
+from ..tables import Source, TableEncoder, Target, cells
+from ..tables.again import kinds_for, open_again
+from ..tables.cells import arrow, is_text
+from ..tables.target import left_out, present
 from .claim import model_in
 from .folder import BEST
+from .options import asked
+from .table import as_given, columns_of
 
-TABLES = (".csv", ".tsv", ".txt", ".gz", ".parquet", ".pq", ".arrow", ".feather", ".ipc", ".npy", ".npz", ".xlsx")
+TABLES = {
+    *(".csv", ".tsv", ".txt", ".gz", ".bz2", ".zst", ".xz", ".zip", ".jsonl", ".ndjson", ".json", ".xlsx"),
+    *(".parquet", ".pq", ".arrow", ".feather", ".ipc", ".npy", ".npz"),
+}
 
 
 def is_run(path: str) -> bool:
@@ -38,40 +44,60 @@ class Run:
         self.encoder: TableEncoder = self.model.encoder
         self.target: Target = self.model.target
 
-    def open(self, data: str, given: Mapping[str, str]) -> Source:
-        """The table `data`, read as the one the model was trained on, or as it is `given`."""
-        reading = self.model.about.get("reading")  # of a file that anyone may have written
-        values = (reading if isinstance(reading, dict) else {}) | {k: v for k, v in given.items() if v}
-        return open_table(data, Reading.of(values))
+    def open(self, data: Sequence[str], given: Mapping[str, Any]) -> Source:
+        """The table `data`, read as that of the training or as it is `given`; where it has other marks, it is said."""
+        model = self.model
+        source, note = open_again(as_given(data), model.about, list(self.encoder.kinds_), asked(given))
+        self.encoder.kinds_ = kinds_for(self.encoder.kinds_, model.about, source)
+        self.target = replace(self.target, kind=kinds_for({"": self.target.kind}, model.about, source)[""])
+        if note:
+            print(f"note: {note}", file=sys.stderr)
+        return source
 
-    def answers(self, source: Source, keep: Sequence[str], *, proba: bool) -> Iterator[tuple[list[Any], list[Any]]]:
-        """For each block of rows the columns to keep, as text, and the predictions."""
-        for name in keep:
-            if name not in source.columns:
-                raise DataError(f"{source.place}: {unknown('column', name, source.columns)}")
-        first = 0
-        for batch, x in self.encoder.blocks(source, keep):
-            kept = [cells(source, batch, name, "text", first).to_pylist() for name in keep]
-            yield kept, self.model.answer(x, proba=proba).tolist()
+    def predict(self, source: Source, keep: Sequence[str], write: Callable[[Any], None], *, proba: bool) -> None:
+        """Write a record batch for each block of rows: the columns to keep, then the predictions.
+
+        Classes are text, values and probabilities float64, and what is kept has its own type. Raises: DataError.
+        """
+        pa, first, target = arrow(), 0, self.target
+        names = columns_of(keep, source.columns, "--keep")
+        heads = target.classes if proba and target.classes else (target.name,)
+        heads = tuple(f"{head} (predicted)" if head in names else head for head in heads)
+        for batch, x in self.encoder.blocks(source, names):
+            columns = [_kept(source, batch, name, first) for name in names]
+            answer = self.model.answer(x, proba=proba)
+            answers = answer.T if proba else [answer]
+            columns += [pa.array(a.tolist(), "string") if target.classes and not proba else _floats(a) for a in answers]
+            write(pa.RecordBatch.from_arrays(columns, [*names, *heads]))
             first += batch.num_rows
+        if first == 0:
+            raise DataError(f"{source.place}: no rows")
 
     def evaluate(self, source: Source) -> Evaluation:
-        """The evaluation of the model on a table that has the target. Raises: DataError."""
-        target, parts, first = self.target, [], 0
+        """The evaluation of the model on the rows of a table that have a target; that others have none is said.
+
+        Raises: DataError.
+        """
+        target, parts, first, without, example = self.target, [], 0, 0, 0
         if target.name not in source.columns:
             raise DataError(f"{source.place}: no target: {unknown('column', target.name, source.columns)}")
         for batch, x in self.encoder.blocks(source, [target.name]):
-            y = target.encode(cells(source, batch, target.name, target.kind, first))
-            bad = (y < 0) if target.classes else (y != y)
-            if bad.any():
+            own = cells(source, batch, target.name, target.kind, first)
+            y, there = target.encode(own), present(own)
+            if target.classes and (bad := there & (y < 0)).any():
                 row = int(bad.argmax())
-                text = cells(source, batch, target.name, "text", first)[row].as_py()
-                what = "is missing" if text is None else f"is {text[:40]!r}, a class the model does not know"
+                what = f"is {own[row].as_py()[:40]!r}, a class the model does not know"
                 raise DataError(f"{source.where(first + row)}: the target {target.name!r} {what}")
-            parts.append((y, self.model.backend.to_numpy(self.model.predict(x))))
+            if not there.all() and not without:
+                example = first + int(there.argmin())
+            without += int((~there).sum())
+            if there.any():
+                parts.append((y[there], self.model.backend.to_numpy(self.model.predict(x[there]))))
             first += batch.num_rows
         if not parts:
-            raise DataError(f"{source.place}: no rows")
+            raise DataError(f"{source.place}: {'no row has a target' if first else 'no rows'}")
+        if without:
+            print(f"note: {left_out(source, target.name, without, example)}", file=sys.stderr)
         y, output = (host.namespace().concat(part) for part in zip(*parts, strict=True))
         return evaluation(target, y, output)
 
@@ -83,46 +109,16 @@ def evaluation(target: Target, y: Any, output: Any) -> Evaluation:
     return Evaluation.of("regression", target.decode(y[:, None]), target.decode(output))
 
 
-@contextmanager
-def output_file(output: str) -> Iterator[TextIO]:
-    """A text file that is there whole after the block, or as it was; pipes and devices are written to as they are.
-
-    Raises: DataError if it cannot be written.
-    """
-    with replacing(output, DataError) as file, open(file, "w", newline="", encoding="utf-8", closefd=False) as stream:
-        yield stream
+def _kept(source: Source, batch: Any, name: str, first: int) -> Any:
+    """A column as it came: text where the file is text, else of its own type."""
+    column = batch.column(name)
+    if arrow().types.is_dictionary(column.type) or is_text(column.type):
+        return cells(source, batch, name, "text", first)
+    return column
 
 
-def write_predictions(
-    run: Run, source: Source, keep: Sequence[str], file: Any, *, proba: bool, safe: bool = False
-) -> None:
-    """The predictions as CSV: the columns kept, then the target, or a column for each class.
-
-    safe: no cell is a formula to a spreadsheet.
-    """
-    cell = as_text if safe else lambda value: value
-    writer = csv.writer(file, lineterminator="\n")
-    name = run.target.name
-    head = list(run.target.classes) if proba else [f"{name} (predicted)" if name in keep else name]
-    begun = False
-    for kept, values in run.answers(source, keep, proba=proba):
-        if not begun:  # nothing is written before the first block was read without a fault
-            writer.writerow(map(cell, [*keep, *head]))
-            begun = True
-        rows = values if proba else ([v] for v in values)
-        cells_of = ([*("" if k is None else k for k in own), *row] for *own, row in zip(*kept, rows, strict=True))
-        writer.writerows(map(cell, row) for row in cells_of)
-    if not begun:
-        raise DataError(f"{source.place}: no rows")
-
-
-def as_text(value: Any) -> Any:
-    """A cell that a spreadsheet takes for text: with an apostrophe before what begins a formula. Numbers stay numbers.
-
-    Source: OWASP, CSV Injection.
-    """
-    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-    return f"'{value}" if formula and not re.match(NUMBER, value) else value
+def _floats(values: Any) -> Any:
+    return arrow().array(host.put(values, "float64", None))
 
 
 def json_line(values: Mapping[str, Any]) -> str:
@@ -131,6 +127,6 @@ def json_line(values: Mapping[str, Any]) -> str:
     return json.dumps(plain)
 
 
-def score_line(scores: Mapping[str, float], prefix: str = "") -> str:
+def score_line(scores: Mapping[str, float]) -> str:
     """Scores for a person."""
-    return "  ".join(f"{prefix}{name.replace('_', ' ')} {value:.4f}" for name, value in scores.items())
+    return "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores.items())

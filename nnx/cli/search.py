@@ -9,11 +9,9 @@ from msgspec import to_builtins
 
 from ..backends import Backend
 from ..errors import DataError, ModelFileError, NNXError, SettingError, TrainingError, require
-from ..evaluation import Evaluation
 from ..files.write import fault
 from ..training import Fit
 from . import folder as run_folder
-from .cache import hash_of
 from .candidates import Searched, count, plan, tried
 from .claim import new_folder, tidy
 from .config import Config, check as config_check, convert, plain
@@ -27,7 +25,8 @@ from .run import json_line
 from .searching import Searching, Wanted
 from .settle import check, settled
 from .summary import fates, network_line, summary
-from .train import end, same_file, threads, told, trained
+from .table import name_of, opened, same_files
+from .train import Scores, end, threads, told, trained
 from .voice import Voice
 
 LOSSES = ("loss", "label_smoothing", "class_weight")  # settings that change what the loss measures
@@ -48,11 +47,11 @@ def search(config: Config, wanted: Wanted, out: str | None, say: Voice, *, force
         if say.json:
             print(json_line(figures), flush=True)
         return 0
-    with new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path, told(path, say):
+    with new_folder(out, name_of(config.data.path), force=force) as path, told(path, say):
         task = begin(config, wanted, grid, found, chosen, say)
         settings: dict[str, Any] = {"config": plain(config), "wanted": to_builtins(wanted)}
         if config.training.checkpoint_every != 0:
-            settings["sha256"] = hash_of(config.data.path) if Path(config.data.path).is_file() else None
+            settings["sha256"] = task.prepared.source.digest
         log = Searching.begin(path, settings, config.training.checkpoint_every)
         result, tested = finish(path, config, wanted, task, log, say)
         path = Path(out) if out else path
@@ -72,9 +71,9 @@ def go_on(path: Path, say: Voice) -> int:
         found = [(values, applied(config, values)) for values in candidates(grid, wanted.random, config.training.seed)]
     except SettingError as error:
         raise fault(path / run_folder.SEARCHING, str(error)) from None
-    if settings["sha256"] is None and Path(config.data.path).is_file():
+    same_files(config.data, settings["sha256"])
+    if settings["sha256"] is None and opened(config.data).digest is not None:
         raise fault(path / run_folder.SEARCHING, "cannot be read: it lacks the hash of the table")
-    same_file(config.data.path, settings["sha256"])
     say(f"{path}: goes on after {count(len(log.about['ended']), 'run')} of the search")
     with told(path, say), of_file(path / run_folder.SEARCHING, config):
         _, chosen = backend_of(config)
@@ -85,7 +84,7 @@ def go_on(path: Path, say: Voice) -> int:
 
 def finish(
     path: Path, config: Config, wanted: Wanted, task: Searched, log: Searching, say: Voice
-) -> tuple[Fit, Evaluation | None]:
+) -> tuple[Fit, Scores]:
     """Train the candidates, and the best of them as `nnx train` does; an interrupted search leaves what it is gone on
     with by, one that cannot be trained leaves nothing."""
     try:

@@ -13,9 +13,10 @@ from ..network import mlp
 from ..optimizers import OPTIMIZERS, ClipNorm
 from ..random import check_seed
 from ..schedules import Cosine, OneCycle
-from ..tables import TASKS, Reading, TableEncoder
+from ..tables import TASKS, TableEncoder
 from .config import Config, amount, plain, seconds
 from .prepare import Prepared, encoder_settings
+from .table import reading_of
 
 SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCycle}
 LARGEST = 2**31 - 1  # of the whole numbers among the settings but for seeds
@@ -30,6 +31,7 @@ def check(config: Config) -> None:
     data, training, optimizer = config.data, config.training, config.optimizer
     for kind, value, known in (
         ("task", data.task, TASKS),
+        ("missing_target", data.missing_target, ("drop", "error")),
         ("optimizer", optimizer.name, OPTIMIZERS),
         ("schedule", optimizer.schedule, SCHEDULES),
         ("loss", training.loss, ("auto", *REGRESSION, "softmax_cross_entropy")),
@@ -72,7 +74,7 @@ def check(config: Config) -> None:
     amount(data.memory)
     if training.max_time:
         seconds(training.max_time)
-    Reading(delimiter=data.delimiter, decimal=data.decimal)
+    reading_of(data)
 
 
 @dataclass(frozen=True)

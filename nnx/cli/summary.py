@@ -17,11 +17,6 @@ def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
         f"{len(prepared.encoder.columns_)} columns as {prepared.encoder.width} features, {target.task}{into}",
         network_line(config, prepared, chosen),
     ]
-    if len(target.classes) > max(20, sum(prepared.rows) // 4):
-        prepared.notes.append(f"{target.name!r} has {len(target.classes)} classes; is it a quantity?")
-    rare = [c for c, n in zip(target.classes, prepared.counts, strict=False) if n < 2]
-    if rare:
-        prepared.notes.append(f"class {rare[0][:30]!r} has fewer than 2 rows to train on")
     return lines
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..backends import Backend
 from ..contract import Params
-from ..errors import DataError, SettingError, TrainingError
+from ..errors import SettingError, TrainingError
 from ..evaluation import Evaluation, permutation_importance, scores
 from ..files import write_whole
 from ..training import Checkpoint, CSVLogger, EarlyStopping, Fit, JSONLinesLogger, Report, fit
@@ -21,17 +21,19 @@ from ..training.interrupt import Interrupt, listening
 from ..training.progress import progress
 from . import folder as run_folder
 from .blocks import Blocks
-from .cache import hash_of
 from .claim import can_go_on, new_folder, remove_checkpoints
 from .config import Config, seconds
+from .notes import worse
 from .place import placed
 from .prepare import Prepared, prepare
 from .record import Schema, begin, describe, write
 from .run import evaluation, json_line, score_line
 from .settle import check, loss_of, network, optimizer_of, settled
 from .summary import fates, summary
+from .table import name_of
 from .voice import Voice
 
+Scores = dict[str, float]  # on the rows held out: test_accuracy, or validation_accuracy where none are kept to test
 PAUSE = 10.0  # seconds between two checkpoints, where no number of epochs is given
 LOOKED_AT = 2_000  # test rows that the importance of columns is measured on
 
@@ -41,7 +43,7 @@ def train(config: Config, out: str | None, say: Voice, *, force: bool = False) -
     started = monotonic()
     check(config)
     config, chosen = placed(config)
-    with new_folder(out, Path(config.data.path).name.partition(".")[0], force=force) as path, told(path, say):
+    with new_folder(out, name_of(config.data.path), force=force) as path, told(path, say):
         prepared, config = ready(config, chosen, say)
         result, tested = trained(path, config, prepared, chosen, say, started)
         path = Path(out) if out else path
@@ -62,7 +64,7 @@ def ready(config: Config, chosen: Backend, say: Voice) -> tuple[Prepared, Config
 
 def trained(
     path: Path, config: Config, prepared: Prepared, chosen: Backend, say: Voice, started: float
-) -> tuple[Fit, Evaluation | None]:
+) -> tuple[Fit, Scores]:
     """Train, test, and write all files of the run."""
     return complete(path, config, prepared, begin(path, config, prepared), chosen, say, started)
 
@@ -87,7 +89,7 @@ def complete(
     say: Voice,
     started: float,
     resumed: Resumed | None = None,
-) -> tuple[Fit, Evaluation | None]:
+) -> tuple[Fit, Scores]:
     """Train, test, and write all files of the run: the last is the configuration, with how it ended."""
     try:
         with threads(config.place.threads):
@@ -102,25 +104,28 @@ def complete(
     with Interrupt(b""):  # what is trained is written whole
         write(path, config, prepared, result, last)
         tested = test(prepared, result, config)
-        for remark in describe(path, config, prepared, schema, result, tested, chosen):
+        poor = worse(prepared.target, tested, weighted=config.training.class_weight != "none")
+        prepared.notes += poor
+        say(*(f"note: {note}" for note in poor))
+        for remark in describe(path, config, prepared, schema | {"notes": prepared.notes}, result, tested, chosen):
             say(remark)
         if result.stopped != "interrupted":
             remove_checkpoints(path)
-    return result, tested
+    held = "validation" if prepared.test is None else "test"
+    return result, {f"{held}_{name}": value for name, value in tested.scores.items()} if tested else {}
 
 
-def end(path: Path, result: Fit, tested: Evaluation | None, say: Voice) -> int:
+def end(path: Path, result: Fit, tested: Scores, say: Voice) -> int:
     """Say how it ended. Returns the exit code."""
     code = {"interrupted": 130, "not finite": 1}.get(result.stopped, 0)
-    if tested is not None:
-        say(score_line(tested.scores, "test "))
+    if tested:
+        say(score_line(tested))
     say(f"saved in {path}" + (" (interrupted)" if code == 130 else ""))
     if code == 130 and (path / run_folder.CHECKPOINT).exists():
         say(f"go on with: nnx resume {path}")
     if say.json:
         final = {"epochs": len(result.history["epoch"]), "best_epoch": result.best_epoch, "stopped": result.stopped}
-        found = {f"test_{k}": v for k, v in tested.scores.items()} if tested else {}
-        print(json_line(final | found | {"run": str(path)}), flush=True)
+        print(json_line(final | tested | {"run": str(path)}), flush=True)
     return code
 
 
@@ -248,13 +253,3 @@ def threads(count: int) -> Any:
     except ImportError:
         raise SettingError("--threads needs threadpoolctl: pip install 'nnx-array[fast]'") from None
     return threadpool_limits(count)
-
-
-def same_file(data: str, hashed: str | None) -> None:
-    """Raise DataError if the file is not that which the run began with."""
-    if hashed is None:
-        return  # a built-in set
-    if not Path(data).is_file():
-        raise DataError(f"{data}: not there; resume where the run was begun, with the file it was begun with")
-    if hash_of(data) != hashed:
-        raise DataError(f"{data} has changed since the run began: its sha256 is another; train anew")

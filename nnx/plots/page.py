@@ -1,6 +1,6 @@
 """A page of HTML that stands by itself: one file, no script, nothing fetched, light and dark, on paper and phones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape as escaped
 
 from ..errors import printable
@@ -70,6 +70,12 @@ def pairs(kind: str, values: Mapping[str, object]) -> str:
 def section(title: str, text: str, picture: str) -> str:
     """A picture under its title, and a line that says how to read it. The picture is HTML."""
     return f"<section>\n<h2>{escape(title)}</h2>\n<p>{escape(text)}</p>\n{picture}\n</section>"
+
+
+def notes(lines: Sequence[str]) -> str:
+    """A section with a list of remarks; nothing where there are none."""
+    items = "\n".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<section>\n<h2>Notes</h2>\n<ul>\n{items}\n</ul>\n</section>" if lines else ""
 
 
 def beside(*sections: str) -> str:

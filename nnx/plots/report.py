@@ -12,7 +12,7 @@ from .columns import importance
 from .confusion import confusion_matrix
 from .history import HIDDEN, LOSSES, curves
 from .inline import inline_svg
-from .page import beside, folded, page, pairs, section, wide
+from .page import beside, folded, notes as notes_of, page, pairs, section, wide
 from .regression import predicted_against_true, residuals
 from .reliability import calibration
 from .search import search as search_picture
@@ -28,6 +28,8 @@ def report(
     history: Mapping[str, Sequence[float]],
     evaluation: Evaluation | None,
     config_text: str,
+    notes: Sequence[str] = (),
+    held: str = "test",
     best_epoch: int | None = None,
     search: Mapping[str, Sequence[Any]] | None = None,
     search_score: str = "score",
@@ -37,7 +39,8 @@ def report(
     Everything is in the file; nothing is fetched and no script runs. Whatever text is given is shown as it is.
 
     facts: what is to be said about the run, in order; history: of the fit; config_text: the resolved configuration.
-    evaluation: of rows held out; None leaves out what needs them. best_epoch: whose weights were kept.
+    notes: what a person should know of the table and the model, a line each.
+    evaluation: of the rows `held` out; None leaves out what needs them. best_epoch: whose weights were kept.
     search: where the settings were searched for, as `nnx.plots.search` takes it, and search_score what its score is.
     Raises: NNXError if matplotlib is not installed, DataError if the file cannot be written.
     """
@@ -45,11 +48,12 @@ def report(
     if evaluation is not None:
         parts.append(pairs("scores", {score_name(k): _short(k, v) for k, v in evaluation.scores.items()}))
     parts.append(pairs("facts", facts))
+    parts.append(notes_of(notes))
     if history.get("epoch"):
         parts.append(beside(*_training(history, best_epoch)))
     if evaluation is not None:
         tell = _classification if evaluation.task == "classification" else _regression
-        parts += [*tell(evaluation), _importance(evaluation)]
+        parts += [*tell(evaluation, held), _importance(evaluation, held)]
     if search is not None:
         parts.append(_search(search, search_score))
     if config_text:
@@ -83,13 +87,13 @@ def _curves(history: Mapping[str, Sequence[float]], name: str, best_epoch: int |
     return inline_svg(curves(history, best_epoch=best_epoch), name, f"{name} by epoch")
 
 
-def _classification(e: Evaluation) -> list[str]:
+def _classification(e: Evaluation, held: str) -> list[str]:
     matrix = inline_svg(confusion_matrix(e.target, e.predicted, e.classes), "confusion", "confusion matrix")
     means = calibration(e.target, e.predicted, classes=e.classes)
     large = len(e.classes) > 12
     confused = section(
         "Confusion",
-        f"{len(e.target):,} test rows: a row is a true class, a column what was predicted. Blue is right, orange is "
+        f"{len(e.target):,} {held} rows: a row is a true class, a column what was predicted. Blue is right, orange is "
         "wrong, and the stronger, the larger the share of the class.",
         wide(matrix) if large else matrix,
     )
@@ -102,12 +106,12 @@ def _classification(e: Evaluation) -> list[str]:
     return [confused, calibrated] if large else [beside(confused, calibrated)]
 
 
-def _regression(e: Evaluation) -> list[str]:
+def _regression(e: Evaluation, held: str) -> list[str]:
     against, rest = predicted_against_true(e.target, e.predicted), residuals(e.target, e.predicted)
     sections = [
         section(
             "Predicted against true",
-            f"{len(e.target):,} test rows; on the dotted line a prediction is exact.",
+            f"{len(e.target):,} {held} rows; on the dotted line a prediction is exact.",
             inline_svg(against, "against", "predicted against true values"),
         ),
         section(
@@ -129,11 +133,11 @@ def _search(results: Mapping[str, Sequence[Any]], score: str) -> str:
     return section("Search", text, inline_svg(picture, "search", "score of the candidates by setting"))
 
 
-def _importance(e: Evaluation) -> str:
+def _importance(e: Evaluation, held: str) -> str:
     found = e.importance
     if found is None or not found.names:
         return ""
     score = score_name(next(iter(e.scores)))
     picture: Any = importance(found.names, found.mean, found.std, score=score)
-    text = f"How much the {score} of the test rows falls when one column is shuffled. Columns that say the same hide "
+    text = f"How much the {score} of the {held} rows falls when one column is shuffled. Columns that say the same hide "
     return section("Importance", text + "each other.", inline_svg(picture, "importance", "permutation importance"))

@@ -10,9 +10,11 @@ from typing import Any
 from ..backends import numpy as host
 from ..errors import DataError
 from .cells import arrow, compute, is_text
+from .content import Content
 from .reading import Reading
 from .sizes import CODES, DELTA, WRONG, batch, pages
 from .source import BLOCK, Scan, check_columns, digest, typed_kinds
+from .typed import disguised, holds_text, own_index, without
 
 CELL = 1 << 22  # bytes that a cell may have, as in a text file
 ROOM = 1 << 25  # bytes of a block, about
@@ -23,7 +25,7 @@ FINE = 1 << 28  # bytes that what is decoded at once may always have
 class ColumnFile:
     """A Parquet or Arrow file. size: bytes of its columns, until `scan` has measured the text as it is decoded."""
 
-    path: Path
+    content: Content
     kind: str
     schema: Any
     rows: int
@@ -35,10 +37,15 @@ class ColumnFile:
     @property
     def digest(self) -> str | None:
         """sha256 of the file."""
-        return digest([self.path])
+        return digest([self.content.path])
 
     def __post_init__(self) -> None:
-        self.place, self.name, self.columns = str(self.path), self.path.stem, [str(n) for n in self.schema.names]
+        self.place, self.name = self.content.place, self.content.name
+        self.notes = list[str]()
+        for name in own_index(self.schema):
+            self.schema = self.schema.remove(self.schema.get_field_index(name))
+            self.notes.append(f"{self.place}: {name!r} is pandas' numbering of the rows and no column of the table")
+        self.columns = [str(n) for n in self.schema.names]
         check_columns(self.place, self.columns)
         if self.rows == 0:
             raise DataError(f"{self.place}: no rows")
@@ -47,11 +54,11 @@ class ColumnFile:
         """The kinds that the file's schema says."""
         found = typed_kinds(self.schema, kinds, faults)
         wanted = [name for name, kind in found.items() if kind != "drop"]
-        texts = [name for name in wanted if _holds_text(self.schema.field(name).type)]
+        texts = [name for name in wanted if holds_text(self.schema.field(name).type)]
         self.size = 8 * self.rows * len(wanted)
         for part in self.batches(texts):
             self.size += sum(int(_lengths(column).sum()) for column in part.columns)
-        return Scan(found, self.rows)
+        return Scan(found, self.rows, [*self.notes, *disguised(self, [name for name in texts if name not in kinds])])
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """The rows in blocks that have at most so many bytes when they are decoded. Raises: DataError."""
@@ -59,6 +66,7 @@ class ColumnFile:
         with naming(self.place, self.kind):
             for whole in self.read(list(columns)) if columns else ():
                 whole.validate(full=True)
+                whole = without(whole, self.reading.missing) if self.reading.missing else whole
                 for part in self._parts(whole, first):
                     yield part
                     first += part.num_rows
@@ -87,10 +95,6 @@ class ColumnFile:
             start = stop
 
 
-def _holds_text(kind: Any) -> bool:
-    return is_text(kind.value_type if arrow().types.is_dictionary(kind) else kind)
-
-
 def _lengths(column: Any) -> Any:
     """The bytes of each cell of a column of text, decoded: int64 (n,); None for other columns."""
     xp, pc, types = host.namespace(), compute(), arrow().types
@@ -108,16 +112,17 @@ def _lengths(column: Any) -> Any:
     return views.astype("int64") * pc.is_valid(column).to_numpy(zero_copy_only=False)
 
 
-def parquet(path: Path, memory: int) -> ColumnFile:
+def parquet(content: Content, reading: Reading, memory: int) -> ColumnFile:
     """A Parquet file, of which no more rows are decoded at once than its pages allow."""
-    with naming(str(path), "Parquet"):
+    path = content.seekable().path
+    with naming(content.place, "Parquet"):
         arrow()
         from pyarrow.parquet import ParquetFile
 
         with ParquetFile(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
-        texts = [field.name for field in schema if _holds_text(field.type)]
-        most, coded, mixed = _surveyed(path, metadata, memory)
+        texts = [field.name for field in schema if holds_text(field.type)]
+        most, coded, mixed = _surveyed(path, content.place, metadata, memory)
         for name in mixed.keys() & set(texts):
             with ParquetFile(path, read_dictionary=[name]) as file:
                 for group in mixed[name]:
@@ -131,10 +136,12 @@ def parquet(path: Path, memory: int) -> ColumnFile:
         with ParquetFile(path, read_dictionary=kept, pre_buffer=False, buffer_size=1 << 20) as file:
             yield from _gathered(file.iter_batches(rows, columns=columns))
 
-    return ColumnFile(path, "Parquet", schema, metadata.num_rows, size, read)
+    return ColumnFile(content, "Parquet", schema, metadata.num_rows, size, read, reading=reading)
 
 
-def _surveyed(path: Path, metadata: Any, memory: int) -> tuple[dict[str, int], set[str], dict[str, list[int]]]:
+def _surveyed(
+    path: Path, place: str, metadata: Any, memory: int
+) -> tuple[dict[str, int], set[str], dict[str, list[int]]]:
     """What the headers of the pages of a Parquet file say: the most bytes of a row of each column; the columns that are
     all codes of dictionaries; and of the others the row groups that begin with one.
 
@@ -152,7 +159,7 @@ def _surveyed(path: Path, metadata: Any, memory: int) -> tuple[dict[str, int], s
                 if chunk.has_dictionary_page and chunk.dictionary_page_offset:
                     start = min(start, chunk.dictionary_page_offset)
                 for size, values, encoding in pages(data, start, start + chunk.total_compressed_size):
-                    _allow(path, f"a page of column {name!r}", size, memory)
+                    _allow(place, f"a page of column {name!r}", size, memory)
                     if values == 0:
                         mixed.setdefault(name, []).append(group)
                         continue
@@ -177,16 +184,17 @@ def _gathered(batches: Iterator[Any]) -> Iterator[Any]:
         yield from pa.Table.from_batches(parts).unify_dictionaries().combine_chunks().to_batches()
 
 
-def arrow_file(path: Path, memory: int) -> ColumnFile:
+def arrow_file(content: Content, reading: Reading, memory: int) -> ColumnFile:
     """An Arrow or Feather file, or a stream of Arrow, which stays in its file where it is not compressed."""
-    with naming(str(path), "Arrow"), _messages(path) as file:
+    path = content.seekable().path
+    with naming(content.place, "Arrow"), _messages(path) as file:
         from pyarrow import ipc
 
         rows = size = 0
         for message in ipc.MessageReader.open_stream(file):
             if message.type != "schema":
                 own, grown = batch(message.metadata, message.body)
-                _allow(path, f"a {message.type} of it", grown, memory)
+                _allow(content.place, f"a {message.type} of it", grown, memory)
                 rows, size = rows + own, size + grown
         file.seek(_magic(file))
         with ipc.open_stream(file) as reader:
@@ -198,7 +206,24 @@ def arrow_file(path: Path, memory: int) -> ColumnFile:
             for own in reader:
                 yield own.select(columns)
 
-    return ColumnFile(path, "Arrow", schema, rows, size, read)
+    return ColumnFile(content, "Arrow", schema, rows, size, read, reading=reading)
+
+
+def orc(content: Content, reading: Reading) -> ColumnFile:
+    """An ORC file, a stripe of which is decoded at once."""
+    path = content.seekable().path
+    with naming(content.place, "ORC"):
+        arrow()
+        from pyarrow.orc import ORCFile
+
+        file = ORCFile(path)
+        schema, stripes = file.schema, file.nstripes
+
+    def read(columns: Sequence[str]) -> Iterator[Any]:
+        for i in range(stripes):
+            yield file.read_stripe(i, columns=list(columns)).select(list(columns))
+
+    return ColumnFile(content, "ORC", schema, file.nrows, 4 * file.content_length, read, reading=reading)
 
 
 @contextmanager
@@ -214,10 +239,10 @@ def _magic(file: Any) -> int:
     return 8 if file.read(6) == b"ARROW1" else 0
 
 
-def _allow(path: Path, what: str, size: int, memory: int) -> None:
+def _allow(place: str, what: str, size: int, memory: int) -> None:
     if size > max(memory, FINE):
         raise DataError(
-            f"{path}: {what} grows to {size / 2**20:,.0f} MiB, more than --memory: give a larger one, or write the "
+            f"{place}: {what} grows to {size / 2**20:,.0f} MiB, more than --memory: give a larger one, or write the "
             "file in smaller parts"
         )
 

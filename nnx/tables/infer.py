@@ -1,61 +1,216 @@
-"""The kinds of the columns of a text file, inferred from all of their cells."""
+"""Guesses of what the columns of a text file hold, from all of their cells in one pass.
+
+The first cells propose how a column may be written, and every proposal counts the cells that it can read. `settle`
+takes the best one when all cells were seen.
+"""
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from ..errors import DataError
-from .cells import DATE_FORMATS, FALSE, ISO, NUMBER, TRUE, BadCell, arrow, as_kind, as_text, compute
+from .cells import FALSE, MISSING, TRUE, arrow, compute, parted
+from .dates import proposals, read
+from .kinds import values_of
+from .numbers import forms
 
-MOSTLY = 0.9  # a column with this share of numbers is one of numbers, with bad cells in it
-ENOUGH = 1000  # cells in a block after which a column without any number is given up as one of numbers
+MOSTLY = 0.9
+ENOUGH = 1000  # cells after which a proposal that reads less than half of them is given up
+SPELLINGS = 20  # different texts that may stand among numbers
+SAMPLE = 200  # different texts that propose
+GROUPED = r"^[-+]?[1-9][0-9]{0,2}(\.[0-9]{3})+$|^[-+]?[0-9]+$"
+
+
+@dataclass
+class Trial:
+    """A kind that the cells may be of."""
+
+    kind: str
+    fits: int = 0  # cells that are
+    signs: int = 0  # those of them with a %
+    strays: dict[str, tuple[int, int]] = field(default_factory=dict)  # other texts: how many, and the row of the first
+
+    @property
+    def base(self) -> str:
+        """number, date, time or duration."""
+        return parted(self.kind)[0]
+
+    @property
+    def form(self) -> str:
+        """How its cells are written."""
+        return parted(self.kind)[1]
+
+    @property
+    def few(self) -> bool:
+        """True if all other texts are in `strays`."""
+        return len(self.strays) <= SPELLINGS
 
 
 @dataclass
 class Guess:
-    """The evidence about a column so far."""
+    """The evidence about a column so far. gaps: texts that the user has named as missing cells."""
 
+    gaps: tuple[str, ...] = ()
     rows: int = 0  # all cells seen
     filled: int = 0  # those that are not missing
-    numbers: int = 0
-    bad: tuple[int, str] | None = None  # the first cell that is no number: its row from 0, and its text
-    words: bool = True  # all are words for yes and no
-    formats: tuple[str, ...] = DATE_FORMATS  # date formats that all of them fit
+    whole: int = 0  # those in blocks that held whole numbers alone, which every form of a number can read
+    trials: list[Trial] = field(default_factory=list)
+    words: set[str] | None = field(default_factory=set)  # words for yes and no, while there is nothing else
+    texts: dict[str, tuple[int, int]] = field(default_factory=dict)  # the first different texts, as in Trial.strays
+    zeros: tuple[int, str] | None = None  # the first digits that begin with a needless zero: row and text
+    marked: bool = False  # some cell has a point or a comma
+    days: bool = True  # all are whole numbers such as 20261121
+    distinct: int = 0  # different cells in one block that the best trial can read, at most
 
     def see(self, column: Any) -> None:
         """Take in the next block of cells, an Arrow column of text."""
-        pc = compute()
-        column = as_text(column)
+        column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
         filled = len(column) - column.null_count
-        if filled and not (self.numbers == 0 and self.filled >= ENOUGH):
-            count, first = _numbers(column)
-            if first is not None and self.bad is None:
-                self.bad = (self.rows + first[0], first[1])
-            self.numbers += count
-        if filled and self.numbers == 0:
-            lower = pc.utf8_lower(pc.utf8_trim_whitespace(column.drop_null()))
-            self.words = self.words and bool(pc.all(pc.is_in(lower, value_set=arrow().array(TRUE + FALSE))).as_py())
-            self.formats = tuple(form for form in self.formats if _fits(column, form))
-        else:
-            self.words, self.formats = self.words and not filled, self.formats if not filled else ()
+        if filled and not self.closed and not self._plain(column, filled):
+            filled = self._look(column)
         self.rows += len(column)
         self.filled += filled
+        if self.filled >= ENOUGH:
+            most = max((trial.fits for trial in self.trials), default=0)
+            self.trials = [t for t in self.trials if 2 * t.fits >= self.filled and t.fits >= MOSTLY * most]
 
-    def kind(self, name: str) -> tuple[str, str]:
-        """The kind of the column, and a note for the user or "". Raises: BadCell where numbers are mixed with text."""
-        if self.filled == 0 or self.numbers == self.filled:
-            return "number", ""
-        if self.words:
-            return "boolean", ""
-        if self.formats:
-            form = self.formats[0]
-            note = f"column {name!r} is read as month/day/year; if it is day/month: --kind {name}=date:%d/%m/%Y"
-            return ("date" if form == ISO else f"date:{form}"), note if len(self.formats) > 1 else ""
-        if self.bad is not None and self.numbers >= MOSTLY * self.filled:
-            raise BadCell(*self.bad, self.filled - self.numbers)
-        return "text", ""
+    @property
+    def closed(self) -> bool:
+        """True for a column that can be nothing but text."""
+        return self.filled >= ENOUGH and not self.trials and self.words is None and len(self.texts) > SPELLINGS
+
+    def best(self, *bases: str) -> list[Trial]:
+        """The trials of these kinds that read the most cells."""
+        some = [trial for trial in self.trials if trial.base in bases]
+        most = max((trial.fits for trial in some), default=0)
+        return [trial for trial in some if trial.fits == most > 0]
+
+    def _plain(self, column: Any, filled: int) -> bool:
+        """Take in a block that a computer wrote as numbers, where that is all that counts; False if it is not so."""
+        pa, pc = arrow(), compute()
+        if [trial.kind for trial in self.trials] == ["date"] and (
+            read(column, "date", "").null_count == column.null_count
+        ):
+            self.trials[0].fits += filled
+            return True
+        if any(trial.base != "number" for trial in self.trials):
+            return False
+        try:
+            pc.cast(column, pa.float64())
+        except pa.ArrowInvalid:
+            return False
+        try:
+            days = pc.min_max(pc.cast(column, pa.int64()))
+        except pa.ArrowInvalid:
+            return self._fractions(column, filled)
+        self.days = self.days and days["min"].as_py() >= 19000101 and days["max"].as_py() <= 21001231
+        self.days = self.days and read(column, "date", "%Y%m%d").null_count == column.null_count
+        for trial in self.trials or self._added(["number"]):
+            trial.fits += filled
+        self.words, self.whole = None, self.whole + filled
+        if self.zeros is None and pc.any(pc.starts_with(column, "0")).as_py():
+            self._zeros(column)
+        return True
+
+    def _fractions(self, column: Any, filled: int) -> bool:
+        """Take in plain numbers that are not all whole: another form counts where every point may part thousands."""
+        pc = compute()
+        others = [trial for trial in self.trials if trial.kind != "number"]
+        if not others and not self.marked and pc.all(pc.match_substring_regex(column[:SAMPLE], GROUPED)).as_py():
+            others = self._added(["number", "number:,."])
+        if others:
+            return False
+        for trial in self.trials or self._added(["number"]):
+            trial.fits += filled
+        self.words, self.marked, self.days = None, True, False
+        return True
+
+    def _look(self, column: Any) -> int:
+        """Take in any block, text by text: the number of cells that are not missing."""
+        pa, pc = arrow(), compute()
+        counts = pc.value_counts(column.drop_null())
+        texts, n = counts.field(0), counts.field(1)
+        there = pc.invert(pc.is_in(pc.utf8_trim_whitespace(texts), value_set=pa.array((*MISSING, *self.gaps))))
+        texts, n = texts.filter(there), n.filter(there)
+        if not len(texts):
+            return 0
+        self.days = False
+        self._words(texts)
+        if self.zeros is None:
+            self._zeros(column)
+        unread = self._count(self.trials, column, texts, n)
+        if self.trials:
+            texts, n = texts.filter(unread), n.filter(unread)
+        if some := [text for text in texts[:SAMPLE].to_pylist() if text not in self.texts]:
+            ways = forms(some)
+            numbers = [*(["number"] if "." in ways else []), *(f"number:{form}" for form in ways)]
+            if new := self._added([*numbers, *proposals(some)]):
+                self._count(new, column, counts.field(0).filter(there), counts.field(1).filter(there))
+        for text, count in zip(texts[:SAMPLE].to_pylist(), n[:SAMPLE].to_pylist(), strict=True):
+            if text in self.texts or len(self.texts) <= SPELLINGS:
+                old, row = self.texts.get(text) or (0, self._row(column, text))
+                self.texts[text] = (old + count, row)
+        return int(pc.sum(counts.field(1).filter(there)).as_py())
+
+    def _added(self, kinds: list[str]) -> list[Trial]:
+        """New trials of kinds that are not tried yet, told of the cells seen before."""
+        tried = {trial.kind for trial in self.trials}
+        new = [Trial(kind) for kind in kinds if kind not in tried]
+        texts = arrow().array(self.texts, arrow().string())
+        for trial in new:
+            trial.fits = self.whole if trial.base == "number" else 0
+            bad = compute().is_null(values_of(texts, trial.base, trial.form)).to_pylist()
+            for (text, (count, row)), stray in zip(self.texts.items(), bad, strict=True):
+                if stray:
+                    trial.strays[text] = (count, row)
+                else:
+                    trial.fits += count
+        self.trials += new
+        return new
+
+    def _count(self, trials: list[Trial], column: Any, texts: Any, n: Any) -> Any:
+        """Count the cells of a block that each trial can read; of each text whether the best trial cannot."""
+        pc, best, unread = compute(), -1, None
+        for trial in trials:
+            bad = pc.is_null(values_of(texts, trial.base, trial.form))
+            fine = pc.invert(bad)
+            fits = pc.sum(n.filter(fine)).as_py() or 0
+            trial.fits += fits
+            if trial.form.endswith("%") and trial.base == "number":
+                trial.signs += pc.sum(n.filter(pc.and_(fine, pc.match_substring(texts, "%")))).as_py() or 0
+            some = texts.filter(bad)[: 2 * SPELLINGS].to_pylist()
+            for text, count in zip(some, n.filter(bad)[: 2 * SPELLINGS].to_pylist(), strict=True):
+                if text in trial.strays or trial.few:
+                    old, row = trial.strays.get(text) or (0, self._row(column, text))
+                    trial.strays[text] = (old + count, row)
+            if fits > best:
+                best, unread = fits, bad
+                self.distinct = max(self.distinct, len(texts) - pc.sum(bad).as_py())
+                self.marked = self.marked or bool(pc.any(pc.match_substring_regex(texts.filter(fine), "[.,]")).as_py())
+        return unread
+
+    def _row(self, column: Any, text: str) -> int:
+        return self.rows + int(compute().index(column, text).as_py())
+
+    def _zeros(self, column: Any) -> None:
+        pc = compute()
+        found = pc.index(pc.match_substring_regex(column, r"^\s*0[0-9]+\s*$"), True).as_py()
+        if found >= 0:
+            self.zeros = (self.rows + found, column[found].as_py())
+
+    def _words(self, texts: Any) -> None:
+        if self.words is not None:
+            own = {text.strip().lower() for text in texts[: 2 * SPELLINGS].to_pylist()} if len(texts) <= 60 else {""}
+            self.words = self.words | own if own <= {*TRUE, *FALSE} else None
+
+
+def variants(counts: Iterable[str]) -> list[list[str]]:
+    """Groups of texts that differ in case and white space alone: [["Low", "low", "low "]]."""
+    groups: dict[str, list[str]] = {}
+    for text in counts:
+        groups.setdefault(" ".join(text.casefold().split()), []).append(text)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def written_numbers(texts: Iterable[str]) -> bool:
@@ -64,38 +219,3 @@ def written_numbers(texts: Iterable[str]) -> bool:
     bare = [re.sub(r"[\s$€£¥%',_]|EUR|USD|GBP|CHF", "", text) for text in some]
     numbers = sum(re.fullmatch(r"[-+(]?\d+(\.\d+)*\)?", text) is not None for text in bare)
     return numbers >= MOSTLY * max(len(some), 1)
-
-
-def _numbers(column: Any) -> tuple[int, tuple[int, str] | None]:
-    """The number of cells that are numbers, and the first that is not: its place and text."""
-    pa, pc = arrow(), compute()
-    filled = len(column) - column.null_count
-    try:
-        pc.cast(column, pa.float64())
-        return filled, None
-    except pa.ArrowInvalid:
-        fine = pc.match_substring_regex(column, NUMBER)
-        bad = pc.invert(fine)
-        if not pc.any(bad).as_py():
-            return filled, None
-        row = pc.index(bad, True).as_py()
-        return pc.sum(fine).as_py() or 0, (row, column[row].as_py())
-
-
-def _fits(column: Any, form: str) -> bool:
-    """True if all cells are dates of this format; a few are looked at first."""
-    try:
-        for part in (column.slice(0, 50), column):
-            as_kind(part, f"date:{form}")
-    except BadCell:
-        return False
-    return True
-
-
-def mixed(name: str, bad: BadCell, place: str) -> DataError:
-    """The error for a column of numbers with other cells in it."""
-    cells = f"in {bad.count} of its cells" if bad.count > 1 else "in one cell"
-    return DataError(
-        f"{place}: column {name!r} holds numbers but {bad.text[:30]!r} here, {cells} not a number; "
-        f"mend it, or --kind {name}=text"
-    )

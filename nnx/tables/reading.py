@@ -6,13 +6,18 @@ from typing import Any
 
 from ..errors import require
 
+THOUSANDS = (",", ".", "'", "_", " ", "space")
+LINES = 1_000_000  # that may be skipped
+
 
 @dataclass(frozen=True)
 class Reading:
     """The dialect of a text file. "" and None: to be found out. A source that was opened has no such field left.
 
-    header: "yes" or "no". comment: what begins a line that is none of the table. skip_rows, skip_footer: lines before
-    the header, and after the last row. thousands: "none" where there is no mark. sheet: of a workbook.
+    delimiter: " " is any run of white space. header: "yes" or "no". comment: what begins a line that is none of the
+    table. skip_rows: lines before the header; skip_footer: lines after the last row that are not blank. quote: the mark
+    around a cell, escape: the one before a mark. thousands, comment, quote, escape: "none" where there is none. sheet:
+    of a workbook.
     """
 
     delimiter: str = ""
@@ -23,6 +28,8 @@ class Reading:
     comment: str = ""
     skip_rows: int | None = None
     skip_footer: int | None = None
+    quote: str = ""
+    escape: str = ""
     sheet: str = ""
     missing: tuple[str, ...] = ()  # texts that stand for a missing cell, beside the usual ones
     keep_text: tuple[str, ...] = ()  # of the usual ones those that are values: NA, None
@@ -31,6 +38,20 @@ class Reading:
         one = len(self.delimiter.replace("\\t", "\t")) < 2
         require(one, f"--delimiter must be one character, got {self.delimiter!r}")
         require(self.decimal in ("", ".", ","), f"--decimal must be . or , and not {self.decimal!r}")
+        fine = self.thousands in ("", "none", *THOUSANDS)
+        require(fine, f"--thousands must be one of , . ' _ space or none, got {self.thousands!r}")
+        same = self.decimal != "" and self.decimal == self.thousands
+        require(not same, f"--decimal and --thousands must differ, both are {self.decimal!r}")
+        require(self.header in ("", "yes", "no"), f"--header must be yes or no, got {self.header!r}")
+        for name in ("quote", "escape"):
+            mark = getattr(self, name)
+            fine = mark in ("", "none") or (len(mark) == 1 and mark.isprintable() and mark != self.delimiter)
+            require(fine, f"--{name} must be one character other than the delimiter, or none, got {mark!r}")
+        require(self.comment.isprintable(), f"--comment must be what begins a line, got {self.comment!r}")
+        for name in ("skip_rows", "skip_footer"):
+            count = getattr(self, name) or 0
+            option = f"--{name.replace('_', '-')}"
+            require(0 <= count <= LINES, f"{option} must be a number of lines up to {LINES:,}, got {count}")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Reading":

@@ -6,12 +6,14 @@ from difflib import get_close_matches
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import Any, Protocol
 
 from ..backends import backend_of, is_array, is_host
 from ..errors import DataError, unknown
 from ..inputs import check_holder, keeps_no_zeros, on_host
-from .cells import BadCell, arrow, as_kind, check_kind, kind_of, moment_of
+from .cells import BadCell, arrow, kind_of
+from .kinds import as_kind, check_kind, sample
 from .reading import Reading
 
 BLOCK = 65_536  # rows in a block of a table in memory
@@ -135,7 +137,10 @@ def typed_kinds(schema: Any, kinds: Mapping[str, str], faults: dict[str, str] | 
     found = dict(kinds)
     for field_ in schema:
         try:
-            found.setdefault(field_.name, kinds.get(field_.name) or kind_of(field_.name, field_.type))
+            if field_.name not in found:
+                found[field_.name] = kind_of(field_.name, field_.type)
+            elif found[field_.name] == "date" and kind_of(field_.name, field_.type) == "number":
+                found[field_.name] = "date:%s"  # seconds since 1970
         except DataError as error:
             if faults is None:
                 raise
@@ -182,10 +187,10 @@ def cells(source: Source, batch: Any, name: str, kind: str, first: int) -> Any:
         place = source.where(first + bad.row)
         if bad.large:
             raise DataError(f"{place}: column {name!r} has a number too large to learn from: {bad.text[:40]}") from None
-        kind, _, form = kind.partition(":")
-        wanted = {"number": "a number", "boolean": "yes or no, true or false, 1 or 0"}
-        what = wanted.get(kind) or f"a date such as {moment_of(form)}"
-        raise DataError(f"{place}: column {name!r} holds {bad.text[:40]!r}, expected {what}; mend it") from None
+        raise DataError(
+            f"{place}: column {name!r} holds {bad.text[:40]!r}, expected {sample(kind)}; "
+            f"mend it, or --missing {quote(bad.text[:40])}"
+        ) from None
 
 
 def from_python(x: Any) -> Memory:

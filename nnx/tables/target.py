@@ -8,6 +8,7 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError, ModelFileError
+from .cells import arrow, compute, parted
 from .choose import PLAIN
 from .infer import written_numbers
 from .plain import settings, within
@@ -15,18 +16,27 @@ from .source import Source, cells
 from .statistics import Numbers, Texts
 
 TASKS = ("auto", "classification", "regression")
+QUANTITIES = ("number", "duration")  # kinds that a regression can learn
 MANY = 20  # so many classes are fine however few the rows
 FEW = 10  # so many distinct whole numbers, or fewer, in three times as many rows are taken for classes
 
 
 @dataclass(frozen=True)
 class Target:
-    """The column to predict. classes: their spelling, in order; or none: then the network sees (y - mean) / scale."""
+    """The column to predict. classes: their spelling, in order; or none: then the network sees (y - mean) / scale.
+
+    kind: what its cells are read as: text for classes, else number as the table writes it.
+    """
 
     name: str
     classes: tuple[str, ...] = ()
     mean: float = 0.0
     scale: float = 1.0
+    kind: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.kind:
+            object.__setattr__(self, "kind", "text" if self.classes else "number")
 
     @property
     def task(self) -> str:
@@ -39,10 +49,13 @@ class Target:
         numbers: dict[str, int] = {}
         for spelling in (str.lower, _plain, str):  # as it is written, else 3 for 3.0, else true for True
             numbers |= {spelling(c): i for i, c in enumerate(self.classes)}
-        distinct = set(cells.to_pylist()) - {None}
-        known = {t: next((numbers[s] for s in (t, _plain(t), t.lower()) if s in numbers), -1) for t in distinct}
-        found = [known.get(text, -1) for text in cells.to_pylist()]
-        return host.put(found, "int64", None)
+        coded = cells.dictionary_encode()
+        known = [
+            next((numbers[s] for s in (t, _plain(t), t.lower()) if s in numbers), -1)
+            for t in coded.dictionary.to_pylist()
+        ]
+        found = arrow().array(known, "int64").take(coded.indices)
+        return host.put(compute().fill_null(found, -1).to_numpy(zero_copy_only=False), "int64", None)
 
     def decode(self, output: Any) -> Any:
         """Class names of probabilities (n, classes), or values of standardised ones (n, 1)."""
@@ -50,14 +63,11 @@ class Target:
             return host.put(output[:, 0], "float64", None) * self.scale + self.mean
         return host.put(self.classes, None, None)[output.argmax(axis=1)]
 
-    @property
-    def kind(self) -> str:
-        """The kind that its cells are read as."""
-        return "text" if self.classes else "number"
-
     def to_data(self) -> dict[str, Any]:
         """The target as plain data."""
-        return {"name": self.name, "classes": list(self.classes), "mean": self.mean, "scale": self.scale}
+        return {"name": self.name, "classes": list(self.classes), "mean": self.mean, "scale": self.scale} | {
+            "kind": self.kind
+        }
 
     @classmethod
     def from_data(cls, data: Any) -> "Target":
@@ -65,6 +75,8 @@ class Target:
         try:
             target = cls(**settings(cls, data))
             within("scale", target.scale, 5e-324, inf)
+            if parted(target.kind)[0] not in (("text",) if target.classes else QUANTITIES) or len(target.kind) > 200:
+                raise ValueError(f"the kind {target.kind[:40]!r} is none of such a target")
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"the target in it cannot be read: {str(error.args[0])[:100]}") from None
         return target
@@ -79,37 +91,78 @@ class Seen:
     texts: Texts
     numbers: Numbers
     whole: bool = True
-    missing: int | None = None  # the first row without a target
+    there: Any = None  # of each row whether it has a target; None: all have
+
+    @property
+    def without(self) -> int:
+        """The number of rows without a target."""
+        return 0 if self.there is None else int((~self.there).sum())
+
+    @property
+    def text_kind(self) -> str:
+        """The kind that its cells are read as where they are classes."""
+        return _text_kind(self.kind)
 
 
 def look(source: Source, name: str, kind: str, rows: Any = None) -> Seen:
-    """One pass over the target column; rows: of each row whether it is one to learn from."""
+    """One pass over the target column; rows: of each row whether it is one to learn from.
+
+    Raises: DataError if no row has a target.
+    """
     seen = Seen(name, kind, Texts(), Numbers(0))
-    first = 0
+    first, masks, xp = 0, [], host.namespace()
     for batch in source.batches([name]):
-        text = cells(source, batch, name, "text", first)
-        if text.null_count and seen.missing is None:
-            seen.missing = first + text.is_null().index(True).as_py()
-        seen.texts.see(text)
-        if kind == "number":
-            values = cells(source, batch, name, "number", first)
-            seen.whole = seen.whole and bool((values == values.round()).all())
+        text = cells(source, batch, name, seen.text_kind, first)
+        there = present(text)
+        if parted(kind)[0] in QUANTITIES:
+            values = cells(source, batch, name, kind, first)
+            there = there & present(values)
+            seen.whole = seen.whole and bool((values[there] == values[there].round()).all())
             seen.numbers.see(values if rows is None else values[rows[first : first + len(values)]])
+        seen.texts.see(text if there.all() else text.filter(arrow().array(there)))
+        masks.append(there)
         first += batch.num_rows
-    if seen.missing is not None:
-        place, n = source.where(seen.missing), seen.texts.gaps
-        raise DataError(f"{place}: the target {name!r} is missing ({n} such rows); remove or fill them")
+    if seen.texts.rows == 0:
+        raise DataError(f"{source.place}: {f'the target {name!r} is missing in every row' if first else 'no rows'}")
+    if seen.texts.rows < first:
+        seen.there = xp.concat(masks)
     return seen
+
+
+def present(cells: Any) -> Any:
+    """Of each cell, as `cells` gives them, whether it is there: bool (n,) on the host."""
+    if hasattr(cells, "is_valid"):
+        return host.put(cells.is_valid().to_numpy(zero_copy_only=False), "bool", None)
+    return cells == cells
+
+
+def left_out(source: Source, name: str, count: int, first: int) -> str:
+    """The note on rows without a target."""
+    rows, where = f"{count:,} rows have" if count > 1 else "1 row has", source.where(first)
+    return f"{rows} no target {name!r} ({'first ' if count > 1 else ''}{where}): left out"
+
+
+def _text_kind(kind: str) -> str:
+    return "|".join(["text", *(gap for gap in parted(kind)[2] if gap != "*")])
 
 
 def task_of(seen: Seen, asked: str, place: str) -> tuple[str, str]:
     """ "classification" or "regression", and a note for the user or "". Raises: DataError."""
-    if asked == "regression" and seen.kind != "number":
-        raise DataError(f"{place}: the target {seen.name!r} holds text: regression needs numbers")
-    if asked != "auto":
+    kind = parted(seen.kind)[0]
+    if asked == "classification":
         return asked, ""
-    if seen.kind != "number":
+    if kind in ("date", "time"):
+        raise DataError(
+            f"{place}: the target {seen.name!r} holds {kind}s, which are not predicted: give days or seconds "
+            f"as numbers, or --kind {seen.name}=text for classes"
+        )
+    if kind not in QUANTITIES:
+        if asked == "regression":
+            what = "yes or no" if kind == "boolean" else "text"
+            raise DataError(f"{place}: the target {seen.name!r} holds {what}: regression needs numbers")
         return "classification", ""
+    if asked == "regression":
+        return asked, ""
     distinct = len(seen.texts.counts)
     if seen.whole and distinct <= min(FEW, seen.texts.rows // 3):
         return "classification", (
@@ -124,7 +177,7 @@ def make_target(seen: Seen, task: str, place: str, rows: str = "in every row") -
     if task == "regression":
         if seen.numbers.constant:
             raise DataError(f"{place}: the target {seen.name!r} is {seen.numbers.low:g} {rows}: nothing to learn")
-        return Target(seen.name, (), seen.numbers.mean, seen.numbers.deviation)
+        return Target(seen.name, (), seen.numbers.mean, seen.numbers.deviation, seen.kind)
     classes = in_order(list(seen.texts.counts))
     if seen.texts.many:
         raise DataError(f"{place}: the target {seen.name!r} has more than {len(classes)} classes; is it a quantity?")
@@ -134,7 +187,7 @@ def make_target(seen: Seen, task: str, place: str, rows: str = "in every row") -
         raise DataError(f"{place}: the target {seen.name!r} has {what}; {hint}")
     if len(classes) < 2:
         raise DataError(f"{place}: the target {seen.name!r} has one class, {classes[0][:30]!r}: nothing to learn")
-    return Target(seen.name, classes)
+    return Target(seen.name, classes, kind=seen.text_kind)
 
 
 def in_order(classes: Sequence[str]) -> tuple[str, ...]:

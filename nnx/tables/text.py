@@ -1,248 +1,223 @@
-"""Tables in text: CSV, TSV. Cells are read as text; what each column holds is found from all of them."""
+"""Tables in text: CSV and its kin. Cells are read as text; what each column holds is found from all of them."""
 
 import csv
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import replace
-from io import TextIOWrapper
-from pathlib import Path
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from io import BufferedReader, TextIOWrapper
+from itertools import islice
 from typing import Any
 
 from ..errors import DataError
-from .cells import MISSING, BadCell, arrow
-from .infer import Guess, mixed
+from .cells import arrow
+from .content import BROKEN, Content, Raw
+from .headers import RULE
+from .names import distinct
+from .parse import PIECE, Parsing, parsed
 from .reading import Reading
-from .source import Scan, check_columns, check_kinds, digest
+from .records import Records
+from .scanning import clean, gaps, in_blocks, scanned
+from .source import Scan, digest
+from .uneven import check
 
-BLOCK = 1 << 22  # bytes read at once
-LINE = 1 << 24  # bytes that the first line may have
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+OTHER = "save the file as UTF-8, or say --encoding cp1252"
+SOME = 100  # rows that are compared with the header
 COLUMNS = 20_000  # more than these in a text file are taken for a mistake
 
 
 class TextFile:
-    """A CSV or TSV file with a header, perhaps compressed (.csv.gz)."""
+    """A table in text, read as a settled Reading says.
+
+    Where that is what Arrow can read, blocks are read by it, else rows one by one by Python's csv module.
+    """
 
     target: str | None = None
 
-    def __init__(self, path: Path, reading: Reading) -> None:
-        self.path, self.place, self.name = path, str(path), path.name.partition(".")[0]
-        suffixes = [s.lower() for s in path.suffixes]
-        self.delimiter = reading.delimiter.replace("\\t", "\t") or ("\t" if ".tsv" in suffixes else ",")
-        self.encoding, self.decimal, self.missing = reading.encoding or "utf-8", reading.decimal or ".", reading.missing
-        self.reading = replace(reading, delimiter=self.delimiter, encoding=self.encoding, decimal=self.decimal)
-        self.plain = suffixes[-1:] not in ([".gz"], [".bz2"], [".zst"])
-        if self.plain:
-            self._sniff()
-        self._check_first_line()
+    def __init__(self, content: Content, reading: Reading, notes: Sequence[str] = ()) -> None:
+        self.content, self.reading, self.notes = content, reading, list(notes)
+        self.place, self.name = content.place, content.name
+        self.missing = gaps(reading)
+        self.checked = False  # its uneven rows
+        self.regular = reading.comment == "none" and not reading.skip_footer and reading.delimiter != " "
         self.columns = self._header()
-        self.size = self.path.stat().st_size * (2 if self.plain else 10)  # a guess, until `scan` has measured it
+        self.size = content.path.stat().st_size * (10 if content.packing else 2)  # a guess, until `scan` has measured
 
     @property
     def digest(self) -> str | None:
         """sha256 of the file."""
-        return digest([self.path])
+        return digest([self.content.path])
 
     def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """Look at all cells of the columns whose kind is not given."""
-        check_kinds(self.columns, kinds)
-        wanted = [name for name in self.columns if kinds.get(name) != "drop"]
-        guesses = {name: Guess() for name in wanted if name not in kinds}
-        rows = size = 0
-        for batch in self.batches(wanted or self.columns[:1]):
-            rows, size = rows + batch.num_rows, size + batch.nbytes
-            for name, guess in guesses.items():
-                guess.see(batch.column(name))
-        if rows == 0:
-            raise DataError(f"{self.place}: no rows below the header")
-        self.size = size
-        found, notes = dict(kinds), []
-        for name, guess in guesses.items():
-            try:
-                found[name], note = guess.kind(name)
-            except BadCell as bad:
-                error = mixed(name, bad, self.where(bad.row))
-                if faults is None:
-                    raise error from None
-                faults[name], found[name], note = str(error), "drop", ""
-            notes += [note] if note else []
-        return Scan({name: found[name] for name in self.columns}, rows, notes)
+        found, self.size = scanned(self, kinds, faults, self.notes)
+        return found
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        """The rows in blocks, every cell as text."""
-        pa = arrow()
-        reader = self._open(list(columns))
-        while True:
-            try:
-                batch = reader.read_next_batch()
-            except StopIteration:
-                return
-            except (pa.ArrowInvalid, OSError) as error:
-                raise self._fault(str(error)) from None
-            batch = batch.rename_columns(list(columns))
-            yield self._with_points(batch) if self.decimal != "." else batch
+        """The rows in blocks, every cell as text without white space around it, or null."""
+        numbers = [self.first + self.columns.index(name) for name in columns]
+        for batch in self._blocks(numbers) if self.regular else self._one_by_one(numbers):
+            cleaned = [clean(column, self.missing) for column in batch.columns]
+            yield arrow().RecordBatch.from_arrays(cleaned, list(columns))
 
     def where(self, row: int) -> str:
         """The line in the file, found by reading it again."""
         try:
-            with closing(self._lines()) as lines:
-                for number, (line, _) in enumerate(lines):
-                    if number == row + 1:
-                        return f"{self.place}, line {line}"
-        except (OSError, UnicodeError, csv.Error):
+            with closing(self._rows()) as rows:
+                first = next(islice(rows, row, None), (0,))[0]
+            if first:
+                return f"{self.place}, line {first}"
+        except (*BROKEN, UnicodeError, csv.Error):
             pass
         return f"{self.place}, row {row + 1}"
 
-    def _open(self, columns: list[str]) -> Any:
-        pa = arrow()
+    def _blocks(self, numbers: list[int]) -> Iterator[Any]:
+        pa, done = arrow(), 0
+        try:
+            with closing(self.content.text(self.reading.encoding)) as file:
+                self._skip(file)
+                if not file.peek(1):
+                    return
+                for batch in parsed(file, self._parsing(numbers)):
+                    done += batch.num_rows
+                    yield batch
+            return
+        except (pa.ArrowInvalid, *BROKEN, UnicodeError) as error:
+            if "Expected" not in str(error):
+                raise self._fault(str(error)) from None
+        self.regular = False
+        yield from self._one_by_one(numbers, done)
+
+    def _skip(self, file: Any) -> None:
+        """Go to the first row."""
+        if file.seekable():
+            file.seek(self.start, 1)
+        else:
+            left = self.start
+            while left and (part := file.read(min(left, PIECE))):
+                left -= len(part)
+
+    def _parsing(self, numbers: list[int]) -> Parsing:
         from pyarrow import csv as arrow_csv
 
-        text, names = pa.string(), [self.written[self.columns.index(name)] for name in columns]
+        reading, names = self.reading, [str(i) for i in range(self.width)]
+        options = arrow_csv.ParseOptions(
+            delimiter=reading.delimiter,
+            quote_char=False if reading.quote == "none" else reading.quote,
+            escape_char=False if reading.escape == "none" else reading.escape,
+            newlines_in_values=True,
+        )
+        return Parsing(names, {names[i]: arrow().string() for i in numbers}, options, ["", *self.missing])
+
+    def _one_by_one(self, numbers: list[int], done: int = 0) -> Iterator[Any]:
+        """The rows after the first so many, where Arrow cannot read them: comments, a footer, uneven rows."""
         try:
-            return arrow_csv.open_csv(
-                self.path,
-                read_options=arrow_csv.ReadOptions(
-                    use_threads=False,
-                    block_size=BLOCK,
-                    encoding=self.encoding,
-                ),
-                parse_options=arrow_csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
-                convert_options=arrow_csv.ConvertOptions(
-                    strings_can_be_null=True,
-                    null_values=[*MISSING, *self.missing],
-                    column_types=dict.fromkeys(names, text),
-                    include_columns=names,
-                ),
-            )
-        except (pa.ArrowException, OSError) as error:
+            with closing(self._rows()) as rows:
+                even = (self._even(row) for _, row in islice(rows, done, None))
+                yield from in_blocks(even, numbers, [str(i) for i in numbers])
+        except (*BROKEN, UnicodeError, csv.Error) as error:
             raise self._fault(str(error)) from None
 
+    def _even(self, row: list[str]) -> Sequence[str | None]:
+        """A row with as many cells as the header has. Raises: DataError."""
+        if len(row) == self.width:
+            return row
+        if not self.checked:
+            with closing(self._rows()) as rows:
+                self.notes += check(rows, self.width, self.place, self.reading)
+            self.checked = True
+        return [*row, *[None] * (self.width - len(row))][: self.width]
+
+    def _rows(self) -> Generator[tuple[int, list[str]], None, None]:
+        """The rows one by one, each with the line it begins on."""
+        late: deque[tuple[int, list[str]]] = deque()
+        with closing(self._text()) as file:
+            records = Records(file, self.reading)
+            rows, first = iter(records), 1
+            if self.reading.header == "yes":
+                next(rows, None)
+            if self.rule:
+                next(rows, None)
+            for first, _, row in rows:
+                late.append((first, row))
+                if len(late) > (self.reading.skip_footer or 0):
+                    yield late.popleft()
+            if records.odd:
+                raise DataError(f"{self.place}, line {first}: is a quote left open? The cell goes on to the end")
+
+    def _text(self) -> Any:
+        """The lines of the file; bytes that are no text are half of a pair of UTF-16."""
+        file = self.content.text(self.reading.encoding)
+        return TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
+
     def _header(self) -> list[str]:
+        """The names of the columns. It finds their places too, and where the first row begins."""
+        taken: list[str] = []
+        self.rule = False  # under the names
         try:
-            with closing(self._lines()) as lines:
-                _, names = next(lines)
+            with closing(self._text()) as file:
+                rows = iter(Records(_noted(file, taken), self.reading))
+                names = next(rows)[2] if self.reading.header == "yes" else []
+                begin = len(taken) if names else self.reading.skip_rows or 0
+                some = [row for _, _, row in islice(rows, SOME)]
+                if names and some and all(RULE.fullmatch(cell.strip()) for cell in some[0]):
+                    self.rule, some = True, some[1:]
+                    begin += next(i for i, line in enumerate(taken[begin:], 1) if line.strip())
+                self.start = sum(len(line.encode("utf-8", "surrogateescape")) for line in taken[:begin])
         except StopIteration:
             raise DataError(f"{self.place}: the file is empty") from None
         except UnicodeError:
-            raise DataError(f"{self.place}: the header is not {self.encoding} text; {self._other_encoding}") from None
-        except LookupError:
-            raise DataError(f"{self.place}: no such encoding: {self.encoding!r}") from None
-        except OSError as error:
-            raise DataError(f"{self.place}: cannot be read: {error.strerror or error}") from None
+            raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}") from None
+        except BROKEN as error:
+            raise DataError(f"{self.place}: cannot be read: {error}") from None
         except csv.Error as error:
             raise DataError(f"{self.place}: the header cannot be read: {error}") from None
         if any("\udc80" <= c <= "\udcff" for c in "".join(names)):
-            raise DataError(f"{self.place}: the header is not {self.encoding} text; {self._other_encoding}")
-        other = [mark for mark in SEPARATORS if mark != self.delimiter and mark in names[0]] if len(names) == 1 else []
-        if other:
-            mark = "\\t" if other[0] == "\t" else other[0]
-            raise DataError(
-                f"{self.place}: one column named {names[0][:40]!r}; if a {SEPARATORS[other[0]]} parts the columns: "
-                f"--delimiter '{mark}'"
-            )
-        if len(names) > COLUMNS:
-            raise DataError(f"{self.place}: {len(names)} columns; a text file may have {COLUMNS}: use Parquet or NPZ")
-        if names and all(_is_number(name) for name in names):
-            raise DataError(f"{self.place}: the first line holds numbers, not names: put a header line above the rows")
-        self.written, names = names, [name or f"column {i + 1}" for i, name in enumerate(names)]
-        check_columns(self.place, names)
-        return names
+            raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}")
+        apart = f"{self.reading.delimiter} {self.reading.quote}"  # a quote after a blank is none for Arrow
+        self.regular = self.regular and not any(apart in line for line in taken)
+        return self._placed(names, some)
 
-    @property
-    def _other_encoding(self) -> str:
-        return "save the file as UTF-8, or say --encoding latin-1"
-
-    def _lines(self) -> Generator[tuple[int, list[str]], None, None]:
-        """The rows that are not blank, each with the number of the line it ends on; slow, for messages."""
-        encoding = "utf-8-sig" if self.encoding.lower().replace("-", "") == "utf8" else self.encoding
-        raw: Any = open(self.path, "rb") if self.plain else arrow().input_stream(str(self.path))  # noqa: SIM115
-        limit = csv.field_size_limit(1 << 26)
-        try:
-            with raw, TextIOWrapper(raw, encoding, errors="surrogateescape", newline="") as file:
-                reader = csv.reader(file, delimiter=self.delimiter)
-                for row in reader:
-                    if row:
-                        yield reader.line_num, row
-        finally:
-            csv.field_size_limit(limit)
+    def _placed(self, names: list[str], some: list[list[str]]) -> list[str]:
+        """The names as they are above these first rows, which may have a cell more."""
+        names = names or [""] * (len(some[0]) if some else 1)
+        if names[0].startswith("# ") and not any(name.startswith("#") for name in names[1:]):
+            names = [names[0].removeprefix("# "), *names[1:]]  # in a comment
+        self.width, self.first = len(names), 0
+        if some and all(len(row) == len(names) + 1 for row in some):
+            self.width += 1
+            if any(row[-1].strip() for row in some):  # as R writes it: the names of the rows have none
+                self.first = int([row[0] for row in some] == [str(i) for i in range(1, len(some) + 1)])
+                names = names if self.first else ["", *names]
+        if self.width > COLUMNS:
+            raise DataError(f"{self.place}: {self.width} columns; a text file may have {COLUMNS}: use Parquet or NPZ")
+        return distinct(self.place, names, self.notes)
 
     def _fault(self, text: str) -> DataError:
-        """The error for a file that pyarrow cannot read, with the line where it is known."""
-        if "UTF8" in text or "encoding" in text.lower():
-            return DataError(f"{self._bad_line()} is not {self.encoding} text; {self._other_encoding}")
-        if "straddling" in text:
-            return DataError(f"{self.place}: a cell is longer than {BLOCK >> 20} MiB; is a quote left open?")
-        try:
-            with closing(self._lines()) as lines:
-                fault = self._uneven(lines)
-            if fault is not None:
-                return fault
-        except (OSError, UnicodeError, csv.Error):
-            pass
-        return DataError(f"{self.place}: {text.splitlines()[0][:120]}")
-
-    def _uneven(self, lines: Iterator[tuple[int, list[str]]]) -> DataError | None:
-        """The error for the first row that has not as many cells as the header."""
-        last, expected = 0, len(self.columns)
-        for line, row in lines:
-            n = len(row)
-            if n != expected:
-                quote = n < expected and line > last + 1  # the row spans lines
-                cells = f"{n} cell{'s' * (n != 1)}, the header has {expected}"
-                hint = "is a quote left open?" if quote else "mend or remove it"
-                return DataError(f"{self.place}, line {last + 1 if quote else line}: {cells}; {hint}")
-            last = line
-        return None
+        """The error for a file that cannot be read, with the line where it is known."""
+        if "UTF8" in text or "codec" in text:
+            return DataError(f"{self._bad_line()} is not {self.reading.encoding} text; {OTHER}")
+        if "straddling" in text or "field larger" in text:
+            return DataError(f"{self.place}: a cell is longer than {PIECE >> 20} MiB; is a quote left open?")
+        if "left open" in text:
+            with closing(self._rows()) as rows:
+                try:
+                    deque(rows, 0)  # which names the line
+                except DataError as fault:
+                    return fault
+        return DataError(f"{self.place}: {(text.splitlines() or ['it cannot be read'])[0][:120]}")
 
     def _bad_line(self) -> str:
-        if self.plain:
-            with open(self.path, "rb") as file:
-                for number, line in enumerate(file, 1):
-                    try:
-                        line.decode(self.encoding)
-                    except UnicodeDecodeError:
-                        return f"{self.place}, line {number}"
+        with suppress(*BROKEN), BufferedReader(Raw(self.content.open())) as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    line.decode(self.reading.encoding)
+                except UnicodeDecodeError:
+                    return f"{self.place}, line {number}"
         return self.place
 
-    def _sniff(self) -> None:
-        """Raise DataError for files that are no text."""
-        try:
-            with open(self.path, "rb") as file:
-                head = file.read(4096)
-        except OSError as error:
-            raise DataError(f"{self.place}: cannot be read: {error.strerror}") from None
-        if head[:2] in (b"\xff\xfe", b"\xfe\xff") and "16" not in self.encoding:
-            raise DataError(f"{self.place}: this is UTF-16 text; save it as UTF-8, or say --encoding utf-16")
-        if head[:4] == b"PK\x03\x04":
-            raise DataError(f"{self.place}: a ZIP or Excel file, not text; export the sheet as CSV")
-        if b"\x00" in head and "16" not in self.encoding:
-            raise DataError(f"{self.place}: not a text file (it holds zero bytes)")
 
-    def _check_first_line(self) -> None:
-        """Raise DataError for a file whose first line is too long to be a header."""
-        try:
-            with arrow().input_stream(str(self.path)) as file:
-                for _ in range(LINE >> 16):
-                    part = file.read(1 << 16)
-                    if not part or b"\n" in part or b"\r" in part:
-                        return
-        except (arrow().ArrowException, OSError) as error:
-            raise DataError(f"{self.place}: cannot be read: {str(error)[:100]}") from None
-        raise DataError(f"{self.place}: the first line is longer than {LINE >> 20} MiB: no header of a table")
-
-    def _with_points(self, batch: Any) -> Any:
-        """The batch with decimal commas (say) made points where a cell is a number with one."""
-        pa = arrow()
-        import pyarrow.compute as pc
-
-        number = rf"^(\s*[-+]?\d*){'[.]' if self.decimal == '.' else self.decimal}(\d+([eE][-+]?\d+)?\s*)$"
-        columns = [pc.replace_substring_regex(column, number, r"\1.\2") for column in batch.columns]
-        return pa.RecordBatch.from_arrays(columns, batch.schema.names)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _noted(lines: Iterable[str], taken: list[str]) -> Iterator[str]:
+    """The lines, each put into a list as it is taken."""
+    for line in lines:
+        taken.append(line)
+        yield line

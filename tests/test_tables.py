@@ -28,6 +28,7 @@ from nnx import TableEncoder  # noqa: E402
 from nnx.errors import DataError, ModelFileError, SettingError  # noqa: E402
 from nnx.tables import Reading, Target, open_table  # noqa: E402
 from nnx.tables.columns import YEAR  # noqa: E402
+from nnx.tables.ids import Numbering  # noqa: E402
 from nnx.tables.murmur import murmur3  # noqa: E402
 from nnx.tables.statistics import SAMPLE, Numbers  # noqa: E402
 from nnx.tables.words import Terms  # noqa: E402
@@ -407,6 +408,74 @@ def test_columns_that_tell_nothing_are_left_out_with_a_warning(values, why):
     with pytest.warns(UserWarning, match=f"column 'c' {why}.*left out"):
         encoder = TableEncoder().fit(table)
     assert list(encoder.dropped_) == ["c"] and encoder.transform(table).shape == (30, 1)
+
+
+SHUFFLED = np.random.default_rng(0).permutation(200)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "why"),
+    [
+        ("c", SHUFFLED, "numbers the rows, 0 to 199"),
+        ("c", 10**6 + SHUFFLED, "numbers the rows, 1000000 to 1000199"),
+        ("c", -SHUFFLED, "numbers the rows, -199 to 0"),
+        ("c", 2 * SHUFFLED, None),
+        ("c", SHUFFLED + 0.5, None),
+        ("c", np.where(SHUFFLED == 7, 8, SHUFFLED), None),
+        ("c", np.where(SHUFFLED == 7, 9, np.where(SHUFFLED == 12, 10, SHUFFLED)), None),  # the sum of a numbering
+        ("c", pa.array(SHUFFLED, mask=SHUFFLED == 5), None),
+        ("c", SHUFFLED[:19] % 19, None),  # too few rows to tell
+        *[
+            (name, 3 * SHUFFLED**2, "looks like an id: 200 different whole numbers")
+            for name in (
+                "id",
+                "ID",
+                "user_id",
+                "userId",
+                "customer id",
+                "Unnamed: 0",
+                "key",
+                "index",
+                "uuid",
+                "column 1",
+            )
+        ],
+        *[(name, 3 * SHUFFLED**2, None) for name in ("paid", "monkey", "grid", "price", "width", "Unnamed", "idle")],
+        ("user_id", SHUFFLED // 2, None),
+        ("user_id", 3 * SHUFFLED + 0.5, None),
+    ],
+)
+def test_ids_and_numbers_of_rows_are_left_out(name, values, why):
+    table = {name: values, "d": np.random.default_rng(0).normal(size=len(values))}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        encoder = TableEncoder().fit(table)
+    found = encoder.dropped_.get(name)
+    assert (found is None) if why is None else f"column {name!r} {why} (--kind {name}=number keeps it)" == found
+    assert len(TableEncoder(kinds={name: "number"}).fit(table).columns_) == 2
+
+
+def test_rows_are_numbered_whatever_the_blocks():
+    numbering = Numbering()
+    for part in np.array_split(SHUFFLED.astype(float) - 1e15, 7):
+        numbering.see(part)
+    assert numbering.holds
+    numbering.see(np.asarray([3.0]))
+    assert not numbering.holds
+
+
+def test_spellings_are_noted_and_merged_where_it_is_asked_for():
+    table = {"c": ["low", "LOW", "Low", "high"] * 5, "d": ["u", "v"] * 10, "e": ["ÄRGER", "Ärger"] * 10}
+    encoder = TableEncoder().fit(table)
+    assert encoder.notes_ == [
+        f"column {name!r}: {texts} are different values; --fold-case makes one of capitals and small letters"
+        for name, texts in (("c", "'LOW' and 'Low' and 'low'"), ("e", "'ÄRGER' and 'Ärger'"))
+    ]
+    with pytest.warns(UserWarning, match="column 'e' is constant: 'ärger'"):
+        folded = TableEncoder(fold_case=True).fit(table)
+    assert list(folded.get_feature_names_out()) == ["c=low", "c=high", "d=u", "d=v"] and folded.notes_ == []
+    again = TableEncoder.from_data(json.loads(json.dumps(folded.to_data())))
+    assert again.transform({"c": ["lOW"], "d": ["U"]}).tolist() == [[1, 0, 1, 0]]
 
 
 def test_a_kind_that_is_given_is_kept():

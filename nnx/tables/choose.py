@@ -6,9 +6,10 @@ from math import log
 
 from .cells import TEXTS, arrow, compute
 from .columns import Category, Clock, Column, Hashed, Levels, Moment, Number, Presence, Truth
+from .ids import named_like_id
 from .infer import written_numbers
 from .statistics import Numbers, Texts
-from .words import TERMS, WORDY, Terms, Words
+from .words import SCALE, TERMS, WORDY, Terms, Words
 
 ALIKE = 0.5  # text of which fewer cells than this share repeat an earlier one is taken for an id
 PLAIN = "write them without separators, units or signs (--decimal , for decimal commas)"
@@ -52,8 +53,12 @@ def choose(name: str, kind: str, seen: Numbers | Texts, ways: Ways, asked: bool)
         return Moment(name, number, seen.clock), ""
     if kind == "time":
         return Clock(name, number), ""
-    if seen.counting and seen.rows >= FEW and not asked:
-        return None, f"column {name!r} numbers the rows ({seen.low:g}, {seen.low + 1:g}, ...)"
+    if kind == "number" and seen.rows >= FEW and not asked:
+        keep = f"(--kind {name}=number keeps it)"
+        if seen.numbering.holds:
+            return None, f"column {name!r} numbers the rows, {seen.low:.15g} to {seen.high:.15g} {keep}"
+        if seen.whole and named_like_id(name) and seen.different:
+            return None, f"column {name!r} looks like an id: {seen.filled:,} different whole numbers {keep}"
     return number, ""
 
 
@@ -111,7 +116,8 @@ def _text(name: str, kind: str, seen: Texts, ways: Ways, asked: bool) -> tuple[C
         if written_numbers(seen.counts):
             return None, f"column {name!r} holds numbers written as {next(iter(seen.counts))[:20]!r}: {PLAIN}"
         count = f"more than {len(seen.counts):,}" if seen.many else f"{len(seen.counts):,}"
-        return None, f"column {name!r} looks like an id: {count} different texts in {seen.filled:,} cells"
+        keep = f"(--kind {name}=category keeps it)"
+        return None, f"column {name!r} looks like an id: {count} different texts in {seen.filled:,} cells {keep}"
     if many:
         return Hashed(name, ways.buckets, ways.seed, gaps), ""
     common = [(text, n) for text, n in seen.counts.items() if n >= ways.min_count]
@@ -121,6 +127,20 @@ def _text(name: str, kind: str, seen: Texts, ways: Ways, asked: bool) -> tuple[C
     return Category(name, values, len(values) < len(seen.counts), gaps), ""
 
 
+def spellings(column: Column, seen: Numbers | Texts) -> str:
+    """A note where texts of a column differ in capitals or blanks alone, or ""."""
+    if isinstance(seen, Numbers) or not isinstance(column, Category | Hashed):
+        return ""
+    groups: dict[str, list[str]] = {}
+    for text in seen.counts:
+        groups.setdefault(" ".join(text.lower().split()), []).append(text)
+    alike = next((sorted(group) for group in groups.values() if len(group) > 1), None)
+    if alike is None:
+        return ""
+    listed = " and ".join(repr(text[:30]) for text in alike[:3])
+    return f"column {column.name!r}: {listed} are different values; --fold-case makes one of capitals and small letters"
+
+
 def _words(name: str, seen: Texts, ways: Ways) -> Words | None:
     """The terms that most texts have."""
     terms = seen.terms
@@ -128,7 +148,7 @@ def _words(name: str, seen: Texts, ways: Ways) -> Words | None:
     if terms is None or not found:
         return None
     rarity = tuple(1 + log((1 + terms.cells) / (1 + n)) for n in found.values())
-    return Words(name, tuple(found), rarity, 1.0, min(terms.most, TERMS), seen.gaps > 0)
+    return Words(name, tuple(found), rarity, SCALE, min(terms.most, TERMS), seen.gaps > 0)
 
 
 def counter(place: int, kind: str) -> Numbers | Texts:

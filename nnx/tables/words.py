@@ -12,6 +12,7 @@ WORD = r"\p{L}{2}\S*"  # one that tells of free text: no number, and with blanks
 COUNTED = 1 << 19  # words and pairs that are counted at most; then those seen once are forgotten
 SAMPLE = 1 << 16  # cells of which every text is looked at; of as many more every second one, and so on
 WORDY = 3  # text of fewer words in a cell than this in the mean is not free text
+SCALE = 3.0  # the length of the row of a text: its entries are about as large as those of other columns
 TERMS = 128  # words and pairs of a cell that count at most, those of the largest weights
 
 

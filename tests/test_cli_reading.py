@@ -386,3 +386,83 @@ def test_what_was_found_out_at_the_training_is_a_guess_that_another_table_may_be
     code, out, err = nnx("predict", "run", "b.csv", "--keep", "town", *words)
     assert (code, out) == (0, expected[1]), err
     assert (err != "") == note and err.count("\n") <= 1
+
+
+# ---- tables of several files
+
+
+@pytest.fixture
+def parts(folder):
+    """A table in one file, and in three in a folder, of which the last has its columns in another order."""
+    rows = mixed(90)
+    whole = table("whole.csv", ["a", "town", "y"], rows)
+    (folder / "parts").mkdir()
+    for i in range(2):
+        table(f"parts/{i}.csv", ["a", "town", "y"], rows[30 * i : 30 * i + 30])
+    table("parts/2.csv", ["y", "town", "a"], [row[::-1] for row in rows[60:]])
+    return whole
+
+
+SEVERAL = {"files": ["parts/0.csv", "parts/1.csv", "parts/2.csv"], "a folder": ["parts"], "a pattern": ["parts/*"]}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_files_are_one_table(nnx, parts, name):
+    words = SEVERAL[name]
+    found = trained(nnx, *words, *Y)
+    assert sum(found["rows"].values()) == 90
+    assert tomllib.loads(text("run/config.toml"))["data"]["path"] == (words if len(words) > 1 else words[0])
+    losses = [text("run/metrics.csv").splitlines()[1].split(",")[1]]
+    assert nnx("train", "-c", "run/config.toml", "--out", "again", "-q")[0] == 0
+    losses.append(text("again/metrics.csv").splitlines()[1].split(",")[1])
+    assert losses[0] == losses[1]
+    assert nnx("train", parts, *Y, "--out", "one", *QUICK)[0] == 0
+    assert losses[0] == text("one/metrics.csv").splitlines()[1].split(",")[1]
+    assert nnx("predict", "run", *words, "--keep", "a")[1] == nnx("predict", "one", parts, "--keep", "a")[1]
+    assert nnx("evaluate", "run", *words)[1] == nnx("evaluate", "one", parts)[1]
+    assert "90 rows, 3 columns" in nnx("inspect", *words)[1]
+
+
+def test_a_run_on_several_files_is_gone_on_with_unless_one_has_changed(nnx, parts):
+    words = ["train", *SEVERAL["files"], *Y, "--hidden", "4", "--out", "run", "-q"]
+    assert nnx(*words, "--epochs", "1", "--memory", "3KB")[0] == 0  # in blocks
+    config = Path("run/config.toml")
+    config.write_text(config.read_text().partition("[result]")[0])
+    Path("run/best.safetensors").unlink()
+    table("parts/1.csv", ["a", "town", "y"], [[1, "Bern", "low"]])
+    code, _, err = nnx("resume", "run")
+    assert code == 2 and "has changed since the run began" in err and err.count("\n") == 1, err
+
+
+def stdin(command, content):
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-m", "nnx", *command], input=content, capture_output=True, check=False)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_standard_input_is_a_table(nnx):
+    data = table("a.csv", ["a", "town", "y"], mixed())
+    content = Path(data).read_bytes()
+    code, out, err = stdin(["train", "-", *Y, "--out", "run", "--epochs", "1", "--hidden", "4"], content)
+    assert code == 0 and "60 rows" in out, err
+    assert tomllib.loads(text("run/config.toml"))["data"]["path"] == "-"
+    code, out, err = stdin(["predict", "run", "-", "--keep", "town"], content)
+    assert (code, out) == (0, nnx("predict", "run", data, "--keep", "town")[1]), err
+    Path("run/best.safetensors").unlink()
+    config = Path("run/config.toml")
+    config.write_text(config.read_text().partition("[result]")[0])
+    code, _, err = nnx("resume", "run")
+    assert code == 2 and "the table came from standard input, which is gone" in err and err.count("\n") == 1, err
+    code, _, err = nnx("train", "-", *Y, "--restarts", "1")
+    assert code == 2 and "--restarts needs a table that can be read again" in err
+
+
+def test_inspect_shows_every_small_table_and_never_fails_otherwise_than_in_one_line(nnx, folder):
+    from table_corpus import CASES, write
+
+    for name, case in CASES.items():
+        write(case, folder)
+        code, _, err = nnx("inspect", case.given)
+        assert (code, err) == (0, "") or (code == 2 and err.count("\n") == 1 and len(err) <= 206), (name, err)

@@ -31,8 +31,7 @@ def lines(files: Sequence[str], target: str | None, given: Mapping[str, Any]) ->
     path = Path(files[0])
     if is_run(files[0]) or path.suffix == ".safetensors" or (path / LOCK).is_file():
         return of_model(model_in(path) if path.is_dir() else path)
-    opener: Any = open_table
-    return of_table(opener(as_given(files), Reading.of(asked(given))), target)
+    return of_table(open_table(as_given(files), Reading.of(asked(given))), target)
 
 
 def of_model(path: Path) -> list[str]:

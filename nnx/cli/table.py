@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from ..errors import DataError, unknown
 from ..tables import BUILT_IN, Reading, Source, open_table
@@ -41,8 +40,7 @@ def reading_of(data: Data) -> Reading:
 
 def opened(data: Data) -> Source:
     """The table of the settings. Raises: DataError."""
-    opener: Any = open_table
-    return cast(Source, opener(as_given(paths_of(data.path)), reading_of(data), amount(data.memory)))
+    return open_table(as_given(paths_of(data.path)), reading_of(data), amount(data.memory))
 
 
 def columns_of(values: Iterable[str], columns: Sequence[str], option: str) -> tuple[str, ...]:

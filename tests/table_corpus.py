@@ -421,6 +421,16 @@ one(
     "4",
     may_refuse=True,
 )
+one(
+    "addresses of one street",
+    T("19 Main Road", "7 Main Road", "120 Main Road"),
+    "19 Main Road",
+    "7 Main Road",
+    "120 Main Road",
+)
+one("addresses", T("19 Main Road", "7 Elm Street", "120 Main Road"), "19 Main Road", "7 Elm Street", "120 Main Road")
+one("rooms", T("Room 12", "Room 7", "Room 101"), "Room 12", "Room 7", "Room 101")
+one("flights", T("LH 123", "BA 45", "LH 7"), "LH 123", "BA 45", "LH 7")
 add(
     "JSON in a cell",
     'k,v\na,"{""a"": 1, ""b"": 2}"\nb,{}\nc,"[1, 2]"\n',
@@ -799,7 +809,12 @@ add(
     {"a": N(1, None, 3), "b": T("x", None, "y")},
     ".jsonl",
 )
-add("JSON lines with a later column", '{"a": 1}\n{"a": 2, "b": "y"}\n', {"a": N(1, 2), "b": T(None, "y")}, ".jsonl")
+add(
+    "JSON lines with a later column",
+    '{"a": 1}\n{"a": 2, "b": "blue"}\n',
+    {"a": N(1, 2), "b": T(None, "blue")},
+    ".jsonl",
+)
 add("JSON lines with dates", '{"a": "2024-03-07"}\n{"a": "2023-12-24"}\n{"a": "2022-01-31"}\n', {"a": MARCH}, ".jsonl")
 add(
     "JSON lines, NA as text",

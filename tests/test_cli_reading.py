@@ -149,6 +149,16 @@ def test_predict_reads_as_the_training_did_and_what_is_given_overrules(nnx):
     assert nnx("predict", "run", gaps, "--missing", "n/k")[0] == 0
 
 
+def test_what_a_file_has_no_use_for_is_said_in_one_line(nnx):
+    rows = mixed()
+    parquet.write_table(pa.table({"a": [r[0] for r in rows], "y": [r[2] for r in rows]}), "a.parquet")
+    words = ["--delimiter", ";", "--skip-rows", "2"]
+    line = "note: a.parquet says itself how it is read: --delimiter, --skip-rows not used\n"
+    assert line in nnx("train", "a.parquet", *Y, *words, "--epochs", "1", "--hidden", "4", "--out", "run")[1]
+    assert nnx("predict", "run", "a.parquet")[2] == "" and nnx("predict", "run", "a.parquet", *words)[2] == line
+    assert line in nnx("inspect", "a.parquet", *words)[1]
+
+
 # ---- the target
 
 

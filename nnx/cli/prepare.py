@@ -17,7 +17,7 @@ from .cache import Cache
 from .config import Config, amount
 from .leaks import leaks
 from .notes import balance, spellings
-from .table import columns_of, opened
+from .table import columns_of, opened, reading_of, unused
 
 TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, 3
 COPIES = 3  # of the encoded rows there are for a while
@@ -64,7 +64,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
         say(f"{source.name} is larger than data.memory = {data.memory}: it is read in blocks")
     seen = look(source, name, scan.kinds[name])
     task, note = task_of(seen, data.task, source.place)
-    notes = [*scan.notes, note]
+    notes = [*unused(source, reading_of(data).to_data()), *scan.notes, note]
     if seen.there is not None:
         notes.append(left_out(source, name, seen.without, int(seen.there.argmin())))
         if data.missing_target == "error":

@@ -149,6 +149,21 @@ def test_predict_reads_as_the_training_did_and_what_is_given_overrules(nnx):
     assert nnx("predict", "run", gaps, "--missing", "n/k")[0] == 0
 
 
+def test_numbers_of_another_decimal_mark_are_read_where_the_table_to_predict_has_that_mark(nnx):
+    rng = np.random.default_rng(0)
+    rows = [
+        [f"{a:.2f}", f"{b:,.1f}", round(a + b / 1000, 2)]
+        for a, b in zip(rng.normal(size=80), rng.normal(size=80) * 5e3, strict=True)
+    ]
+    swap = str.maketrans(",.", ".,")
+    table("de.csv", ["a", "b", "y"], [[str(cell).translate(swap) for cell in row] for row in rows], ";")
+    found = trained(nnx, "de.csv", *Y)
+    assert {c["name"]: c["holds"] for c in found["columns"]} == {"a": "number:,", "b": "number:,."}
+    expected = nnx("predict", "run", "de.csv")[1]
+    assert nnx("predict", "run", table("us.csv", ["a", "b"], [row[:2] for row in rows], "\t"))[1] == expected
+    assert nnx("evaluate", "run", table("us.csv", ["a", "b", "y"], rows, "|"))[1] == nnx("evaluate", "run", "de.csv")[1]
+
+
 def test_what_a_file_has_no_use_for_is_said_in_one_line(nnx):
     rows = mixed()
     parquet.write_table(pa.table({"a": [r[0] for r in rows], "y": [r[2] for r in rows]}), "a.parquet")
@@ -181,20 +196,31 @@ def test_rows_without_a_target_are_left_out_of_everything(nnx):
     assert scores[1][2] == "note: 3 rows have no target 'y' (first gaps.csv, line 5): left out\n"
 
 
-TARGETS = {  # the cells of a target, and what it becomes
+TARGETS = {  # the cells of a target, its classes or the mean of its values
     "text": (["u", "v"] * 30, ("u", "v")),
     "spaces around": ([" u", "v "] * 30, ("u", "v")),
     "truths": (["yes", "no"] * 30, ("no", "yes")),
     "few whole numbers": ([1, 2, 10] * 20, ("1", "2", "10")),
-    "numbers": ([i * 1.5 for i in range(60)], ()),
+    "numbers": ([i * 1.5 for i in range(60)], 44.25),
+    "prices": ([f"${i},000.50" for i in range(1, 61)], 30_500.5),
+    "euros": ([f"{i}.000,50 €" for i in range(1, 61)], 30_500.5),
+    "percents": ([f"{i}%" for i in range(60)], 0.295),
+    "numbers and gaps": ([i * 1.5 if i % 10 else "unknown" for i in range(60)], 45.0),
+    "spans of time": ([f"{30 + i}:30:00" for i in range(60)], 216_000.0),
 }
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_becomes(nnx, name):
-    cells, classes = TARGETS[name]
+    cells, right = TARGETS[name]
     data = table("a.csv", ["a", "y"], [[i % 7, cell] for i, cell in enumerate(cells)])
-    assert tuple(trained(nnx, data, *Y)["target"]["classes"]) == classes
+    target = trained(nnx, data, *Y, "--test", "0", "--validation", "0")["target"]
+    if isinstance(right, tuple):
+        assert tuple(target["classes"]) == right
+    else:
+        assert target["classes"] == [] and target["mean"] == pytest.approx(right)
+        predicted = [float(line) for line in nnx("predict", "run", data)[1].splitlines()[1:]]
+        assert abs(np.mean(predicted) - right) < 3 * target["scale"]
     assert nnx("evaluate", "run", data, "--json")[0] == 0
 
 

@@ -152,10 +152,9 @@ def task_of(seen: Seen, asked: str, place: str) -> tuple[str, str]:
     if asked == "classification":
         return asked, ""
     if kind in ("date", "time"):
-        raise DataError(
-            f"{place}: the target {seen.name!r} holds {kind}s, which are not predicted: give days or seconds "
-            f"as numbers, or --kind {seen.name}=text for classes"
-        )
+        days, other = ("days", "text for classes") if kind == "date" else ("seconds", "duration")
+        what = f"holds {kind}s, which are not predicted: give {days} as numbers, or --kind {seen.name}={other}"
+        raise DataError(f"{place}: the target {seen.name!r} {what}")
     if kind not in QUANTITIES:
         if asked == "regression":
             what = "yes or no" if kind == "boolean" else "text"

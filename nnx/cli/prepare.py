@@ -83,7 +83,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
     counts = tuple(int((roles == role).sum()) for role in (TRAIN, VALIDATION, TEST))
     encoder = TableEncoder(**encoder_settings(config), kinds=asked, seed=config.data_seed)
     encoder.learn(source, kinds, roles == TRAIN)
-    notes += [f"{reason}; it is left out" for reason in encoder.dropped_.values()]
+    notes += [*(f"{reason}; it is left out" for reason in encoder.dropped_.values()), *encoder.notes_]
     notes += [*spellings(target), *leaks(source, encoder, target, roles == TRAIN)]
     prepared = Prepared(source, kinds, encoder, target, (counts[0], counts[1], counts[2]), notes)
     if labels is not None:

@@ -298,6 +298,25 @@ def test_a_column_that_gives_the_target_away_is_noted(nnx, name):
     assert why is None or (notes[0].startswith("column 'a' gives the target away (" + why) and "--drop a?" in notes[0])
 
 
+def test_case_is_folded_where_asked_in_columns_and_target(nnx):
+    rows = [
+        [a, (town.upper(), town, town.lower())[i % 3], y.upper() if i % 4 == 0 else y]
+        for i, (a, town, y) in enumerate(mixed(90))
+    ]
+    data = table("a.csv", ["a", "town", "y"], rows)
+    found = trained(nnx, data, *Y)
+    assert len(found["target"]["classes"]) == 4 and any("--fold-case makes them one" in n for n in found["notes"])
+    code, out, err = nnx("train", data, *Y, "--fold-case", "--epochs", "1", "--hidden", "4", "--out", "folded")
+    assert code == 0 and "into 2 classes" in out and "--fold-case" not in out, err
+    folded = json.loads(text("folded/data.json"))
+    assert folded["target"]["classes"] == ["high", "low"]
+    assert [c["becomes"] for c in folded["columns"]][1] == "category, 3 wide"
+    assert nnx("evaluate", "folded", data)[0] == 0
+    assert nnx("train", "-c", "folded/config.toml", "--out", "again", "-q")[0] == 0
+    shouted = table("b.csv", ["a", "town"], [[a, town.upper()] for a, town, _ in rows])
+    assert nnx("predict", "folded", shouted)[1] == nnx("predict", "again", data)[1]
+
+
 def test_without_test_rows_the_scores_are_of_the_validation(nnx):
     data = table("a.csv", ["a", "town", "y"], mixed())
     words = ["train", data, *Y, "--test", "0", "--epochs", "2", "--hidden", "4"]

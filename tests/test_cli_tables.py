@@ -147,10 +147,10 @@ def test_what_is_no_duration_or_amount_is_refused(text):
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(nnx, folder):
     code, out, _ = nnx("train", "penguins", "--dry-run")
-    assert code == 0 and "network 15-" in out and "parameters" in out and "an epoch" in out and "[optimizer]" in out
+    assert code == 0 and "network 18-" in out and "parameters" in out and "an epoch" in out and "[optimizer]" in out
     assert "bill_length_mm" in out and "with gaps" in out
     code, out, _ = nnx("train", "penguins", "--dry-run", "--json")
-    assert code == 0 and json.loads(out)["features"] == 15 and os.listdir(folder) == []
+    assert code == 0 and json.loads(out)["features"] == 18 and os.listdir(folder) == []
 
 
 def test_force_replaces_a_run_only_when_the_new_one_is_complete(nnx, folder):
@@ -312,7 +312,9 @@ def test_a_full_device_is_one_line():
     assert "No space left on device" in done.stderr
 
 
-def test_a_closed_pipe_is_quiet_and_ends_with_141(nnx, folder):
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_closed_pipe_is_quiet_and_ends_with_141(nnx, folder, monkeypatch, buffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", buffered)
     houses(folder / "houses.csv", rows=20_000)  # more than a pipe holds
     assert nnx("train", "houses.csv", "--target", "price", "--epochs", 1, "--hidden", 4, "--out", "run", "-q")[0] == 0
     command = f"{sys.executable} -m nnx predict run houses.csv | head -1; echo ${{PIPESTATUS[0]}}"

@@ -1,13 +1,17 @@
 """`nnx inspect`: what is in a table, a model or a run. Nothing in the file is run."""
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
 from ..files import Model, load
 from ..tables import Reading, Source, check_target, open_table
+from ..tables.cells import parted
 from ..tables.choose import counter
+from ..tables.numbers import Form
 from ..tables.source import cells
 from ..tables.statistics import Numbers
 from .claim import model_in
@@ -17,6 +21,8 @@ from .run import is_run
 from .summary import describe
 from .table import as_given
 
+PARTS = {"d": "day", "m": "month", "Y": "year", "y": "year of two digits", "b": "month's name", "B": "month's name"}
+PARTS |= {"H": "hour", "I": "hour", "M": "minute", "S": "second", "p": "AM or PM", "z": "zone", "j": "day of the year"}
 VALUES = 6  # of a column of text that are shown
 
 
@@ -62,14 +68,49 @@ def of_table(source: Source, target: str | None) -> list[str]:
                     faults[name] = str(error)
         first += batch.num_rows
     width = max(len(name[:40]) for name in scan.kinds)
-    out = [f"{source.place}: {scan.rows:,} rows, {len(scan.kinds)} columns"]
+    holds = {name: "fault" if name in faults else said(kind) for name, kind in scan.kinds.items()}
+    wide = max(map(len, holds.values()))
+    out = [f"{source.place}: {scan.rows:,} rows, {len(scan.kinds)} columns", *read_with(source)]
     for name, kind in scan.kinds.items():
         mark = " (target)" if name == (target or source.target) else ""
-        if name in faults:
-            out.append(f"{name[:40]:<{width}}  fault    {faults[name]}{mark}")
-        else:
-            out.append(f"{name[:40]:<{width}}  {kind.partition(':')[0]:<8} {_values(seen[name], kind)}{mark}")
-    return out + [f"note: {note}" for note in scan.notes]
+        text = faults[name] if name in faults else _values(seen[name], kind)
+        out.append(f"{name[:40]:<{width}}  {holds[name]:<{wide}}  {text}{mark}")
+    return out + [f"note: {note}" for note in dict.fromkeys(scan.notes)]
+
+
+def read_with(source: Source) -> list[str]:
+    """The line on how a text file is read, as options say it; none of other files."""
+    found = source.reading.to_data()
+    if "delimiter" not in found:
+        return []
+    words = {
+        name: value for name, value in found.items() if value not in ("none", 0) and name not in ("quote", "sheet")
+    }
+    shown = [f"{name.replace('_', '-')} {_mark(value)}" for name, value in words.items()]
+    return [f"read with {', '.join(shown)}"]
+
+
+def _mark(value: Any) -> str:
+    """A value of an option, for a person."""
+    if isinstance(value, list):
+        return "/".join(value)
+    return f"'{value}'" if value == "," else {"\t": "tab", " ": "space"}.get(value, str(value))
+
+
+def said(kind: str) -> str:
+    """What a column is read as, for a person: "number with thousands ,", "date, day.month.year"."""
+    base, form, gaps = parted(kind)
+    text = base
+    if base == "number" and form:
+        own = Form.of(form)
+        marks = {"decimal": own.decimal.replace(".", ""), "thousands": own.thousands.replace(" ", "space")}
+        some = [f"{name} {mark}" for name, mark in marks.items() if mark]
+        text += f" with {', '.join(some)}" if some else ""
+        text += f" in {own.unit}" if own.unit else ""
+        text += ", k or M" if own.scaled else ""
+    elif base == "date" and form:
+        text += f", {re.sub('%(.)', lambda found: PARTS.get(found[1], found[0]), form)}"
+    return text + (f" ({', '.join(gaps)[:20]} missing)" if gaps else "")
 
 
 def _values(seen: Any, kind: str) -> str:
@@ -79,8 +120,9 @@ def _values(seen: Any, kind: str) -> str:
     if isinstance(seen, Numbers):
         if kind == "boolean":
             return f"{seen.mean:.0%} true{gaps}"
-        if kind.startswith("date"):
-            return f"{_day(seen.low)} to {_day(seen.high)}{gaps}"
+        base = parted(kind)[0]
+        if base in MOMENTS:
+            return f"{MOMENTS[base](seen.low)} to {MOMENTS[base](seen.high)}{gaps}"
         (middle,) = seen.quantiles(0.5)
         return f"{seen.low:g} to {seen.high:g}, median {middle:g}{gaps}"
     common = ", ".join(f"{text[:30]} ({n:,})" for text, n in seen.counts.most_common(VALUES))
@@ -89,6 +131,17 @@ def _values(seen: Any, kind: str) -> str:
 
 
 def _day(seconds: float) -> str:
-    from datetime import UTC, datetime, timedelta
+    """Seconds since 1970 as a date; beyond the years that Python knows as the year alone."""
+    try:
+        return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds):%Y-%m-%d}"
+    except (OverflowError, ValueError):
+        return f"about the year {1970 + seconds / 31_556_952:.0f}"
 
-    return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds):%Y-%m-%d}"
+
+def _clock(seconds: float) -> str:
+    """Seconds as hours, minutes and seconds."""
+    whole, rest = divmod(abs(seconds), 60)
+    return f"{'-' * (seconds < 0)}{whole // 60:02.0f}:{whole % 60:02.0f}:{f'{rest:09.6f}'.rstrip('0').rstrip('.')}"
+
+
+MOMENTS = {"date": _day, "time": _clock, "duration": _clock}

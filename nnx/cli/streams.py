@@ -69,7 +69,9 @@ def prepare() -> None:
 def _wrapped(kind: type[io.TextIOWrapper], stream: Any, number: int) -> Any:
     encoding = stream.encoding if stream is not None else "utf-8"
     raw = stream.detach() if stream is not None else open(number, "wb", closefd=False)  # noqa: SIM115
-    return kind(raw, encoding, errors="backslashreplace", line_buffering=number == 2 or raw.isatty())
+    at_once = isinstance(raw, io.RawIOBase)  # PYTHONUNBUFFERED: of what is written there, a part may be lost
+    raw = io.BufferedWriter(raw) if at_once else raw
+    return kind(raw, encoding, errors="backslashreplace", line_buffering=at_once or number == 2 or raw.isatty())
 
 
 class Terminal:

@@ -14,6 +14,7 @@ from .content import Content
 from .reading import Reading
 from .sizes import CODES, DELTA, WRONG, batch, pages
 from .source import BLOCK, Scan, check_columns, digest, typed_kinds
+from .typed import disguised, holds_text, own_index, without
 
 CELL = 1 << 22  # bytes that a cell may have, as in a text file
 ROOM = 1 << 25  # bytes of a block, about
@@ -40,6 +41,10 @@ class ColumnFile:
 
     def __post_init__(self) -> None:
         self.place, self.name = self.content.place, self.content.name
+        self.notes = list[str]()
+        for name in own_index(self.schema):
+            self.schema = self.schema.remove(self.schema.get_field_index(name))
+            self.notes.append(f"{self.place}: {name!r} is pandas' numbering of the rows and no column of the table")
         self.columns = [str(n) for n in self.schema.names]
         check_columns(self.place, self.columns)
         if self.rows == 0:
@@ -49,11 +54,11 @@ class ColumnFile:
         """The kinds that the file's schema says."""
         found = typed_kinds(self.schema, kinds, faults)
         wanted = [name for name, kind in found.items() if kind != "drop"]
-        texts = [name for name in wanted if _holds_text(self.schema.field(name).type)]
+        texts = [name for name in wanted if holds_text(self.schema.field(name).type)]
         self.size = 8 * self.rows * len(wanted)
         for part in self.batches(texts):
             self.size += sum(int(_lengths(column).sum()) for column in part.columns)
-        return Scan(found, self.rows)
+        return Scan(found, self.rows, [*self.notes, *disguised(self, [name for name in texts if name not in kinds])])
 
     def batches(self, columns: Sequence[str]) -> Iterator[Any]:
         """The rows in blocks that have at most so many bytes when they are decoded. Raises: DataError."""
@@ -61,6 +66,7 @@ class ColumnFile:
         with naming(self.place, self.kind):
             for whole in self.read(list(columns)) if columns else ():
                 whole.validate(full=True)
+                whole = without(whole, self.reading.missing) if self.reading.missing else whole
                 for part in self._parts(whole, first):
                     yield part
                     first += part.num_rows
@@ -89,10 +95,6 @@ class ColumnFile:
             start = stop
 
 
-def _holds_text(kind: Any) -> bool:
-    return is_text(kind.value_type if arrow().types.is_dictionary(kind) else kind)
-
-
 def _lengths(column: Any) -> Any:
     """The bytes of each cell of a column of text, decoded: int64 (n,); None for other columns."""
     xp, pc, types = host.namespace(), compute(), arrow().types
@@ -110,7 +112,7 @@ def _lengths(column: Any) -> Any:
     return views.astype("int64") * pc.is_valid(column).to_numpy(zero_copy_only=False)
 
 
-def parquet(content: Content, memory: int) -> ColumnFile:
+def parquet(content: Content, reading: Reading, memory: int) -> ColumnFile:
     """A Parquet file, of which no more rows are decoded at once than its pages allow."""
     path = content.seekable().path
     with naming(content.place, "Parquet"):
@@ -119,7 +121,7 @@ def parquet(content: Content, memory: int) -> ColumnFile:
 
         with ParquetFile(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
-        texts = [field.name for field in schema if _holds_text(field.type)]
+        texts = [field.name for field in schema if holds_text(field.type)]
         most, coded, mixed = _surveyed(path, content.place, metadata, memory)
         for name in mixed.keys() & set(texts):
             with ParquetFile(path, read_dictionary=[name]) as file:
@@ -134,7 +136,7 @@ def parquet(content: Content, memory: int) -> ColumnFile:
         with ParquetFile(path, read_dictionary=kept, pre_buffer=False, buffer_size=1 << 20) as file:
             yield from _gathered(file.iter_batches(rows, columns=columns))
 
-    return ColumnFile(content, "Parquet", schema, metadata.num_rows, size, read)
+    return ColumnFile(content, "Parquet", schema, metadata.num_rows, size, read, reading=reading)
 
 
 def _surveyed(
@@ -182,7 +184,7 @@ def _gathered(batches: Iterator[Any]) -> Iterator[Any]:
         yield from pa.Table.from_batches(parts).unify_dictionaries().combine_chunks().to_batches()
 
 
-def arrow_file(content: Content, memory: int) -> ColumnFile:
+def arrow_file(content: Content, reading: Reading, memory: int) -> ColumnFile:
     """An Arrow or Feather file, or a stream of Arrow, which stays in its file where it is not compressed."""
     path = content.seekable().path
     with naming(content.place, "Arrow"), _messages(path) as file:
@@ -204,10 +206,10 @@ def arrow_file(content: Content, memory: int) -> ColumnFile:
             for own in reader:
                 yield own.select(columns)
 
-    return ColumnFile(content, "Arrow", schema, rows, size, read)
+    return ColumnFile(content, "Arrow", schema, rows, size, read, reading=reading)
 
 
-def orc(content: Content) -> ColumnFile:
+def orc(content: Content, reading: Reading) -> ColumnFile:
     """An ORC file, a stripe of which is decoded at once."""
     path = content.seekable().path
     with naming(content.place, "ORC"):
@@ -221,7 +223,7 @@ def orc(content: Content) -> ColumnFile:
         for i in range(stripes):
             yield file.read_stripe(i, columns=list(columns)).select(list(columns))
 
-    return ColumnFile(content, "ORC", schema, file.nrows, 4 * file.content_length, read)
+    return ColumnFile(content, "ORC", schema, file.nrows, 4 * file.content_length, read, reading=reading)
 
 
 @contextmanager

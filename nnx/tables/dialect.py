@@ -57,8 +57,9 @@ def settle(content: Content, asked: Reading) -> tuple[Reading, list[str]]:
     at = header_at(table, n) if asked.skip_rows is None else 0
     above = [number for number, line in enumerate(lines[: rows[at][0] - 1], 1) if line.strip()]
     skipped = begin + (rows[at][0] - 1 if above else 0)
-    header = asked.header or ("yes" if has_header(table[at:]) else "no")
-    if header == "no" and asked.skip_rows is None and (line := _header_in_comment(lines, reading, rows[at][0], n)):
+    named = has_header(table[at:])
+    header = asked.header or ("yes" if named else "no")
+    if asked.header != "no" and not named and (line := _header_in_comment(lines, reading, rows[at][0], n)):
         skipped, header = begin + line - 1, "yes"
     body = table[at + (header == "yes") :]
     decimal, thousands = marks(body, asked)

@@ -13,9 +13,14 @@ BOMS = {  # the longer ones first
     BOM_UTF16_LE: "utf-16",
     BOM_UTF16_BE: "utf-16",
 }
-WESTERN = frozenset(
-    "äöüßÄÖÜéèêëáàâãåíìîïóòôõøúùûñçæœÉÈÊÀÁÂÃÅÍÎÓÔÕØÚÛÑÇÆŒ€£§°²³µ¿¡«»©®™„…·½¼¾±·\xa0\u2013\u2014\u2018\u2019\u201c\u201d\xd7"
-)
+SIGNS = "€£§°²³µ¿¡«»©®™„…·½¼¾±\xa0\u2013\u2014\u2018\u2019\u201c\u201d\xd7"
+CENTRAL = "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉĚÍŇŘŠŤÚŮÝŽőűŐŰöüÖÜäÄăâîşţĂÂÎŞŢßđĐëËçÇ"
+USUAL = {
+    "cp1252": frozenset("äöüßÄÖÜéèêëáàâãåíìîïóòôõøúùûñçæœÉÈÊÀÁÂÃÅÍÎÓÔÕØÚÛÑÇÆŒ" + SIGNS),
+    "cp1250": frozenset(CENTRAL + SIGNS),
+    "iso8859-2": frozenset(CENTRAL + SIGNS),
+}
+SIGN = re.compile(r"[\xa2-\xa8\xac\xaf\xb1-\xb4\xb6\xb8\xb9\xbc-\xbe\xf7](?=[^\W\d_])")  # before a letter
 ENOUGH = 0.9  # share of the letters beyond ASCII that are usual in the West
 
 
@@ -36,7 +41,7 @@ def encoding_of(content: Content, head: bytes, whole: bool, asked: str) -> str:
     sample = head if not _is_utf8(head, whole) else _first_strange(content)
     if _is_mixed(sample):
         return MIXED
-    return _other_letters(sample) or _western(sample) or _likeliest(sample)
+    return _other_letters(sample) or _latin(sample) or _likeliest(sample)
 
 
 def _wide(head: bytes) -> str:
@@ -86,15 +91,14 @@ def _is_mixed(sample: bytes) -> bool:
     return 0 < sample.decode("utf-8", "replace").count("\ufffd") <= whole
 
 
-def _western(sample: bytes) -> str:
-    """cp1252, the usual one of the West, if the letters are usual there and no sign is among letters; else ""."""
-    try:
-        text = sample.decode("cp1252")
-    except UnicodeDecodeError:
-        return ""
-    letters = [c for c in text if c > "\x7f"]
-    amid = re.findall(r"[^\W\d_][\xa0-\xbf\xd7\xf7](?=[^\W\d_])", text)
-    return "cp1252" if not amid and sum(c in WESTERN for c in letters) >= ENOUGH * len(letters) else ""
+def _latin(sample: bytes) -> str:
+    """The encoding in which the letters are usual ones, of the West first, and no sign is before a letter; else ""."""
+    for name, usual in USUAL.items():
+        text = sample.decode(name, "replace")
+        letters = [c for c in text if c > "\x7f"]
+        if not SIGN.search(text) and sum(c in usual for c in letters) >= ENOUGH * len(letters):
+            return name
+    return ""
 
 
 def _other_letters(sample: bytes) -> str:

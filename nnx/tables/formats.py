@@ -60,9 +60,9 @@ def opened(content: Content, asked: Reading, memory: int) -> Source:
     openers: dict[str, Callable[[], Source]] = {
         "text": lambda: text(content, asked),
         "JSON": lambda: json_file(content, asked),
-        "Parquet": lambda: parquet(content, memory),
-        "Arrow": lambda: arrow_file(content, memory),
-        "ORC": lambda: orc(content),
+        "Parquet": lambda: parquet(content, asked, memory),
+        "Arrow": lambda: arrow_file(content, asked, memory),
+        "ORC": lambda: orc(content, asked),
         "workbook": lambda: sheet(content, asked),
         "NPY": lambda: npy(content),
         "NPZ": lambda: npz(content),

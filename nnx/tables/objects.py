@@ -20,6 +20,7 @@ def json_file(content: Content, reading: Reading) -> RowFile:
     """A file of JSON. Its columns are all the names in it: it is read once to know them. Raises: DataError."""
     names: dict[str, None] = {}
     lists: dict[str, int] = {}
+    row = 0
     for row, (_, cells) in enumerate(_flat(content)):
         for name, value in cells.items():
             names[name] = None
@@ -29,6 +30,8 @@ def json_file(content: Content, reading: Reading) -> RowFile:
             raise DataError(f"{content.place}: more than {COLUMNS} different names; are the names of objects data?")
     if not names:
         raise DataError(f"{content.place}: no rows")
+    if row == 0 and lists:
+        raise DataError(f"{content.place}: one object, expected one for each row: in a list, or one a line")
     columns = list(names)
 
     def rows() -> Rows:

@@ -36,9 +36,8 @@ class Parsing:
         Raises: Unfinished, ArrowInvalid.
         """
         pa, csv = arrow(), _csv()
-        end = self.options.delimiter * (len(self.names) - 1) or 2 * (self.options.quote_char or "")
-        text += (b"\n" if text[-1:] not in (b"\n", b"\r") else b"") + end.encode() + b"\n"
-        last, types = self.names[-1], self.types
+        end, last, types = self.end(), self.names[-1], self.types
+        text += end
         while True:
             try:
                 table = csv.read_csv(
@@ -58,13 +57,34 @@ class Parsing:
         table = table.slice(0, len(table) - bool(end)).select(list(types))
         return _cast(table, self.types).combine_chunks().to_batches()[0] if len(table) else None
 
-    def rest(self, file: Any) -> Iterator[Any]:
-        """The batches of all rows of a file, one after another. Raises: ArrowInvalid, OSError."""
+    def rest(self, pieces: "_Pieces") -> Iterator[Any]:
+        """The batches of all rows of what is left, one after another. Raises: ArrowInvalid, OSError.
+
+        A row without a value is put after the rows, as in a piece.
+        """
         pa, csv = arrow(), _csv()
-        types = dict.fromkeys(self.types, pa.string())
+        types, last, end = dict.fromkeys(self.types, pa.string()), self.names[-1], self.end()
+        pieces.after = end
         reading = csv.ReadOptions(use_threads=False, block_size=PIECE, column_names=self.names)
-        for batch in csv.open_csv(pa.PythonFile(file, "r"), reading, self.options, self._conversion(types)):
-            yield _cast(pa.Table.from_batches([batch]), self.types).to_batches()[0] if len(batch) else batch
+        conversion = self._conversion({last: pa.string(), **types})
+        before = None
+        for batch in csv.open_csv(pa.PythonFile(pieces, "r"), reading, self.options, conversion):
+            if before is not None and len(before):
+                yield self._chosen(before)
+            before = batch if len(batch) else before
+        if end and (before is None or before.column(last)[-1].is_valid):
+            raise pa.ArrowInvalid("a quote is left open")
+        if before is not None and len(before) > bool(end):
+            yield self._chosen(before[: len(before) - bool(end)])
+
+    def end(self) -> bytes:
+        """A row without a value, to be put after others; b"" where there is none."""
+        marks = self.options.delimiter * (len(self.names) - 1) or 2 * (self.options.quote_char or "")
+        return b"\n" + marks.encode() + b"\n" if marks else b""
+
+    def _chosen(self, batch: Any) -> Any:
+        table = arrow().Table.from_batches([batch]).select(list(self.types))
+        return _cast(table, self.types).to_batches()[0]
 
     def _conversion(self, types: dict[str, Any]) -> Any:
         return _csv().ConvertOptions(
@@ -110,6 +130,7 @@ class _Pieces(io.RawIOBase):
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.start, self.left = file, b"", True  # left: there may be more
+        self.after = b""  # what comes after the bytes of the file, where they are read as a file
 
     def next(self) -> bytes:
         """The next piece; b"" if there is none."""
@@ -131,7 +152,11 @@ class _Pieces(io.RawIOBase):
 
     def readinto(self, into: Any) -> int:
         """Fill a buffer with the next bytes."""
-        part = self.start[: len(into)] or self.file.read(len(into))
+        if not self.start:
+            self.start = self.file.read(len(into))
+        if not self.start:
+            self.start, self.after = self.after, b""
+        part = self.start[: len(into)]
         self.start = self.start[len(part) :]
         into[: len(part)] = part
         return len(part)

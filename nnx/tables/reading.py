@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import require
 
-THOUSANDS = (",", ".", "'", "_", "space")
+THOUSANDS = (",", ".", "'", "_", " ", "space")
 LINES = 1_000_000  # that may be skipped
 
 

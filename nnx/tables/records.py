@@ -10,10 +10,14 @@ CTRL_Z = "\x1a"  # the end of a text file of DOS
 
 
 class Records:
-    """The rows of lines that are neither blank nor comments, as (first line, last line, cells); lines count from 1."""
+    """The rows of lines that are neither blank nor comments, as (first line, last line, cells); lines count from 1.
+
+    odd: the row at hand spans lines, and a quote in it has no other.
+    """
 
     def __init__(self, lines: Iterable[str], reading: Reading) -> None:
         self.lines, self.reading, self.line, self.first = lines, reading, 0, 0
+        self.quotes, self.odd = 0, False  # in the lines of a row
 
     def __iter__(self) -> Iterator[tuple[int, int, list[str]]]:
         reading, limit = self.reading, csv.field_size_limit(1 << 26)
@@ -29,6 +33,7 @@ class Records:
         try:
             for row in reader:
                 first, self.first = self.first, 0
+                self.odd = self.line > first and self.quotes % 2 == 1 and reading.escape == "none"
                 if row:
                     yield first, self.line, row
         finally:
@@ -36,6 +41,7 @@ class Records:
 
     def _lines(self, spaces: bool) -> Iterator[str]:
         comment, skipped = self.reading.comment, self.reading.skip_rows or 0
+        quote = self.reading.quote
         named = self.reading.header == "yes" and comment != "none"  # the names may stand in a comment
         for line in self.lines:
             self.line += 1
@@ -46,5 +52,6 @@ class Records:
             if self.first == 0:  # no cell goes on
                 if (comment != "none" and line.startswith(comment)) or line.rstrip() == CTRL_Z:
                     continue
-                self.first = self.line
+                self.first, self.quotes = self.line, 0
+            self.quotes += line.count(quote)
             yield line.replace("\t", " ").strip() if spaces else line

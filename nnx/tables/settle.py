@@ -67,7 +67,7 @@ def _marks(guesses: Mapping[str, Guess], reading: Reading) -> Marks:
             decimals |= own
         days = {day_first(trial.form) for trial in guess.best("date")}
         orders |= days if len(days) == 1 else set()
-    thousands = reading.thousands.replace("none", "")
+    thousands = reading.thousands.replace("none", "").replace("space", " ")
     orders.discard(None)
     order = orders.pop() if len(orders) == 1 else None
     if reading.decimal == "," or decimals == {","}:

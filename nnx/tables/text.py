@@ -131,7 +131,8 @@ class TextFile:
         """The rows one by one, each with the line it begins on."""
         late: deque[tuple[int, list[str]]] = deque()
         with closing(self._text()) as file:
-            rows = iter(Records(file, self.reading))
+            records = Records(file, self.reading)
+            rows, first = iter(records), 1
             if self.reading.header == "yes":
                 next(rows, None)
             if self.rule:
@@ -140,6 +141,8 @@ class TextFile:
                 late.append((first, row))
                 if len(late) > (self.reading.skip_footer or 0):
                     yield late.popleft()
+            if records.odd:
+                raise DataError(f"{self.place}, line {first}: is a quote left open? The cell goes on to the end")
 
     def _text(self) -> Any:
         """The lines of the file; bytes that are no text are half of a pair of UTF-16."""
@@ -154,14 +157,11 @@ class TextFile:
             with closing(self._text()) as file:
                 rows = iter(Records(_noted(file, taken), self.reading))
                 names = next(rows)[2] if self.reading.header == "yes" else []
-                begin = len(taken) if names else self.reading.skip_rows
+                begin = len(taken) if names else self.reading.skip_rows or 0
                 some = [row for _, _, row in islice(rows, SOME)]
                 if names and some and all(RULE.fullmatch(cell.strip()) for cell in some[0]):
-                    self.rule, begin, some = (
-                        True,
-                        taken.index(next(x for x in taken[begin:] if x.strip())) + 1,
-                        some[1:],
-                    )
+                    self.rule, some = True, some[1:]
+                    begin += next(i for i, line in enumerate(taken[begin:], 1) if line.strip())
                 self.start = sum(len(line.encode("utf-8", "surrogateescape")) for line in taken[:begin])
         except StopIteration:
             raise DataError(f"{self.place}: the file is empty") from None
@@ -173,9 +173,7 @@ class TextFile:
             raise DataError(f"{self.place}: the header cannot be read: {error}") from None
         if any("\udc80" <= c <= "\udcff" for c in "".join(names)):
             raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}")
-        apart = (
-            f"{self.reading.delimiter} {self.reading.quote}"  # a blank before a quote, which Arrow takes as a cell's
-        )
+        apart = f"{self.reading.delimiter} {self.reading.quote}"  # a quote after a blank is none for Arrow
         self.regular = self.regular and not any(apart in line for line in taken)
         return self._placed(names, some)
 
@@ -200,6 +198,12 @@ class TextFile:
             return DataError(f"{self._bad_line()} is not {self.reading.encoding} text; {OTHER}")
         if "straddling" in text or "field larger" in text:
             return DataError(f"{self.place}: a cell is longer than {PIECE >> 20} MiB; is a quote left open?")
+        if "left open" in text:
+            with closing(self._rows()) as rows:
+                try:
+                    deque(rows, 0)  # which names the line
+                except DataError as fault:
+                    return fault
         return DataError(f"{self.place}: {(text.splitlines() or ['it cannot be read'])[0][:120]}")
 
     def _bad_line(self) -> str:

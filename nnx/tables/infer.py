@@ -56,7 +56,7 @@ class Guess:
     gaps: tuple[str, ...] = ()
     rows: int = 0  # all cells seen
     filled: int = 0  # those that are not missing
-    whole: int = 0  # those in blocks that held whole numbers alone, which every form of a number can read
+    whole: int = 0  # those that are digits, or in a block of whole numbers alone: every form can read them
     trials: list[Trial] = field(default_factory=list)
     words: set[str] | None = field(default_factory=set)  # words for yes and no, while there is nothing else
     texts: dict[str, tuple[int, int]] = field(default_factory=dict)  # the first different texts, as in Trial.strays
@@ -66,10 +66,13 @@ class Guess:
     distinct: int = 0  # different cells in one block that the best trial can read, at most
 
     def see(self, column: Any) -> None:
-        """Take in the next block of cells, an Arrow column of text."""
+        """Take in the next block of cells: Arrow text, perhaps coded, or floats as which all of them were read."""
         column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
         filled = len(column) - column.null_count
-        if filled and not self.closed and not self._plain(column, filled):
+        if arrow().types.is_floating(column.type):
+            for trial in self.trials:
+                trial.fits += filled * (trial.base == "number" and trial.form[:1] in ("", "."))
+        elif filled and not self.closed and not self._plain(column, filled):
             filled = self._look(column)
         self.rows += len(column)
         self.filled += filled
@@ -87,9 +90,10 @@ class Guess:
         most = max((trial.fits for trial in some), default=0)
         return [trial for trial in some if trial.fits == most > 0]
 
-    def _plain(self, column: Any, filled: int) -> bool:
+    def _plain(self, cells: Any, filled: int) -> bool:
         """Take in a block that a computer wrote as numbers, where that is all that counts; False if it is not so."""
         pa, pc = arrow(), compute()
+        column = cells.dictionary if pa.types.is_dictionary(cells.type) else cells
         if [trial.kind for trial in self.trials] == ["date"] and (
             read(column, "date", "").null_count == column.null_count
         ):
@@ -107,7 +111,7 @@ class Guess:
         for trial in self.trials or self._added(["number"]):
             trial.fits += filled
         self.words, self.whole = None, self.whole + filled
-        self._zeros(column)
+        self._zeros(cells)
         return True
 
     def _fractions(self, column: Any, filled: int) -> bool:
@@ -147,7 +151,7 @@ class Guess:
                 self.texts[text] = (old + count, row)
         if any(trial.base == "number" for trial in self.trials):
             self._zeros(column)
-            self.whole += pc.sum(n.filter(pc.match_substring_regex(texts, r"^\s*[0-9]+\s*$"))).as_py() or 0
+        self.whole += pc.sum(n.filter(pc.match_substring_regex(texts, r"^\s*[0-9]+\s*$"))).as_py() or 0
         return int(pc.sum(n).as_py())
 
     def _added(self, kinds: list[str], before: Mapping[str, Trial] = MappingProxyType({})) -> list[Trial]:
@@ -168,7 +172,7 @@ class Guess:
             for (text, (count, row)), stray in zip(told.items(), bad, strict=True):
                 if stray:
                     trial.strays[text] = (count, row)
-                else:
+                elif trial.base != "number" or re.fullmatch(r"\s*[0-9]+\s*", text) is None:  # those are in `whole`
                     trial.fits += count
         self.trials += new
         return new
@@ -207,15 +211,19 @@ class Guess:
         return unread
 
     def _row(self, column: Any, text: str) -> int:
-        return self.rows + int(compute().index(column, text).as_py())
+        pc, coded = compute(), arrow().types.is_dictionary(column.type)
+        place = pc.index(column.dictionary if coded else column, text).as_py()
+        return self.rows + int(pc.index(column.indices, place).as_py() if coded else place)
 
     def _zeros(self, column: Any) -> None:
         pc = compute()
-        if self.zeros is not None or not pc.any(pc.starts_with(column, "0")).as_py():
+        texts = column.dictionary if arrow().types.is_dictionary(column.type) else column
+        if self.zeros is not None or not pc.any(pc.starts_with(texts, "0")).as_py():
             return
-        found = pc.index(pc.match_substring_regex(column, r"^\s*0[0-9]+\s*$"), True).as_py()
+        found = pc.index(pc.match_substring_regex(texts, r"^\s*0[0-9]+\s*$"), True).as_py()
         if found >= 0:
-            self.zeros = (self.rows + found, column[found].as_py())
+            text = texts[found].as_py()
+            self.zeros = (self._row(column, text), text)
 
     def _words(self, texts: Any) -> None:
         if self.words is not None:
@@ -226,6 +234,9 @@ class Guess:
 def _counted(column: Any) -> tuple[Any, Any]:
     """The different texts of a column and how often each is there; where few repeat, all texts and ones."""
     pa, pc = arrow(), compute()
+    if pa.types.is_dictionary(column.type):
+        counts = pc.value_counts(column.indices)
+        return column.dictionary.take(counts.field(0)), counts.field(1)
     if repeats(column):
         counts = pc.value_counts(column)
         return counts.field(0), counts.field(1)

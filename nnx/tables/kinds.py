@@ -66,10 +66,9 @@ def as_kind(column: Any, kind: str) -> Any:
 
     Booleans are 0 and 1, dates seconds since 1970, times and durations seconds. Raises: BadCell.
     """
-    base, form, gaps = parted(kind)
     if arrow().types.is_dictionary(column.type):
-        values = column.dictionary  # of polars they are views, which Arrow cannot take from
-        column = (compute().cast(values, arrow().string()) if is_text(values.type) else values).take(column.indices)
+        return _of_codes(column, kind)
+    base, form, gaps = parted(kind)
     if is_text(column.type):
         pc = compute()
         column = _without(pc.cast(column, arrow().string()), gaps) if gaps else pc.cast(column, arrow().string())
@@ -86,11 +85,28 @@ def as_kind(column: Any, kind: str) -> Any:
     return values
 
 
+def _of_codes(column: Any, kind: str) -> Any:
+    """As `as_kind`, of which each different value is read once; a text stays coded."""
+    pa, pc = arrow(), compute()
+    column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    codes, different = column.indices, column.dictionary
+    different = pc.cast(different, pa.string()) if is_text(different.type) else different  # polars has views
+    try:
+        values = as_kind(different, kind)
+    except BadCell:  # perhaps of a value that no cell has
+        return as_kind(different.take(codes), kind)
+    if parted(kind)[0] not in TEXTS:
+        return to_floats(pa.array(values, from_pandas=True).take(codes))
+    if values.null_count:
+        codes = pc.if_else(pc.is_valid(values).take(codes), codes, pa.scalar(None, codes.type))
+    return pa.DictionaryArray.from_arrays(codes, values)
+
+
 def as_column(values: Any, kind: str) -> Any:
-    """What `as_kind` gave as an Arrow array, of which it gives the same again."""
+    """What `as_kind` gave as an Arrow array, texts coded, of which it gives the same again."""
     pa, base = arrow(), parted(kind)[0]
     if base in TEXTS:
-        return values
+        return values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
     if base != "date":
         return pa.array(values, from_pandas=True)
     micros = pa.array((values * 1e6).round(), from_pandas=True)

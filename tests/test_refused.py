@@ -94,7 +94,7 @@ FILES = {
     "missing target": ("x.csv", "a,y\n1,1\n2,\n", WHOLE, 2, "1 row has no target 'y' (x.csv, line 3): fill them, or --missing-target drop"),
     "blank classes": ("x.csv", "a,y\n1,u\n2,NA\n3,v\n4,\n", WHOLE, 2, "2 rows have no target 'y' (first x.csv, line 3): fill them"),
     "no target at all": ("x.csv", "a,y\n1,\n2,NA\n", Y, 2, "x.csv: the target 'y' is missing in every row"),
-    "a target of dates": ("x.csv", "a,y\n" + "".join(f"{i}.5,2020-01-{i:02}\n" for i in range(1, 29)), Y, 2, "holds dates, which are not predicted: give days or seconds as numbers, or --kind y=text"),
+    "a target of dates": ("x.csv", "a,y\n" + "".join(f"{i}.5,2020-01-{i:02}\n" for i in range(1, 29)), Y, 2, "holds dates, which are not predicted: give days as numbers, or --kind y=text for classes"),
     "text regression": ("x.csv", "a,y\n1,u\n2,v\n", [*Y, "--task", "regression"], 2, "holds text: regression needs numbers"),
     "bad cells": ("x.csv", rows(*(f"oops{i},0" for i in range(21)), n=300), Y, 2, "x.csv, line 302: column 'a' holds numbers but 'oops0' here, in 21 of its cells not a number; mend it, or --missing oops0, --kind 'a=number|*' or --kind a=text"),
     "infinite": ("x.csv", "a,y\n1,1\ninf,2\n3,3\n", Y, 2, "x.csv, line 3: column 'a' has a number too large to learn from: inf"),

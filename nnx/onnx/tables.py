@@ -33,6 +33,12 @@ def inputs(graph: Graph, encoder: TableEncoder) -> dict[str, str]:
     """
     for column in encoder.columns_:
         kind = parted(encoder.kinds_[column.name])[0]
+        advice = f"--drop {column.name}, or --kind {column.name}=category, and train again"
+        require(
+            column.kind != "words", f"to_onnx: column {column.name!r} is free text, which ONNX cannot part: {advice}"
+        )
+        folded = encoder.fold_case and kind in TEXTS
+        require(not folded, f"to_onnx: column {column.name!r} has its case folded, which ONNX cannot: no fold_case")
         require(column.name != "", "to_onnx: a column has the name '', which no input can have: rename it, train again")
         graph.input(column.name, "str" if kind in TEXTS else "float64", ["rows", 1], MEANING[kind])
     return {column.name: column.name for column in encoder.columns_}

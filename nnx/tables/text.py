@@ -5,13 +5,14 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from io import BufferedReader, TextIOWrapper
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from ..errors import DataError
 from .cells import arrow
 from .content import BROKEN, Content, Raw
 from .headers import RULE
+from .kept import Kept, as_floats, typed
 from .names import distinct
 from .parse import PIECE, Parsing, parsed
 from .reading import Reading
@@ -33,7 +34,8 @@ class TextFile:
 
     target: str | None = None
 
-    def __init__(self, content: Content, reading: Reading, notes: Sequence[str] = ()) -> None:
+    def __init__(self, content: Content, reading: Reading, notes: Sequence[str] = (), memory: int = 0) -> None:
+        self.memory, self.kept, self.types = memory, Kept(0), dict[str, Any]()
         self.content, self.reading, self.notes = content, reading, list(notes)
         self.place, self.name = content.place, content.name
         self.missing = gaps(reading)
@@ -50,14 +52,43 @@ class TextFile:
 
     def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """Look at all cells of the columns whose kind is not given."""
-        found, self.size = scanned(self, {**self.given, **kinds}, faults, self.notes)
+        self.kept = Kept(self.memory)
+        found, self.size = scanned(self, {**self.given, **kinds}, faults, self.notes, self._first)
+        self.kept.whole = True
         return found
 
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        """The rows in blocks, every cell as text without white space around it, or null."""
-        numbers = [self.columns.index(name) for name in columns]
-        for batch in self._blocks(numbers) if self.regular else self._one_by_one(numbers):
-            cleaned = [clean(column, self.missing) for column in batch.columns]
+    def batches(self, columns: Sequence[str], kinds: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """The rows in blocks, every cell as text without white space around it, or null.
+
+        Texts may be coded, and fractions floats where they will be read as numbers.
+        """
+        kept = self.kept.serve(columns, kinds or {})
+        if kept is not None:
+            yield from kept
+            return
+        fine = {name for name in columns if as_floats((kinds or {}).get(name, "text"))}
+        types = {n: t for n, t in self.types.items() if n in fine or not arrow().types.is_floating(t)}
+        yield from self._cleaned(columns, types)
+
+    def _first(self, columns: Sequence[str]) -> Iterator[Any]:
+        """The rows in blocks, the first of text, then each column of the type that is best for it.
+
+        They are kept while there is room.
+        """
+        with closing(self._cleaned(columns, {})) as batches:
+            some = [*islice(batches, 2)]
+        left: Iterable[Any] = some[:1]
+        if len(some) > 1:
+            self.types = typed(some[0])
+            left = chain(left, _after(some[0].num_rows, self._cleaned(columns, self.types)))
+        for batch in left:
+            self.kept.add(batch)
+            yield batch
+
+    def _cleaned(self, columns: Sequence[str], types: Mapping[str, Any]) -> Generator[Any, None, None]:
+        numbers = {self.columns.index(name): types.get(name, arrow().string()) for name in columns}
+        for batch in self._blocks(numbers) if self.regular else self._one_by_one(list(numbers)):
+            cleaned = [clean(column, self.missing, parsed=self.regular) for column in batch.columns]
             yield arrow().RecordBatch.from_arrays(cleaned, list(columns))
 
     def where(self, row: int) -> str:
@@ -71,7 +102,7 @@ class TextFile:
             pass
         return f"{self.place}, row {row + 1}"
 
-    def _blocks(self, numbers: list[int]) -> Iterator[Any]:
+    def _blocks(self, numbers: dict[int, Any]) -> Iterator[Any]:
         pa, done = arrow(), 0
         try:
             with closing(self.content.text(self.reading.encoding)) as file:
@@ -86,7 +117,7 @@ class TextFile:
             if "Expected" not in str(error):
                 raise self._fault(str(error)) from None
         self.regular = False
-        yield from self._one_by_one(numbers, done)
+        yield from self._one_by_one(list(numbers), done)
 
     def _skip(self, file: Any) -> None:
         """Go to the first row."""
@@ -97,7 +128,7 @@ class TextFile:
             while left and (part := file.read(min(left, PIECE))):
                 left -= len(part)
 
-    def _parsing(self, numbers: list[int]) -> Parsing:
+    def _parsing(self, numbers: dict[int, Any]) -> Parsing:
         from pyarrow import csv as arrow_csv
 
         reading, names = self.reading, [str(i) for i in range(self.width)]
@@ -107,7 +138,7 @@ class TextFile:
             escape_char=False if reading.escape == "none" else reading.escape,
             newlines_in_values=True,
         )
-        return Parsing(names, {names[i]: arrow().string() for i in numbers}, options, ["", *self.missing])
+        return Parsing(names, {names[i]: kind for i, kind in numbers.items()}, options, ["", *self.missing])
 
     def _one_by_one(self, numbers: list[int], done: int = 0) -> Iterator[Any]:
         """The rows after the first so many, where Arrow cannot read them: comments, a footer, uneven rows."""
@@ -223,6 +254,14 @@ class TextFile:
 def text_of(content: Content, encoding: str) -> TextIOWrapper:
     """A file as text; bytes that are none are half of a pair of UTF-16."""
     return TextIOWrapper(content.text(encoding), "utf-8", errors="surrogateescape", newline="")
+
+
+def _after(rows: int, batches: Iterable[Any]) -> Iterator[Any]:
+    """The batches without the first so many rows."""
+    for batch in batches:
+        if rows < batch.num_rows:
+            yield batch.slice(rows)
+        rows = max(rows - batch.num_rows, 0)
 
 
 def _noted(lines: Iterable[str], taken: list[str]) -> Iterator[str]:

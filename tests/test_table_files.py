@@ -106,6 +106,7 @@ TEXTS = {  # name: (file, content, cells, what the settled reading says)
     "a list of JSON": ("x.json", '[{"a": 1, "b": "x"},\n {"b": "y", "a": 2}]', AB, {}),
     "JSON, no suffix": ("x", '{"a": 1, "b": "x"} {"a": 2, "b": "y"}', AB, {}),
     "JSON in JSON": ("x.json", '[{"a": {"b": 1.5, "c": {"d": true}}, "e": null}]', {"a.b": ["1.5"], "a.c.d": ["true"], "e": [None]}, {}),
+    "ARFF": ("x", "% by me\n@RELATION r\n@attribute 'a b' REAL\n@attribute c {u, 'v w'}\n@DATA\n1.5,u\n% c\n?,'v w'\n", {"a b": ["1.5", None], "c": ["u", "v w"]}, {"comment": "%"}),
     "gzip": ("x.csv.gz", gzip.compress(CSV.encode()), AB, {}),
     "gzip by content": ("x.csv", gzip.compress(CSV.encode()), AB, {}),
     "bz2": ("x.csv.bz2", bz2.compress(CSV.encode()), AB, {}),
@@ -147,10 +148,10 @@ def test_an_encoding_is_found(tmp_path, encoding):
 
 
 def test_the_settled_reading_reads_the_same_again(tmp_path):
-    for i, (file, content, expected, _) in enumerate(TEXTS.values()):
+    for i, (name, (file, content, expected, _)) in enumerate(TEXTS.items()):
         source, _ = read(tmp_path / str(i), file, content)
         again = open_table(str(tmp_path / str(i) / file), Reading.of(source.reading.to_data()))
-        assert cells(again) == expected and again.reading == source.reading
+        assert cells(again) == expected and again.reading == source.reading, name
 
 
 ASKED = {

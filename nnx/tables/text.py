@@ -39,6 +39,7 @@ class TextFile:
         self.content, self.reading, self.notes = content, reading, list(notes)
         self.place, self.name = content.place, content.name
         self.missing = gaps(reading)
+        self.given: dict[str, str] = {}  # kinds of columns that the file tells
         self.checked = False  # its uneven rows
         self.regular = reading.comment == "none" and not reading.skip_footer and reading.delimiter != " "
         self.columns = self._header()
@@ -52,7 +53,7 @@ class TextFile:
     def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """Look at all cells of the columns whose kind is not given."""
         self.kept = Kept(self.memory)
-        found, self.size = scanned(self, kinds, faults, self.notes, self._first)
+        found, self.size = scanned(self, {**self.given, **kinds}, faults, self.notes, self._first)
         self.kept.whole = True
         return found
 
@@ -161,7 +162,7 @@ class TextFile:
     def _rows(self) -> Generator[tuple[int, list[str]], None, None]:
         """The rows one by one, each with the line it begins on."""
         late: deque[tuple[int, list[str]]] = deque()
-        with closing(self._text()) as file:
+        with closing(text_of(self.content, self.reading.encoding)) as file:
             records = Records(lines_of(file), self.reading)
             rows, first = iter(records), 1
             try:
@@ -176,17 +177,12 @@ class TextFile:
             if records.odd:
                 raise DataError(f"{self.place}, line {first}: is a quote left open? The cell goes on to the end")
 
-    def _text(self) -> Any:
-        """The lines of the file; bytes that are no text are half of a pair of UTF-16."""
-        file = self.content.text(self.reading.encoding)
-        return TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-
     def _header(self) -> list[str]:
         """The names of the columns. It finds their places too, and where the first row begins."""
         taken: list[str] = []
         self.rule = False  # under the names
         try:
-            with closing(self._text()) as file:
+            with closing(text_of(self.content, self.reading.encoding)) as file:
                 records = Records(_noted(lines_of(file), taken), self.reading)
                 rows = iter(records)
                 names = next(rows)[2] if self.reading.header == "yes" else []
@@ -253,6 +249,11 @@ class TextFile:
                 except UnicodeDecodeError:
                     return f"{self.place}, line {number}"
         return self.place
+
+
+def text_of(content: Content, encoding: str) -> TextIOWrapper:
+    """A file as text; bytes that are none are half of a pair of UTF-16."""
+    return TextIOWrapper(content.text(encoding), "utf-8", errors="surrogateescape", newline="")
 
 
 def _after(rows: int, batches: Iterable[Any]) -> Iterator[Any]:

@@ -670,7 +670,7 @@ add("a name with signs", "Σ €/m²,b%\n3,x\n4,y\n", {"Σ €/m²": N(3, 4), "b
 add(
     "names as in R",
     "x,y\n1,10,red\n2,20,blue\n3,30,red\n",
-    {"column 1": N(1, 2, 3), "x": N(10, 20, 30), "y": T("red", "blue", "red")},
+    {"x": N(10, 20, 30), "y": T("red", "blue", "red")},
     may_refuse=True,
 )
 # ---- before, between and behind the rows

@@ -88,7 +88,7 @@ TEXTS = {  # name: (file, content, cells, what the settled reading says)
     "a footer": ("x.csv", "a,b,c\n" + rows(",", "\nTotal,5\n", "(5 rows)\n"), ABC, {"skip_footer": 2}),
     "unnamed columns": ("x.csv", ",,y\n1,2,3\n4,5,6\n", {"column 1": ["1", "4"], "column 2": ["2", "5"], "y": ["3", "6"]}, {}),
     "one name twice": ("x.csv", "a,a\n1,2\n", {"a": ["1"], "a (2)": ["2"]}, {}),
-    "names of R": ("x.txt", '"a" "b"\n"1" 5 u\n"2" 6 v\n', {"a": ["5", "6"], "b": ["u", "v"]}, {}),
+    "names of R": ("x.txt", '"a" "b"\n"1" 5 u\n"2" 6 v\n', {"column 1": ["1", "2"], "a": ["5", "6"], "b": ["u", "v"]}, {}),
     "a mark at the end of rows": ("x.csv", "a,b\n1,x,\n2,y,\n", AB, {}),
     "a rule under the names": ("x.txt", "a|b\n---|---\n1|x\n2|y\n", AB, {}),
     "quotes": ("x.csv", 'a,b\n1,"x, ""y""\nz"\n2,v\n', {"a": ["1", "2"], "b": ['x, "y"\nz', "v"]}, {"quote": '"'}),

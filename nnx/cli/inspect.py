@@ -19,7 +19,7 @@ from .folder import LOCK
 from .options import asked
 from .run import is_run
 from .summary import describe
-from .table import as_given
+from .table import as_given, unused
 
 PARTS = {"d": "day", "m": "month", "Y": "year", "y": "year of two digits", "b": "month's name", "B": "month's name"}
 PARTS |= {"H": "hour", "I": "hour", "M": "minute", "S": "second", "p": "AM or PM", "z": "zone", "j": "day of the year"}
@@ -31,8 +31,8 @@ def lines(files: Sequence[str], target: str | None, given: Mapping[str, Any]) ->
     path = Path(files[0])
     if is_run(files[0]) or path.suffix == ".safetensors" or (path / LOCK).is_file():
         return of_model(model_in(path) if path.is_dir() else path)
-    opener: Any = open_table
-    return of_table(opener(as_given(files), Reading.of(asked(given))), target)
+    source = open_table(as_given(files), Reading.of(asked(given)))
+    return [*of_table(source, target), *(f"note: {note}" for note in unused(source, asked(given)))]
 
 
 def of_model(path: Path) -> list[str]:

@@ -81,7 +81,7 @@ class TableEncoder(Spelled, Transformer):
         chosen = {name: kind for name, kind in kinds.items() if kind != "drop"}
         seen = {name: counter(i, kind) for i, (name, kind) in enumerate(chosen.items())}
         first = 0
-        for batch in source.batches(list(chosen)):
+        for batch in source.batches(list(chosen), chosen):
             keep = None if rows is None else rows[first : first + batch.num_rows]
             for name, kind in chosen.items():
                 column, counts = self._cells(source, batch, name, kind, first), seen[name]
@@ -128,7 +128,8 @@ class TableEncoder(Spelled, Transformer):
         names = [c.name for c in self.columns_]
         need_columns(source, names)
         first = 0
-        for batch in source.batches([*names, *(name for name in others if name not in names)]):
+        kinds = {name: kind for name, kind in self.kinds_.items() if name not in others}
+        for batch in source.batches([*names, *(name for name in others if name not in names)], kinds):
             x = self.compact(source, batch, first)
             yield batch, x if compact else self.spread(x)
             first += batch.num_rows

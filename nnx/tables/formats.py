@@ -58,7 +58,7 @@ def opened(content: Content, asked: Reading, memory: int) -> Source:
         content, kind = _unzipped(content)
         head = head if kind else content.head(1024)
     openers: dict[str, Callable[[], Source]] = {
-        "text": lambda: text(content, asked),
+        "text": lambda: text(content, asked, memory),
         "JSON": lambda: json_file(content, asked),
         "Parquet": lambda: parquet(content, asked, memory),
         "Arrow": lambda: arrow_file(content, asked, memory),
@@ -70,10 +70,13 @@ def opened(content: Content, asked: Reading, memory: int) -> Source:
     return openers[kind or _kind(content, head)]()
 
 
-def text(content: Content, asked: Reading) -> TextFile:
-    """A file of text, read as was asked for and else as it says itself. Raises: DataError."""
+def text(content: Content, asked: Reading, memory: int = 0) -> TextFile:
+    """A file of text, read as was asked for and else as it says itself. memory: bytes that may be kept of it.
+
+    Raises: DataError.
+    """
     with naming(content.place):
-        return TextFile(content, *settle(content, asked))
+        return TextFile(content, *settle(content, asked), memory)
 
 
 def _kind(content: Content, head: bytes) -> str:

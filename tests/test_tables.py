@@ -262,8 +262,14 @@ def test_murmur3_of_published_vectors():
     """Source: the vectors of SMHasher as collected in the article MurmurHash of Wikipedia."""
     assert [hex(v) for v in murmur3(["", "test", "Hello, world!"], 0)] == ["0x0", "0xba6bd213", "0xc0363e43"]
     assert [hex(v) for v in murmur3(["", "test"], 0x9747B28C)] == ["0xebb6c228", "0x704b81dc"]
-    long = "x" * 100_000
-    assert murmur3([long, "a"], 1)[0] == murmurhash3_32(long, seed=1, positive=True)
+
+
+def test_murmur3_of_texts_of_all_lengths_and_of_parts_of_a_column():
+    texts = ["x" * 300_001, *("word é " * (i % 30) + "x" * (i % 5) for i in range(200))]
+    wanted = [murmurhash3_32(t, seed=1, positive=True) for t in texts]
+    assert murmur3(texts, 1).tolist() == wanted
+    for kind in (pa.string(), pa.large_string()):
+        assert murmur3(pa.array(["", *texts, "y"], kind).slice(1, len(texts)), 1).tolist() == wanted
 
 
 PLACES = ["lift", "view", "quiet", "Renovated", "garden", "Küche", "2 rooms", "old-town", "don't", "a"]

@@ -145,7 +145,7 @@ class Hashed(Way):
         """The numbers of the two columns that are 1, from Arrow text v (n,); if missing that of "missing" or -1."""
         xp, pc = host.namespace(), compute()
         coded = whole(pc.dictionary_encode(v))
-        texts = coded.dictionary.to_pylist() or [""]
+        texts = coded.dictionary if len(coded.dictionary) else arrow().array([""])
         missing = on_host(pc.is_null(v))
         code = on_host(pc.fill_null(coded.indices, 0))
         gap = self.buckets if self.gaps else -1

@@ -48,7 +48,7 @@ class TableEncoder(Spelled, Transformer):
         max_categories: int = 30,
         min_count: int = 3,
         buckets: int = 128,
-        max_words: int = 2048,
+        max_words: int = 4096,
         levels: bool = True,
         fold_case: bool = False,
         kinds: Mapping[str, str] | None = None,

@@ -11,7 +11,7 @@ from .words import TERMS, Words
 SCALES = ("robust", "standard")
 WIDEST = 2**24  # columns that an encoder in a file may make
 LONGEST = 4000  # characters of the kind of cells
-LATER = {"max_words": 2048, "levels": False, "fold_case": False}  # settings that older files lack, as they were then
+LATER = {"max_words": 4096, "levels": False, "fold_case": False}  # settings that older files lack, as they were then
 TYPES = {
     "scale": str,
     "max_categories": int,

@@ -86,7 +86,7 @@ class TextFile:
             yield batch
 
     def _cleaned(self, columns: Sequence[str], types: Mapping[str, Any]) -> Generator[Any, None, None]:
-        numbers = {self.columns.index(name): types.get(name, arrow().string()) for name in columns}
+        numbers = {self.first + self.columns.index(name): types.get(name, arrow().string()) for name in columns}
         for batch in self._blocks(numbers) if self.regular else self._one_by_one(list(numbers)):
             cleaned = [clean(column, self.missing, parsed=self.regular) for column in batch.columns]
             yield arrow().RecordBatch.from_arrays(cleaned, list(columns))
@@ -211,11 +211,12 @@ class TextFile:
         names = names or [""] * (len(some[0]) if some else 1)
         if names[0].startswith("# ") and not any(name.startswith("#") for name in names[1:]):
             names = [names[0].removeprefix("# "), *names[1:]]  # in a comment
-        self.width = len(names)
+        self.width, self.first = len(names), 0
         if some and all(len(row) == len(names) + 1 for row in some):
             self.width += 1
             if any(row[-1].strip() for row in some):  # as R writes it: the names of the rows have none
-                names = ["", *names]
+                self.first = int([row[0] for row in some] == [str(i) for i in range(1, len(some) + 1)])
+                names = names if self.first else ["", *names]
         if self.width > COLUMNS:
             raise DataError(f"{self.place}: {self.width} columns; a text file may have {COLUMNS}: use Parquet or NPZ")
         return distinct(self.place, names, self.notes)

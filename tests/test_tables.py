@@ -399,6 +399,17 @@ def test_dates_are_a_number_and_their_place_in_year_and_week():
     assert list(clock.get_feature_names_out())[-2:] == ["c sin of day", "c cos of day"]
 
 
+def test_times_of_day_are_a_number_and_their_place_in_the_day():
+    seconds = np.arange(0, 86_400, 3_601)
+    encoder, x = column(pa.array(seconds, pa.int32()).cast(pa.time32("s")), "time", dtype="float64")
+    assert list(encoder.get_feature_names_out()) == ["c", "c sin of day", "c cos of day"]
+    angle = 2 * np.pi * seconds / 86_400
+    assert np.allclose(x[:, 1:], np.stack([np.sin(angle), np.cos(angle)], axis=1), atol=1e-12)
+    assert np.array_equal(x[:, :1], column(seconds.astype(float), dtype="float64", levels=False)[1])
+    lengths = pa.array(seconds * 7, pa.int64()).cast(pa.duration("s"))
+    assert column(lengths, "duration")[1].shape == (24, 1)
+
+
 @pytest.mark.parametrize(
     ("values", "why"),
     [

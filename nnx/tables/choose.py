@@ -8,7 +8,7 @@ from shlex import quote
 from .cells import TEXTS, arrow, compute
 from .columns import Category, Clock, Column, Hashed, Levels, Moment, Number, Presence, Truth
 from .ids import named_like_id
-from .infer import numeric
+from .infer import numeric, variants
 from .statistics import Numbers, Texts
 from .words import SCALE, TERMS, WORDY, Terms, Words
 
@@ -132,13 +132,10 @@ def spellings(column: Column, seen: Numbers | Texts) -> str:
     """A note where texts of a column differ in capitals or blanks alone, or ""."""
     if isinstance(seen, Numbers) or not isinstance(column, Category | Hashed):
         return ""
-    groups: dict[str, list[str]] = {}
-    for text in seen.counts:
-        groups.setdefault(" ".join(text.lower().split()), []).append(text)
-    alike = next((sorted(group) for group in groups.values() if len(group) > 1), None)
-    if alike is None:
+    groups = variants(seen.counts)
+    if not groups:
         return ""
-    listed = " and ".join(repr(text[:30]) for text in alike[:3])
+    listed = " and ".join(repr(text[:30]) for text in sorted(groups[0])[:3])
     return f"column {column.name!r}: {listed} are different values; --fold-case makes one of capitals and small letters"
 
 

@@ -57,9 +57,9 @@ def of_table(source: Source, target: str | None) -> list[str]:
     target = None if target is None else check_target(source, target)
     scan = source.scan({}, faults)
     kinds = {name: kind for name, kind in scan.kinds.items() if kind != "drop"}
-    seen = {name: counter(i, kind) for i, (name, kind) in enumerate(kinds.items())}
+    seen = {name: counter(kind) for name, kind in kinds.items()}
     first = 0
-    for batch in source.batches(list(kinds)):
+    for batch in source.batches(list(kinds), kinds):
         for name, kind in kinds.items():
             if name not in faults:
                 try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import log
 from shlex import quote
 
-from .cells import TEXTS, arrow, compute
+from .cells import TEXTS, arrow, compute, parted
 from .columns import Category, Clock, Column, Hashed, Levels, Moment, Number, Presence, Truth
 from .ids import named_like_id
 from .infer import numeric, variants
@@ -149,8 +149,9 @@ def _words(name: str, seen: Texts, ways: Ways) -> Words | None:
     return Words(name, tuple(found), rarity, SCALE, min(terms.most, TERMS), seen.gaps > 0)
 
 
-def counter(place: int, kind: str) -> Numbers | Texts:
+def counter(kind: str) -> Numbers | Texts:
     """The statistics to gather for a column of this kind."""
-    if kind not in TEXTS:
-        return Numbers(place)
-    return Texts(terms=None if kind == "category" else Terms(0 if kind == "words" else WORDY))
+    base = parted(kind)[0]
+    if base not in TEXTS:
+        return Numbers(base == "date")
+    return Texts(terms=None if base == "category" else Terms(0 if base == "words" else WORDY))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from ..backends import numpy as host
 from .cells import KINDS, TEXTS, arrow, compute
 from .murmur import murmur3
-from .way import Way, mark, on_host, whole
+from .way import Way, coded, mark, on_host
 from .words import Words
 
 DAY = 86_400.0
@@ -105,12 +105,10 @@ class Category(Way):
 
     def compact(self, v: Any) -> list[Any]:
         """The number of the column that is 1, or -1 for none, from Arrow text v (n,)."""
-        pa, pc = arrow(), compute()
-        k = len(self.values)
-        code = pc.fill_null(pc.index_in(v, value_set=pa.array(self.values, pa.string())), k if self.rare else -1)
-        code = on_host(code)
-        missing = on_host(pc.is_null(v))
-        return [host.namespace().where(missing, k + self.rare if self.gaps else -1, code)]
+        pa, pc, k = arrow(), compute(), len(self.values)
+        texts, cell = coded(v)
+        code = pc.fill_null(pc.index_in(texts, value_set=pa.array(self.values, pa.string())), k if self.rare else -1)
+        return [host.namespace().append(on_host(code), k + self.rare if self.gaps else -1)[cell]]
 
     def spread(self, columns: Any, out: Any) -> None:
         """Write 1 where the code says."""
@@ -143,13 +141,10 @@ class Hashed(Way):
 
     def compact(self, v: Any) -> list[Any]:
         """The numbers of the two columns that are 1, from Arrow text v (n,); if missing that of "missing" or -1."""
-        xp, pc = host.namespace(), compute()
-        coded = whole(pc.dictionary_encode(v))
-        texts = coded.dictionary if len(coded.dictionary) else arrow().array([""])
-        missing = on_host(pc.is_null(v))
-        code = on_host(pc.fill_null(coded.indices, 0))
-        gap = self.buckets if self.gaps else -1
-        return [xp.where(missing, gap, (murmur3(texts, s) % self.buckets).astype("int64")[code]) for s in self.seeds]
+        texts, cell = coded(v)
+        texts, gap = compute().fill_null(texts, ""), self.buckets if self.gaps else -1
+        codes = [(murmur3(texts, seed) % self.buckets).astype("int64") for seed in self.seeds]
+        return [host.namespace().append(code, gap)[cell] for code in codes]
 
     def spread(self, columns: Any, out: Any) -> None:
         """Write 1 where the codes say."""

@@ -1,6 +1,7 @@
 """TableEncoder: columns of numbers, text, booleans and dates become one matrix of numbers."""
 
 import warnings
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -10,14 +11,17 @@ from ..errors import DataError, ModelFileError, require, shown
 from ..names import Spelled
 from ..random import one_seed
 from ..settings import integer, one_of
+from .ahead import ahead
 from .cells import TEXTS, arrow, compute, parted
 from .choose import Ways, choose, counter, spellings, with_levels
 from .columns import Column
 from .plain import value, within
 from .source import Memory, Source, cells, from_python, need_columns
-from .statistics import Numbers
+from .statistics import Numbers, drawn
 from .stored import SCALES, WIDEST, column_of, settings_of
 from .transformer import Transformer
+
+ROOM = 1 << 25  # bytes of a block of encoded rows, about
 
 
 class TableEncoder(Spelled, Transformer):
@@ -79,16 +83,23 @@ class TableEncoder(Spelled, Transformer):
         """Fit to a source; rows: of each row whether to learn from it."""
         self.check()
         chosen = {name: kind for name, kind in kinds.items() if kind != "drop"}
-        seen = {name: counter(i, kind) for i, (name, kind) in enumerate(chosen.items())}
-        first = 0
+        seen = {name: counter(kind) for name, kind in chosen.items()}
+        first = learned = 0
         for batch in source.batches(list(chosen), chosen):
             keep = None if rows is None else rows[first : first + batch.num_rows]
-            for name, kind in chosen.items():
-                column, counts = self._cells(source, batch, name, kind, first), seen[name]
+            n = batch.num_rows if keep is None else int(keep.sum())
+            ranks = drawn(n, learned)
+
+            def see(name: str, batch: Any = batch, first: int = first, keep: Any = keep, ranks: Any = ranks) -> None:
+                column, counts = self._cells(source, batch, name, chosen[name], first), seen[name]
                 if isinstance(counts, Numbers):
                     counts.follow(column)
-                counts.see(taken(column, keep))
-            first += batch.num_rows
+                    counts.see(taken(column, keep), ranks)
+                else:
+                    counts.see(taken(column, keep))
+
+            deque(ahead(see, chosen), maxlen=0)
+            first, learned = first + batch.num_rows, learned + n
         if first == 0:
             raise DataError(f"{source.place}: no rows")
         ways = Ways(
@@ -114,8 +125,9 @@ class TableEncoder(Spelled, Transformer):
 
     def _cells(self, source: Source, batch: Any, name: str, kind: str, first: int) -> Any:
         """One column of a batch as its kind's cells."""
-        column = cells(source, batch, name, kind, first)
-        return compute().utf8_lower(column) if self.fold_case and parted(kind)[0] in TEXTS else column
+        folded = self.fold_case and parted(kind)[0] in TEXTS
+        column = cells(source, batch, name, kind, first, coded=not folded)
+        return compute().utf8_lower(column) if folded else column
 
     def encode(self, source: Source) -> Any:
         """The matrix (rows, width) of a source."""
@@ -127,23 +139,32 @@ class TableEncoder(Spelled, Transformer):
         """Batches of a source, each with its encoded matrix; `others`: columns that the batches are to have as well."""
         names = [c.name for c in self.columns_]
         need_columns(source, names)
-        first = 0
         kinds = {name: kind for name, kind in self.kinds_.items() if name not in others}
-        for batch in source.batches([*names, *(name for name in others if name not in names)], kinds):
-            x = self.compact(source, batch, first)
-            yield batch, x if compact else self.spread(x)
-            first += batch.num_rows
+
+        def parts() -> Iterator[tuple[Any, int]]:
+            first = 0
+            for batch in source.batches([*names, *(name for name in others if name not in names)], kinds):
+                size = batch.num_rows if compact else max(ROOM // (4 * self.width), 1)
+                for start in range(0, batch.num_rows, max(size, 1)):
+                    yield batch.slice(start, size), first + start
+                first += batch.num_rows
+
+        def encoded(part: tuple[Any, int]) -> tuple[Any, Any]:
+            x = self.compact(source, *part)
+            return part[0], x if compact else self.spread(x)
+
+        yield from ahead(encoded, parts())
 
     def compact(self, source: Source, batch: Any, first: int) -> Any:
         """The compact form of one batch, for a cache, whose first row has this number: (rows, compact_width)."""
-        x = host.namespace().empty((batch.num_rows, self.compact_width), dtype=self.dtype)
+        x = host.namespace().empty((self.compact_width, batch.num_rows), dtype=self.dtype)
         at = 0
         for column in self.columns_:
             name = column.name
             for values in column.compact(self._cells(source, batch, name, self.kinds_[name], first)):
-                x[:, at] = values
+                x[at] = values
                 at += 1
-        return x
+        return x.T
 
     def spread(self, compact: Any) -> Any:
         """The matrix (rows, width) of what `compact` gave."""

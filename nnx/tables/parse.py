@@ -5,15 +5,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from os import cpu_count
 from typing import Any, BinaryIO
 
+from .ahead import WORKERS
 from .cells import arrow
 
 PIECE = 1 << 22  # bytes of a piece, about; a row that is longer is an error
 LONGEST = 1 << 24  # bytes looked at for the end of a row
 STEPS = 100  # ends of lines looked at, from the last one back, for one that is outside of quotes
-WORKERS = min(cpu_count() or 1, 4)
 
 
 class Unfinished(Exception):

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..random import words
-from .cells import compute
+from .cells import arrow
 from .ids import WHOLE, Numbering
+from .way import coded
 from .words import Terms
 
 SAMPLE = 1 << 17  # numbers kept of a column; quantiles are exact up to here, beyond it those of a random sample
@@ -17,11 +18,16 @@ NEAR = 4096  # whole numbers in such a range are counted without sorting them
 DISTINCT, LENGTH = 20_000, 1 << 26  # values of a column of text, and their characters; no more than these are counted
 
 
+def drawn(n: int, first: int) -> Any:
+    """Random numbers of n rows from this one on: those of which they are lowest are a sample. float64 (n,)."""
+    return host.uniform(words(0, "sample", n, first))
+
+
 @dataclass
 class Numbers:
     """Count, mean, spread and a sample of a column of numbers (also of booleans and dates)."""
 
-    place: int  # the number of the column: its own random words
+    dates: bool = False  # the values are seconds since 1970
     rows: int = 0
     filled: int = 0
     mean: float = 0.0
@@ -31,17 +37,22 @@ class Numbers:
     numbering: Numbering = field(default_factory=Numbering)  # of all rows, also of those not learned from
     sample: Any = None
     ranks: Any = None  # a random number of each value in the sample; the lowest SAMPLE are kept
+    least: float = 1.0  # random numbers not below it are not among these
     clock: bool = False  # of dates: some are not at midnight
     whole: bool = True  # all are whole numbers
     levels: Counter[int] | None = field(default_factory=Counter)  # of whole numbers; None: others, or too many
 
-    def see(self, v: Any) -> None:
-        """Take in the next values, float64 (n,), NaN where missing. Source: Chan, Golub & LeVeque 1983, eq. 2.1."""
-        xp, first = host.namespace(), self.rows
-        there = ~xp.isnan(v)
+    def see(self, v: Any, ranks: Any = None) -> None:
+        """Take in the next values, float64 (n,), NaN where missing.
+
+        ranks: what `drawn` gave for them, which all columns may share.
+        Source: Chan, Golub & LeVeque 1983, eq. 2.1.
+        """
+        xp, missing = host.namespace(), host.namespace().isnan(v)
+        ranks = drawn(len(v), self.rows) if ranks is None else ranks
         self.rows += len(v)
-        ranks = host.uniform(words(self.place, "sample", len(v), first))[there]
-        v = v[there]
+        if missing.any():
+            ranks, v = ranks[~missing], v[~missing]
         if len(v) == 0:
             return
         with host.scope(None, "float64", ""):
@@ -52,11 +63,14 @@ class Numbers:
             self.mean += delta * n / both
         self.filled = both
         self.low, self.high = min(self.low, float(v.min())), max(self.high, float(v.max()))
-        self.clock = self.clock or bool((v % 86_400 != 0).any())
+        self.clock = self.clock or (self.dates and bool((v % 86_400 != 0).any()))
         self.whole = self.whole and bool((v == xp.floor(v)).all())
         self.levels = _with_counts(self.levels, v) if self.whole and self.levels is not None else None
-        self.sample = v if self.sample is None else xp.concat([self.sample, v])
-        self.ranks = ranks if self.ranks is None else xp.concat([self.ranks, ranks])
+        if self.sample is None:
+            self.sample, self.ranks = v, ranks
+        else:
+            low = (ranks < self.least).nonzero()[0] if self.least < 1 else slice(None)
+            self.sample, self.ranks = xp.concat([self.sample, v[low]]), xp.concat([self.ranks, ranks[low]])
         if len(self.sample) > 2 * SAMPLE:
             self._thin()
 
@@ -76,6 +90,7 @@ class Numbers:
         if len(self.sample) > SAMPLE:
             lowest = host.namespace().argpartition(self.ranks, SAMPLE)[:SAMPLE]
             self.sample, self.ranks = self.sample[lowest], self.ranks[lowest]
+            self.least = float(self.ranks.max())
 
     def quantiles(self, *q: float) -> list[float]:
         """Quantiles of the values, linear between neighbours."""
@@ -149,19 +164,22 @@ class Texts:
     terms: Terms | None = None  # the words in them, where these are wanted
 
     def see(self, v: Any) -> None:
-        """Take in the next texts, an Arrow array, null where missing."""
+        """Take in the next texts, an Arrow array or dictionary, null where missing."""
         self.rows += len(v)
         self.filled += len(v) - v.null_count
         if self.many and self.terms is None:
             return
-        pairs = compute().value_counts(v.drop_null())
+        texts, cell = coded(v)
+        times = host.namespace().bincount(cell, minlength=len(texts) + 1)[:-1]
+        there = times.nonzero()[0]
+        texts, times = texts.take(arrow().array(there)), times[there]
         if not self.many:
-            found = dict(zip(pairs.field(0).to_pylist(), pairs.field(1).to_pylist(), strict=True))
+            found = dict(zip(texts.to_pylist(), times.tolist(), strict=True))
             self.length += sum(len(text) for text in found if text not in self.counts)
             self.counts.update(found)
             self.many = len(self.counts) > DISTINCT or self.length > LENGTH
         if self.terms is not None:
-            self.terms.see(pairs.field(0), pairs.field(1))
+            self.terms.see(texts, times)
 
     @property
     def gaps(self) -> int:

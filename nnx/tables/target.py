@@ -109,7 +109,7 @@ def look(source: Source, name: str, kind: str, rows: Any = None) -> Seen:
 
     Raises: DataError if no row has a target.
     """
-    seen = Seen(name, kind, Texts(), Numbers(0))
+    seen = Seen(name, kind, Texts(), Numbers())
     first, masks, xp = 0, [], host.namespace()
     for batch in source.batches([name]):
         text = cells(source, batch, name, seen.text_kind, first)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from .cells import arrow, compute
+
 
 class Way:
     """The base of most encodings: the compact columns are the columns."""
@@ -33,6 +35,17 @@ def mark(out: Any, code: Any) -> None:
 def whole(column: Any) -> Any:
     """One Arrow array of a column in chunks."""
     return column.combine_chunks() if hasattr(column, "combine_chunks") else column
+
+
+def coded(v: Any) -> tuple[Any, Any]:
+    """The different texts of Arrow text v (n,), perhaps a dictionary, and the number of each cell's; that of a missing
+    one is the number of texts."""
+    v = whole(v)
+    v = v if arrow().types.is_dictionary(v.type) else v.dictionary_encode()
+    texts, codes, once = v.dictionary, v.indices, v.dictionary.dictionary_encode()
+    if len(once.dictionary) < len(texts):  # some are there twice
+        texts, codes = once.dictionary, once.indices.take(codes)
+    return texts, on_host(compute().fill_null(codes, len(texts)))
 
 
 def on_host(column: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from ..backends import numpy as host
 from .cells import arrow, compute
-from .way import Way, on_host, whole
+from .way import Way, coded, on_host
 
 BETWEEN = r"[^\p{L}\p{M}\p{N}_]+"  # what parts words: all but letters, marks on them, digits and _
 WORD = r"\p{L}{2}\S*"  # one that tells of free text: no number, and with blanks about it
@@ -40,13 +40,13 @@ class Words(Way):
     def compact(self, v: Any) -> list[Any]:
         """Of Arrow text v (n,) the numbers of its columns, -1 for no more, and then their values."""
         xp, pa, pc = host.namespace(), arrow(), compute()
-        coded, k = whole(pc.dictionary_encode(v)), len(self.terms)
-        n = max(len(coded.dictionary), 1)
-        text, terms = grams(coded.dictionary)
+        (texts, cell), k = coded(v), len(self.terms)
+        n = len(texts)
+        text, terms = grams(texts)
         column = pc.index_in(terms, value_set=pa.array(self.terms, pa.string()))
         known = on_host(pc.is_valid(column))
-        cell, times = xp.unique(text[known] * k + on_host(column.drop_null()), return_counts=True)
-        text, column = cell // k, cell % k
+        both, times = xp.unique(text[known] * k + on_host(column.drop_null()), return_counts=True)
+        text, column = both // k, both % k
         weight = (1 + xp.log(times)) * host.put(self.rarity, "float64", None)[column]
         order = xp.lexsort((-weight, text))
         text, column, weight = text[order], column[order], weight[order]
@@ -57,8 +57,7 @@ class Words(Way):
         codes[text, place], values[text, place] = column, weight / norm[text] * self.scale
         if self.gaps:
             codes[n, 0], values[n, 0] = k, 1.0
-        row = on_host(pc.fill_null(coded.indices, n))
-        return [*codes.T[:, row], *values.T[:, row]]
+        return [*codes.T[:, cell], *values.T[:, cell]]
 
     def spread(self, columns: Any, out: Any) -> None:
         """Write the values into their columns."""
@@ -101,13 +100,15 @@ class Terms:
         self.counts: Any = None  # a table of terms and in how many cells they are
 
     def see(self, texts: Any, times: Any) -> None:
-        """Take in different texts, and how often each is there: Arrow text and numbers (n,).
+        """Take in different texts, and how often each is there: Arrow text, and numbers (n,) on the host.
 
         The longer the column, the fewer of them are looked at; each then counts for several.
         """
         xp, pa, pc = host.namespace(), arrow(), compute()
+        if self.cells >= SAMPLE and not self.wordy:
+            return
         step = 1 + self.cells // SAMPLE
-        texts, times = texts[::step], on_host(times)[::step] * step
+        texts, times = texts[::step], times[::step] * step
         self.cells += int(times.sum())
         self.words += int((on_host(pc.count_substring_regex(texts, pattern=WORD)) * times).sum())
         if not self.wordy:

@@ -373,7 +373,7 @@ def test_long_columns_of_free_text_are_counted_in_parts(monkeypatch):
     monkeypatch.setattr("nnx.tables.words.COUNTED", 60)
     terms, texts = Terms(), notes(4000)
     for i in range(0, 4000, 500):
-        terms.see(pa.array(texts[i : i + 500]), pa.array([1] * 500))
+        terms.see(pa.array(texts[i : i + 500]), np.ones(500, dtype=int))
     assert terms.cells == pytest.approx(4000, rel=0.05) and len(terms.counts) <= 60
     counts = CountVectorizer(token_pattern=r"\w+", binary=True).fit_transform(texts).sum(axis=0)
     found = terms.vocabulary(10, 3)
@@ -640,7 +640,7 @@ def test_it_is_a_step_of_a_pipeline():
 def test_statistics_of_blocks_are_those_of_the_whole():
     v = np.random.default_rng(0).normal(size=1000) * 3 + 1e6
     v[::7] = np.nan
-    seen = Numbers(0)
+    seen = Numbers()
     for part in np.array_split(v, 13):
         seen.see(part)
     there = v[~np.isnan(v)]
@@ -652,7 +652,7 @@ def test_statistics_of_blocks_are_those_of_the_whole():
 
 
 def test_quantiles_of_many_rows_come_from_a_sample():
-    seen, rng = Numbers(0), np.random.default_rng(0)
+    seen, rng = Numbers(), np.random.default_rng(0)
     for _ in range(12):
         seen.see(rng.uniform(size=50_000))
     assert len(seen.sample) <= 2 * SAMPLE

@@ -149,6 +149,31 @@ def test_predict_reads_as_the_training_did_and_what_is_given_overrules(nnx):
     assert nnx("predict", "run", gaps, "--missing", "n/k")[0] == 0
 
 
+def test_numbers_of_another_decimal_mark_are_read_where_the_table_to_predict_has_that_mark(nnx):
+    rng = np.random.default_rng(0)
+    rows = [
+        [f"{a:.2f}", f"{b:,.1f}", round(a + b / 1000, 2)]
+        for a, b in zip(rng.normal(size=80), rng.normal(size=80) * 5e3, strict=True)
+    ]
+    swap = str.maketrans(",.", ".,")
+    table("de.csv", ["a", "b", "y"], [[str(cell).translate(swap) for cell in row] for row in rows], ";")
+    found = trained(nnx, "de.csv", *Y)
+    assert {c["name"]: c["holds"] for c in found["columns"]} == {"a": "number:,", "b": "number:,."}
+    expected = nnx("predict", "run", "de.csv")[1]
+    assert nnx("predict", "run", table("us.csv", ["a", "b"], [row[:2] for row in rows], "\t"))[1] == expected
+    assert nnx("evaluate", "run", table("us.csv", ["a", "b", "y"], rows, "|"))[1] == nnx("evaluate", "run", "de.csv")[1]
+
+
+def test_what_a_file_has_no_use_for_is_said_in_one_line(nnx):
+    rows = mixed()
+    parquet.write_table(pa.table({"a": [r[0] for r in rows], "y": [r[2] for r in rows]}), "a.parquet")
+    words = ["--delimiter", ";", "--skip-rows", "2"]
+    line = "note: a.parquet says itself how it is read: --delimiter, --skip-rows not used\n"
+    assert line in nnx("train", "a.parquet", *Y, *words, "--epochs", "1", "--hidden", "4", "--out", "run")[1]
+    assert nnx("predict", "run", "a.parquet")[2] == "" and nnx("predict", "run", "a.parquet", *words)[2] == line
+    assert line in nnx("inspect", "a.parquet", *words)[1]
+
+
 # ---- the target
 
 
@@ -171,20 +196,31 @@ def test_rows_without_a_target_are_left_out_of_everything(nnx):
     assert scores[1][2] == "note: 3 rows have no target 'y' (first gaps.csv, line 5): left out\n"
 
 
-TARGETS = {  # the cells of a target, and what it becomes
+TARGETS = {  # the cells of a target, its classes or the mean of its values
     "text": (["u", "v"] * 30, ("u", "v")),
     "spaces around": ([" u", "v "] * 30, ("u", "v")),
     "truths": (["yes", "no"] * 30, ("no", "yes")),
     "few whole numbers": ([1, 2, 10] * 20, ("1", "2", "10")),
-    "numbers": ([i * 1.5 for i in range(60)], ()),
+    "numbers": ([i * 1.5 for i in range(60)], 44.25),
+    "prices": ([f"${i},000.50" for i in range(1, 61)], 30_500.5),
+    "euros": ([f"{i}.000,50 €" for i in range(1, 61)], 30_500.5),
+    "percents": ([f"{i}%" for i in range(60)], 0.295),
+    "numbers and gaps": ([i * 1.5 if i % 10 else "unknown" for i in range(60)], 45.0),
+    "spans of time": ([f"{30 + i}:30:00" for i in range(60)], 216_000.0),
 }
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_becomes(nnx, name):
-    cells, classes = TARGETS[name]
+    cells, right = TARGETS[name]
     data = table("a.csv", ["a", "y"], [[i % 7, cell] for i, cell in enumerate(cells)])
-    assert tuple(trained(nnx, data, *Y)["target"]["classes"]) == classes
+    target = trained(nnx, data, *Y, "--test", "0", "--validation", "0")["target"]
+    if isinstance(right, tuple):
+        assert tuple(target["classes"]) == right
+    else:
+        assert target["classes"] == [] and target["mean"] == pytest.approx(right)
+        predicted = [float(line) for line in nnx("predict", "run", data)[1].splitlines()[1:]]
+        assert abs(np.mean(predicted) - right) < 3 * target["scale"]
     assert nnx("evaluate", "run", data, "--json")[0] == 0
 
 
@@ -260,6 +296,25 @@ def test_a_column_that_gives_the_target_away_is_noted(nnx, name):
     notes = [n for n in trained(nnx, data, *Y, "--task", "auto")["notes"] if "gives the target away" in n]
     assert len(notes) == (why is not None)
     assert why is None or (notes[0].startswith("column 'a' gives the target away (" + why) and "--drop a?" in notes[0])
+
+
+def test_case_is_folded_where_asked_in_columns_and_target(nnx):
+    rows = [
+        [a, (town.upper(), town, town.lower())[i % 3], y.upper() if i % 4 == 0 else y]
+        for i, (a, town, y) in enumerate(mixed(90))
+    ]
+    data = table("a.csv", ["a", "town", "y"], rows)
+    found = trained(nnx, data, *Y)
+    assert len(found["target"]["classes"]) == 4 and any("--fold-case makes them one" in n for n in found["notes"])
+    code, out, err = nnx("train", data, *Y, "--fold-case", "--epochs", "1", "--hidden", "4", "--out", "folded")
+    assert code == 0 and "into 2 classes" in out and "--fold-case" not in out, err
+    folded = json.loads(text("folded/data.json"))
+    assert folded["target"]["classes"] == ["high", "low"]
+    assert [c["becomes"] for c in folded["columns"]][1] == "category, 3 wide"
+    assert nnx("evaluate", "folded", data)[0] == 0
+    assert nnx("train", "-c", "folded/config.toml", "--out", "again", "-q")[0] == 0
+    shouted = table("b.csv", ["a", "town"], [[a, town.upper()] for a, town, _ in rows])
+    assert nnx("predict", "folded", shouted)[1] == nnx("predict", "again", data)[1]
 
 
 def test_without_test_rows_the_scores_are_of_the_validation(nnx):
@@ -386,3 +441,83 @@ def test_what_was_found_out_at_the_training_is_a_guess_that_another_table_may_be
     code, out, err = nnx("predict", "run", "b.csv", "--keep", "town", *words)
     assert (code, out) == (0, expected[1]), err
     assert (err != "") == note and err.count("\n") <= 1
+
+
+# ---- tables of several files
+
+
+@pytest.fixture
+def parts(folder):
+    """A table in one file, and in three in a folder, of which the last has its columns in another order."""
+    rows = mixed(90)
+    whole = table("whole.csv", ["a", "town", "y"], rows)
+    (folder / "parts").mkdir()
+    for i in range(2):
+        table(f"parts/{i}.csv", ["a", "town", "y"], rows[30 * i : 30 * i + 30])
+    table("parts/2.csv", ["y", "town", "a"], [row[::-1] for row in rows[60:]])
+    return whole
+
+
+SEVERAL = {"files": ["parts/0.csv", "parts/1.csv", "parts/2.csv"], "a folder": ["parts"], "a pattern": ["parts/*"]}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_files_are_one_table(nnx, parts, name):
+    words = SEVERAL[name]
+    found = trained(nnx, *words, *Y)
+    assert sum(found["rows"].values()) == 90
+    assert tomllib.loads(text("run/config.toml"))["data"]["path"] == (words if len(words) > 1 else words[0])
+    losses = [text("run/metrics.csv").splitlines()[1].split(",")[1]]
+    assert nnx("train", "-c", "run/config.toml", "--out", "again", "-q")[0] == 0
+    losses.append(text("again/metrics.csv").splitlines()[1].split(",")[1])
+    assert losses[0] == losses[1]
+    assert nnx("train", parts, *Y, "--out", "one", *QUICK)[0] == 0
+    assert losses[0] == text("one/metrics.csv").splitlines()[1].split(",")[1]
+    assert nnx("predict", "run", *words, "--keep", "a")[1] == nnx("predict", "one", parts, "--keep", "a")[1]
+    assert nnx("evaluate", "run", *words)[1] == nnx("evaluate", "one", parts)[1]
+    assert "90 rows, 3 columns" in nnx("inspect", *words)[1]
+
+
+def test_a_run_on_several_files_is_gone_on_with_unless_one_has_changed(nnx, parts):
+    words = ["train", *SEVERAL["files"], *Y, "--hidden", "4", "--out", "run", "-q"]
+    assert nnx(*words, "--epochs", "1", "--memory", "3KB")[0] == 0  # in blocks
+    config = Path("run/config.toml")
+    config.write_text(config.read_text().partition("[result]")[0])
+    Path("run/best.safetensors").unlink()
+    table("parts/1.csv", ["a", "town", "y"], [[1, "Bern", "low"]])
+    code, _, err = nnx("resume", "run")
+    assert code == 2 and "has changed since the run began" in err and err.count("\n") == 1, err
+
+
+def stdin(command, content):
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-m", "nnx", *command], input=content, capture_output=True, check=False)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_standard_input_is_a_table(nnx):
+    data = table("a.csv", ["a", "town", "y"], mixed())
+    content = Path(data).read_bytes()
+    code, out, err = stdin(["train", "-", *Y, "--out", "run", "--epochs", "1", "--hidden", "4"], content)
+    assert code == 0 and "60 rows" in out, err
+    assert tomllib.loads(text("run/config.toml"))["data"]["path"] == "-"
+    code, out, err = stdin(["predict", "run", "-", "--keep", "town"], content)
+    assert (code, out) == (0, nnx("predict", "run", data, "--keep", "town")[1]), err
+    Path("run/best.safetensors").unlink()
+    config = Path("run/config.toml")
+    config.write_text(config.read_text().partition("[result]")[0])
+    code, _, err = nnx("resume", "run")
+    assert code == 2 and "the table came from standard input, which is gone" in err and err.count("\n") == 1, err
+    code, _, err = nnx("train", "-", *Y, "--restarts", "1")
+    assert code == 2 and "--restarts needs a table that can be read again" in err
+
+
+def test_inspect_shows_every_small_table_and_never_fails_otherwise_than_in_one_line(nnx, folder):
+    from table_corpus import CASES, write
+
+    for name, case in CASES.items():
+        write(case, folder)
+        code, _, err = nnx("inspect", case.given)
+        assert (code, err) == (0, "") or (code == 2 and err.count("\n") == 1 and len(err) <= 206), (name, err)

@@ -48,6 +48,16 @@ def zip_that_lies():
     return file.getvalue()
 
 
+def book_bomb():
+    """A workbook whose sheet would be 3.9 GiB."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/worksheets/sheet1.xml", b"")
+        archive.getinfo("xl/worksheets/sheet1.xml").file_size = 4000 * MIB
+    return file.getvalue()
+
+
 CELL = b'a,y\n1,1\n"' + b"x" * (30 * MIB) + b'",2\n3,1\n'
 HOSTILE = {
     "npz that grows": ("x.npz", npz_bomb, "would grow to 3.9 GiB from"),
@@ -69,6 +79,19 @@ HOSTILE = {
         "x.parquet",
         lambda: b"PAR1" + bytes(64) + b"\xff\xff\xff\x7fPAR1",
         "cannot be read as Parquet",
+    ),
+    "a workbook that grows": ("x.xlsx", book_bomb, "would grow to 3.9 GiB from"),
+    "a packed file that grows": (
+        "x.parquet.gz",
+        lambda: gzip.compress(b"PAR1" + bytes(600 * MIB), 1),
+        "x.parquet.gz: it grows to more than",
+    ),
+    "an endless object": ("x.json", lambda: b'[{"a": "' + b"x" * (40 * MIB), "longer than 16 MiB"),
+    "deep JSON": ("x.jsonl", lambda: b"[" * 200_000, "cannot be read as JSON"),
+    "100,000 names": (
+        "x.jsonl",
+        lambda: b"".join(b'{"c%d": 1}\n' % i for i in range(100_000)),
+        "more than 20000 different names",
     ),
     "arrow that lies": ("x.arrow", lambda: b"ARROW1\0\0" + b"\xff" * 200 + b"\xff\xff\xff\x7fARROW1", "read as Arrow"),
 }

@@ -94,17 +94,14 @@ def model(path, encoder, target, *, hidden=8, dtype="float32", **options):
 
 
 def agrees(made, model, rows):
-    """The graph's outputs are those of the model for these rows, however a missing text is written."""
-    fed = feeds(model, rows)
-    marked = {name: np.where(v == "", "N/A", v) if v.dtype == object else v for name, v in fed.items()}
-    for given in (fed, marked):
-        found = list(run(made, given).values())
-        if model.target.classes:
-            np.testing.assert_array_equal(found[0], model.predict_table(rows))
-            np.testing.assert_allclose(found[1], model.predict_table(rows, proba=True), rtol=0, atol=1e-6)
-        else:
-            np.testing.assert_allclose(found[0], model.predict_table(rows), rtol=1e-6, atol=1e-6 * model.target.scale)
-            assert found[0].dtype == np.float64
+    """The graph's outputs are those of the model for these rows."""
+    found = list(run(made, feeds(model, rows)).values())
+    if model.target.classes:
+        np.testing.assert_array_equal(found[0], model.predict_table(rows))
+        np.testing.assert_allclose(found[1], model.predict_table(rows, proba=True), rtol=0, atol=1e-6)
+    else:
+        np.testing.assert_allclose(found[0], model.predict_table(rows), rtol=1e-6, atol=1e-6 * model.target.scale)
+        assert found[0].dtype == np.float64
 
 
 TARGETS = {"classes": Target("kind", CLASSES), "values": Target("rent", (), 1234.5, 77.0)}
@@ -176,9 +173,19 @@ def test_missing_rows_of_hashed_text_are_zero_everywhere():
     encoder = nnx.TableEncoder(buckets=8, max_categories=2).fit({"t": [*"abcdefghij"] * 3 + [None]})
     graph = nnx.onnx.Graph()
     graph.output("x", nnx.onnx.encode(graph, encoder, nnx.onnx.inputs(graph, encoder)), "float32", ["rows", 9])
-    x = run(graph.model(""), {"t": np.asarray([[""], ["NA"], ["?"], ["a"]], dtype=object)})["x"]
-    assert x[:3].tolist() == [[0] * 8 + [1]] * 3
-    assert 1 <= x[3].sum() <= 2
+    x = run(graph.model(""), {"t": np.asarray([[""], ["a"], ["NA"]], dtype=object)})["x"]
+    assert x[0].tolist() == [0] * 8 + [1]
+    assert np.array_equal(x[1:], encoder.transform({"t": ["a", "NA"]})) and x[1:, 8].tolist() == [0, 0]
+
+
+def test_free_text_and_folded_case_are_refused_in_one_line():
+    texts = [f"red car {i % 3} of many" for i in range(40)]
+    for encoder, message in (
+        (nnx.TableEncoder(kinds={"t": "words"}), "column 't' is free text, .*: --drop t, or --kind t=category, and"),
+        (nnx.TableEncoder(fold_case=True), "column 't' has its case folded, .*: no fold_case"),
+    ):
+        with pytest.raises(SettingError, match=message):
+            nnx.onnx.inputs(nnx.onnx.Graph(), encoder.fit({"t": texts}))
 
 
 def test_inputs_are_the_columns_in_any_spelling(tmp_path):
@@ -310,16 +317,16 @@ def command(tmp_path, monkeypatch, capsys):
 
 
 def raw(path, made):
-    """The cells of a CSV file as the inputs of a model: text as it is written, numbers by float()."""
+    """The cells of a CSV file as the inputs of a model: text as it is written, but for NA; numbers by float()."""
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
     fed = {}
     for i in onnx.load(made).graph.input:
-        cells = [[row[i.name]] for row in rows]
+        cells = [["" if row[i.name] == "NA" else row[i.name]] for row in rows]
         if i.type.tensor_type.elem_type == onnx.TensorProto.STRING:
             fed[i.name] = np.asarray(cells, dtype=object)
         else:
-            fed[i.name] = np.asarray([[float(c) if c not in ("", "NA") else np.nan] for (c,) in cells])
+            fed[i.name] = np.asarray([[float(c) if c else np.nan] for (c,) in cells])
     return fed
 
 

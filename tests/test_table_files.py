@@ -89,6 +89,7 @@ TEXTS = {  # name: (file, content, cells, what the settled reading says)
     "unnamed columns": ("x.csv", ",,y\n1,2,3\n4,5,6\n", {"column 1": ["1", "4"], "column 2": ["2", "5"], "y": ["3", "6"]}, {}),
     "one name twice": ("x.csv", "a,a\n1,2\n", {"a": ["1"], "a (2)": ["2"]}, {}),
     "names of R": ("x.txt", '"a" "b"\n"1" 5 u\n"2" 6 v\n', {"a": ["5", "6"], "b": ["u", "v"]}, {}),
+    "texts as names of R": ("x.txt", '"a" "b"\n"r" 5 u\n"s" 6 v\n', {"column 1": ["r", "s"], "a": ["5", "6"], "b": ["u", "v"]}, {}),
     "a mark at the end of rows": ("x.csv", "a,b\n1,x,\n2,y,\n", AB, {}),
     "a rule under the names": ("x.txt", "a|b\n---|---\n1|x\n2|y\n", AB, {}),
     "quotes": ("x.csv", 'a,b\n1,"x, ""y""\nz"\n2,v\n', {"a": ["1", "2"], "b": ['x, "y"\nz', "v"]}, {"quote": '"'}),
@@ -106,6 +107,7 @@ TEXTS = {  # name: (file, content, cells, what the settled reading says)
     "a list of JSON": ("x.json", '[{"a": 1, "b": "x"},\n {"b": "y", "a": 2}]', AB, {}),
     "JSON, no suffix": ("x", '{"a": 1, "b": "x"} {"a": 2, "b": "y"}', AB, {}),
     "JSON in JSON": ("x.json", '[{"a": {"b": 1.5, "c": {"d": true}}, "e": null}]', {"a.b": ["1.5"], "a.c.d": ["true"], "e": [None]}, {}),
+    "ARFF": ("x", "% by me\n@RELATION r\n@attribute 'a b' REAL\n@attribute c {u, 'v w'}\n@DATA\n1.5,u\n% c\n?,'v w'\n", {"a b": ["1.5", None], "c": ["u", "v w"]}, {"comment": "%"}),
     "gzip": ("x.csv.gz", gzip.compress(CSV.encode()), AB, {}),
     "gzip by content": ("x.csv", gzip.compress(CSV.encode()), AB, {}),
     "bz2": ("x.csv.bz2", bz2.compress(CSV.encode()), AB, {}),
@@ -147,10 +149,10 @@ def test_an_encoding_is_found(tmp_path, encoding):
 
 
 def test_the_settled_reading_reads_the_same_again(tmp_path):
-    for i, (file, content, expected, _) in enumerate(TEXTS.values()):
+    for i, (name, (file, content, expected, _)) in enumerate(TEXTS.items()):
         source, _ = read(tmp_path / str(i), file, content)
         again = open_table(str(tmp_path / str(i) / file), Reading.of(source.reading.to_data()))
-        assert cells(again) == expected and again.reading == source.reading
+        assert cells(again) == expected and again.reading == source.reading, name
 
 
 ASKED = {

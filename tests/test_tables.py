@@ -3,6 +3,7 @@
 import gzip
 import json
 import pickle
+import re
 import warnings
 from datetime import UTC, date, datetime
 
@@ -16,6 +17,7 @@ from hypothesis import given, settings, strategies as st  # noqa: E402
 from pyarrow import feather, parquet  # noqa: E402
 from sklearn.base import clone  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import OneHotEncoder  # noqa: E402
 from sklearn.utils import murmurhash3_32  # noqa: E402
@@ -26,8 +28,10 @@ from nnx import TableEncoder  # noqa: E402
 from nnx.errors import DataError, ModelFileError, SettingError  # noqa: E402
 from nnx.tables import Reading, Target, open_table  # noqa: E402
 from nnx.tables.columns import YEAR  # noqa: E402
+from nnx.tables.ids import Numbering  # noqa: E402
 from nnx.tables.murmur import murmur3  # noqa: E402
 from nnx.tables.statistics import SAMPLE, Numbers  # noqa: E402
+from nnx.tables.words import Terms  # noqa: E402
 
 
 def scan(folder, text, name="x.csv", kinds=None, **reading):
@@ -192,11 +196,10 @@ def test_numbers_are_categories_where_they_are_whole_and_few(values, both):
     assert (column(values)[0].columns_[0].kind == "levels") == both
 
 
-def test_values_of_whole_numbers_become_columns_up_to_a_tenth_of_the_rows_fewest_first():
-    rng = np.random.default_rng(0)
-    encoder = TableEncoder().fit({f"c{k}": rng.integers(0, k, 300) for k in (12, 5, 9, 8, 10)})
-    kinds = {c.name: c.kind for c in encoder.columns_}
-    assert kinds == {"c12": "number", "c5": "levels", "c9": "levels", "c8": "levels", "c10": "number"}
+@pytest.mark.parametrize(("rows", "kind"), [(439, "number"), (440, "levels")])
+def test_numbers_are_categories_too_where_all_columns_so_added_have_ten_rows_each(rows, kind):
+    encoder = TableEncoder().fit({f"c{k}": np.arange(rows) % k for k in (12, 5, 9, 8, 10)})
+    assert [c.kind for c in encoder.columns_] == [kind] * 5
 
 
 @pytest.mark.parametrize(
@@ -259,8 +262,122 @@ def test_murmur3_of_published_vectors():
     """Source: the vectors of SMHasher as collected in the article MurmurHash of Wikipedia."""
     assert [hex(v) for v in murmur3(["", "test", "Hello, world!"], 0)] == ["0x0", "0xba6bd213", "0xc0363e43"]
     assert [hex(v) for v in murmur3(["", "test"], 0x9747B28C)] == ["0xebb6c228", "0x704b81dc"]
-    long = "x" * 100_000
-    assert murmur3([long, "a"], 1)[0] == murmurhash3_32(long, seed=1, positive=True)
+
+
+def test_murmur3_of_texts_of_all_lengths_and_of_parts_of_a_column():
+    texts = ["x" * 300_001, *("word é " * (i % 30) + "x" * (i % 5) for i in range(200))]
+    wanted = [murmurhash3_32(t, seed=1, positive=True) for t in texts]
+    assert murmur3(texts, 1).tolist() == wanted
+    for kind in (pa.string(), pa.large_string()):
+        assert murmur3(pa.array(["", *texts, "y"], kind).slice(1, len(texts)), 1).tolist() == wanted
+
+
+PLACES = ["lift", "view", "quiet", "Renovated", "garden", "Küche", "2 rooms", "old-town", "don't", "a"]
+
+
+def notes(rows=200, seed=0):
+    """Texts of three to nine of these words."""
+    rng = np.random.default_rng(seed)
+    return [", ".join(rng.choice(PLACES, rng.integers(3, 10))) for _ in range(rows)]
+
+
+def test_free_text_has_the_weights_that_scikit_learn_gives_its_words_and_pairs():
+    texts = notes()
+    encoder, x = column([*texts, None, ""], dtype="float64")
+    (way,) = encoder.columns_
+    reference = TfidfVectorizer(token_pattern=r"\w+", ngram_range=(1, 2), sublinear_tf=True, vocabulary=way.terms)
+    wanted = reference.fit_transform(texts).toarray() * way.scale
+    assert np.allclose(x[:200, :-1], wanted, atol=1e-12) and not x[200:, :-1].any() and x[:, -1].sum() == 2
+    some = [*notes(20, 1), "nothing of it", "LIFT view", "", ",", "garden " * 50]
+    wanted = reference.transform(some).toarray() * way.scale
+    assert np.allclose(encoder.transform({"c": some})[:, :-1], wanted, atol=1e-12)
+    counts = CountVectorizer(token_pattern=r"\w+", ngram_range=(1, 2), min_df=3).fit(texts)
+    assert set(way.terms) == set(counts.vocabulary_)
+    assert (
+        list(encoder.get_feature_names_out())[-1] == "c (missing)" and "c: old town" in encoder.get_feature_names_out()
+    )
+
+
+def test_of_free_text_the_commonest_words_and_the_largest_weights_of_a_cell_count():
+    texts = [f"lift quiet view word{i // 3}" for i in range(90)] + [" ".join(f"w{i} w{i}" for i in range(300))] * 9
+    encoder, x = column(texts, max_words=7)
+    assert set(encoder.columns_[0].terms) == {"lift", "quiet", "view", "lift quiet", "quiet view", "w0", "w0 w0"}
+    encoder, x = column(texts, "words")
+    (way,) = encoder.columns_
+    assert way.most == encoder.compact_width / 2 == 128
+    norms = np.sqrt((x**2).sum(axis=1))
+    assert norms == pytest.approx(np.full(99, way.scale), rel=1e-6) and (x[-1] > 0).sum() == 128
+    assert np.array_equal(TableEncoder.from_data(json.loads(json.dumps(encoder.to_data()))).transform({"c": texts}), x)
+
+
+def some(pattern, rows=300):
+    """Texts with random parts: {n} a number, {s} a name, {h} a hexadecimal number, {w} a word of a few."""
+    rng = np.random.default_rng(0)
+    name = lambda: "".join(rng.choice(list("abcdefghij"), 7)).title()  # noqa: E731
+    return [
+        re.sub(
+            r"\{(.)\}",
+            lambda m: {
+                "n": str(rng.integers(10**6)),
+                "s": name(),
+                "h": f"{rng.integers(2**60):015x}",
+                "w": rng.choice(["Street", "Road", "Lane", "Oslo", "Rome", "Mr.", "Mrs."]),
+            }[m[1]],
+            pattern,
+        )
+        for _ in range(rows)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "way"),
+    [
+        (notes(), "words"),
+        (some("{s}, {w} {w} {s}"), "words"),  # as the names of the Titanic's passengers
+        (some("{n} {s} {w}, {w}"), "words"),
+        (some("{w} {w} {w}"), "words"),
+        (some("{w} {w} {w}")[:25], "words"),
+        (some("{w} {w}", 1000), "hashed"),
+        (some("{w} of {w} and so on")[:19], "category"),
+        (some("{w} of the")[:100], "category"),
+        (some("{h}-{h}"), None),
+        (some("{h} {h} {h} {h}"), None),
+        (some("https://www.example.com/{w}/{s}.html"), None),
+        (some("{s}@example.com"), None),
+        (some("{s} {s}"), None),
+        (some("{s} {s} {s}"), None),
+        (some("photo {s}.jpg"), None),
+        (some("+{n} {n} {n} {n}"), None),
+        (some("東京の{s}とても静か"), None),
+    ],
+)
+def test_free_text_is_told_from_categories_and_ids(texts, way):
+    table = {"c": texts, "d": np.random.default_rng(0).normal(size=len(texts))}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if way is None else "error")
+        encoder = TableEncoder().fit(table)
+    assert {c.name: c.kind for c in encoder.columns_}.get("c") == way
+    if way is None:
+        assert "c" in encoder.dropped_
+        assert TableEncoder(kinds={"c": "category"}).fit(table).columns_[0].kind == "hashed"
+
+
+def test_a_column_of_words_may_be_forced_and_must_have_some():
+    assert column(["red car"] * 4 + ["red bike"] * 4, "words")[0].columns_[0].kind == "words"
+    with pytest.raises(DataError, match=r"'c' has no word that 3 training rows share; --kind c=category\?"):
+        column(["u", "v", "w"], "words")
+
+
+def test_long_columns_of_free_text_are_counted_in_parts(monkeypatch):
+    monkeypatch.setattr("nnx.tables.words.SAMPLE", 1000)
+    monkeypatch.setattr("nnx.tables.words.COUNTED", 60)
+    terms, texts = Terms(), notes(4000)
+    for i in range(0, 4000, 500):
+        terms.see(pa.array(texts[i : i + 500]), pa.array([1] * 500))
+    assert terms.cells == pytest.approx(4000, rel=0.05) and len(terms.counts) <= 60
+    counts = CountVectorizer(token_pattern=r"\w+", binary=True).fit_transform(texts).sum(axis=0)
+    found = terms.vocabulary(10, 3)
+    assert sorted(found.values())[-1] == pytest.approx(counts.max(), rel=0.15)
 
 
 def test_booleans_are_1_and_minus_1():
@@ -282,6 +399,17 @@ def test_dates_are_a_number_and_their_place_in_year_and_week():
     assert list(clock.get_feature_names_out())[-2:] == ["c sin of day", "c cos of day"]
 
 
+def test_times_of_day_are_a_number_and_their_place_in_the_day():
+    seconds = np.arange(0, 86_400, 3_601)
+    encoder, x = column(pa.array(seconds, pa.int32()).cast(pa.time32("s")), "time", dtype="float64")
+    assert list(encoder.get_feature_names_out()) == ["c", "c sin of day", "c cos of day"]
+    angle = 2 * np.pi * seconds / 86_400
+    assert np.allclose(x[:, 1:], np.stack([np.sin(angle), np.cos(angle)], axis=1), atol=1e-12)
+    assert np.array_equal(x[:, :1], column(seconds.astype(float), dtype="float64", levels=False)[1])
+    lengths = pa.array(seconds * 7, pa.int64()).cast(pa.duration("s"))
+    assert column(lengths, "duration")[1].shape == (24, 1)
+
+
 @pytest.mark.parametrize(
     ("values", "why"),
     [
@@ -297,6 +425,74 @@ def test_columns_that_tell_nothing_are_left_out_with_a_warning(values, why):
     with pytest.warns(UserWarning, match=f"column 'c' {why}.*left out"):
         encoder = TableEncoder().fit(table)
     assert list(encoder.dropped_) == ["c"] and encoder.transform(table).shape == (30, 1)
+
+
+SHUFFLED = np.random.default_rng(0).permutation(200)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "why"),
+    [
+        ("c", SHUFFLED, "numbers the rows, 0 to 199"),
+        ("c", 10**6 + SHUFFLED, "numbers the rows, 1000000 to 1000199"),
+        ("c", -SHUFFLED, "numbers the rows, -199 to 0"),
+        ("c", 2 * SHUFFLED, None),
+        ("c", SHUFFLED + 0.5, None),
+        ("c", np.where(SHUFFLED == 7, 8, SHUFFLED), None),
+        ("c", np.where(SHUFFLED == 7, 9, np.where(SHUFFLED == 12, 10, SHUFFLED)), None),  # the sum of a numbering
+        ("c", pa.array(SHUFFLED, mask=SHUFFLED == 5), None),
+        ("c", SHUFFLED[:19] % 19, None),  # too few rows to tell
+        *[
+            (name, 3 * SHUFFLED**2, "looks like an id: 200 different whole numbers")
+            for name in (
+                "id",
+                "ID",
+                "user_id",
+                "userId",
+                "customer id",
+                "Unnamed: 0",
+                "key",
+                "index",
+                "uuid",
+                "column 1",
+            )
+        ],
+        *[(name, 3 * SHUFFLED**2, None) for name in ("paid", "monkey", "grid", "price", "width", "Unnamed", "idle")],
+        ("user_id", SHUFFLED // 2, None),
+        ("user_id", 3 * SHUFFLED + 0.5, None),
+    ],
+)
+def test_ids_and_numbers_of_rows_are_left_out(name, values, why):
+    table = {name: values, "d": np.random.default_rng(0).normal(size=len(values))}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        encoder = TableEncoder().fit(table)
+    found = encoder.dropped_.get(name)
+    assert (found is None) if why is None else f"column {name!r} {why} (--kind {name}=number keeps it)" == found
+    assert len(TableEncoder(kinds={name: "number"}).fit(table).columns_) == 2
+
+
+def test_rows_are_numbered_whatever_the_blocks():
+    numbering = Numbering()
+    for part in np.array_split(SHUFFLED.astype(float) - 1e15, 7):
+        numbering.see(part)
+    assert numbering.holds
+    numbering.see(np.asarray([3.0]))
+    assert not numbering.holds
+
+
+def test_spellings_are_noted_and_merged_where_it_is_asked_for():
+    table = {"c": ["low", "LOW", "Low", "high"] * 5, "d": ["u", "v"] * 10, "e": ["ÄRGER", "Ärger"] * 10}
+    encoder = TableEncoder().fit(table)
+    assert encoder.notes_ == [
+        f"column {name!r}: {texts} are different values; --fold-case makes one of capitals and small letters"
+        for name, texts in (("c", "'LOW' and 'Low' and 'low'"), ("e", "'ÄRGER' and 'Ärger'"))
+    ]
+    with pytest.warns(UserWarning, match="column 'e' is constant: 'ärger'"):
+        folded = TableEncoder(fold_case=True).fit(table)
+    assert list(folded.get_feature_names_out()) == ["c=low", "c=high", "d=u", "d=v"] and folded.notes_ == []
+    again = TableEncoder.from_data(json.loads(json.dumps(folded.to_data())))
+    assert again.transform({"c": ["lOW"], "d": ["U"]}).tolist() == [[1, 0, 1, 0]]
 
 
 def test_a_kind_that_is_given_is_kept():
@@ -486,5 +682,7 @@ def test_records_times_and_durations_are_taken():
     assert TableEncoder().fit_transform(rows).shape == (8, 3)
     times = pa.array([1, 2, 4], pa.time64("us"))
     lengths = pa.array([1, 2, 4], pa.duration("ms"))
-    x = TableEncoder(scale="standard").fit_transform({"t": times, "d": lengths, "n": [1.0, 2.0, 4.0]})
-    assert np.allclose(x[:, 0], x[:, 2]) and np.allclose(x[:, 1], x[:, 2])
+    encoder = TableEncoder(scale="standard")
+    x = encoder.fit_transform({"t": times, "d": lengths, "n": [1.0, 2.0, 4.0]})
+    assert encoder.kinds_ == {"t": "time", "d": "duration", "n": "number"}
+    assert np.allclose(x[:, 0], x[:, -1]) and np.allclose(x[:, -2], x[:, -1])

@@ -23,6 +23,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int | None = None  # of the parts and the encoder; None: training.seed
     drop: tuple[str, ...] = ()  # columns to leave out
     kinds: dict[str, str] = {}  # what columns hold, where it is to be said: {zip = "text"}
+    fold_case: bool = False  # text that differs in capitals only is one
     missing_target: str = "drop"  # rows without a target are left out; error: they are refused
     delimiter: str = ""  # this and what follows: how the table is read; what is not said is found out
     encoding: str = ""

@@ -1,5 +1,6 @@
 """`nnx inspect`: what is in a table, a model or a run. Nothing in the file is run."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,10 @@ from ..tables.numbers import Form
 from ..tables.source import cells
 from ..tables.statistics import Numbers
 from .claim import model_in
-from .folder import LOCK
+from .folder import BEST, CONFIG, LOCK
 from .options import asked
-from .run import is_run
 from .summary import describe
-from .table import as_given
+from .table import as_given, unused
 
 PARTS = {"d": "day", "m": "month", "Y": "year", "y": "year of two digits", "b": "month's name", "B": "month's name"}
 PARTS |= {"H": "hour", "I": "hour", "M": "minute", "S": "second", "p": "AM or PM", "z": "zone", "j": "day of the year"}
@@ -29,10 +29,10 @@ VALUES = 6  # of a column of text that are shown
 def lines(files: Sequence[str], target: str | None, given: Mapping[str, Any]) -> list[str]:
     """The contents of the files, for a person. Raises: DataError, ModelFileError."""
     path = Path(files[0])
-    if is_run(files[0]) or path.suffix == ".safetensors" or (path / LOCK).is_file():
+    if path.suffix == ".safetensors" or any(os.path.lexists(path / name) for name in (BEST, CONFIG, LOCK)):
         return of_model(model_in(path) if path.is_dir() else path)
-    opener: Any = open_table
-    return of_table(opener(as_given(files), Reading.of(asked(given))), target)
+    source = open_table(as_given(files), Reading.of(asked(given)))
+    return [*of_table(source, target), *(f"note: {note}" for note in unused(source, asked(given)))]
 
 
 def of_model(path: Path) -> list[str]:

@@ -16,7 +16,7 @@ def spellings(target: Target) -> list[str]:
         other = seen.setdefault(name.lower(), name)
         if other != name:
             pair = f"{other[:30]!r} and {name[:30]!r}"
-            return [f"classes {pair} of the target {target.name!r} differ in capitals only; write them alike"]
+            return [f"classes {pair} of the target {target.name!r} differ in capitals only; --fold-case makes them one"]
     return []
 
 

@@ -164,7 +164,7 @@ PLACES = (
     ("--precision", "place.precision", "", "tf32 or bf16: what a GPU may round the factors of products to"),
 )
 HOMES = {option: setting for option, setting, *_ in (*FLAGS, *READING, *PLACES)}
-HOMES["--early-stopping"] = "training.early_stopping"
+HOMES |= {"--early-stopping": "training.early_stopping", "--fold-case": "data.fold_case"}
 NO_SETTINGS = {"data", "restarts"} | {  # the words of the commands that train which are no settings
     word.lstrip("-").replace("-", "_") for words, _ in (*RUNNING, *SEARCHING) for word in words
 }
@@ -195,6 +195,8 @@ def configured(command: Command) -> Command:
         default=None,
         help="stop when the validation loss no longer falls, and keep the best weights [default: stop]",
     )(command)
+    fold = "take text that differs in capitals only for one, of the target too [default: no]"
+    command = click.option("--fold-case/--no-fold-case", default=None, help=fold)(command)
     for option, setting, kind, text in reversed(FLAGS):
         command = click.option(option, type=kind, default=None, help=text, multiple=setting in REPEATED)(command)
     return reading(command)

@@ -17,7 +17,7 @@ from .cache import Cache
 from .config import Config, amount
 from .leaks import leaks
 from .notes import balance, spellings
-from .table import columns_of, opened
+from .table import columns_of, opened, reading_of, unused
 
 TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, 3
 COPIES = 3  # of the encoded rows there are for a while
@@ -64,7 +64,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
         say(f"{source.name} is larger than data.memory = {data.memory}: it is read in blocks")
     seen = look(source, name, scan.kinds[name])
     task, note = task_of(seen, data.task, source.place)
-    notes = [*scan.notes, note]
+    notes = [*unused(source, reading_of(data).to_data()), *scan.notes, note]
     if seen.there is not None:
         notes.append(left_out(source, name, seen.without, int(seen.there.argmin())))
         if data.missing_target == "error":
@@ -74,7 +74,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
         raise DataError(f"{source.place}: no column besides the target {name!r}")
     if not in_blocks:
         source = _loaded(source, {**kinds, name: seen.kind if task == "regression" else seen.text_kind})
-    target = make_target(seen, task, source.place)
+    target = make_target(seen, task, source.place, fold=data.fold_case)
     labels = None if in_blocks or not target.classes else _labels(source, target)
     roles = _roles(config, scan.rows, labels, seen.there, in_blocks)
     if not target.classes:
@@ -83,7 +83,7 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
     counts = tuple(int((roles == role).sum()) for role in (TRAIN, VALIDATION, TEST))
     encoder = TableEncoder(**encoder_settings(config), kinds=asked, seed=config.data_seed)
     encoder.learn(source, kinds, roles == TRAIN)
-    notes += [f"{reason}; it is left out" for reason in encoder.dropped_.values()]
+    notes += [*(f"{reason}; it is left out" for reason in encoder.dropped_.values()), *encoder.notes_]
     notes += [*spellings(target), *leaks(source, encoder, target, roles == TRAIN)]
     prepared = Prepared(source, kinds, encoder, target, (counts[0], counts[1], counts[2]), notes)
     if labels is not None:
@@ -108,7 +108,8 @@ def _refuse(refused: bool, what: str, limit: str) -> None:
 def encoder_settings(config: Config) -> dict[str, Any]:
     """The settings of the encoder as nnx.TableEncoder takes them."""
     e = config.encoder
-    return {"scale": e.scale, "max_categories": e.max_categories, "min_count": e.min_count, "buckets": e.buckets}
+    settings = {"scale": e.scale, "max_categories": e.max_categories, "min_count": e.min_count, "buckets": e.buckets}
+    return settings | {"fold_case": config.data.fold_case}
 
 
 def _loaded(source: Source, kinds: Mapping[str, str]) -> Source:
@@ -117,8 +118,8 @@ def _loaded(source: Source, kinds: Mapping[str, str]) -> Source:
         return source
     pa, first, parts = arrow(), 0, []
     wanted = {name: kind for name, kind in kinds.items() if kind != "drop"}
-    for batch in source.batches(list(wanted)):
-        columns = [cells(source, batch, name, kind, first) for name, kind in wanted.items()]
+    for batch in source.batches(list(wanted), wanted):
+        columns = [cells(source, batch, name, kind, first, coded=True) for name, kind in wanted.items()]
         typed = [as_column(c, kind) for c, kind in zip(columns, wanted.values(), strict=True)]
         parts.append(pa.RecordBatch.from_arrays(typed, list(wanted)))
         first += batch.num_rows

@@ -82,8 +82,11 @@ def same_table(path: Path, schema: Schema) -> Schema:
     """The table as it was read now, which must be as the run says it was. Raises: ModelFileError."""
     file = path / run_folder.DATA
     known = json_of(file, dict[str, Any])
+    notes = known.get("notes")
+    if isinstance(notes, list) and all(isinstance(note, str) for note in notes):
+        known["notes"] = notes[: len(schema["notes"])]  # an interrupted run may have one on its score after them
     for name, value in json.loads(json.dumps(schema)).items():
-        if name != "notes" and known.get(name, ...) != value:
+        if known.get(name, ...) != value:
             raise fault(file, f"not of this run: its {name!r} is not what the table gives; train anew")
     return schema
 

@@ -18,7 +18,7 @@ from ..tables.target import left_out, present
 from .claim import model_in
 from .folder import BEST
 from .options import asked
-from .table import as_given, columns_of
+from .table import as_given, columns_of, unused
 
 TABLES = {
     *(".csv", ".tsv", ".txt", ".gz", ".bz2", ".zst", ".xz", ".zip", ".jsonl", ".ndjson", ".json", ".xlsx"),
@@ -50,8 +50,8 @@ class Run:
         source, note = open_again(as_given(data), model.about, list(self.encoder.kinds_), asked(given))
         self.encoder.kinds_ = kinds_for(self.encoder.kinds_, model.about, source)
         self.target = replace(self.target, kind=kinds_for({"": self.target.kind}, model.about, source)[""])
-        if note:
-            print(f"note: {note}", file=sys.stderr)
+        for line in filter(None, [note, *unused(source, asked(given))]):
+            print(f"note: {line}", file=sys.stderr)
         return source
 
     def predict(self, source: Source, keep: Sequence[str], write: Callable[[Any], None], *, proba: bool) -> None:

@@ -2,6 +2,7 @@
 
 from ..backends import Backend
 from ..tables.columns import Category, Column, Hashed, Levels, Number, Presence, Waves
+from ..tables.words import Words
 from .config import Config
 from .prepare import Prepared
 
@@ -56,6 +57,8 @@ def describe(way: Column) -> str:
         detail = "one of " + ", ".join(way.values)[:60]
     elif isinstance(way, Hashed):
         detail = f"hashed into {way.buckets}"
+    elif isinstance(way, Words):
+        detail = f"the words {', '.join(way.terms[:6])}, ... and pairs of them"
     elif isinstance(way, Levels):
         detail = "the number, and one of " + ", ".join(map(str, way.values))[:60]
     elif isinstance(way, Presence):

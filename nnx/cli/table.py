@@ -1,14 +1,18 @@
 """The table that a command is given: its files, how it is read, and its columns as options name them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ..errors import DataError, unknown
 from ..tables import BUILT_IN, Reading, Source, open_table
+from ..tables.rows import RowFile
+from ..tables.text import TextFile
 from .config import Data, amount
 
 STANDARD_INPUT = "-"
+TEXT_ALONE = ("delimiter", "encoding", "quote", "escape", "comment")  # of no use to workbooks and JSON
+UNTYPED = ("header", "skip_rows", "skip_footer", "sheet", "decimal", "thousands")  # nor these where columns have types
 
 
 def paths_of(path: str | Sequence[str]) -> tuple[str, ...]:
@@ -41,8 +45,17 @@ def reading_of(data: Data) -> Reading:
 
 def opened(data: Data) -> Source:
     """The table of the settings. Raises: DataError."""
-    opener: Any = open_table
-    return cast(Source, opener(as_given(paths_of(data.path)), reading_of(data), amount(data.memory)))
+    return open_table(as_given(paths_of(data.path)), reading_of(data), amount(data.memory))
+
+
+def unused(source: Source, asked: Mapping[str, Any]) -> list[str]:
+    """A note on what was asked of the reading of a table that has no use for it."""
+    first = getattr(source, "sources", [source])[0]
+    if isinstance(first, TextFile):
+        return []
+    useless = TEXT_ALONE if isinstance(first, RowFile) else (*TEXT_ALONE, *UNTYPED)
+    options = ", ".join(f"--{name.replace('_', '-')}" for name in asked if name in useless)
+    return [f"{source.place} says itself how it is read: {options} not used"] if options else []
 
 
 def columns_of(values: Iterable[str], columns: Sequence[str], option: str) -> tuple[str, ...]:

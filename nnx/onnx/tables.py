@@ -9,7 +9,7 @@ from ..backends import numpy as host
 from ..contract import Loss
 from ..errors import SettingError, require
 from ..tables import Reading, Source, TableEncoder, Target, cells, open_table
-from ..tables.cells import MISSING, TEXTS, compute, parted
+from ..tables.cells import TEXTS, compute, parted
 from ..tables.columns import LIMIT, Category, Column, Hashed, Levels, Number, Presence, Truth, Waves
 from ..tables.source import need_columns
 from .graph import LEARNING, MICROSOFT, Graph, Nodes, xp
@@ -21,7 +21,7 @@ MEANING = {
     "time": "seconds since midnight; NaN is missing",
     "boolean": "1 is true, 0 false, NaN missing",
     "date": "seconds since 1970-01-01 UTC; NaN is missing",
-} | dict.fromkeys(TEXTS, "text; empty is missing, and so is " + " ".join(MISSING[1:]))
+} | dict.fromkeys(TEXTS, "text; empty is missing")
 
 Block = tuple[str, list[int]]  # a value (rows, n), and the n places that its columns have in the encoder's matrix
 
@@ -33,6 +33,12 @@ def inputs(graph: Graph, encoder: TableEncoder) -> dict[str, str]:
     """
     for column in encoder.columns_:
         kind = parted(encoder.kinds_[column.name])[0]
+        advice = f"--drop {column.name}, or --kind {column.name}=category, and train again"
+        require(
+            column.kind != "words", f"to_onnx: column {column.name!r} is free text, which ONNX cannot part: {advice}"
+        )
+        folded = encoder.fold_case and kind in TEXTS
+        require(not folded, f"to_onnx: column {column.name!r} has its case folded, which ONNX cannot: no fold_case")
         require(column.name != "", "to_onnx: a column has the name '', which no input can have: rename it, train again")
         graph.input(column.name, "str" if kind in TEXTS else "float64", ["rows", 1], MEANING[kind])
     return {column.name: column.name for column in encoder.columns_}
@@ -171,7 +177,7 @@ def _waves(graph: Nodes, periods: list[float], v: str) -> tuple[str, str]:
 def _category(graph: Nodes, column: Category, v: str) -> str:
     """Category.encode of v (rows, 1): true where it is the column's value."""
     many = len(column.values)
-    codes = dict.fromkeys(MISSING, many + column.rare if column.gaps else -1)
+    codes = {"": many + column.rare if column.gaps else -1}
     codes |= {text: i for i, text in enumerate(column.values)}
     code = _coded(graph, v, codes, many if column.rare else -1)
     return graph.node("Equal", code, xp.arange(len(column.names)))
@@ -189,13 +195,13 @@ def _levels(graph: Nodes, column: Levels, v: str) -> str:
 
 def _presence(graph: Nodes, v: str, text: bool) -> str:
     """Presence.compact of v (rows, 1)."""
-    missing = graph.cast(_coded(graph, v, dict.fromkeys(MISSING, 1), 0), "bool") if text else graph.node("IsNaN", v)
+    missing = graph.cast(_coded(graph, v, {"": 1}, 0), "bool") if text else graph.node("IsNaN", v)
     return graph.node("Where", missing, _double(graph, -1.0), _double(graph, 1.0))
 
 
 def _hashed(graph: Nodes, column: Hashed, v: str) -> str:
     """Hashed.encode of v (rows, 1)."""
-    missing = graph.cast(_coded(graph, v, dict.fromkeys(MISSING, 1), 0), "bool")
+    missing = graph.cast(_coded(graph, v, {"": 1}, 0), "bool")
     ones = []
     for seed in column.seeds:
         hashed = graph.node("MurmurHash3", v, domain=MICROSOFT, seed=seed, positive=1)

@@ -29,20 +29,19 @@ def open_again(
     binding = Reading.of(asked | dict(given or {}) | words)
     known = Reading.of(found)
     tried = replace(binding, **{f: getattr(known, f) for f in TRIED if getattr(binding, f) in ("", None)})
-    opener: Any = open_table
     source: Source | None = None
     fault: DataError | None = None
     try:
-        source = opener(data, tried)
+        source = open_table(data, tried)
     except DataError as error:
         fault = error
     if source is None or not _fits(source, needed):
         if fault is not None and tried == binding:
             raise fault
-        source = opener(data, binding)
+        source = open_table(data, binding)
     own = source.reading.encoding
     if not binding.encoding and _is_guess(own) and _is_guess(known.encoding) and own != known.encoding:
-        source = opener(data, replace(source.reading, encoding=known.encoding))
+        source = open_table(data, replace(source.reading, encoding=known.encoding))
     return source, _differs(source, known, binding)
 
 

@@ -21,6 +21,7 @@ TRUE = ("true", "yes", "t", "y", "on", "ja", "oui", "si", "s\u00ed", "wahr", "vr
 FALSE = ("false", "no", "f", "n", "off", "nein", "non", "falsch", "faux")
 KINDS = ("number", "text", "category", "words", "boolean", "date", "time", "duration", "drop")
 TEXTS = ("text", "category", "words")  # kinds whose cells are texts
+HEAD = 64  # cells that are tried first
 LARGEST = 1e100  # numbers beyond it are none to learn from: their squares overflow
 NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 
@@ -70,8 +71,10 @@ def kind_of(name: str, kind: Any) -> str:
         return "category"
     if types.is_boolean(kind):
         return "boolean"
-    if types.is_time(kind) or types.is_duration(kind):
-        return "number"  # seconds
+    if types.is_time(kind):
+        return "time"
+    if types.is_duration(kind):
+        return "duration"
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_null(kind):
         return "number"
     if types.is_date(kind) or types.is_timestamp(kind):
@@ -86,6 +89,16 @@ def is_text(kind: Any) -> bool:
     types = arrow().types
     views = getattr(types, "is_string_view", lambda kind: False)
     return bool(types.is_string(kind) or types.is_large_string(kind) or views(kind))
+
+
+def cast_all(column: Any, kind: Any) -> Any:
+    """Text as an Arrow type; None if some cell is none such. The first cells are tried first: a failure is slow."""
+    pa, pc = arrow(), compute()
+    try:
+        pc.cast(column[:HEAD], kind)
+        return pc.cast(column, kind)
+    except pa.ArrowInvalid:
+        return None
 
 
 def raise_first(column: Any, bad: Any) -> None:

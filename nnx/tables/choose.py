@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import log
+from shlex import quote
 
 from .cells import TEXTS, arrow, compute
 from .columns import Category, Clock, Column, Hashed, Levels, Moment, Number, Presence, Truth
-from .infer import written_numbers
+from .ids import named_like_id
+from .infer import numeric, variants
 from .statistics import Numbers, Texts
+from .words import SCALE, TERMS, WORDY, Terms, Words
 
 ALIKE = 0.5  # text of which fewer cells than this share repeat an earlier one is taken for an id
-PLAIN = "write them without separators, units or signs (--decimal , for decimal commas)"
-SHARE = 0.1  # of the rows: so many columns are added at most for the values of whole numbers
+KNOWN = 0.2  # free text has at least this share of its words in common with other cells
+ROWS = 10  # for each column that the values of whole numbers become
 FEW = 20  # rows below which nothing is taken for an id
 
 
@@ -22,6 +26,7 @@ class Ways:
     max_categories: int
     min_count: int
     buckets: int
+    max_words: int
     levels: bool
     seed: int
 
@@ -39,7 +44,7 @@ def choose(name: str, kind: str, seen: Numbers | Texts, ways: Ways, asked: bool)
         missing = f", or missing (in {seen.gaps:,})" if seen.gaps else ""
         return None, f"column {name!r} is constant: {_only(kind, seen)} in every training row{missing}"
     if isinstance(seen, Texts):
-        return _text(name, seen, ways, asked)
+        return _text(name, kind, seen, ways, asked)
     gaps = seen.gaps > 0
     if kind == "boolean":
         return Truth(name, gaps), ""
@@ -48,8 +53,12 @@ def choose(name: str, kind: str, seen: Numbers | Texts, ways: Ways, asked: bool)
         return Moment(name, number, seen.clock), ""
     if kind == "time":
         return Clock(name, number), ""
-    if seen.counting and seen.rows >= FEW and not asked:
-        return None, f"column {name!r} numbers the rows ({seen.low:g}, {seen.low + 1:g}, ...)"
+    if kind == "number" and seen.rows >= FEW and not asked:
+        keep = f"(--kind {name}=number keeps it)"
+        if seen.numbering.holds:
+            return None, f"column {name!r} numbers the rows, {seen.low:.15g} to {seen.high:.15g} {keep}"
+        if seen.whole and named_like_id(name) and seen.different:
+            return None, f"column {name!r} looks like an id: {seen.filled:,} different whole numbers {keep}"
     return number, ""
 
 
@@ -63,21 +72,14 @@ def _only(kind: str, seen: Numbers | Texts) -> str:
 
 
 def with_levels(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], ways: Ways) -> list[Column]:
-    """The columns, with whole numbers of few values as categories too.
+    """The columns, with whole numbers of few values as categories too where all of these need few columns.
 
-    That a value counts for itself is learned from the rows that hold it: the columns added are at most a SHARE of the
-    rows in all, those of the fewest values first.
+    What a value counts for is learned from the rows that hold it: there are to be at least ROWS rows for each column.
     """
-    if not ways.levels:
-        return list(columns)
-    both = [c for c in (_levels(c, seen[c.name], ways) for c in columns if isinstance(c, Number)) if c is not None]
-    left, chosen = SHARE * max((s.rows for s in seen.values()), default=0), {}
-    for column in sorted(both, key=lambda c: len(c.values)):
-        left -= len(column.values) + column.rare
-        if left < 0:
-            break
-        chosen[column.name] = column
-    return [chosen.get(c.name, c) for c in columns]
+    both = {c.name: c for c in (_levels(c, seen[c.name], ways) for c in columns if isinstance(c, Number)) if c}
+    added = sum(len(c.values) + c.rare for c in both.values())
+    few = ways.levels and ROWS * added <= max((s.rows for s in seen.values()), default=0)
+    return [both.get(c.name, c) if few else c for c in columns]
 
 
 def _levels(number: Number, seen: Numbers | Texts, ways: Ways) -> Levels | None:
@@ -100,14 +102,24 @@ def scaled(name: str, seen: Numbers, scale: str) -> Number:
     return Number(name, middle, seen.width, middle, True, seen.gaps > 0)
 
 
-def _text(name: str, seen: Texts, ways: Ways, asked: bool) -> tuple[Column | None, str]:
-    gaps = seen.gaps > 0
-    if seen.alike < ALIKE and seen.filled >= FEW and not asked:
-        if written_numbers(seen.counts):
-            return None, f"column {name!r} holds numbers written as {next(iter(seen.counts))[:20]!r}: {PLAIN}"
+def _text(name: str, kind: str, seen: Texts, ways: Ways, asked: bool) -> tuple[Column | None, str]:
+    gaps, terms = seen.gaps > 0, seen.terms
+    different = seen.alike < ALIKE and seen.filled >= FEW
+    many = seen.many or len(seen.counts) > ways.max_categories
+    free = terms is not None and terms.wordy and terms.known(ways.min_count) >= KNOWN
+    if kind == "words" or (kind == "text" and free and (different or many)):
+        found = _words(name, seen, ways)
+        if found is not None:
+            return found, ""
+        return None, f"column {name!r} has no word that {ways.min_count} training rows share; --kind {name}=category?"
+    if different and kind == "text" and not asked:
+        if read := numeric(seen.counts):
+            only = next(iter(seen.counts))[:20]
+            return None, f"column {name!r} holds numbers as text, such as {only!r}: --kind {quote(f'{name}={read}')}"
         count = f"more than {len(seen.counts):,}" if seen.many else f"{len(seen.counts):,}"
-        return None, f"column {name!r} looks like an id: {count} different texts in {seen.filled:,} cells"
-    if seen.many or len(seen.counts) > ways.max_categories:
+        keep = f"(--kind {name}=category keeps it)"
+        return None, f"column {name!r} looks like an id: {count} different texts in {seen.filled:,} cells {keep}"
+    if many:
         return Hashed(name, ways.buckets, ways.seed, gaps), ""
     common = [(text, n) for text, n in seen.counts.items() if n >= ways.min_count]
     values = tuple(text for text, _ in sorted(common, key=lambda pair: (-pair[1], pair[0])))
@@ -116,6 +128,29 @@ def _text(name: str, seen: Texts, ways: Ways, asked: bool) -> tuple[Column | Non
     return Category(name, values, len(values) < len(seen.counts), gaps), ""
 
 
+def spellings(column: Column, seen: Numbers | Texts) -> str:
+    """A note where texts of a column differ in capitals or blanks alone, or ""."""
+    if isinstance(seen, Numbers) or not isinstance(column, Category | Hashed):
+        return ""
+    groups = variants(seen.counts)
+    if not groups:
+        return ""
+    listed = " and ".join(repr(text[:30]) for text in sorted(groups[0])[:3])
+    return f"column {column.name!r}: {listed} are different values; --fold-case makes one of capitals and small letters"
+
+
+def _words(name: str, seen: Texts, ways: Ways) -> Words | None:
+    """The terms that most texts have."""
+    terms = seen.terms
+    found = {} if terms is None else terms.vocabulary(ways.max_words, ways.min_count)
+    if terms is None or not found:
+        return None
+    rarity = tuple(1 + log((1 + terms.cells) / (1 + n)) for n in found.values())
+    return Words(name, tuple(found), rarity, SCALE, min(terms.most, TERMS), seen.gaps > 0)
+
+
 def counter(place: int, kind: str) -> Numbers | Texts:
     """The statistics to gather for a column of this kind."""
-    return Texts() if kind in TEXTS else Numbers(place)
+    if kind not in TEXTS:
+        return Numbers(place)
+    return Texts(terms=None if kind == "category" else Terms(0 if kind == "words" else WORDY))

@@ -49,7 +49,7 @@ def clock(found: Any) -> tuple[Any, Any]:
         there = flags(pc.not_equal(rest, ""))
         if not there.any():
             return xp.zeros(len(found), dtype="int64"), none
-        seconds = moments(pc.extract_regex(rest, f"^{CLOCK}$"))
+        seconds = moments(extract(rest, f"^{CLOCK}$"))
         return xp.where(there, xp.nan_to_num(seconds), 0.0), there & xp.isnan(seconds)
     if "H" not in names:
         return xp.zeros(len(found), dtype="int64"), none
@@ -88,7 +88,7 @@ def times(texts: Any) -> Any:
     pc = compute()
     texts = pc.utf8_trim_whitespace(texts)
     texts = pc.if_else(pc.match_substring_regex(texts, TIME), texts, arrow().scalar(None, arrow().string()))
-    return arrow().array(moments(pc.extract_regex(texts, f"^{CLOCK}$")), from_pandas=True)
+    return arrow().array(moments(extract(texts, f"^{CLOCK}$")), from_pandas=True)
 
 
 def durations(texts: Any) -> Any:
@@ -98,7 +98,7 @@ def durations(texts: Any) -> Any:
     texts = pc.if_else(pc.match_substring_regex(texts, "[0-9]"), texts, pa.scalar(None, pa.string()))
     result = xp.full(len(texts), xp.nan)
     for rule in (SHORT, DAYS, SPOKEN, ISO):
-        found = pc.extract_regex(texts, rule)
+        found = extract(texts, rule)
         names = [name for name in WEIGHTS if name in {field.name for field in found.type}]
         total = sum(floats(found, name) * WEIGHTS[name] for name in names)
         if rule == DAYS:  # pandas writes "-1 days +23:00:00" for an hour before midnight
@@ -119,6 +119,25 @@ def floats(found: Any, name: str, before: str = "") -> Any:
     return pc.fill_null(pc.cast(texts, pa.float64()), 0.0).to_numpy(zero_copy_only=False)
 
 
+def extract(texts: Any, rule: str) -> Any:
+    """The groups of a regular expression as an Arrow structure of texts, null where it does not match.
+
+    Texts that differ in their digits alone have their groups in the same places.
+    """
+    pa, pc = arrow(), compute()
+    first = texts[0].as_py() if len(texts) > 1 else None
+    match = re.fullmatch(rule, first, re.ASCII) if first is not None and first.isascii() else None
+    if match is not None:
+        shape = re.sub("[0-9]", "[0-9]", re.escape(match[0]))
+        if pc.all(pc.match_substring_regex(texts, f"^{shape}$"), skip_nulls=False).as_py():
+            parts = [
+                pc.utf8_slice_codeunits(texts, *match.span(name)) if match[name] else pa.repeat("", len(texts))
+                for name in match.groupdict()
+            ]
+            return pa.StructArray.from_arrays(parts, list(match.groupdict()))
+    return pc.extract_regex(texts, rule)
+
+
 def flags(column: Any) -> Any:
     """An Arrow column of booleans on the host; null is False."""
     return compute().fill_null(column, False).to_numpy(zero_copy_only=False)
@@ -131,5 +150,5 @@ def signs(found: Any) -> Any:
 
 def _offset(zone: Any) -> Any:
     """Seconds that zones such as +02:00 are before UTC."""
-    found = compute().extract_regex(zone, r"^(?P<sign>[-+])(?P<H>[0-9]{2}):?(?P<M>[0-9]{2})?$")
+    found = extract(zone, r"^(?P<sign>[-+])(?P<H>[0-9]{2}):?(?P<M>[0-9]{2})?$")
     return (floats(found, "H") * 3600 + floats(found, "M") * 60) * signs(found)

@@ -60,7 +60,7 @@ class ColumnFile:
             self.size += sum(int(_lengths(column).sum()) for column in part.columns)
         return Scan(found, self.rows, [*self.notes, *disguised(self, [name for name in texts if name not in kinds])])
 
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+    def batches(self, columns: Sequence[str], kinds: Mapping[str, str] | None = None) -> Iterator[Any]:
         """The rows in blocks that have at most so many bytes when they are decoded. Raises: DataError."""
         first = 0
         with naming(self.place, self.kind):

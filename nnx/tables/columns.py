@@ -11,6 +11,7 @@ from ..backends import numpy as host
 from .cells import KINDS, TEXTS, arrow, compute
 from .murmur import murmur3
 from .way import Way, mark, on_host, whole
+from .words import Words
 
 DAY = 86_400.0
 YEAR = 365.2425 * DAY  # the mean Gregorian year
@@ -144,7 +145,7 @@ class Hashed(Way):
         """The numbers of the two columns that are 1, from Arrow text v (n,); if missing that of "missing" or -1."""
         xp, pc = host.namespace(), compute()
         coded = whole(pc.dictionary_encode(v))
-        texts = coded.dictionary.to_pylist() or [""]
+        texts = coded.dictionary if len(coded.dictionary) else arrow().array([""])
         missing = on_host(pc.is_null(v))
         code = on_host(pc.fill_null(coded.indices, 0))
         gap = self.buckets if self.gaps else -1
@@ -263,7 +264,7 @@ class Clock(Waves):
         return {"day": DAY}
 
 
-Column = Number | Levels | Category | Hashed | Truth | Presence | Moment | Clock
+Column = Number | Levels | Category | Hashed | Words | Truth | Presence | Moment | Clock
 COLUMNS: dict[str, type[Any]] = {c.kind: c for c in Column.__args__}
 NUMBERS = ("number", "duration")
 CELLS = {  # the kinds of cells that a column is encoded from
@@ -271,6 +272,7 @@ CELLS = {  # the kinds of cells that a column is encoded from
     "levels": NUMBERS,
     "category": TEXTS,
     "hashed": TEXTS,
+    "words": TEXTS,
     "boolean": ("boolean",),
     "presence": KINDS,
     "date": ("date",),

@@ -91,12 +91,12 @@ class Content:
         """The content in a file of its own, for what is not read from its begin to its end. Raises: DataError."""
         if not self.packing:
             return self
-        size, total = self.path.stat().st_size, 0
+        most, total = max(GROWTH * self.path.stat().st_size, ROOM), 0
         with reading(self.place), self.open() as file, spool() as copy:
             while part := file.read(PART):
                 total += len(part)
-                if total > max(GROWTH * size, ROOM):
-                    raise DataError(f"{self.place}: it grows to more than {total >> 20} MiB; save it uncompressed")
+                if total > most:
+                    raise DataError(f"{self.place}: it grows to more than {most >> 20} MiB; save it uncompressed")
                 copy.write(part)
         return replace(self, path=Path(copy.name), packing="", member="")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..errors import require
-from .cells import arrow, compute
-from .clocks import CLOCK, EVIDENT, TIME, clock, durations, floats, times
+from .cells import arrow, cast_all, compute
+from .clocks import CLOCK, EVIDENT, TIME, clock, durations, extract, floats, times
 
 MONTHS = """jan january januar janv janvier jänner jän ene enero gen gennaio janeiro januari styczeń
 feb february februar febr fév fev février fevrier febrero febbraio fevereiro februari
@@ -85,13 +85,8 @@ def dates(texts: Any, form: str) -> Any:
 
 def _iso(texts: Any) -> Any:
     """Timestamps as Arrow reads them; None if it cannot read all."""
-    pa, pc = arrow(), compute()
-    for target in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
-        try:
-            return pc.cast(texts, target)
-        except pa.ArrowInvalid:
-            continue
-    return None
+    values = cast_all(texts, arrow().timestamp("us"))
+    return values if values is not None else cast_all(texts, arrow().timestamp("us", "UTC"))
 
 
 def _seconds(moments: Any) -> Any:
@@ -111,7 +106,7 @@ def pattern(form: str) -> str:
 
 def _read(texts: Any, form: str) -> Any:
     pa, xp = arrow(), host.namespace()
-    found = compute().extract_regex(texts, pattern(form))
+    found = extract(texts, pattern(form))
     names = {field.name for field in found.type}
     part = {name: numbers(found, name) for name in names - {"b", "p", "z", "rest", "f"}}
     bad = compute().is_null(found).to_numpy(zero_copy_only=False)
@@ -174,7 +169,7 @@ def week(year: Any, number: Any, weekday: Any) -> tuple[Any, Any]:
 
 NUMERIC = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})")
 YEARS = re.compile(r"\d{4}([-/.])\d{1,2}(\1\d{1,2})?")
-BEHIND = re.compile(rf"[T ,:]\s*(?=\d{{1,2}}(:\d\d|\s*[aApP]\.?[mM])|(?<=T)\d{{4}}){CLOCK}$")
+BEHIND = re.compile(rf"[T ,:]\s*(?=\d{{1,2}}([:.hH]\d\d|\s*[aApP]\.?[mM])|(?<=T)\d{{4}}){CLOCK}$")
 
 
 def proposals(texts: Sequence[str]) -> list[str]:
@@ -230,7 +225,8 @@ def _named(text: str) -> list[str]:
         elif re.fullmatch(r"\d{4}", part):
             new = "%Y"
         elif re.fullmatch(r"\d{1,2}(st|nd|rd|th|er|º)?", part, re.IGNORECASE):
-            new = "%y" if "%d" in seen or ("%b" in seen and re.search(r"%b['\u2019-]$", out)) else "%d"
+            late = "%d" in seen or ("%b" in seen and re.search(r"%b['\u2019-]$", out))
+            new = "%y" if late and not re.search(r"\d{4}", text) else "%d"
         elif part[0].isalpha() and word not in WORDS:
             return []
         else:

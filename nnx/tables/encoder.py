@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from math import inf
 from typing import Any
 
 from ..backends import numpy as host
@@ -11,18 +10,14 @@ from ..errors import DataError, ModelFileError, require, shown
 from ..names import Spelled
 from ..random import one_seed
 from ..settings import integer, one_of
-from .cells import arrow, parted
-from .choose import Ways, choose, counter, with_levels
-from .columns import CELLS, COLUMNS, Column, Hashed, Levels, Number
-from .plain import settings, value, within
+from .cells import TEXTS, arrow, compute, parted
+from .choose import Ways, choose, counter, spellings, with_levels
+from .columns import Column
+from .plain import value, within
 from .source import Memory, Source, cells, from_python, need_columns
 from .statistics import Numbers
+from .stored import SCALES, WIDEST, column_of, settings_of
 from .transformer import Transformer
-
-SCALES = ("robust", "standard")
-WIDEST = 2**24  # columns that an encoder in a file may make
-LONGEST = 4000  # characters of the kind of cells in a file
-LATER = {"levels": False}  # settings that older files lack, and what was done without them
 
 
 class TableEncoder(Spelled, Transformer):
@@ -31,9 +26,10 @@ class TableEncoder(Spelled, Transformer):
     Numbers are scaled (scale="robust": median, quartiles and a smooth clip; "standard": mean and deviation), a missing
     one is the median, and a further column says that it was missing. With levels, whole numbers of few values are
     categories too. Text has a column for each value; values seen in fewer than min_count rows share one, which values
-    never seen join. Text of more than max_categories values is hashed into `buckets` columns. Booleans, and columns
-    that have one value or nothing, are 1 and -1. Dates are a number, and sine and cosine of their place in year, week
-    and day; so are times of day. Left out, with a warning: constant, empty and id-like columns.
+    never seen join; fold_case makes "Low" and "low" one. Text of more than max_categories values is hashed into
+    `buckets` columns; free text becomes its max_words commonest words and pairs of words. Booleans, and columns of one
+    value or nothing, are 1 and -1. Dates are a number, and sine and cosine of their place in year, week and day; so
+    are times of day. Left out, with a warning: constant and empty columns, ids and numbers of the rows.
 
     kinds: {"zip": "text"} says what a column holds: number, text, boolean, date, or drop. Without it the type of the
         column says so: text is text, also where it spells numbers or dates ({"day": "date"} reads them).
@@ -41,7 +37,8 @@ class TableEncoder(Spelled, Transformer):
     transform gives float32 (rows, width) on the host, or what dtype says.
     Raises: DataError for cells that are not of their column's kind, and for columns that are not there.
 
-    After fit: columns_ (how each column is encoded), dropped_ (why others were left out), feature_names_in_.
+    After fit: columns_ (how each column is encoded), dropped_ (why others were left out), notes_ (what else may want a
+    look), feature_names_in_.
     """
 
     def __init__(
@@ -51,13 +48,16 @@ class TableEncoder(Spelled, Transformer):
         max_categories: int = 30,
         min_count: int = 3,
         buckets: int = 128,
+        max_words: int = 4096,
         levels: bool = True,
+        fold_case: bool = False,
         kinds: Mapping[str, str] | None = None,
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
         self.scale, self.max_categories, self.min_count = scale, max_categories, min_count
-        self.buckets, self.levels, self.kinds, self.dtype, self.seed = buckets, levels, kinds, dtype, seed
+        self.buckets, self.max_words, self.levels, self.fold_case = buckets, max_words, levels, fold_case
+        self.kinds, self.dtype, self.seed = kinds, dtype, seed
 
     def fit(self, X: Any, y: Any = None) -> "TableEncoder":
         """Learn how to encode the columns of X."""
@@ -81,17 +81,19 @@ class TableEncoder(Spelled, Transformer):
         chosen = {name: kind for name, kind in kinds.items() if kind != "drop"}
         seen = {name: counter(i, kind) for i, (name, kind) in enumerate(chosen.items())}
         first = 0
-        for batch in source.batches(list(chosen)):
+        for batch in source.batches(list(chosen), chosen):
             keep = None if rows is None else rows[first : first + batch.num_rows]
             for name, kind in chosen.items():
-                column, counts = cells(source, batch, name, kind, first), seen[name]
+                column, counts = self._cells(source, batch, name, kind, first), seen[name]
                 if isinstance(counts, Numbers):
                     counts.follow(column)
                 counts.see(taken(column, keep))
             first += batch.num_rows
         if first == 0:
             raise DataError(f"{source.place}: no rows")
-        ways = Ways(self.scale, self.max_categories, self.min_count, self.buckets, self.levels, self.seed)
+        ways = Ways(
+            self.scale, self.max_categories, self.min_count, self.buckets, self.max_words, self.levels, self.seed
+        )
         columns: list[Column] = []
         dropped: dict[str, str] = {}
         for name, kind in chosen.items():
@@ -104,10 +106,16 @@ class TableEncoder(Spelled, Transformer):
             reasons = "; ".join(dropped.values()) or "there is none"
             raise DataError(f"{source.place}: n_samples={first}: no column to learn from: {reasons}")
         self.columns_, self.dropped_ = with_levels(columns, seen, ways), dropped
+        self.notes_ = [note for c in columns if (note := spellings(c, seen[c.name]))]
         self.kinds_ = {c.name: chosen[c.name] for c in columns}
         self.feature_names_in_ = host.put(list(kinds), "object", None)
         self.n_features_in_ = len(kinds)
         self.named_ = True
+
+    def _cells(self, source: Source, batch: Any, name: str, kind: str, first: int) -> Any:
+        """One column of a batch as its kind's cells."""
+        column = cells(source, batch, name, kind, first)
+        return compute().utf8_lower(column) if self.fold_case and parted(kind)[0] in TEXTS else column
 
     def encode(self, source: Source) -> Any:
         """The matrix (rows, width) of a source."""
@@ -120,7 +128,8 @@ class TableEncoder(Spelled, Transformer):
         names = [c.name for c in self.columns_]
         need_columns(source, names)
         first = 0
-        for batch in source.batches([*names, *(name for name in others if name not in names)]):
+        kinds = {name: kind for name, kind in self.kinds_.items() if name not in others}
+        for batch in source.batches([*names, *(name for name in others if name not in names)], kinds):
             x = self.compact(source, batch, first)
             yield batch, x if compact else self.spread(x)
             first += batch.num_rows
@@ -130,7 +139,8 @@ class TableEncoder(Spelled, Transformer):
         x = host.namespace().empty((batch.num_rows, self.compact_width), dtype=self.dtype)
         at = 0
         for column in self.columns_:
-            for values in column.compact(cells(source, batch, column.name, self.kinds_[column.name], first)):
+            name = column.name
+            for values in column.compact(self._cells(source, batch, name, self.kinds_[name], first)):
                 x[:, at] = values
                 at += 1
         return x
@@ -140,7 +150,7 @@ class TableEncoder(Spelled, Transformer):
         x = host.namespace().zeros((len(compact), self.width), dtype=self.dtype)
         at = start = 0
         for column in self.columns_:
-            stop, end = start + column.compact_width, at + len(column.names)
+            stop, end = start + column.compact_width, at + column.width
             column.spread(compact[:, start:stop], x[:, at:end])
             start, at = stop, end
         return x
@@ -164,8 +174,8 @@ class TableEncoder(Spelled, Transformer):
         """For each column of the table the numbers of the columns it became."""
         groups, at = {}, 0
         for c in self.columns_:
-            groups[c.name] = list(range(at, at + len(c.names)))
-            at += len(c.names)
+            groups[c.name] = list(range(at, at + c.width))
+            at += c.width
         return groups
 
     def to_data(self) -> dict[str, Any]:
@@ -200,7 +210,7 @@ class TableEncoder(Spelled, Transformer):
         """Raise SettingError for a setting that is out of its range."""
         one_of("TableEncoder: scale", self.scale, SCALES)
         one_of("TableEncoder: dtype", self.dtype, ("float32", "float64"))
-        for name in ("max_categories", "min_count", "buckets"):
+        for name in ("max_categories", "min_count", "buckets", "max_words"):
             integer(f"TableEncoder: {name}", getattr(self, name))
         one_seed("TableEncoder", self.seed)
         fine = self.kinds is None or isinstance(self.kinds, Mapping)
@@ -222,63 +232,20 @@ def _encoder(data: Any) -> TableEncoder:
     """The encoder that `to_data` wrote. Raises: KeyError, TypeError, ValueError."""
     if type(data) is not dict or data.keys() != {"settings", "columns", "names", "named"}:
         raise KeyError("it has not settings, columns, names and named")
-    encoder = TableEncoder(**_settings(data["settings"]))
+    encoder = TableEncoder(**settings_of(data["settings"]))
     encoder.check()
     names = value("names", data["names"], tuple[str, ...])
     if type(data["columns"]) is not list:
         raise TypeError("columns is no list")
     encoder.columns_, encoder.kinds_ = [], {}
     for one in data["columns"]:
-        column, cell_kind = _column(one)
+        column, cell_kind = column_of(one)
         if column.name not in names or column.name in encoder.kinds_:
             raise ValueError(f"the column {column.name[:40]!r} is not one of its names, or there twice")
         encoder.columns_.append(column)
         encoder.kinds_[column.name] = cell_kind
     within("the number of columns that it makes", encoder.width, 1, WIDEST)
     encoder.feature_names_in_ = host.put(list(names), "object", None)
-    encoder.n_features_in_, encoder.dropped_ = len(names), {}
+    encoder.n_features_in_, encoder.dropped_, encoder.notes_ = len(names), {}, []
     encoder.named_ = value("named", data["named"], bool)
     return encoder
-
-
-def _settings(data: Any) -> dict[str, Any]:
-    """The parameters of an encoder."""
-    types = {"scale": str, "max_categories": int, "min_count": int, "buckets": int, "levels": bool}
-    types |= {"dtype": str, "seed": int}
-    data = LATER | data if type(data) is dict else data
-    if type(data) is not dict or data.keys() != {*types, "kinds"}:
-        raise KeyError(f"its settings are not {', '.join(types)} and kinds")
-    read = {name: value(name, data[name], kind) for name, kind in types.items()}
-    if read["scale"] not in SCALES:
-        raise ValueError(f"scale {read['scale'][:20]!r} is not known")
-    kinds = data["kinds"]
-    if kinds is not None:
-        kinds = {name: value("kinds", kind, str) for name, kind in value("kinds", kinds, dict).items()}
-    return read | {"kinds": kinds}
-
-
-def _column(data: Any) -> tuple[Column, str]:
-    """A column, and the kind of its cells."""
-    if type(data) is not dict:
-        raise TypeError("a column is no object")
-    data = dict(data)
-    name, cell_kind = (value(f"{key} of a column", data.pop(key, None), str) for key in ("kind", "cells"))
-    kind = COLUMNS.get(name)
-    if kind is None or parted(cell_kind)[0] not in CELLS[name] or len(cell_kind) > LONGEST:
-        raise KeyError(f"a column of {name[:40]!r} from {cell_kind[:40]!r}")
-    if kind is not Number and "number" in data:
-        data["number"] = _number(data["number"])
-        if data["number"].name != data.get("name"):
-            raise ValueError(f"the number of the column {data['number'].name[:40]!r} is another's")
-    column: Column = _number(data) if kind is Number else kind(**settings(kind, data))
-    if isinstance(column, Hashed):
-        within(f"column {column.name[:40]!r}: buckets", column.buckets, 1, WIDEST)
-    if isinstance(column, Levels):
-        within(f"column {column.name[:40]!r}: the number of values", len(column.values), 1, WIDEST)
-    return column, cell_kind
-
-
-def _number(data: Any) -> Number:
-    number = Number(**settings(Number, data))
-    within(f"column {number.name[:40]!r}: scale", number.scale, 5e-324, inf)
-    return number

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from zipfile import ZipFile
 
 from ..errors import DataError
+from .arff import BEGIN, arff
 from .arrays import npy, npz
 from .columnar import arrow_file, orc, parquet
 from .content import ZIP, Content, reading as naming
@@ -28,6 +29,7 @@ SUFFIXES = {
     **dict.fromkeys((".parquet", ".pq"), "Parquet"),
     **dict.fromkeys((".arrow", ".feather", ".ipc"), "Arrow"),
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "workbook"),
+    ".arff": "ARFF",
     ".orc": "ORC",
     ".npy": "NPY",
     ".npz": "NPZ",
@@ -58,7 +60,8 @@ def opened(content: Content, asked: Reading, memory: int) -> Source:
         content, kind = _unzipped(content)
         head = head if kind else content.head(1024)
     openers: dict[str, Callable[[], Source]] = {
-        "text": lambda: text(content, asked),
+        "ARFF": lambda: arff(content, asked),
+        "text": lambda: text(content, asked, memory),
         "JSON": lambda: json_file(content, asked),
         "Parquet": lambda: parquet(content, asked, memory),
         "Arrow": lambda: arrow_file(content, asked, memory),
@@ -70,10 +73,13 @@ def opened(content: Content, asked: Reading, memory: int) -> Source:
     return openers[kind or _kind(content, head)]()
 
 
-def text(content: Content, asked: Reading) -> TextFile:
-    """A file of text, read as was asked for and else as it says itself. Raises: DataError."""
+def text(content: Content, asked: Reading, memory: int = 0) -> TextFile:
+    """A file of text, read as was asked for and else as it says itself. memory: bytes that may be kept of it.
+
+    Raises: DataError.
+    """
     with naming(content.place):
-        return TextFile(content, *settle(content, asked))
+        return TextFile(content, *settle(content, asked), memory)
 
 
 def _kind(content: Content, head: bytes) -> str:
@@ -88,6 +94,8 @@ def _kind(content: Content, head: bytes) -> str:
         return "ORC"
     if not kind and content.suffix not in SUFFIXES and re.match(rb'(\xef\xbb\xbf)?\s*(\[\s*)?\{\s*("|\})', head):
         return "JSON"
+    if not kind and BEGIN.match(head):
+        return "ARFF"
     return kind or SUFFIXES.get(content.suffix, "text")
 
 

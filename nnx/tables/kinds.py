@@ -13,6 +13,7 @@ from .cells import (
     TRUE,
     BadCell,
     arrow,
+    cast_all,
     compute,
     is_text,
     parted,
@@ -20,7 +21,7 @@ from .cells import (
     to_floats,
 )
 from .dates import check_form, read
-from .numbers import Form, plain
+from .numbers import Form, as_written
 
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # of a time, in a second
 SAMPLES = {"time": "14:05", "duration": "1:30:00", "boolean": "yes or no, true or false, 1 or 0"}
@@ -50,8 +51,8 @@ def sample(kind: str) -> str:
     if base == "number":
         return f"a number such as {_number(Form.of(form))}" if form else "a number"
     if base == "date":
-        moment = datetime(2026, 11, 21, 14, 5)
-        return f"a date such as {moment.strftime(form or '%Y-%m-%d')}"
+        form = (form or "%Y-%m-%d").replace("%q", "4").replace("%s", "1795269900")
+        return f"a date such as {datetime(2026, 11, 21, 14, 5).strftime(form)}"
     return SAMPLES[base] if base == "boolean" else f"a {base} such as {SAMPLES[base]}"
 
 
@@ -65,10 +66,9 @@ def as_kind(column: Any, kind: str) -> Any:
 
     Booleans are 0 and 1, dates seconds since 1970, times and durations seconds. Raises: BadCell.
     """
-    base, form, gaps = parted(kind)
     if arrow().types.is_dictionary(column.type):
-        values = column.dictionary  # of polars they are views, which Arrow cannot take from
-        column = (compute().cast(values, arrow().string()) if is_text(values.type) else values).take(column.indices)
+        return _of_codes(column, kind)
+    base, form, gaps = parted(kind)
     if is_text(column.type):
         pc = compute()
         column = _without(pc.cast(column, arrow().string()), gaps) if gaps else pc.cast(column, arrow().string())
@@ -85,11 +85,28 @@ def as_kind(column: Any, kind: str) -> Any:
     return values
 
 
+def _of_codes(column: Any, kind: str) -> Any:
+    """As `as_kind`, of which each different value is read once; a text stays coded."""
+    pa, pc = arrow(), compute()
+    column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    codes, different = column.indices, column.dictionary
+    different = pc.cast(different, pa.string()) if is_text(different.type) else different  # polars has views
+    try:
+        values = as_kind(different, kind)
+    except BadCell:  # perhaps of a value that no cell has
+        return as_kind(different.take(codes), kind)
+    if parted(kind)[0] not in TEXTS:
+        return to_floats(pa.array(values, from_pandas=True).take(codes))
+    if values.null_count:
+        codes = pc.if_else(pc.is_valid(values).take(codes), codes, pa.scalar(None, codes.type))
+    return pa.DictionaryArray.from_arrays(codes, values)
+
+
 def as_column(values: Any, kind: str) -> Any:
-    """What `as_kind` gave as an Arrow array, of which it gives the same again."""
+    """What `as_kind` gave as an Arrow array, texts coded, of which it gives the same again."""
     pa, base = arrow(), parted(kind)[0]
     if base in TEXTS:
-        return values
+        return values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
     if base != "date":
         return pa.array(values, from_pandas=True)
     micros = pa.array((values * 1e6).round(), from_pandas=True)
@@ -166,10 +183,9 @@ def _read(column: Any, base: str, form: str, others: bool) -> Any:
     """Text as float64; others: what cannot be read is missing. Raises: BadCell."""
     pa, pc = arrow(), compute()
     if base == "number" and not form:
-        try:
-            return as_numbers(pc.cast(column, pa.float64()))
-        except pa.ArrowInvalid:
-            pass
+        plain = cast_all(column, pa.float64())
+        if plain is not None:
+            return as_numbers(plain)
     column = _without(column, MISSING)
     values = values_of(column, base, form)
     if not others:
@@ -180,13 +196,20 @@ def _read(column: Any, base: str, form: str, others: bool) -> Any:
 def values_of(column: Any, base: str, form: str) -> Any:
     """Arrow text as Arrow float64, null where a cell is not of this kind; each different text is read once."""
     if base == "number" and not form:
-        return plain(column)
+        return as_written(column)
     if base == "date" and not form:
         return read(column, base, form)
     column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    if not repeats(column):
+        return Form.of(form).parse(column) if base == "number" else read(column, base, form)
     coded = column.dictionary_encode()
-    values = Form.of(form).parse(coded.dictionary) if base == "number" else read(coded.dictionary, base, form)
-    return values.take(coded.indices)
+    return values_of(coded.dictionary, base, form).take(coded.indices)
+
+
+def repeats(column: Any) -> bool:
+    """True where many of the first cells are the same: each different one is then looked at once."""
+    head = column[:1000]
+    return 2 * len(head.unique()) < len(head)
 
 
 def _without(column: Any, gaps: tuple[str, ...]) -> Any:

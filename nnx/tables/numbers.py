@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import require
-from .cells import NUMBER, arrow, compute
+from .cells import NUMBER, arrow, cast_all, compute
 
 SPACES = " \u00a0\u2009\u202f"  # also those that do not break, wide and narrow
 GROUPS = {"": "", ",": ",", ".": r"\.", " ": f"[{SPACES}]", "'": "['\u2019]", "_": "_"}  # thousands marks
@@ -21,7 +21,9 @@ SIGNS = ("US$", "R$", "A$", "C$", "NZ$", "HK$", "S$", "$", "€", "£", "¥", "�
 CODES = "USD EUR GBP CHF JPY CNY INR RUB AUD CAD NZD SEK NOK DKK PLN CZK HUF TRY BRL MXN ZAR KRW SGD HKD Rs. Rs Fr. kr"
 CURRENCIES = (*SIGNS, *CODES.split())
 LETTER = "[^\\W\\d_]"
-UNIT = rf"(?:{LETTER}|[%‰°$€£¥₹µ\"])(?:{LETTER}|/100|[°²³/^·%.$\"-]|[ ](?={LETTER})){{0,19}}[23]?"
+WORD = rf"{LETTER}(?:{LETTER}|/100|[°²³/^·%.$-]){{0,11}}[23]?"
+UNIT = rf"(?:(?:sq|cu|fl)\.? )?{WORD}|[%‰°$€£¥₹]{LETTER}{{0,3}}|\""  # km, km/h, fl oz, %, °C, US$
+STRANGE = f"['()\u2019{MINUS[1:]}{SPACES}]|[.,]-|-$"  # what is seldom in a number
 SHOWN = "number:,. is 1.234,5 and number:.,$ is $1,234.5"
 
 
@@ -74,33 +76,40 @@ class Form:
         texts = pc.if_else(fine, texts, pa.scalar(None, pa.string()))
         if self.scaled or self.unit:
             texts = pc.utf8_lower(texts)
-        power = {"%": "e-2"} if self.unit == "%" else {self.unit.lower(): ""} if self.unit else {}
-        if self.scaled:
-            power |= {s.lower(): f"e{SCALES[s]}" for s in sorted(SCALES, key=len, reverse=True)}
-        marks = {**power, "'": "", "(": "-", ")": "", **dict.fromkeys(SPACES, ""), **dict.fromkeys(MINUS, "-")}
-        marks |= {self.thousands: "", "\u2019": ""} if self.thousands else {}
-        for mark, plain in {**marks, self.decimal: ".", ".--": "", ".-": ""}.items():
-            if mark != plain:
-                texts = pc.replace_substring(texts, mark, plain)
+        for mark, plain in self._marks(texts).items():
+            texts = pc.replace_substring(texts, mark, plain)
         behind = pc.and_(pc.ends_with(texts, "-"), pc.is_valid(texts))
         if pc.any(behind).as_py():
             texts = pc.if_else(behind, pc.binary_join_element_wise("-", pc.utf8_rtrim(texts, "-"), ""), texts)
         return pc.cast(texts, pa.float64())
 
+    def _marks(self, texts: Any) -> dict[str, str]:
+        """What is to be replaced in these texts of this form, in lower case, so that a computer can read them."""
+        marks = {"%": "e-2"} if self.unit == "%" else {self.unit.lower(): ""} if self.unit else {}
+        if self.scaled:
+            marks |= {s.lower(): f"e{SCALES[s]}" for s in sorted(SCALES, key=len, reverse=True)}
+        if self.thousands:
+            marks[self.thousands] = ""
+        if compute().any(compute().match_substring_regex(texts, STRANGE)).as_py():
+            marks |= {"\u2019": "", "'": "", "(": "-", ")": "", **dict.fromkeys(SPACES, "")}
+            marks |= {self.decimal + 2 * dash: "" for dash in MINUS} | {self.decimal + dash: "" for dash in MINUS}
+            marks |= dict.fromkeys(MINUS[1:], "-")
+        return marks if self.decimal == "." else {**marks, ",": "."}
 
-def plain(texts: Any) -> Any:
+
+def as_written(texts: Any) -> Any:
     """Arrow text that a computer wrote as Arrow float64, null where it is no number."""
     pa, pc = arrow(), compute()
-    try:
-        return pc.cast(texts, pa.float64())
-    except pa.ArrowInvalid:
-        texts = pc.utf8_trim_whitespace(texts)
-        fine = pc.match_substring_regex(texts, NUMBER)
-        return pc.cast(pc.if_else(fine, texts, pa.scalar(None, pa.string())), pa.float64())
+    values = cast_all(texts, pa.float64())
+    if values is not None:
+        return values
+    texts = pc.utf8_trim_whitespace(texts)
+    fine = pc.match_substring_regex(texts, NUMBER)
+    return pc.cast(pc.if_else(fine, texts, pa.scalar(None, pa.string())), pa.float64())
 
 
 WRITTEN = re.compile(
-    rf"\s*'?[-+{MINUS[1:]}]?(?P<before>{'|'.join(map(re.escape, CURRENCIES))})?[{SPACES}]*[-+({MINUS[1:]}]?"
+    rf"\s*'?[-+({MINUS[1:]}]?(?P<before>{'|'.join(map(re.escape, CURRENCIES))})?[{SPACES}]*[-+({MINUS[1:]}]?"
     rf"(?P<body>[.,]?[0-9](?:[0-9.,'\u2019_{SPACES}]*[0-9])?[.,]?)(?:[eE][-+]?[0-9]+)?[{MINUS}]?[{SPACES}]*"
     rf"(?P<after>{UNIT})?\)?[{MINUS}]?\s*",
     re.IGNORECASE,
@@ -120,10 +129,11 @@ def forms(texts: Sequence[str]) -> list[str]:
     words = before + Counter({unit: n for unit, n in after.items() if not (scaled and _scale(unit) in SCALES)})
     units = {_currency(unit): None for unit, _ in words.most_common(2)} or {"": None}
     bodies = "".join(match["body"] for match in found).replace("\u2019", "'")
+    whole = units == {"": None} and not scaled and not set(bodies) & set(".,")
     marks = ["", *(mark for mark in ",.'_" if mark in bodies), *([" "] if any(s in bodies for s in SPACES) else [])]
     counts = {}
     for unit in units:
-        for decimal in ".,":
+        for decimal in "." if whole else ".,":
             for mark in marks:
                 if mark != decimal:
                     form = Form(decimal, mark, unit, scaled)

@@ -22,9 +22,9 @@ def json_file(content: Content, reading: Reading) -> RowFile:
     lists: dict[str, int] = {}
     row = 0
     for row, (_, cells) in enumerate(_flat(content)):
-        for name, value in cells.items():
-            names[name] = None
-            if isinstance(value, list):
+        names.update(dict.fromkeys(cells))
+        if list in set(map(type, cells.values())):
+            for name in (name for name, value in cells.items() if isinstance(value, list)):
                 lists.setdefault(name, row)
         if len(names) > COLUMNS:
             raise DataError(f"{content.place}: more than {COLUMNS} different names; are the names of objects data?")
@@ -43,17 +43,20 @@ def json_file(content: Content, reading: Reading) -> RowFile:
 
 def _text(value: Any) -> str | None:
     """A value of JSON as text: true and false in words, a list not at all."""
-    if value is None or isinstance(value, (str, list)):
-        return value if isinstance(value, str) else None
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+    if isinstance(value, str) or value is None:
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if isinstance(value, list) else repr(value)
 
 
 def _flat(content: Content) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects, each with its line, and what is in objects within them under joined names."""
     for line, found in _objects(content):
-        if not isinstance(found, Mapping):
+        if not isinstance(found, dict):
             raise DataError(f"{content.place}, line {line}: expected an object {{...}}, found {str(found)[:40]!r}")
-        yield line, dict(_leaves("", found, 0))
+        nested = dict in set(map(type, found.values()))
+        yield line, dict(_leaves("", found, 0)) if nested else found
 
 
 def _leaves(prefix: str, values: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ WANTED = {
     str: "a text",
     bool: "true or false",
     dict: "an object",
+    tuple[float, ...]: "a list of finite numbers",
     tuple[int, ...]: "a list of ascending integers",
     tuple[str, ...]: "a list of different texts",
 }
@@ -30,13 +31,16 @@ def settings(kind: type[Any], data: Any) -> dict[str, Any]:
 
 
 def value(place: str, data: Any, expected: Any) -> Any:
-    """A text, truth, integer, finite number, different texts or ascending integers. Raises: TypeError."""
+    """A text, truth, integer, finite number, different texts, numbers or ascending integers. Raises: TypeError."""
     if expected is float:
         fine = isfinite(data) if type(data) is float else type(data) is int and abs(data) < LARGEST
     elif expected is int:
         fine = type(data) is int and abs(data) < LARGEST
     elif expected == tuple[str, ...]:
         fine = type(data) is list and all(type(v) is str for v in data) and len(set(data)) == len(data)
+        data = tuple(data) if fine else data
+    elif expected == tuple[float, ...]:
+        fine = type(data) is list and all(type(v) in (int, float) and abs(v) < LARGEST for v in data)
         data = tuple(data) if fine else data
     elif expected == tuple[int, ...]:
         fine = type(data) is list and all(type(v) is int and abs(v) < LARGEST for v in data)

@@ -2,11 +2,21 @@
 
 import csv
 from collections.abc import Iterable, Iterator
+from typing import TextIO
 
 from .reading import Reading
 
 CELL = 1 << 22  # characters that a cell may have
+LINE = 1 << 24  # characters that a line may have
 CTRL_Z = "\x1a"  # the end of a text file of DOS
+
+
+def lines_of(file: TextIO) -> Iterator[str]:
+    """The lines of a file. Raises: csv.Error for one that is too long to be held."""
+    while line := file.readline(LINE):
+        if len(line) == LINE:
+            raise csv.Error("a line is too long")
+        yield line
 
 
 class Records:
@@ -20,7 +30,7 @@ class Records:
         self.quotes, self.odd = 0, False  # in the lines of a row
 
     def __iter__(self) -> Iterator[tuple[int, int, list[str]]]:
-        reading, limit = self.reading, csv.field_size_limit(1 << 26)
+        reading, limit = self.reading, csv.field_size_limit(CELL)
         spaces = reading.delimiter == " "
         reader = csv.reader(
             self._lines(spaces),

@@ -57,7 +57,7 @@ class RowFile:
             faults[name] = fault
         return dict.fromkeys(found, "drop")
 
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+    def batches(self, columns: Sequence[str], kinds: Mapping[str, str] | None = None) -> Iterator[Any]:
         """The rows in blocks, every cell as text or null."""
         numbers, words = [self.columns.index(name) for name in columns], gaps(self.reading)
         with closing(self.rows()) as rows:

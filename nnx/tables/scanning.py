@@ -1,6 +1,6 @@
 """Columns of text cleaned, and what each holds found from all of its cells: the same for every source of text."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,14 +14,21 @@ ROWS = 8192  # rows put together where they are read one by one
 
 
 def scanned(
-    source: Source, kinds: Mapping[str, str], faults: dict[str, str] | None, notes: Sequence[str] = ()
+    source: Source,
+    kinds: Mapping[str, str],
+    faults: dict[str, str] | None,
+    notes: Sequence[str] = (),
+    first: Callable[[Sequence[str]], Iterator[Any]] | None = None,
 ) -> tuple[Scan, int]:
-    """What the columns of text hold that are not given, and the bytes of all of them. faults: as in `Source.scan`."""
+    """What the columns of text hold that are not given, and the bytes of all of them. faults: as in `Source.scan`.
+
+    first: gives the batches in the place of `source.batches`; floats in them are what all cells of a batch were.
+    """
     check_kinds(source.columns, kinds)
     wanted = [name for name in source.columns if kinds.get(name) != "drop"]
     guesses = guesses_for(wanted, kinds)
     rows = size = 0
-    for batch in source.batches(wanted or source.columns[:1]):
+    for batch in (first or source.batches)(wanted or source.columns[:1]):
         rows, size = rows + batch.num_rows, size + batch.nbytes
         for name, guess in guesses.items():
             guess.see(batch.column(name))
@@ -40,10 +47,23 @@ def gaps(reading: Reading) -> list[str]:
     return sorted({*MISSING, *reading.missing} - {"", *reading.keep_text})
 
 
-def clean(column: Any, words: Sequence[str]) -> Any:
-    """A column of text without white space around its cells; blank ones and these words are null."""
+def clean(column: Any, words: Sequence[str], *, parsed: bool = False) -> Any:
+    """A column of text without white space around its cells; blank ones and these words are null.
+
+    parsed: they are null already where they have no white space around them.
+    """
     pa, pc = arrow(), compute()
+    if pa.types.is_floating(column.type):
+        return column
+    if pa.types.is_dictionary(column.type):
+        values = clean(column.dictionary, words, parsed=parsed)
+        if values is column.dictionary:
+            return column
+        codes = pc.if_else(pc.is_valid(values).take(column.indices), column.indices, pa.scalar(None, pa.int32()))
+        return pa.DictionaryArray.from_arrays(codes, values)
     trimmed = pc.utf8_trim_whitespace(column)
+    if parsed and trimmed.equals(column):
+        return column
     missing = pc.is_in(trimmed, value_set=pa.array(["", *words], pa.string()))
     return pc.if_else(missing, pa.scalar(None, pa.string()), trimmed) if pc.any(missing).as_py() else trimmed
 

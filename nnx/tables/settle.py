@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from shlex import quote
 
 from .cells import FALSE, GAPS, TRUE, parted
@@ -202,7 +203,9 @@ class _Column:
             cells = f"{bad:,} cell{'s' * (bad > 1)}"
             place = self.where(row)
             note = f"column {name!r} holds {what}, and {text[:30]!r}{more} in {cells} ({place}), taken as missing"
-            return kind, f"{note}; to keep it: {self.say('text')}", ""
+            missing = ",".join(islice(map(str.strip, strays), 3))
+            as_by = f" as by --missing {quote(missing)}" if len(strays) < 4 and len(missing) < 30 else ""
+            return kind, f"{note}{as_by}; to keep it: {self.say('text')}", ""
         if many:
             cells = f"in {bad:,} of its cells" if bad > 1 else "in one cell"
             hint = f"--missing {quote(text[:30])}, {self.say(trial.kind + '|*')} or {self.say('text')}"

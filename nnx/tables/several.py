@@ -97,12 +97,12 @@ class Several:
         self.size = sum(source.size for source in self.sources)
         return Scan({name: kinds[name] for name in self.columns}, rows, notes)
 
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+    def batches(self, columns: Sequence[str], kinds: Mapping[str, str] | None = None) -> Iterator[Any]:
         """The rows in blocks, file by file."""
         pa = arrow()
         for i, (source, parts) in enumerate(zip(self.sources, self.parts, strict=True)):
             own, rows = [name for name in columns if name not in parts], 0
-            for batch in source.batches(own or source.columns[:1]):
+            for batch in source.batches(own or source.columns[:1], kinds):
                 rows += batch.num_rows
                 given = {name: pa.array([parts[name] or None] * batch.num_rows, pa.string()) for name in parts}
                 arrays = [given[name] if name in given else batch.column(name) for name in columns]

@@ -73,8 +73,11 @@ class Source(Protocol):
         """
         ...
 
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        """Arrow record batches with these columns. Raises: DataError."""
+    def batches(self, columns: Sequence[str], kinds: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """Arrow record batches with these columns. Raises: DataError.
+
+        kinds: what their cells will be read as; a column may come as the numbers that this gives.
+        """
         ...
 
     def where(self, row: int) -> str:
@@ -110,7 +113,7 @@ class Memory:
         """The kinds that the types of the columns say."""
         return Scan(typed_kinds(self.table.schema, kinds, faults), self.table.num_rows)
 
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
+    def batches(self, columns: Sequence[str], kinds: Mapping[str, str] | None = None) -> Iterator[Any]:
         """The rows in blocks."""
         yield from self.table.select(list(columns)).to_batches(max_chunksize=BLOCK)
 
@@ -176,13 +179,15 @@ def need_columns(source: Source, names: Iterable[str]) -> None:
         raise DataError(f"{source.place}: no column {absent[0]!r}, which the model needs{more}; {hint}")
 
 
-def cells(source: Source, batch: Any, name: str, kind: str, first: int) -> Any:
+def cells(source: Source, batch: Any, name: str, kind: str, first: int, *, coded: bool = False) -> Any:
     """One column of a batch as its kind's cells; `first` is the number of the batch's first row.
 
+    coded: a text may be an Arrow dictionary.
     Raises: DataError naming the place of a cell that is not of the kind.
     """
     try:
-        return as_kind(batch.column(name), kind)
+        column = as_kind(batch.column(name), kind)
+        return column if coded or not hasattr(column, "dictionary_decode") else column.dictionary_decode()
     except BadCell as bad:
         place = source.where(first + bad.row)
         if bad.large:
@@ -203,7 +208,7 @@ def from_python(x: Any) -> Memory:
         table = _to_arrow(pa, x)
     except DataError:
         raise
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         raise DataError(f"the table cannot be read: {str(error).splitlines()[0][:150]}") from None
     check_columns("the table", table.column_names)
     return Memory(table, first=0)

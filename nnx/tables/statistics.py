@@ -7,12 +7,13 @@ from typing import Any
 from ..backends import numpy as host
 from ..random import words
 from .cells import compute
+from .ids import WHOLE, Numbering
+from .words import Terms
 
 SAMPLE = 1 << 17  # numbers kept of a column; quantiles are exact up to here, beyond it those of a random sample
 ROUNDING = 2.0**-48  # numbers that differ by no more than this part of them are one
 LEVELS = 256  # whole numbers are counted while there are no more different ones
 NEAR = 4096  # whole numbers in such a range are counted without sorting them
-WHOLE = 2.0**53  # below it every whole number is a float64
 DISTINCT, LENGTH = 20_000, 1 << 26  # values of a column of text, and their characters; no more than these are counted
 
 
@@ -27,11 +28,11 @@ class Numbers:
     squares: float = 0.0  # sum of squared distances from the mean
     low: float = float("inf")
     high: float = float("-inf")
-    counting: bool = True  # the rows are numbered: each value is the one before it plus 1
-    last: float | None = None
+    numbering: Numbering = field(default_factory=Numbering)  # of all rows, also of those not learned from
     sample: Any = None
     ranks: Any = None  # a random number of each value in the sample; the lowest SAMPLE are kept
     clock: bool = False  # of dates: some are not at midnight
+    whole: bool = True  # all are whole numbers
     levels: Counter[int] | None = field(default_factory=Counter)  # of whole numbers; None: others, or too many
 
     def see(self, v: Any) -> None:
@@ -52,7 +53,8 @@ class Numbers:
         self.filled = both
         self.low, self.high = min(self.low, float(v.min())), max(self.high, float(v.max()))
         self.clock = self.clock or bool((v % 86_400 != 0).any())
-        self.levels = None if self.levels is None else _with_counts(self.levels, v)
+        self.whole = self.whole and bool((v == xp.floor(v)).all())
+        self.levels = _with_counts(self.levels, v) if self.whole and self.levels is not None else None
         self.sample = v if self.sample is None else xp.concat([self.sample, v])
         self.ranks = ranks if self.ranks is None else xp.concat([self.ranks, ranks])
         if len(self.sample) > 2 * SAMPLE:
@@ -60,9 +62,15 @@ class Numbers:
 
     def follow(self, v: Any) -> None:
         """Take in the next values of all rows, also of those not learned from: do they number the rows?"""
-        steps = v if self.last is None else host.namespace().concat([host.put([self.last], None, None), v])
-        self.counting = self.counting and bool((steps[1:] - steps[:-1] == 1).all())
-        self.last = float(v[-1])
+        if self.levels is None or self.filled <= LEVELS:  # else some are there twice
+            self.numbering.see(v)
+        else:
+            self.numbering.open = False
+
+    @property
+    def different(self) -> bool:
+        """True if no two of the values in the sample are equal."""
+        return len(host.namespace().unique(self.sample)) == len(self.sample)
 
     def _thin(self) -> None:
         if len(self.sample) > SAMPLE:
@@ -105,10 +113,10 @@ class Numbers:
 
 
 def _with_counts(counts: Counter[int], v: Any) -> Counter[int] | None:
-    """The counts of whole numbers with those of v (n,), of which some are looked at first. None: not whole, or many."""
-    xp, found = host.namespace(), {}
+    """The counts of whole numbers with those of v (n,), of which some are looked at first. None: too many."""
+    found: dict[int, int] = {}
     for part in (v[:1000], v):
-        if bool((part != xp.floor(part)).any()) or float(abs(part).max()) > WHOLE:
+        if float(abs(part).max()) > WHOLE:
             return None
         values, times = _times(part)
         if len(values) > LEVELS:
@@ -138,17 +146,22 @@ class Texts:
     counts: Counter[str] = field(default_factory=Counter)
     many: bool = False  # more than are counted: then `counts` is of the first rows
     length: int = 0  # of the texts counted
+    terms: Terms | None = None  # the words in them, where these are wanted
 
     def see(self, v: Any) -> None:
         """Take in the next texts, an Arrow array, null where missing."""
         self.rows += len(v)
         self.filled += len(v) - v.null_count
+        if self.many and self.terms is None:
+            return
+        pairs = compute().value_counts(v.drop_null())
         if not self.many:
-            pairs = compute().value_counts(v.drop_null())
             found = dict(zip(pairs.field(0).to_pylist(), pairs.field(1).to_pylist(), strict=True))
             self.length += sum(len(text) for text in found if text not in self.counts)
             self.counts.update(found)
             self.many = len(self.counts) > DISTINCT or self.length > LENGTH
+        if self.terms is not None:
+            self.terms.see(pairs.field(0), pairs.field(1))
 
     @property
     def gaps(self) -> int:

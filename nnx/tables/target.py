@@ -4,13 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from shlex import quote
 from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError, ModelFileError
 from .cells import arrow, compute, parted
-from .choose import PLAIN
-from .infer import written_numbers
+from .infer import numeric
 from .plain import settings, within
 from .source import Source, cells
 from .statistics import Numbers, Texts
@@ -152,10 +152,9 @@ def task_of(seen: Seen, asked: str, place: str) -> tuple[str, str]:
     if asked == "classification":
         return asked, ""
     if kind in ("date", "time"):
-        raise DataError(
-            f"{place}: the target {seen.name!r} holds {kind}s, which are not predicted: give days or seconds "
-            f"as numbers, or --kind {seen.name}=text for classes"
-        )
+        days, other = ("days", "text for classes") if kind == "date" else ("seconds", "duration")
+        what = f"holds {kind}s, which are not predicted: give {days} as numbers, or --kind {seen.name}={other}"
+        raise DataError(f"{place}: the target {seen.name!r} {what}")
     if kind not in QUANTITIES:
         if asked == "regression":
             what = "yes or no" if kind == "boolean" else "text"
@@ -172,18 +171,23 @@ def task_of(seen: Seen, asked: str, place: str) -> tuple[str, str]:
     return "regression", ""
 
 
-def make_target(seen: Seen, task: str, place: str, rows: str = "in every row") -> Target:
-    """The target of a task. Raises: DataError if there is nothing to learn; rows says which were looked at."""
+def make_target(seen: Seen, task: str, place: str, rows: str = "in every row", *, fold: bool = False) -> Target:
+    """The target of a task. Raises: DataError if there is nothing to learn; rows says which were looked at.
+
+    fold: texts that differ in capitals only are one class, which is spelled as it mostly is.
+    """
     if task == "regression":
         if seen.numbers.constant:
             raise DataError(f"{place}: the target {seen.name!r} is {seen.numbers.low:g} {rows}: nothing to learn")
         return Target(seen.name, (), seen.numbers.mean, seen.numbers.deviation, seen.kind)
-    classes = in_order(list(seen.texts.counts))
+    counts = sorted(seen.texts.counts.items(), key=lambda pair: (pair[1], pair[0]))
+    classes = in_order(list({(text.lower() if fold else text): text for text, _ in counts}.values()))
     if seen.texts.many:
         raise DataError(f"{place}: the target {seen.name!r} has more than {len(classes)} classes; is it a quantity?")
     if len(classes) > max(MANY, seen.texts.rows // 2):
         what = f"{len(classes)} different texts in {seen.texts.rows} rows, too many for classes"
-        hint = f"if they are numbers, {PLAIN}" if written_numbers(seen.texts.counts) else "is it the right column?"
+        kind = numeric(seen.texts.counts)
+        hint = f"if they are numbers: --kind {quote(f'{seen.name}={kind}')}" if kind else "is it the right column?"
         raise DataError(f"{place}: the target {seen.name!r} has {what}; {hint}")
     if len(classes) < 2:
         raise DataError(f"{place}: the target {seen.name!r} has one class, {classes[0][:30]!r}: nothing to learn")

@@ -5,17 +5,18 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from io import BufferedReader, TextIOWrapper
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from ..errors import DataError
 from .cells import arrow
 from .content import BROKEN, Content, Raw
 from .headers import RULE
+from .kept import Kept, as_floats, typed
 from .names import distinct
 from .parse import PIECE, Parsing, parsed
 from .reading import Reading
-from .records import Records
+from .records import Records, lines_of
 from .scanning import clean, gaps, in_blocks, scanned
 from .source import Scan, digest
 from .uneven import check
@@ -33,10 +34,12 @@ class TextFile:
 
     target: str | None = None
 
-    def __init__(self, content: Content, reading: Reading, notes: Sequence[str] = ()) -> None:
+    def __init__(self, content: Content, reading: Reading, notes: Sequence[str] = (), memory: int = 0) -> None:
+        self.memory, self.kept, self.types = memory, Kept(0), dict[str, Any]()
         self.content, self.reading, self.notes = content, reading, list(notes)
         self.place, self.name = content.place, content.name
         self.missing = gaps(reading)
+        self.given: dict[str, str] = {}  # kinds of columns that the file tells
         self.checked = False  # its uneven rows
         self.regular = reading.comment == "none" and not reading.skip_footer and reading.delimiter != " "
         self.columns = self._header()
@@ -49,14 +52,43 @@ class TextFile:
 
     def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """Look at all cells of the columns whose kind is not given."""
-        found, self.size = scanned(self, kinds, faults, self.notes)
+        self.kept = Kept(self.memory)
+        found, self.size = scanned(self, {**self.given, **kinds}, faults, self.notes, self._first)
+        self.kept.whole = True
         return found
 
-    def batches(self, columns: Sequence[str]) -> Iterator[Any]:
-        """The rows in blocks, every cell as text without white space around it, or null."""
-        numbers = [self.first + self.columns.index(name) for name in columns]
-        for batch in self._blocks(numbers) if self.regular else self._one_by_one(numbers):
-            cleaned = [clean(column, self.missing) for column in batch.columns]
+    def batches(self, columns: Sequence[str], kinds: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """The rows in blocks, every cell as text without white space around it, or null.
+
+        Texts may be coded, and fractions floats where they will be read as numbers.
+        """
+        kept = self.kept.serve(columns, kinds or {})
+        if kept is not None:
+            yield from kept
+            return
+        fine = {name for name in columns if as_floats((kinds or {}).get(name, "text"))}
+        types = {n: t for n, t in self.types.items() if n in fine or not arrow().types.is_floating(t)}
+        yield from self._cleaned(columns, types)
+
+    def _first(self, columns: Sequence[str]) -> Iterator[Any]:
+        """The rows in blocks, the first of text, then each column of the type that is best for it.
+
+        They are kept while there is room.
+        """
+        with closing(self._cleaned(columns, {})) as batches:
+            some = [*islice(batches, 2)]
+        left: Iterable[Any] = some[:1]
+        if len(some) > 1:
+            self.types = typed(some[0])
+            left = chain(left, _after(some[0].num_rows, self._cleaned(columns, self.types)))
+        for batch in left:
+            self.kept.add(batch)
+            yield batch
+
+    def _cleaned(self, columns: Sequence[str], types: Mapping[str, Any]) -> Generator[Any, None, None]:
+        numbers = {self.first + self.columns.index(name): types.get(name, arrow().string()) for name in columns}
+        for batch in self._blocks(numbers) if self.regular else self._one_by_one(list(numbers)):
+            cleaned = [clean(column, self.missing, parsed=self.regular) for column in batch.columns]
             yield arrow().RecordBatch.from_arrays(cleaned, list(columns))
 
     def where(self, row: int) -> str:
@@ -70,7 +102,7 @@ class TextFile:
             pass
         return f"{self.place}, row {row + 1}"
 
-    def _blocks(self, numbers: list[int]) -> Iterator[Any]:
+    def _blocks(self, numbers: dict[int, Any]) -> Iterator[Any]:
         pa, done = arrow(), 0
         try:
             with closing(self.content.text(self.reading.encoding)) as file:
@@ -85,7 +117,7 @@ class TextFile:
             if "Expected" not in str(error):
                 raise self._fault(str(error)) from None
         self.regular = False
-        yield from self._one_by_one(numbers, done)
+        yield from self._one_by_one(list(numbers), done)
 
     def _skip(self, file: Any) -> None:
         """Go to the first row."""
@@ -96,7 +128,7 @@ class TextFile:
             while left and (part := file.read(min(left, PIECE))):
                 left -= len(part)
 
-    def _parsing(self, numbers: list[int]) -> Parsing:
+    def _parsing(self, numbers: dict[int, Any]) -> Parsing:
         from pyarrow import csv as arrow_csv
 
         reading, names = self.reading, [str(i) for i in range(self.width)]
@@ -106,7 +138,7 @@ class TextFile:
             escape_char=False if reading.escape == "none" else reading.escape,
             newlines_in_values=True,
         )
-        return Parsing(names, {names[i]: arrow().string() for i in numbers}, options, ["", *self.missing])
+        return Parsing(names, {names[i]: kind for i, kind in numbers.items()}, options, ["", *self.missing])
 
     def _one_by_one(self, numbers: list[int], done: int = 0) -> Iterator[Any]:
         """The rows after the first so many, where Arrow cannot read them: comments, a footer, uneven rows."""
@@ -130,32 +162,29 @@ class TextFile:
     def _rows(self) -> Generator[tuple[int, list[str]], None, None]:
         """The rows one by one, each with the line it begins on."""
         late: deque[tuple[int, list[str]]] = deque()
-        with closing(self._text()) as file:
-            records = Records(file, self.reading)
+        with closing(text_of(self.content, self.reading.encoding)) as file:
+            records = Records(lines_of(file), self.reading)
             rows, first = iter(records), 1
-            if self.reading.header == "yes":
-                next(rows, None)
-            if self.rule:
-                next(rows, None)
-            for first, _, row in rows:
-                late.append((first, row))
-                if len(late) > (self.reading.skip_footer or 0):
-                    yield late.popleft()
+            try:
+                for _ in range((self.reading.header == "yes") + self.rule):
+                    next(rows, None)
+                for first, _, row in rows:
+                    late.append((first, row))
+                    if len(late) > (self.reading.skip_footer or 0):
+                        yield late.popleft()
+            except csv.Error:
+                raise self._too_long(records.first) from None
             if records.odd:
                 raise DataError(f"{self.place}, line {first}: is a quote left open? The cell goes on to the end")
-
-    def _text(self) -> Any:
-        """The lines of the file; bytes that are no text are half of a pair of UTF-16."""
-        file = self.content.text(self.reading.encoding)
-        return TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
 
     def _header(self) -> list[str]:
         """The names of the columns. It finds their places too, and where the first row begins."""
         taken: list[str] = []
         self.rule = False  # under the names
         try:
-            with closing(self._text()) as file:
-                rows = iter(Records(_noted(file, taken), self.reading))
+            with closing(text_of(self.content, self.reading.encoding)) as file:
+                records = Records(_noted(lines_of(file), taken), self.reading)
+                rows = iter(records)
                 names = next(rows)[2] if self.reading.header == "yes" else []
                 begin = len(taken) if names else self.reading.skip_rows or 0
                 some = [row for _, _, row in islice(rows, SOME)]
@@ -169,8 +198,8 @@ class TextFile:
             raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}") from None
         except BROKEN as error:
             raise DataError(f"{self.place}: cannot be read: {error}") from None
-        except csv.Error as error:
-            raise DataError(f"{self.place}: the header cannot be read: {error}") from None
+        except csv.Error:
+            raise self._too_long(records.first) from None
         if any("\udc80" <= c <= "\udcff" for c in "".join(names)):
             raise DataError(f"{self.place}: the header is not {self.reading.encoding} text; {OTHER}")
         apart = f"{self.reading.delimiter} {self.reading.quote}"  # a quote after a blank is none for Arrow
@@ -196,15 +225,22 @@ class TextFile:
         """The error for a file that cannot be read, with the line where it is known."""
         if "UTF8" in text or "codec" in text:
             return DataError(f"{self._bad_line()} is not {self.reading.encoding} text; {OTHER}")
-        if "straddling" in text or "field larger" in text:
-            return DataError(f"{self.place}: a cell is longer than {PIECE >> 20} MiB; is a quote left open?")
-        if "left open" in text:
-            with closing(self._rows()) as rows:
-                try:
-                    deque(rows, 0)  # which names the line
-                except DataError as fault:
-                    return fault
+        if "straddling" in text or "field larger" in text or "left open" in text:
+            return self._long_cell()
         return DataError(f"{self.place}: {(text.splitlines() or ['it cannot be read'])[0][:120]}")
+
+    def _long_cell(self) -> DataError:
+        """The error for a cell that is too long or does not end, with its line where it is found again."""
+        with suppress(*BROKEN, UnicodeError), closing(self._rows()) as rows:
+            try:
+                deque(rows, 0)
+            except DataError as error:
+                return error
+        return self._too_long()
+
+    def _too_long(self, line: int = 0) -> DataError:
+        place = f"{self.place}, line {line}" if line else self.place
+        return DataError(f"{place}: a cell is longer than {PIECE >> 20} MiB; is a quote left open?")
 
     def _bad_line(self) -> str:
         with suppress(*BROKEN), BufferedReader(Raw(self.content.open())) as file:
@@ -214,6 +250,19 @@ class TextFile:
                 except UnicodeDecodeError:
                     return f"{self.place}, line {number}"
         return self.place
+
+
+def text_of(content: Content, encoding: str) -> TextIOWrapper:
+    """A file as text; bytes that are none are half of a pair of UTF-16."""
+    return TextIOWrapper(content.text(encoding), "utf-8", errors="surrogateescape", newline="")
+
+
+def _after(rows: int, batches: Iterable[Any]) -> Iterator[Any]:
+    """The batches without the first so many rows."""
+    for batch in batches:
+        if rows < batch.num_rows:
+            yield batch.slice(rows)
+        rows = max(rows - batch.num_rows, 0)
 
 
 def _noted(lines: Iterable[str], taken: list[str]) -> Iterator[str]:

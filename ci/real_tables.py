@@ -4,8 +4,8 @@
 
 Fetched with pip into a temporary folder (or kept in FOLDER), nothing of theirs is part of this repository. nnx: `nnx
 train FILE --target COLUMN`, the score on its test rows. Beside it the mean over five folds of scikit-learn's
-HistGradientBoosting on what pandas reads (told the delimiter and the like), text by OrdinalEncoder; of texts alone
-that of logistic regression on TfidfVectorizer. Takes about ten minutes.
+HistGradientBoosting on what pandas reads (told the delimiter and the like), text by OrdinalEncoder, without columns of
+mostly different texts; of texts alone that of logistic regression on TfidfVectorizer. Takes about ten minutes.
 """
 
 import argparse
@@ -261,6 +261,8 @@ def reference(path: Path, table: Table) -> tuple[str, float, int, int]:
         return "accuracy", float(cross_val_score(model, frame["text"], y, cv=folds).mean()), *shape
     x = frame.drop(columns=target)
     texts = [c for c in x.columns if not pd.api.types.is_numeric_dtype(x[c]) or pd.api.types.is_bool_dtype(x[c])]
+    names = [c for c in texts if x[c].nunique() > len(x) / 2]  # and dates; as numbers they are worse than none
+    x, texts = x.drop(columns=names), [c for c in texts if c not in names]
     x[texts] = x[texts].astype(str)
     x.columns = [str(c) for c in x.columns]
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)

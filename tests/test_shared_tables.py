@@ -30,17 +30,17 @@ def trained(nnx, tmp_path):
 
 
 def test_percent_words_for_gaps_and_days_first_are_numbers_and_dates(trained):
-    figures, said, _ = trained("percent_repeats.csv")
+    figures, said, _ = trained("percent_repeats.csv", "y", "--epochs", "100")
     assert figures["test_r2"] > 0.9, said
 
 
 def test_a_cross_or_a_blank_is_a_feature(trained):
-    figures, said, _ = trained("checkbox.csv", "y", "--epochs", "150")
+    figures, said, _ = trained("checkbox.csv", "y", "--epochs", "60")
     assert figures["test_r2"] > 0.9, said
 
 
 def test_the_index_of_pandas_is_no_feature(trained):
-    figures, said, _ = trained("pandas_shuffled.parquet", "y", "--epochs", "30")
+    figures, said, _ = trained("pandas_shuffled.parquet", "y", "--epochs", "20")
     assert figures["test_r2"] < 0.5, said
 
 
@@ -72,7 +72,7 @@ def test_thousands_with_points_are_thousands_or_refused():
 
 
 def test_a_word_in_an_eighth_of_the_numbers_is_named_with_its_remedy(trained):
-    _, said, card = trained("unknown_12_percent.csv", "price", "--epochs", "60")
+    _, said, card = trained("unknown_12_percent.csv", "price", "--epochs", "20")
     assert "'unknown'" in said and "--missing unknown" in said
     assert "unknown" in card
     assert not any("'area'" in line and "left out" in line for line in said.splitlines())

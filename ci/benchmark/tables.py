@@ -200,6 +200,7 @@ def compare(task: str, folder: Path, rounds: int) -> dict:
     for _ in range(rounds):
         for name in rivals:
             found[name].append(apart(task, name, folder / file))
+            print(f"{task}, {name}: {json.dumps(found[name][-1])}", file=sys.stderr, flush=True)
     return {name: medians(runs) for name, runs in found.items()}
 
 

@@ -19,7 +19,7 @@ def ahead(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]
         try:
             for item in items:
                 waiting.append(threads.submit(function, item))
-                if len(waiting) > WORKERS:
+                if len(waiting) >= WORKERS:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

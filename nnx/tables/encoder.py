@@ -1,7 +1,6 @@
 """TableEncoder: columns of numbers, text, booleans and dates become one matrix of numbers."""
 
 import warnings
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -89,16 +88,13 @@ class TableEncoder(Spelled, Transformer):
             keep = None if rows is None else rows[first : first + batch.num_rows]
             n = batch.num_rows if keep is None else int(keep.sum())
             ranks = drawn(n, learned)
-
-            def see(name: str, batch: Any = batch, first: int = first, keep: Any = keep, ranks: Any = ranks) -> None:
-                column, counts = self._cells(source, batch, name, chosen[name], first), seen[name]
+            for name, kind in chosen.items():
+                column, counts = self._cells(source, batch, name, kind, first), seen[name]
                 if isinstance(counts, Numbers):
                     counts.follow(column)
                     counts.see(taken(column, keep), ranks)
                 else:
                     counts.see(taken(column, keep))
-
-            deque(ahead(see, chosen), maxlen=0)
             first, learned = first + batch.num_rows, learned + n
         if first == 0:
             raise DataError(f"{source.place}: no rows")
@@ -144,8 +140,8 @@ class TableEncoder(Spelled, Transformer):
         def parts() -> Iterator[tuple[Any, int]]:
             first = 0
             for batch in source.batches([*names, *(name for name in others if name not in names)], kinds):
-                size = batch.num_rows if compact else max(ROOM // (4 * self.width), 1)
-                for start in range(0, batch.num_rows, max(size, 1)):
+                size = max(batch.num_rows if compact else ROOM // (4 * self.width), 1)
+                for start in range(0, batch.num_rows, size):
                     yield batch.slice(start, size), first + start
                 first += batch.num_rows
 

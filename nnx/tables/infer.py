@@ -63,6 +63,7 @@ class Guess:
     zeros: tuple[int, str] | None = None  # the first digits that begin with a needless zero: row and text
     marked: bool = False  # some cell has a point or a comma
     days: bool = True  # all are whole numbers such as 20261121
+    met: set[str] = field(default_factory=set)  # texts of coded blocks, not many
     distinct: int = 0  # different cells in one block that the best trial can read, at most
 
     def see(self, column: Any) -> None:
@@ -72,7 +73,7 @@ class Guess:
         if arrow().types.is_floating(column.type):
             for trial in self.trials:
                 trial.fits += filled * (trial.base == "number" and trial.form[:1] in ("", "."))
-        elif filled and not self.closed and not self._plain(column, filled):
+        elif filled and not self.closed and not self._again(column, filled) and not self._plain(column, filled):
             filled = self._look(column)
         self.rows += len(column)
         self.filled += filled
@@ -89,6 +90,26 @@ class Guess:
         some = [trial for trial in self.trials if trial.base in bases]
         most = max((trial.fits for trial in some), default=0)
         return [trial for trial in some if trial.fits == most > 0]
+
+    def _again(self, column: Any, filled: int) -> bool:
+        """Take in a coded block whose texts were all there before, where that is quickly done; False if it is not."""
+        if not arrow().types.is_dictionary(column.type) or len(column.dictionary) > SAMPLE:
+            return False
+        texts = {*column.dictionary.to_pylist()}
+        if not texts <= self.met:
+            self.met = self.met | texts if len(self.met) <= SAMPLE else self.met
+            return False
+        if all(t.fits == self.filled and not t.signs for t in self.trials) and self.whole in (0, self.filled):
+            for trial in self.trials:
+                trial.fits += filled
+            self.whole += filled * (self.whole > 0)
+            if not self.trials:
+                for text, count in zip(*(part.to_pylist() for part in _counted(column.drop_null())), strict=True):
+                    if text in self.texts:
+                        old, row = self.texts[text]
+                        self.texts[text] = (old + count, row)
+            return True
+        return False
 
     def _plain(self, cells: Any, filled: int) -> bool:
         """Take in a block that a computer wrote as numbers, where that is all that counts; False if it is not so."""

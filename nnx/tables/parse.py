@@ -113,7 +113,11 @@ def parsed(file: BinaryIO, parsing: Parsing) -> Iterator[Any]:
                     batch = future.result()
                 except (Unfinished, arrow().ArrowInvalid):  # the rest says whether and where there is a fault
                     pieces.back(b"".join(text for text, _ in waiting))
-                    break
+                    waiting.clear()
+                    if pieces.careful:
+                        break
+                    pieces.careful = True
+                    continue
                 waiting.popleft()
                 if batch is not None:
                     yield batch
@@ -129,6 +133,7 @@ class _Pieces(io.RawIOBase):
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.start, self.left = file, b"", True  # left: there may be more
+        self.careful = False  # look at the quotes before the end of a piece
         self.after = b""  # what comes after the bytes of the file, where they are read as a file
 
     def next(self) -> bytes:
@@ -137,7 +142,7 @@ class _Pieces(io.RawIOBase):
         while self.left and cut == 0 and len(text) < LONGEST:
             more = self._more()
             text, self.left = text + more, bool(more)
-            cut = _end(text) if more else len(text)
+            cut = _end(text, self.careful) if more else len(text)
         self.start = text[cut:]
         return text[:cut]
 
@@ -168,14 +173,14 @@ class _Pieces(io.RawIOBase):
         return b"".join(parts)
 
 
-def _end(text: bytes) -> int:
-    """The end of a line near the end of the text, outside of quotes if all quotes come in pairs; 0 if there is none.
+def _end(text: bytes, careful: bool) -> int:
+    """The end of the last line, 0 if there is none; if careful, of one that is outside of quotes if these come in pairs.
 
     Where it is not among the last STEPS lines a quote is astray, and the end of the last line is as good as another.
     """
     mark = b"\n" if b"\n" in text else b"\r"
     last = end = text.rfind(mark) + 1
-    odd = text.count(b'"', 0, end) & 1
+    odd = careful and text.count(b'"', 0, end) & 1
     for _ in range(STEPS):
         if not odd or end == 0:
             return end

@@ -17,7 +17,7 @@ from .source import BLOCK, Scan, check_columns, digest, typed_kinds
 from .typed import disguised, holds_text, own_index, without
 
 CELL = 1 << 22  # bytes that a cell may have, as in a text file
-ROOM = 1 << 25  # bytes of a block, about
+ROOM = 1 << 24  # bytes of a block, about
 FINE = 1 << 28  # bytes that what is decoded at once may always have
 
 

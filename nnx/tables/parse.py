@@ -174,7 +174,7 @@ class _Pieces(io.RawIOBase):
 
 
 def _end(text: bytes, careful: bool) -> int:
-    """The end of the last line, 0 if there is none; if careful, of one that is outside of quotes if these come in pairs.
+    """The end of the last line, 0 if there is none; if careful, of one outside of quotes if these come in pairs.
 
     Where it is not among the last STEPS lines a quote is astray, and the end of the last line is as good as another.
     """

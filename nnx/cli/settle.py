@@ -23,6 +23,7 @@ LARGEST = 2**31 - 1  # of the whole numbers among the settings but for seeds
 DECAYING = ("adamw", "lion")
 REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
 MOST_THREADS = 4096
+WIDE = 1000  # features from which on a table is wide
 LOSSES_OF = {"regression": ("auto", *REGRESSION), "classification": ("auto", "softmax_cross_entropy")}
 
 
@@ -89,8 +90,8 @@ class Recipe:
     patience: int
 
 
-def recipe(rows: int) -> Recipe:
-    """The settings for a table with so many rows to train on.
+def recipe(rows: int, features: int = 0) -> Recipe:
+    """The settings for a table with so many rows to train on, encoded as so many features.
 
     Batches grow with the table as in RealMLP and TabM (Holzmueller et al. 2024; Gorishniy et al. 2025), and epochs
     shrink, so that a run makes a few thousand to a few ten thousand steps; most stop early.
@@ -100,19 +101,21 @@ def recipe(rows: int) -> Recipe:
     256 units beside 128 gained between 1,000 and 10,000 rows and not below. Other dropouts, 5e-3, label smoothing, more
     patience and other schedules gained nothing beyond that noise. Small tables trained without validation are fitted by
     heart, the worst of all. Above 30,000 rows one table was measured, once: 2e-3 was left.
+    On free text, thousands of features, 1e-3 was past the best weights after the first epoch or two: 3e-4 took the log
+    loss of 4,200 tweets from 0.44 to 0.36 and of 2,450 reviews from 0.43 to 0.41.
     """
     sizes = ((1_000, 32, 200), (5_000, 64, 150), (30_000, 128, 100), (100_000, 256, 60), (1_000_000, 512, 30))
     batch_size, epochs = next(((b, e) for n, b, e in sizes if rows <= n), (1024, 12))
     width = 128 if rows <= 1_000 else 256
     depth = 2 if rows <= 30_000 else 3
-    rate = 1e-3 if rows <= 30_000 else 2e-3
+    rate = 3e-4 if features > WIDE else 1e-3 if rows <= 30_000 else 2e-3
     return Recipe((width,) * depth, 0.1, rate, batch_size, epochs, max(epochs // 5, 5))
 
 
 def settled(config: Config, prepared: Prepared, *, validated: bool) -> Config:
     """The settings with what was left to the size of the table, and to its target, filled in."""
     task = prepared.target.task
-    chosen = recipe(prepared.rows[0])
+    chosen = recipe(prepared.rows[0], prepared.encoder.width)
     network, optimizer, training = config.network, config.optimizer, config.training
     loss = training.loss
     if loss == "auto":

@@ -686,3 +686,9 @@ def test_records_times_and_durations_are_taken():
     x = encoder.fit_transform({"t": times, "d": lengths, "n": [1.0, 2.0, 4.0]})
     assert encoder.kinds_ == {"t": "time", "d": "duration", "n": "number"}
     assert np.allclose(x[:, 0], x[:, -1]) and np.allclose(x[:, -2], x[:, -1])
+
+
+def test_a_column_of_several_types_is_named_with_what_helps():
+    table = pd.DataFrame({"c": pd.Series([1, "a", None], dtype=object), "d": [1.0, 2.0, 3.0]})
+    with pytest.raises(DataError, match=r"column 'c' holds values of several types: \.astype\(str\) makes them texts"):
+        TableEncoder().fit(table)

@@ -1,5 +1,6 @@
 """Sources of rows: a table in memory, or a file read in blocks. Every block is an Arrow record batch."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -209,7 +210,10 @@ def from_python(x: Any) -> Memory:
     except DataError:
         raise
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        raise DataError(f"the table cannot be read: {str(error).splitlines()[0][:150]}") from None
+        text = str(error.args[0] if error.args else error).splitlines()[0][:120]
+        if column := re.search(r"column (.{1,60}) with type object", str(error)):
+            text = f"column {column[1]!r} holds values of several types: .astype(str) makes them texts"
+        raise DataError(f"the table cannot be read: {text}") from None
     check_columns("the table", table.column_names)
     return Memory(table, first=0)
 

@@ -6,6 +6,7 @@ import pickle
 import re
 import warnings
 from datetime import UTC, date, datetime
+from shlex import quote
 
 import array_api_strict
 import numpy as np
@@ -468,7 +469,11 @@ def test_ids_and_numbers_of_rows_are_left_out(name, values, why):
         warnings.simplefilter("ignore")
         encoder = TableEncoder().fit(table)
     found = encoder.dropped_.get(name)
-    assert (found is None) if why is None else f"column {name!r} {why} (--kind {name}=number keeps it)" == found
+    assert (
+        (found is None)
+        if why is None
+        else f"column {name!r} {why} (--kind {quote(f'{name}=number')} keeps it)" == found
+    )
     assert len(TableEncoder(kinds={name: "number"}).fit(table).columns_) == 2
 
 
@@ -689,6 +694,8 @@ def test_records_times_and_durations_are_taken():
 
 
 def test_a_column_of_several_types_is_named_with_what_helps():
+    import pandas as pd
+
     table = pd.DataFrame({"c": pd.Series([1, "a", None], dtype=object), "d": [1.0, 2.0, 3.0]})
-    with pytest.raises(DataError, match=r"column 'c' holds values of several types: \.astype\(str\) makes them texts"):
+    with pytest.raises(DataError, match=r"column 'c' holds values of several types: \.astype\(str\) makes them"):
         TableEncoder().fit(table)

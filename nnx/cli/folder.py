@@ -14,6 +14,7 @@ from ..backends import Backend
 from ..errors import printable, require
 from ..files.write import TEMPORARY
 from ..tables import TableEncoder
+from ..tables.cells import parted
 from .prepare import Prepared
 from .table import shown_name
 
@@ -87,7 +88,7 @@ def card(
 ) -> str:
     """The README of a run: a model card with the header that model hubs read."""
     target = data["target"]
-    rows = [(_code(c["name"]), c["holds"].partition(":")[0], c["becomes"]) for c in data["columns"][:200]]
+    rows = [(_code(c["name"]), parted(c["holds"])[0], _code(c["becomes"])) for c in data["columns"][:200]]
     head = ["---", "library_name: nnx", f"pipeline_tag: tabular-{target['task']}", "tags: [tabular, nnx]", "---", ""]
     what = f"classes {', '.join(map(_code, target['classes'][:20]))}" if target["classes"] else "a number"
     lines = [

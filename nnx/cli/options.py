@@ -70,7 +70,12 @@ FLAGS: tuple[tuple[str, str, Any, str], ...] = (  # option, setting, type, help
     ("--task", "data.task", str, "classification, regression or auto [default: auto]"),
     ("--missing-target", "data.missing_target", str, "rows without a target: drop, or error [default: drop]"),
     ("--drop", "data.drop", str, "columns to leave out: a,b; may be repeated"),
-    ("--kind", "data.kinds", Kind(), "what a column holds: number, text, boolean, date, drop; may be repeated"),
+    (
+        "--kind",
+        "data.kinds",
+        Kind(),
+        "number, category, words, text (either), boolean, date, time, duration, drop; date:%d.%m.%Y, number:,.",
+    ),
     ("--hidden", "network.hidden", Widths(), f"widths of the hidden layers {SIZE}"),
     ("--activation", "network.activation", str, "[default: relu]"),
     ("--dropout", "network.dropout", float, SIZE),

@@ -54,7 +54,7 @@ def choose(name: str, kind: str, seen: Numbers | Texts, ways: Ways, asked: bool)
     if kind == "time":
         return Clock(name, number), ""
     if kind == "number" and seen.rows >= FEW and not asked:
-        keep = f"(--kind {name}=number keeps it)"
+        keep = f"(--kind {quote(f'{name}=number')} keeps it)"
         if seen.numbering.holds:
             return None, f"column {name!r} numbers the rows, {seen.low:.15g} to {seen.high:.15g} {keep}"
         if seen.whole and named_like_id(name) and seen.different:
@@ -111,13 +111,14 @@ def _text(name: str, kind: str, seen: Texts, ways: Ways, asked: bool) -> tuple[C
         found = _words(name, seen, ways)
         if found is not None:
             return found, ""
-        return None, f"column {name!r} has no word that {ways.min_count} training rows share; --kind {name}=category?"
+        hint = f"--kind {quote(f'{name}=category')}?"
+        return None, f"column {name!r} has no word that {ways.min_count} training rows share; {hint}"
     if different and kind == "text" and not asked:
         if read := numeric(seen.counts):
             only = next(iter(seen.counts))[:20]
             return None, f"column {name!r} holds numbers as text, such as {only!r}: --kind {quote(f'{name}={read}')}"
         count = f"more than {len(seen.counts):,}" if seen.many else f"{len(seen.counts):,}"
-        keep = f"(--kind {name}=category keeps it)"
+        keep = f"(--kind {quote(f'{name}=category')} keeps it)"
         return None, f"column {name!r} looks like an id: {count} different texts in {seen.filled:,} cells {keep}"
     if many:
         return Hashed(name, ways.buckets, ways.seed, gaps), ""

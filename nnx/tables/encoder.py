@@ -9,7 +9,7 @@ from ..backends import numpy as host
 from ..errors import DataError, ModelFileError, require, shown
 from ..names import Spelled
 from ..random import one_seed
-from ..settings import integer, one_of
+from ..settings import flag, integer, one_of
 from .ahead import ahead
 from .cells import TEXTS, arrow, compute, parted
 from .choose import Ways, choose, counter, spellings, with_levels
@@ -229,6 +229,8 @@ class TableEncoder(Spelled, Transformer):
         one_of("TableEncoder: dtype", self.dtype, ("float32", "float64"))
         for name in ("max_categories", "min_count", "buckets", "max_words"):
             integer(f"TableEncoder: {name}", getattr(self, name))
+        for name in ("levels", "fold_case"):
+            flag(f"TableEncoder: {name}", getattr(self, name))
         one_seed("TableEncoder", self.seed)
         fine = self.kinds is None or isinstance(self.kinds, Mapping)
         require(fine, f"TableEncoder: kinds must be a dict such as {{'zip': 'text'}}, got {shown(self.kinds)}")

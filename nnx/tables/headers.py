@@ -42,7 +42,7 @@ def has_header(table: Table) -> bool:
             yes += 1
         elif kind_of(cell) in ("number", "date") and (not kinds or kind_of(cell) in kinds):
             no.append(i)
-    if not no or yes >= len(no):
+    if not no or yes >= len(no) or _counts(first) > _counts(below[0] if below else []):
         return True
     years = [first[i] for i in no]
     return (
@@ -51,6 +51,14 @@ def has_header(table: Table) -> bool:
         and bool(below)
         and not all(YEAR.fullmatch(row[i].strip()) for row in below for i in no if i < len(row))
     )
+
+
+def _counts(cells: list[str]) -> bool:
+    """True for the names that pandas gives to columns without one: 0, 1, 2 and so on, and none to the index."""
+    cells = [cell.strip() for cell in cells]
+    least = 2 if cells[:1] == [""] else 5  # fewer may be a row
+    names = cells[1:] if cells[:1] == [""] else cells
+    return len(cells) >= least and names == [str(i) for i in range(len(names))]
 
 
 def kind_of(cell: str) -> str:

@@ -92,6 +92,8 @@ TEXTS = {  # name: (file, content, cells, what the settled reading says)
     "a footer": ("x.csv", "a,b,c\n" + rows(",", "\nTotal,5\n", "(5 rows)\n"), ABC, {"skip_footer": 2}),
     "unnamed columns": ("x.csv", ",,y\n1,2,3\n4,5,6\n", {"column 1": ["1", "4"], "column 2": ["2", "5"], "y": ["3", "6"]}, {}),
     "names that pandas counts": ("x.csv", ",0,1\n0,4,5\n1,7,8\n", {"column 1": ["0", "1"], "0": ["4", "7"], "1": ["5", "8"]}, {}),
+    "names that rise": ("x.csv", "1,2,3,y\n4,3,7,0\n5,6,1,1\n", {"1": list("45"), "2": list("36"), "3": list("71"), "y": list("01")}, {}),
+    "a first row that rises": ("x.csv", "1,2,3,unknown\n4,3,7,0\n", {"column 1": list("14"), "column 2": list("23"), "column 3": list("37"), "column 4": ["unknown", "0"]}, {}),
     "names that count": ("x.csv", "0,1,2,3,4\n5,6,7,8,9\n", {str(i): [str(i + 5)] for i in range(5)}, {"header": "yes"}),
     "one name twice": ("x.csv", "a,a\n1,2\n", {"a": ["1"], "a (2)": ["2"]}, {}),
     "names of R": ("x.txt", '"a" "b"\n"1" 5 u\n"2" 6 v\n', {"a": ["5", "6"], "b": ["u", "v"]}, {}),
@@ -396,13 +398,13 @@ def test_standard_input_is_a_table(tmp_path):
 
     code = (
         "from nnx.tables import open_table\nimport json\ns = open_table('-')\n"
-        "print(json.dumps([[b.to_pydict() for b in s.batches(s.columns)], s.where(1), s.digest]), s.content.path)"
+        "print(json.dumps([[b.to_pydict() for b in s.batches(s.columns)], s.where(1), s.digest, s.name]), s.content.path)"
     )
     for content in (CSV.encode(), gzip.compress(CSV.encode())):
         done = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, check=True)
         told, _, path = done.stdout.decode().strip().rpartition(" ")
-        batches, where, digest = json.loads(told)
-        assert (batches, where) == ([AB], "standard input, line 3") and len(digest) == 64
+        batches, where, digest, name = json.loads(told)
+        assert (batches, where, name) == ([AB], "standard input, line 3", "stdin") and len(digest) == 64
         assert not os.path.exists(path)  # it is removed as the process ends
 
 

@@ -174,6 +174,13 @@ def test_what_a_file_has_no_use_for_is_said_in_one_line(nnx):
     assert line in nnx("inspect", "a.parquet", *words)[1]
 
 
+def test_inspect_reads_columns_as_kinds_that_are_given(nnx):
+    table("a.csv", ["a", "b"], [[i, f"{i % 28 + 1:02}.{i % 12 + 1:02}.2024"] for i in range(50)])
+    out = nnx("inspect", "a.csv", "--kind", "a=text", "--kind", "b=date:%m.%d.%Y|*")[1]
+    assert "a  text" in out and "b  date, month.day.year" in out
+    assert "expected COLUMN=KIND" in nnx("inspect", "a.csv", "--kind", "a")[2]
+
+
 # ---- the target
 
 

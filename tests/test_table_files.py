@@ -8,6 +8,7 @@ import lzma
 import os
 import threading
 import zipfile
+from datetime import date
 
 import numpy as np
 import pytest
@@ -18,9 +19,12 @@ from pyarrow import feather, orc, parquet  # noqa: E402
 
 from nnx.errors import DataError  # noqa: E402
 from nnx.tables import Reading, open_table  # noqa: E402
+from nnx.tables.again import kinds_for, open_again  # noqa: E402
+from nnx.tables.source import cells as as_cells  # noqa: E402
 
 CSV = "a,b\n1,x\n2,y\n"
 AB = {"a": ["1", "2"], "b": ["x", "y"]}
+TYPED = {"a": [1, 2], "b": ["x", "y"]}
 
 
 def read(folder, name, content, **asked):
@@ -87,6 +91,10 @@ TEXTS = {  # name: (file, content, cells, what the settled reading says)
     "hashtags": ("x.csv", "t,y\n#a,1\n#b,2\nc,3\n", {"t": ["#a", "#b", "c"], "y": ["1", "2", "3"]}, {"comment": "none"}),
     "a footer": ("x.csv", "a,b,c\n" + rows(",", "\nTotal,5\n", "(5 rows)\n"), ABC, {"skip_footer": 2}),
     "unnamed columns": ("x.csv", ",,y\n1,2,3\n4,5,6\n", {"column 1": ["1", "4"], "column 2": ["2", "5"], "y": ["3", "6"]}, {}),
+    "names that pandas counts": ("x.csv", ",0,1\n0,4,5\n1,7,8\n", {"column 1": ["0", "1"], "0": ["4", "7"], "1": ["5", "8"]}, {}),
+    "names that rise": ("x.csv", "1,2,3,y\n4,3,7,0\n5,6,1,1\n", {"1": list("45"), "2": list("36"), "3": list("71"), "y": list("01")}, {}),
+    "a first row that rises": ("x.csv", "1,2,3,unknown\n4,3,7,0\n", {"column 1": list("14"), "column 2": list("23"), "column 3": list("37"), "column 4": ["unknown", "0"]}, {}),
+    "names that count": ("x.csv", "0,1,2,3,4\n5,6,7,8,9\n", {str(i): [str(i + 5)] for i in range(5)}, {"header": "yes"}),
     "one name twice": ("x.csv", "a,a\n1,2\n", {"a": ["1"], "a (2)": ["2"]}, {}),
     "names of R": ("x.txt", '"a" "b"\n"1" 5 u\n"2" 6 v\n', {"a": ["5", "6"], "b": ["u", "v"]}, {}),
     "texts as names of R": ("x.txt", '"a" "b"\n"r" 5 u\n"s" 6 v\n', {"column 1": ["r", "s"], "a": ["5", "6"], "b": ["u", "v"]}, {}),
@@ -97,16 +105,27 @@ TEXTS = {  # name: (file, content, cells, what the settled reading says)
     "stray quotes": ("x.tsv", 'a\tb\n1\t"x\n2\ty\n', {"a": ["1", "2"], "b": ['"x', "y"]}, {"quote": "none"}),
     "quotes in cells": ("x.csv", 'a,b\n5" x,1\n6" y,2\n', {"a": ['5" x', '6" y'], "b": ["1", "2"]}, {"quote": '"'}),
     "escapes": ("x.csv", 'a,b\n1,"x \\"y\\", z"\n2,u\n', {"a": ["1", "2"], "b": ['x "y", z', "u"]}, {"escape": "\\"}),
+    "escapes at the end of cells": ("x.csv", 'a,b\n"x, \\"y\\"",1\n"","2"\n', {"a": ['x, "y"', None], "b": ["1", "2"]}, {"escape": "\\"}),
     "blanks before quotes": ("x.csv", 'a, b\n1, "x, y"\n2, z\n', {"a": ["1", "2"], "b": ["x, y", "z"]}, {}),
     "trimmed, then missing": ("x.csv", "a,b\n 1 , NA \n2, x\n", {"a": ["1", "2"], "b": [None, "x"]}, {}),
     "carriage returns": ("x.csv", CSV.replace("\n", "\r"), AB, {}),
     "Ctrl-Z": ("x.csv", CSV.replace("\n", "\r\n") + "\x1a", AB, {}),
+    "lines of blanks": ("x.csv", "a,b\n  \n1,x\n \t\n2,y\n   \n", AB, {}),
+    "lines of blanks, one column": ("x.csv", "a\n1\n  \n2\n", {"a": ["1", "2"]}, {}),
+    "rows of blank cells": ("x.tsv", "a\tb\n1\tx\n\t\n2\ty\n", {"a": ["1", None, "2"], "b": ["x", None, "y"]}, {}),
     "no last end of line": ("x.csv", CSV[:-1], AB, {}),
     "dropped ends": ("x.csv", "a,b,c\n1,u\n2\n3,v\n4,u,w\n", {"a": list("1234"), "b": ["u", None, "v", "u"], "c": [None] * 3 + ["w"]}, {}),
-    "JSON lines": ("x.jsonl", '{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n', AB, {}),
-    "a list of JSON": ("x.json", '[{"a": 1, "b": "x"},\n {"b": "y", "a": 2}]', AB, {}),
-    "JSON, no suffix": ("x", '{"a": 1, "b": "x"} {"a": 2, "b": "y"}', AB, {}),
-    "JSON in JSON": ("x.json", '[{"a": {"b": 1.5, "c": {"d": true}}, "e": null}]', {"a.b": ["1.5"], "a.c.d": ["true"], "e": [None]}, {}),
+    "JSON lines": ("x.jsonl", '{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n', TYPED, {}),
+    "a list of JSON": ("x.json", '[{"a": 1, "b": "x"},\n {"b": "y", "a": 2}]', TYPED, {}),
+    "JSON, no suffix": ("x", '{"a": 1, "b": "x"} {"a": 2, "b": "y"}', TYPED, {}),
+    "JSON in JSON": ("x.json", '[{"a": {"b": 1.5, "c": {"d": true}}, "e": null}]', {"a.b": [1.5], "a.c.d": [True], "e": [None]}, {}),
+    "JSON of pandas": ("x.json", '{"a": {"0": 1, "1": 2}, "b": {"0": "x", "1": "y"}}', TYPED, {}),
+    "JSON in UTF-16": ("x.json", '[{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]'.encode("utf-16"), TYPED, {"encoding": "utf-16"}),
+    "half a pair in JSON": ("x.jsonl", '{"a": "\\ud800"}\n{"a": "\\ud83d\\ude00"}\n', {"a": ["\ufffd", "\U0001f600"]}, {}),
+    "one name twice in JSON": ("x.json", '[{"a.b": 1, "a": {"b": 2}}]', {"a.b": [1], "a.b (2)": [2]}, {}),
+    "numbers and a gap in JSON": ("x.json", '[{"a": 1.25}, {"a": "NA"}, {"a": 3}]', {"a": [1.25, None, 3]}, {}),
+    "numbers among texts in JSON": ("x.json", '[{"a": 1.234}, {"a": "u"}, {"a": 3}]', {"a": ["1.2340", "u", "3"]}, {}),
+    "large numbers in JSON": ("x.json", '[{"a": 18446744073709551615}]', {"a": ["18446744073709551615"]}, {}),
     "ARFF": ("x", "% by me\n@RELATION r\n@attribute 'a b' REAL\n@attribute c {u, 'v w'}\n@DATA\n1.5,u\n% c\n?,'v w'\n", {"a b": ["1.5", None], "c": ["u", "v w"]}, {"comment": "%"}),
     "gzip": ("x.csv.gz", gzip.compress(CSV.encode()), AB, {}),
     "gzip by content": ("x.csv", gzip.compress(CSV.encode()), AB, {}),
@@ -114,8 +133,9 @@ TEXTS = {  # name: (file, content, cells, what the settled reading says)
     "xz": ("x.csv.xz", lzma.compress(CSV.encode()), AB, {}),
     "zstd": ("x.csv.zst", pa.compress(CSV.encode(), codec="zstd", asbytes=True), AB, {}),
     "zip": ("x.zip", zipped(**{"t.csv": CSV, "__MACOSX/t.csv": "-"}), AB, {}),
+    "a zip of a table and a text": ("x.zip", zipped(**{"README.txt": "-", "t.csv": CSV}), AB, {}),
     "gzipped UTF-16": ("x.gz", gzip.compress(CSV.encode("utf-16")), AB, {"encoding": "utf-16"}),
-    "gzipped JSON": ("x.jsonl.gz", gzip.compress(b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n'), AB, {}),
+    "gzipped JSON": ("x.jsonl.gz", gzip.compress(b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n'), TYPED, {}),
 }  # fmt: skip
 ENCODINGS = {
     **{
@@ -207,6 +227,8 @@ REFUSED = {
     "an open quote": ("x.csv", 'a,b\n1,2\n3,"4\n5,6\n', "is a quote left open?"),
     "two files in a zip": ("x.zip", zipped(**{"a.csv": CSV, "b.csv": CSV}), "2 files in it, such as a.csv, b.csv; say which: "),
     "a list in JSON": ("x.json", '[{"a": 1}, {"a": [1, 2]}]', "column 'a' holds a list here: --drop a"),
+    "a cut list of JSON": ("x.json", '[{"a": 1},\n{"a": 2}', "line 2: the list ends here without a ]"),
+    "two tables in a zip": ("x.zip", zipped(**{"README.txt": "-", "a.csv": CSV, "b.csv": CSV}), "say which: "),
     "cut JSON": ("x.json", '[{"a": 1}, {"a": 2', "line 1: cannot be read as JSON"),
     "no objects in JSON": ("x.json", "[1, 2]", "expected an object"),
     "one object in JSON": ("x.json", '{"a": [1, 2], "b": [3, 4]}', "one object"),
@@ -246,8 +268,6 @@ BOOK = [
 def book(tmp_path):
     openpyxl = pytest.importorskip("openpyxl", reason="openpyxl is not installed")
     pytest.importorskip("python_calamine", reason="python-calamine is not installed")
-    from datetime import date
-
     book = openpyxl.Workbook()
     empty, second = book.active, book.create_sheet("second")
     empty.title = "empty"
@@ -264,11 +284,12 @@ def book(tmp_path):
 def test_a_workbook_is_read_from_its_first_sheet_with_rows(book):
     source = open_table(str(book))
     assert cells(source) == {
-        "n": ["1", "2.5"],
-        "part": ["0.45", None],
-        "day": ["2024-03-07", "2024-03-08"],
-        "ok": ["true", "false"],
+        "n": [1, 2.5],
+        "part": [0.45, None],
+        "day": [date(2024, 3, 7), date(2024, 3, 8)],
+        "ok": [True, False],
     }
+    assert list(source.scan({}).kinds.values()) == ["number", "number", "date", "boolean"]
     assert source.where(1).endswith("x.xlsx, sheet 'second', row 5")
     assert "sheet 'second', 2 rows above the table" in source.notes[0]
     assert cells(open_table(str(book), Reading(sheet="other"))) == {"u": ["v", "w"]}
@@ -377,11 +398,111 @@ def test_standard_input_is_a_table(tmp_path):
 
     code = (
         "from nnx.tables import open_table\nimport json\ns = open_table('-')\n"
-        "print(json.dumps([[b.to_pydict() for b in s.batches(s.columns)], s.where(1), s.digest]), s.content.path)"
+        "print(json.dumps([[b.to_pydict() for b in s.batches(s.columns)], s.where(1), s.digest, s.name]), s.content.path)"
     )
     for content in (CSV.encode(), gzip.compress(CSV.encode())):
         done = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, check=True)
         told, _, path = done.stdout.decode().strip().rpartition(" ")
-        batches, where, digest = json.loads(told)
-        assert (batches, where) == ([AB], "standard input, line 3") and len(digest) == 64
+        batches, where, digest, name = json.loads(told)
+        assert (batches, where, name) == ([AB], "standard input, line 3", "stdin") and len(digest) == 64
         assert not os.path.exists(path)  # it is removed as the process ends
+
+
+def values(source, kinds):
+    """The cells of all columns, read as these kinds."""
+    (batch,) = source.batches(list(kinds), kinds)
+    return {name: as_cells(source, batch, name, kind, 0) for name, kind in kinds.items()}
+
+
+MARKED = "x;big;day;mixed;code;n\n" + "".join(
+    f"{i}{i % 7},{i:03}4;{i}.234,5;{i:02}.03.2024;{i},25;A{i};{20240301 + i}\n" for i in range(1, 25)
+)
+
+
+@pytest.mark.parametrize("form", ["parquet", "xlsx", "jsonl"])
+def test_numbers_and_dates_with_types_are_what_they_are_for_a_model_of_text_with_other_marks(tmp_path, form):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    source, _ = read(tmp_path, "x.csv", MARKED)
+    kinds = source.scan({}).kinds
+    assert kinds["big"] == "number:,." and kinds["day"] == "date:%d.%m.%Y" and kinds["n"] == "date:%Y%m%d"
+    expected = values(source, kinds)
+    days = [date(2024, 3, i) for i in range(1, 25)]
+    frame = pandas.DataFrame({"x": expected["x"], "big": expected["big"], "day": days})
+    if form == "parquet":
+        frame.to_parquet(tmp_path / "y.parquet")
+        kinds = {name: kinds[name] for name in frame.columns}
+    elif form == "xlsx":
+        pytest.importorskip("openpyxl", reason="openpyxl is not installed")
+        pytest.importorskip("python_calamine", reason="python-calamine is not installed")
+        mixed = ["unknown", *expected["mixed"][1:]]
+        more = {"mixed": mixed, "code": [f"A{i}" for i in range(1, 25)], "n": [20240301 + i for i in range(1, 25)]}
+        frame.assign(**more, day=[*days[:23], "24.03.2024"]).to_excel(tmp_path / "y.xlsx", index=False)
+    else:
+        more = {"mixed": ["unknown", *expected["mixed"][1:]], "day": [f"{d:%d.%m.%Y}" for d in days]}
+        frame = frame.assign(**more, n=[20240301 + i for i in range(1, 25)], code=[f"A{i}" for i in range(1, 25)])
+        frame.to_json(tmp_path / "y.jsonl", orient="records", lines=True)
+    kinds = {name: kind + "|unknown" * (name == "mixed") for name, kind in kinds.items()}
+    other, _ = open_again(str(tmp_path / f"y.{form}"), {"reading": source.reading.to_data()}, list(kinds))
+    found = values(other, kinds_for(kinds, {"reading": source.reading.to_data()}, other))
+    for name in kinds:
+        own, wanted = found[name], expected[name]
+        same = own == wanted if name == "code" else own[1:] == pytest.approx(wanted[1:], rel=1e-15)
+        assert same, name
+
+
+MIXED = {  # cells of JSON: kinds, and the numbers of the first column
+    "marks of another column": ('{"a": 1.234, "b": "1,5"}\n{"a": 2.345, "b": "2,5"}\n' * 5, "number", [1.234, 2.345]),
+    "numbers and texts of commas": ('{"a": 1.234}\n{"a": "2,5"}\n' * 5, "number:,", [1.234, 2.5]),
+    "numbers and thousands": ('{"a": 1.5}\n{"a": "2,500"}\n' * 5, "number:.,", [1.5, 2500]),
+    "small numbers and %": ('{"a": 1e-7}\n{"a": "5%"}\n' * 5, "number:.%", [1e-7, 0.05]),
+    "truths": ('{"a": true}\n{"a": false}\n' * 5, "boolean", [1, 0]),
+}
+
+
+@pytest.mark.parametrize("asked", [{}, {"decimal": ","}])
+@pytest.mark.parametrize("name", MIXED)
+def test_numbers_of_json_are_no_texts_with_marks(tmp_path, name, asked):
+    content, kind, expected = MIXED[name]
+    if asked and kind == "number:.,":
+        pytest.skip("2,500 is a number with a decimal comma then")
+    source, _ = read(tmp_path, "x.jsonl", content, **asked)
+    kinds = source.scan({}).kinds
+    assert kinds["a"] == kind or asked
+    assert values(source, {"a": kinds["a"]})["a"].tolist() == expected * 5
+
+
+def test_words_for_missing_cells_are_so_among_cells_with_types(tmp_path):
+    content = '[{"a": -999, "b": 1.5}, {"a": 5, "b": -999.0, "c": "-999"}, {"c": -999.0}]'
+    assert read(tmp_path, "x.json", content, missing=("-999",))[1] == {
+        "a": [None, 5, None],
+        "b": [1.5, None, None],
+        "c": [None, None, None],
+    }
+    source, _ = read(tmp_path, "x.json", content)
+    (batch,) = source.batches(["a"], {"a": "number|-999"})
+    assert batch.to_pydict() == {"a": [None, 5, None]}
+
+
+def test_files_parted_by_other_marks_are_one_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, content in {"a.csv": CSV, "b.csv": "a;b\n3;z\n", "c.csv": "a;b\n1,5;z\n2,5;z\n3,5;u\n"}.items():
+        (tmp_path / name).write_text(content)
+    source = open_table(["a.csv", "b.csv"])
+    assert cells(source) == {"a": ["1", "2", "3"], "b": ["x", "y", "z"]}
+    assert any("b.csv is read with ; between columns" in note for note in source.scan({}).notes)
+    with pytest.raises(DataError, match=r"c\.csv: , is its decimal mark, \. that of a\.csv: write them alike"):
+        open_table(["a.csv", "c.csv"])
+
+
+def test_a_column_is_text_in_all_files_where_it_is_in_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, content in {
+        "a.jsonl": '{"a": 1, "b": 2}\n',
+        "b.jsonl": '{"a": "u", "b": 2.5}\n',
+        "c.csv": "a,b\nv,7\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+    assert cells(open_table(["a.jsonl", "b.jsonl"])) == {"a": ["1", "u"], "b": [2, 2.5]}
+    source = open_table(["a.jsonl", "b.jsonl", "c.csv"])
+    assert cells(source) == {"a": ["1", "u", "v"], "b": ["2", "2.5", "7"]}
+    assert source.scan({}).kinds == {"a": "text", "b": "number"}

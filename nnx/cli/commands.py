@@ -5,7 +5,18 @@ from typing import Any
 import click
 
 from .._version import __version__
-from .options import CONFIGURED, FORMATS, Sections, chosen_settings, configured, on_backend, reading, running, searching
+from .options import (
+    CONFIGURED,
+    FORMATS,
+    Kind,
+    Sections,
+    chosen_settings,
+    configured,
+    on_backend,
+    reading,
+    running,
+    searching,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -204,12 +215,13 @@ def plot(run: str, data: tuple[str, ...], output: str | None, form: str, **given
 @click.argument("file", nargs=-1, required=True)
 @reading
 @click.option("--target", help="the column to predict: then it is told apart")
-def inspect(file: tuple[str, ...], target: str | None, **given: Any) -> None:
+@click.option("--kind", type=Kind(), multiple=True, help="what a column holds: COLUMN=number; may be repeated")
+def inspect(file: tuple[str, ...], target: str | None, kind: tuple[tuple[str, str], ...], **given: Any) -> None:
     """What is in FILE: the columns of a table, or the network and encoder of a model or a run. Nothing is run."""
     from ..errors import printable
     from .inspect import lines
 
-    print(*map(printable, lines(file, target, given)), sep="\n")
+    print(*map(printable, lines(file, target, given, dict(kind))), sep="\n")
 
 
 @nnx.command()

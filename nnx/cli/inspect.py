@@ -26,13 +26,13 @@ PARTS |= {"H": "hour", "I": "hour", "M": "minute", "S": "second", "p": "AM or PM
 VALUES = 6  # of a column of text that are shown
 
 
-def lines(files: Sequence[str], target: str | None, given: Mapping[str, Any]) -> list[str]:
-    """The contents of the files, for a person. Raises: DataError, ModelFileError."""
+def lines(files: Sequence[str], target: str | None, given: Mapping[str, Any], kinds: Mapping[str, str]) -> list[str]:
+    """The contents of the files, for a person; kinds: of columns of a table. Raises: DataError, ModelFileError."""
     path = Path(files[0])
     if path.suffix == ".safetensors" or any(os.path.lexists(path / name) for name in (BEST, CONFIG, LOCK)):
         return of_model(model_in(path) if path.is_dir() else path)
     source = open_table(as_given(files), Reading.of(asked(given)))
-    return [*of_table(source, target), *(f"note: {note}" for note in unused(source, asked(given)))]
+    return [*of_table(source, target, kinds), *(f"note: {note}" for note in unused(source, asked(given)))]
 
 
 def of_model(path: Path) -> list[str]:
@@ -51,11 +51,11 @@ def of_model(path: Path) -> list[str]:
     return out
 
 
-def of_table(source: Source, target: str | None) -> list[str]:
+def of_table(source: Source, target: str | None, kinds: Mapping[str, str]) -> list[str]:
     """The columns of a table: what each holds, its gaps, its values."""
     faults: dict[str, str] = {}
     target = None if target is None else check_target(source, target)
-    scan = source.scan({}, faults)
+    scan = source.scan(kinds, faults)
     kinds = {name: kind for name, kind in scan.kinds.items() if kind != "drop"}
     seen = {name: counter(kind) for name, kind in kinds.items()}
     first = 0

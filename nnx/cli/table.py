@@ -53,7 +53,9 @@ def unused(source: Source, asked: Mapping[str, Any]) -> list[str]:
     first = getattr(source, "sources", [source])[0]
     if isinstance(first, TextFile):
         return []
-    useless = TEXT_ALONE if isinstance(first, RowFile) else (*TEXT_ALONE, *UNTYPED)
+    useless = {*TEXT_ALONE} if isinstance(first, RowFile) else {*TEXT_ALONE, *UNTYPED}
+    if isinstance(first, RowFile) and not first.reading.sheet:  # JSON, which is text
+        useless.remove("encoding")
     options = ", ".join(f"--{name.replace('_', '-')}" for name in asked if name in useless)
     return [f"{source.place} says itself how it is read: {options} not used"] if options else []
 

@@ -8,7 +8,8 @@ from typing import Any
 from ..backends import numpy as host
 from ..contract import Loss
 from ..errors import SettingError, require
-from ..tables import Reading, Source, TableEncoder, Target, cells, open_table
+from ..tables import Source, TableEncoder, Target, cells
+from ..tables.again import kinds_for, open_again
 from ..tables.cells import TEXTS, compute, parted
 from ..tables.columns import LIMIT, Category, Column, Hashed, Levels, Number, Presence, Truth, Waves
 from ..tables.source import need_columns
@@ -90,13 +91,12 @@ def feeds(model: Any, table: Any) -> dict[str, Any]:
     if not isinstance(encoder, TableEncoder):
         raise SettingError(f"feeds: expected a model saved with its encoder, or an encoder, got {type(model).__name__}")
     encoder.check_fitted()
-    source = _source(model, encoder, table)
-    kinds = encoder.kinds_
+    source, kinds = _source(model, encoder, table)
     need_columns(source, kinds)
     texts = {name for name, kind in kinds.items() if parted(kind)[0] in TEXTS}
     parts = {name: [host.put([], "object" if name in texts else "float64", None)] for name in kinds}
     first = 0
-    for batch in source.batches(list(kinds)):
+    for batch in source.batches(list(kinds), kinds):
         for name, kind in kinds.items():
             values = cells(source, batch, name, kind, first)
             if name in texts:
@@ -106,11 +106,14 @@ def feeds(model: Any, table: Any) -> dict[str, Any]:
     return {name: xp.concat(part)[:, None] for name, part in parts.items()}
 
 
-def _source(model: Any, encoder: TableEncoder, table: Any) -> Source:
+def _source(model: Any, encoder: TableEncoder, table: Any) -> tuple[Source, Mapping[str, str]]:
+    """The source, a file read as that of the training, and the kinds of its columns."""
+    kinds = encoder.kinds_
     if not isinstance(table, (str, os.PathLike)):
-        return table if hasattr(table, "batches") else encoder.source(table)
-    reading = getattr(model, "about", {}).get("reading", {})  # as the table that the model was trained on
-    return open_table(str(table), Reading.of(reading))
+        return table if hasattr(table, "batches") else encoder.source(table), kinds
+    about = getattr(model, "about", {})
+    source, _ = open_again(str(table), about, list(kinds))
+    return source, kinds_for(kinds, about, source)
 
 
 def _blocks(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> Iterator[Block]:

@@ -87,5 +87,5 @@ def _differs(source: Source, known: Reading, binding: Reading) -> str:
     if not other:
         return ""
     marks = ", ".join(f"{name} {NAMES.get(getattr(own, name), getattr(own, name))}" for name in other)
-    options = ", ".join(f"--{name}" for name in other)
-    return f"{source.place} is read with {marks}, unlike the table of the training ({options} say otherwise)"
+    say = f"{', '.join(f'--{name}' for name in other)} say{'s' * (len(other) == 1)} otherwise"
+    return f"{source.place} is read with {marks}, unlike the table of the training ({say})"

@@ -35,26 +35,27 @@ class Content:
     place: str  # its name in a message
     packing: str = ""
     member: str = ""
+    called: str = ""  # the name of what was copied to the file, if that has another
 
     @classmethod
-    def of(cls, path: Path, place: str = "", member: str = "") -> "Content":
+    def of(cls, path: Path, place: str = "", member: str = "", called: str = "") -> "Content":
         """The content of a file. Raises: DataError."""
         place = place or (f"{path}/{member}" if member else str(path))
         with reading(place):
             with open(path, "rb") as file:
                 head = file.read(8)
             packing = next((name for magic, name in MAGIC.items() if head.startswith(magic)), "")
-            return cls(path, place, "zip" if member else packing, member)
+            return cls(path, place, "zip" if member else packing, member, called)
 
     @property
     def name(self) -> str:
         """Its name without folders and suffixes."""
-        return Path(self.member or self.path).name.partition(".")[0]
+        return Path(self.called or self.member or self.path).name.partition(".")[0]
 
     @property
     def suffix(self) -> str:
         """Its suffix, that of a compression left out."""
-        suffixes = [s.lower() for s in Path(self.member or self.path).suffixes]
+        suffixes = [s.lower() for s in Path(self.called or self.member or self.path).suffixes]
         packed = len(suffixes) > 1 and suffixes[-1] in (".gz", ".bz2", ".zst", ".xz", ".zip")
         return suffixes[-2 if packed else -1] if suffixes else ""
 
@@ -98,7 +99,9 @@ class Content:
                 if total > most:
                     raise DataError(f"{self.place}: it grows to more than {most >> 20} MiB; save it uncompressed")
                 copy.write(part)
-        return replace(self, path=Path(copy.name), packing="", member="")
+        return replace(
+            self, path=Path(copy.name), packing="", member="", called=self.called or self.member or self.path.name
+        )
 
 
 class reading:
@@ -206,11 +209,11 @@ def _folder() -> str:
 @cache
 def standard_input() -> Content:
     """Standard input, read once into a file of its own. Raises: DataError."""
-    return spooled(sys.stdin.buffer, "standard input")
+    return spooled(sys.stdin.buffer, "standard input", "stdin")
 
 
-def spooled(stream: Any, place: str) -> Content:
+def spooled(stream: Any, place: str, called: str) -> Content:
     """A stream that can be read only once, in a file of its own. Raises: DataError."""
     with reading(place), spool() as copy:
         shutil.copyfileobj(stream, copy, PART)
-    return Content.of(Path(copy.name), place)
+    return Content.of(Path(copy.name), place, called=called)

@@ -178,7 +178,8 @@ def _tried(lines: list[str], whole: bool, reading: Reading, delimiter: str) -> t
         quotes.append("none")
     escapes = [reading.escape] if reading.escape else ["none"]
     if (not reading.escape and "\\" + delimiter in text) or '\\"' in text:
-        escapes.insert('""' in text, "\\")
+        doubled = re.search(rf'[^\\\n{edge}]""', text) is not None  # "" is a quote in a cell
+        escapes.insert(doubled, "\\")
     found: list[tuple[float, float, Reading, Rows]] = []
     for quote, escape in product(quotes, escapes):
         own = replace(reading, delimiter=delimiter, quote=quote, escape=escape)

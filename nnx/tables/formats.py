@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from zipfile import ZipFile
 
 from ..errors import DataError
@@ -109,6 +110,7 @@ def _unzipped(content: Content) -> tuple[Content, str]:
     if names and all(name.endswith(".npy") for name in names):
         return whole, "NPZ"
     tables = [name for name in names if not re.search(r"(^|/)(\.|__MACOSX/)", name)]
+    tables = [name for name in tables if Path(name).suffix.lower() in SUFFIXES] or tables
     if len(tables) == 1:
         return Content.of(whole.path, f"{content.place}/{tables[0]}", tables[0]), ""
     found = f"{len(tables)} files in it, such as {', '.join(tables)[:60]}" if tables else "no file in it"

@@ -2,8 +2,10 @@
 
 import re
 from collections import Counter
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from math import isclose
+
+from .cells import GAPS as WORDS, MISSING
 
 NUMBER = re.compile(r"[-+]?[\d.,'_\u00a0\u202f ]*\d[\d.,]*([eE][-+]?\d+)?\s?[%€$£]?")
 DATE = re.compile(r"\d{1,4}[-/.]\w{1,9}[-/.]\d{1,4}([T ]\d.*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
@@ -37,13 +39,17 @@ def has_header(table: Table) -> bool:
     first, below = [cell.strip() for cell in table[0]], table[1:101]
     yes, no = 0, list[int]()
     for i, cell in enumerate(first):
+        if cell in MISSING or cell.lower() in WORDS:
+            continue
         kinds = {kind_of(row[i]) for row in below if i < len(row)} - {""}
         if kind_of(cell) == "text" and kinds and "text" not in kinds:
             yes += 1
         elif kind_of(cell) in ("number", "date") and (not kinds or kind_of(cell) in kinds):
             no.append(i)
-    if not no or yes >= len(no):
+    if not no or yes >= len(no) or _counts(first) > _counts(below[0] if below else []):
         return True
+    if yes and _rises(first, no) and not all(_rises(row, no) for row in below):
+        return True  # 400.5,410.5,label
     years = [first[i] for i in no]
     return (
         len(set(years)) == len(years) > 1
@@ -51,6 +57,23 @@ def has_header(table: Table) -> bool:
         and bool(below)
         and not all(YEAR.fullmatch(row[i].strip()) for row in below for i in no if i < len(row))
     )
+
+
+def _rises(cells: list[str], places: list[int]) -> bool:
+    """True if the cells at two or more places are numbers, each larger than the one before it."""
+    try:
+        numbers = [float(cells[i].replace(",", ".")) for i in places]
+    except (ValueError, IndexError):
+        return False
+    return len(numbers) > 1 and all(a < b for a, b in pairwise(numbers))
+
+
+def _counts(cells: list[str]) -> bool:
+    """True for the names that pandas gives to columns without one: 0, 1, 2 and so on, and none to the index."""
+    cells = [cell.strip() for cell in cells]
+    least = 2 if cells[:1] == [""] else 5  # fewer may be a row
+    names = cells[1:] if cells[:1] == [""] else cells
+    return len(cells) >= least and names == [str(i) for i in range(len(names))]
 
 
 def kind_of(cell: str) -> str:

@@ -52,7 +52,7 @@ def places(name: str, built_in: Sequence[str] = ()) -> list[Place]:
 @cache
 def _fifo(name: str) -> Content:
     with open(name, "rb") as stream:
-        return spooled(stream, name)
+        return spooled(stream, name, name)
 
 
 def _of_folder(folder: Path) -> list[Place]:

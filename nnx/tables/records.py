@@ -62,6 +62,8 @@ class Records:
             if self.first == 0:  # no cell goes on
                 if (comment != "none" and line.startswith(comment)) or line.rstrip() == CTRL_Z:
                     continue
+                if not line.strip() and (spaces or self.reading.delimiter not in line):
+                    continue
                 self.first, self.quotes = self.line, 0
             self.quotes += line.count(quote)
             yield line.replace("\t", " ").strip() if spaces else line

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import DataError
 from .cells import MISSING, arrow, compute
 from .reading import Reading
 from .settle import guesses_for, settle
-from .source import Scan, Source, check_kinds
+from .source import Scan, Source, check_kinds, typed_kinds
 
 ROWS = 8192  # rows put together where they are read one by one
 
@@ -19,14 +20,17 @@ def scanned(
     faults: dict[str, str] | None,
     notes: Sequence[str] = (),
     first: Callable[[Sequence[str]], Iterator[Any]] | None = None,
+    types: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Scan, int]:
     """What the columns of text hold that are not given, and the bytes of all of them. faults: as in `Source.scan`.
 
     first: gives the batches in the place of `source.batches`; floats in them are what all cells of a batch were.
+    types: the Arrow types of columns that are no text.
     """
     check_kinds(source.columns, kinds)
     wanted = [name for name in source.columns if kinds.get(name) != "drop"]
-    guesses = guesses_for(wanted, kinds)
+    guesses = guesses_for([name for name in wanted if name not in types], kinds)
+    typed = typed_kinds(arrow().schema(list(types.items())), {n: k for n, k in kinds.items() if n in types})
     rows = size = 0
     for batch in (first or source.batches)(wanted or source.columns[:1]):
         rows, size = rows + batch.num_rows, size + batch.nbytes
@@ -38,7 +42,7 @@ def scanned(
     if wrong and faults is None:
         raise DataError(next(iter(wrong.values())))
     (faults if faults is not None else {}).update(wrong)
-    found = {**kinds, **found}
+    found = {**kinds, **typed, **found}
     return Scan({name: found[name] for name in source.columns}, rows, [*notes, *said]), size
 
 

@@ -23,12 +23,41 @@ def several(words: Sequence[str], found: Sequence[Place], asked: Reading, memory
     said = first.reading
     like = replace(asked, delimiter=said.delimiter, decimal=said.decimal, thousands=said.thousands, header=said.header)
     like = replace(like, comment=said.comment, quote=said.quote, escape=said.escape) if said.delimiter else asked
-    sources = [first, *(opened(place.content, like, memory) for place in found[1:])]
+    sources = [first, *(_like(first, place, like, asked, memory) for place in found[1:])]
     parts = [{k: v for k, v in place.parts.items() if k not in first.columns} for place in found]
     for source, own in zip(sources, parts, strict=True):
         _check_alike(first, source, parts[0], own)
+    rows = [source for source in sources if isinstance(source, RowFile)]
+    for name in first.columns if rows else ():  # a column that is text in one file is so in all
+        types = set[type]().union(*(source.met[name] for source in rows), *[{str}] * (len(rows) < len(sources)))
+        for source in rows:
+            source.met[name] = types
     place = words[0] if len(words) == 1 else f"{len(words)} files"
     return Several(sources, parts, place, first.name if len(words) > 1 else _name(words[0]))
+
+
+def _like(first: Source, place: Place, like: Reading, asked: Reading, memory: int) -> Source:
+    """A file that is read as the first one, or, where that does not give its columns, as it says itself."""
+    fault: DataError | None = None
+    try:
+        source: Source = opened(place.content, like, memory)
+    except DataError as error:
+        fault = error
+    if like == asked or (fault is None and {*source.columns} & {*first.columns}):
+        if fault is not None:
+            raise fault
+        return source
+    own = opened(place.content, asked, memory)
+    if not {*own.columns} & {*first.columns}:
+        if fault is not None:
+            raise fault
+        return source
+    marks = own.reading.decimal, first.reading.decimal
+    if marks[0] != marks[1]:
+        raise DataError(
+            f"{own.place}: {marks[0]} is its decimal mark, {marks[1]} that of {first.place}: write them alike"
+        )
+    return own
 
 
 def _name(word: str) -> str:
@@ -79,7 +108,10 @@ class Several:
             for source in self.sources:
                 notes += [note for note in source.notes if note not in notes]
             lists = self._lists(kinds, faults)
-            found, self.size = scanned(self, {**kinds, **lists}, faults, notes)
+            types = self.sources[0].types(kinds) if isinstance(self.sources[0], RowFile) else {}
+            found, self.size = scanned(
+                self, {**kinds, **lists}, faults, notes, lambda columns: self.batches(columns, kinds), types
+            )
             return found
         kinds, rows = dict(kinds), 0
         for name in self.parts[0]:

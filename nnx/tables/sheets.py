@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, time, timedelta
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
@@ -14,9 +13,11 @@ from .headers import has_header, is_footer
 from .names import distinct
 from .reading import Reading
 from .rows import RowFile, Rows
+from .scanning import gaps
+from .values import add, text
 
 HEAD, TAIL = 300, 20  # rows looked at
-Row = tuple[int, list[str]]  # its number, and its cells up to the last that is filled
+Row = tuple[int, list[Any]]  # its number, and its cells up to the last that is filled
 
 
 def sheet(content: Content, asked: Reading) -> RowFile:
@@ -36,7 +37,7 @@ def sheet(content: Content, asked: Reading) -> RowFile:
             table = table[1:]
     if not table:
         raise DataError(f"{place}: no rows after the first {first}: a smaller --skip-rows")
-    first, padded = table[0][0], [cells + [""] * (width - len(cells)) for _, cells in table]
+    first, padded = table[0][0], [[text(c) or "" for c in [*cells, *[""] * (width - len(cells))]] for _, cells in table]
     header = asked.header or ("yes" if has_header(padded) else "no")
     below = asked.skip_footer
     if below is None:
@@ -61,8 +62,12 @@ def sheet(content: Content, asked: Reading) -> RowFile:
                     number, cells = late.popleft()
                     yield number, [*cells, *[None] * (width - len(cells))]
 
+    types, words = {name: set[type]() for name in names}, frozenset((*gaps(asked), ""))
+    for _, cells in rows():
+        for own, cell in zip(types.values(), cells, strict=True):
+            add(own, cell, words)
     settled = replace(asked, sheet=chosen.name, header=header, skip_rows=first - 1, skip_footer=below)
-    return RowFile(content, names, settled, rows, what=f"sheet {chosen.name!r}, row", notes=notes)
+    return RowFile(content, names, settled, rows, types, what=f"sheet {chosen.name!r}, row", notes=notes)
 
 
 def _chosen(content: Content, name: str) -> tuple[Any, bool]:
@@ -90,31 +95,24 @@ def _chosen(content: Content, name: str) -> tuple[Any, bool]:
 
 def _rows(chosen: Any) -> Iterator[Row]:
     """The rows that are not blank."""
-    for number, cells in enumerate(chosen.iter_rows(), 1):
-        texts = [_text(cell) for cell in cells]
-        while texts and not texts[-1]:
-            texts.pop()
-        if texts:
-            yield number, texts
+    for number, row in enumerate(chosen.iter_rows(), 1):
+        cells = [_value(cell) for cell in row]
+        while cells and cells[-1] == "":
+            cells.pop()
+        if cells:
+            yield number, cells
 
 
-def _filled(cells: list[str]) -> int:
-    return sum(map(bool, cells))
+def _filled(cells: list[Any]) -> int:
+    return sum(cell != "" for cell in cells)
 
 
-def _parts(cells: list[str]) -> list[str]:
-    return [cell for cell in cells if cell]
+def _parts(cells: list[Any]) -> list[str]:
+    return [text(cell) or "" for cell in cells if cell != ""]
 
 
-def _text(cell: Any) -> str:
-    """A cell as text, as it would be in a file of text."""
+def _value(cell: Any) -> Any:
+    """A cell, a text without blanks around it, and a whole number as such: a workbook has floats alone."""
     if isinstance(cell, str):
         return cell.strip()
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
-    if isinstance(cell, timedelta):
-        minutes, seconds = divmod(int(cell.total_seconds()), 60)
-        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
-    return cell.isoformat(*[" "] * hasattr(cell, "date")) if isinstance(cell, (date, time)) else str(cell)
+    return int(cell) if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15 else cell

@@ -43,6 +43,7 @@ class TextFile:
         self.checked = False  # its uneven rows
         self.regular = reading.comment == "none" and not reading.skip_footer and reading.delimiter != " "
         self.columns = self._header()
+        self.regular = self.regular and self.width > 1  # else Arrow takes a line of blanks for a row
         self.size = content.path.stat().st_size * (10 if content.packing else 2)  # a guess, until `scan` has measured
 
     @property

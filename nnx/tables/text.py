@@ -53,7 +53,8 @@ class TextFile:
 
     def scan(self, kinds: Mapping[str, str], faults: dict[str, str] | None = None) -> Scan:
         """Look at all cells of the columns whose kind is not given."""
-        self.kept = Kept(self.memory)
+        small = self.content.path.stat().st_size <= self.memory
+        self.kept = Kept(self.memory if small else 0)
         found, self.size = scanned(self, {**self.given, **kinds}, faults, self.notes, self._first)
         self.kept.whole = True
         return found

@@ -15,22 +15,25 @@ from hypothesis import given, settings, strategies as st
 
 from nnx.errors import DataError
 from nnx.tables import TableEncoder
+from nnx.tables.again import kinds_for
 from nnx.tables.cells import MISSING, BadCell
 from nnx.tables.infer import numeric, variants
 from nnx.tables.kinds import as_column, as_kind, check_kind, sample
 from nnx.tables.reading import Reading
 from nnx.tables.settle import guesses_for, settle
+from nnx.tables.source import Memory
 
 GAP = None
 
 
-def found(columns, reading=None, asked=None, block=10_000):
-    """Kinds, notes and faults of columns of a text file, whose first row is line 2."""
+def found(columns, reading=None, asked=None, block=10_000, ahead=0):
+    """Kinds, notes and faults of columns of a text file, whose first row is line 2; `ahead` rows are a block first."""
     asked = asked or {}
     guesses = guesses_for(list(columns), asked)
     for name, guess in guesses.items():
         cells = [None if cell.strip() in MISSING else cell.strip() for cell in columns[name]]
-        for start in range(0, len(cells), block):
+        guess.see(pa.array(cells[:ahead], pa.string()))
+        for start in range(ahead, len(cells), block):
             guess.see(pa.array(cells[start : start + block], pa.string()))
     return settle(guesses, reading or Reading(), lambda row: f"x.csv, line {row + 2}", asked)
 
@@ -145,6 +148,23 @@ TABLE = [
     ("S|M|XL", "text", None),
     ("1e|2e5x", "text", None),
     ("97-03|98-04", "text", None),
+    ("3-door|5-door", "text", None),
+    ("12-A|13-B", "text", None),
+    ("1-Jan|31-Jan", "text", None),
+    ("-12 km|-3km|5 km", "number:.km", [-12, -3, 5]),
+    ("5- km|3 km|2 km-", "number:.km", [-5, 3, -2]),
+    # from one to another
+    ("3-5|4-8", "text", None),
+    ("10:00-11:00|14:00-15:30", "text", None),
+    ("08:00-1200|10:00-1300", "text", None),
+    ("2024-01-05 10:00-11:00|2024-01-06 10:00-11:00", "text", None),
+    ("05.01.2024 10:00-11:00|25.01.2024 10:00-11:00", "text", None),
+    ("2024-01-05T10:00-05:00|2024-01-06T10:00+01:00", "date", at("2024-01-05T15:00", "2024-01-06T09:00")),
+    ("10:00:00-05:00|10:00+02:00", "time", [54000, 28800]),
+    # infinity
+    ("1|inf|3|-Infinity|INF", "number|inf|-Infinity|INF", [1, GAP, 3, GAP, GAP]),
+    # dates of two spellings
+    ("13.02.2024|2024-02-14|2024-02-15 10:00", "date:%d.%m.%Y", at("2024-02-13", "2024-02-14", "2024-02-15 10:00")),
     # codes
     ("01005|08001|10115", "text", None),
     ("007|12|5", "text", None),
@@ -319,6 +339,103 @@ def test_words_among_numbers_are_gaps_or_refused(name):
         check_kind("c", kind)
         values = read(cells, kind)
         assert (None in values) == ("|" in kind)
+
+
+def money(n, text):
+    return [text.format(f"{i:,}") for i in range(n)]
+
+
+def german(cells):
+    return [cell.translate(str.maketrans(",.", ".,")) for cell in cells]
+
+
+LATE = {  # cells, the kind, and what the last cell is
+    "dollars": (money(1010, "${}"), "number:.,$", 1009),
+    "many dollars": (money(3000, "${}"), "number:.,$", 2999),
+    "euros": (german(money(1010, "{} €")), "number:,.€", 1009),
+    "thousands": (money(1010, "{}"), "number:.,", 1009),
+    "many thousands": (money(3000, "{}"), "number:.,", 2999),
+    "cents": (money(1010, "${}.00"), "number:.,$", 1009),
+    "commas": (german(money(1010, "{}.00")), "number:,.", 1009),
+    "one among fractions": ([*(f"{i / 8}" for i in range(1200)), "1,234.5"], "number:.,", 1234.5),
+    "a comma": ([*(f"-{i}" for i in range(1100)), "1,5"], "number:,", 1.5),
+    "a comma after signs": ([*(f"({i})" for i in range(1, 400)), "1,5"], "number:,", 1.5),
+    "k": ([*map(str, range(1000)), "0.1k"], "number:.SI", 100),
+    "a sign and k": (["5k", "6k", *(f"{i}k" for i in range(400)), "$5"], "number:.SI$", 5),
+    "a unit": ([*map(str, range(300)), *(f"{i} kg" for i in range(300))], "number:.kg", 299),
+    "a unit, then thousands": ([*map(str, range(300)), *money(1010, "{} kg")], "number:.,kg", 1009),
+    "money after a word": ([*["unknown"] * 400, *money(1500, "${}")], "number:.,$|unknown", 1499),
+    "two words far apart": ([*["nil"] * 60, *map(str, range(2000)), "tbd"], "number|nil|tbd", None),
+    "infinity": ([*map(str, range(1100)), "Infinity"], "number|Infinity", None),
+    "too large": ([*(f"{i}.5" for i in range(1100)), "1e400"], "number|1e400", None),
+    "a spelled date": ([f"2024-01-{i % 28 + 1:02}" for i in range(1100)] + ["13.02.2024"], "date:%d.%m.%Y", 1707782400),
+    "an ISO date": ([f"{i % 28 + 1:02}.01.2024" for i in range(1100)] + ["2024-02-13"], "date:%d.%m.%Y", 1707782400),
+    "a long time": ([f"{i % 24}:{i % 60:02}" for i in range(1100)] + ["25:00:00"], "duration", 90_000),
+}
+
+
+@pytest.mark.parametrize("block", [10_000, 300, 1])
+@pytest.mark.parametrize("name", LATE)
+def test_a_spelling_that_comes_late_counts_as_if_it_had_come_first(name, block):
+    cells, kind, last = LATE[name]
+    ahead = len(cells) - 20 if block == 1 else 0
+    assert found({"c": cells}, block=block, ahead=ahead)[0]["c"] == kind
+    if block > 300:
+        assert found({"c": cells[::-1]})[0]["c"].partition("|")[0] == kind.partition("|")[0]
+    if kind != "drop":
+        assert read(cells[-1:], kind) == [last]
+
+
+def test_money_with_three_digits_behind_a_mark_is_noted_where_other_columns_have_it_as_the_decimal_mark():
+    euros = german(money(1010, "{} €"))
+    kinds, notes, _ = found({"c": euros, "w": ["0.5"] * 1010})
+    assert kinds == {"c": "number:,.€", "w": "number"}
+    assert notes == ["column 'c' is read with . between thousands; if that is wrong: --kind 'c=number:.€'"]
+    assert found({"c": ["1.859 €", "1.799 €"] * 50, "w": ["0.5"] * 100})[0]["c"] == "number:.€"  # all have a mark
+
+
+def test_a_text_that_missing_would_part_at_its_comma_has_another_way_out():
+    cells = [*whole(300), *(f"see {i},5" for i in range(30))]
+    fault = found({"c": cells})[2]["c"]
+    assert fault.endswith("not a number; mend it, or --kind 'c=number|*' or --kind c=text")
+    _, notes, _ = found({"c": [*whole(100), "a,b"]})
+    assert notes[0].endswith("taken as missing; to keep it: --kind c=text")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "way"),
+    [
+        ("number", "1,234.56", "a number; mend it, or --thousands ,"),
+        ("number:,", "1.234,56", "a number such as 1234,5; mend it, or --thousands ."),
+        ("number:.€", "1 234.5 €", "mend it, or --thousands space"),
+        ("number", "$5", "mend it, or --missing '$5'"),
+        ("number", "a,b", "a number; mend it"),
+        ("number", "Infinity", "mend it, or --missing Infinity"),
+        ("number", "1e200", "has a number too large to learn from: 1e+200; mend it, or --drop c"),
+    ],
+)
+def test_the_way_out_of_a_cell_is_one_that_works(kind, text, way):
+    with pytest.raises(DataError) as error:
+        TableEncoder(kinds={"c": kind}).fit({"c": ["1", text]})
+    assert str(error.value).endswith(way)
+
+
+def test_marks_between_thousands_of_another_table_are_read_where_they_are_found_or_said():
+    source = Memory(pa.table({"c": ["1,234.56"]}), reading=Reading(decimal=".", thousands=","))
+    kinds = {"a": "number", "b": "number:.€|nil", "c": "number:.'", "d": "text", "e": "number:,"}
+    read_as = kinds_for(kinds, {"reading": {"decimal": "."}}, source)
+    assert read_as == {"a": "number:.,", "b": "number:.,€|nil", "c": "number:.'", "d": "text", "e": "number:,"}
+
+
+def test_iso_dates_and_moments_are_dates_whatever_the_form():
+    expected = at("2024-01-09", "2024-01-09 10:30")
+    for form in ("%d.%m.%Y", "%m/%d/%y", "%d %b %Y", "%Y%m%d"):
+        assert read(["2024-01-09", "2024-01-09 10:30:00"], f"date:{form}") == expected
+        moments = pa.array([datetime.fromtimestamp(t, UTC) for t in expected])
+        assert as_kind(moments, f"date:{form}").tolist() == expected
+    assert read(["2024-09-01"], "date:%Y-%d-%m") == expected[:1]
+    with pytest.raises(BadCell):
+        read(["2024-01-13"], "date:%Y-%d-%m")
 
 
 DOUBTS = {  # columns; how the file is read; kind of c; part of the note

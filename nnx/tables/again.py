@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import DataError
 from .files import open_table
+from .numbers import Form
 from .reading import Reading
 from .source import Source
 
@@ -46,10 +47,22 @@ def open_again(
 
 
 def kinds_for(kinds: Mapping[str, str], about: Mapping[str, Any], source: Source) -> dict[str, str]:
-    """The kinds of a model's columns for a table whose decimal mark is not that of the training: its numbers have the
-    other marks."""
-    before, now = Reading.of(_plain(about.get("reading"))).decimal, source.reading.decimal
-    return {name: _swapped(kind, before) if before and now and before != now else kind for name, kind in kinds.items()}
+    """The kinds of a model's columns for a table with other marks in its numbers than that of the training."""
+    before, own = Reading.of(_plain(about.get("reading"))).decimal, source.reading
+    swap = before and own.decimal and before != own.decimal
+    swapped = {name: _swapped(kind, before) if swap else kind for name, kind in kinds.items()}
+    mark = own.thousands.replace("space", " ").replace("none", "")
+    return {name: _grouped(kind, mark) if mark else kind for name, kind in swapped.items()}
+
+
+def _grouped(kind: str, mark: str) -> str:
+    """The kind with this mark between thousands, where it is of numbers and has none: plain ones it reads as before."""
+    head, *gaps = kind.split("|")
+    name, _, form = head.partition(":")
+    own = Form.of(form or ".") if name == "number" else None
+    if own is None or own.thousands or own.decimal == mark:
+        return kind
+    return "|".join([f"number:{replace(own, thousands=mark)}", *gaps])
 
 
 def _swapped(kind: str, before: str) -> str:

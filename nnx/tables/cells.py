@@ -1,5 +1,6 @@
 """Cells of columns: words for gaps, yes and no, the names of kinds, and what Arrow has for them."""
 
+from shlex import quote
 from typing import Any
 
 from ..backends import numpy as host
@@ -59,6 +60,13 @@ def parted(kind: str) -> tuple[str, str, tuple[str, ...]]:
     kind, *gaps = kind.split("|")
     name, _, form = kind.partition(":")
     return name, form, tuple(gaps)
+
+
+def missing_option(*texts: str) -> str:
+    """The option of the commands that takes these texts as missing; "" where it cannot: it parts them at commas."""
+    words = ",".join(text.strip() for text in texts)
+    fine = not any("," in text or "\n" in text for text in texts) and len(words) <= 40
+    return f"--missing {quote(words)}" if fine else ""
 
 
 def kind_of(name: str, kind: Any) -> str:

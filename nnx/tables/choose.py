@@ -56,7 +56,8 @@ def choose(name: str, kind: str, seen: Numbers | Texts, ways: Ways, asked: bool)
     if kind == "number" and seen.rows >= FEW and not asked:
         keep = f"(--kind {quote(f'{name}=number')} keeps it)"
         if seen.numbering.holds:
-            return None, f"column {name!r} numbers the rows, {seen.low:.15g} to {seen.high:.15g} {keep}"
+            low, high = seen.numbering.low, seen.numbering.high
+            return None, f"column {name!r} numbers the rows, {low:.15g} to {high:.15g} {keep}"
         if seen.whole and named_like_id(name) and seen.different:
             return None, f"column {name!r} looks like an id: {seen.filled:,} different whole numbers {keep}"
     return number, ""

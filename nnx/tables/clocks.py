@@ -17,6 +17,7 @@ CLOCK = (
     rf"\s*\(?(?P<name>{'|'.join(sorted(ZONES, key=len, reverse=True))})?\)?"
     r"(?P<z>[-+][0-9]{2}(?::?[0-9]{2})?)?(?:\s*\([A-Z]{1,5}\))?"
 )
+RANGE = r"^[ ,:]?\s*[0-9]{1,2}[:.hH]?[0-9]{2}-[0-9]{2}(?::?[0-9]{2})?$"  # 10:00-11:00, where -11:00 is no zone
 TIME = r"^[0-9]{1,2}(?::[0-9]{2}.*|\s*[aApP]\.?[mM]\.?)$"
 HOURS = r"(?P<H>[0-9]+):(?P<M>[0-9]{2}):(?P<S>[0-9]{2}(?:[.,][0-9]+)?)"
 SHORT = r"^(?P<sign>-?)(?P<M>[0-9]{1,6}):(?P<S>[0-9]{2}(?:[.,][0-9]+)?)$"
@@ -49,7 +50,7 @@ def clock(found: Any) -> tuple[Any, Any]:
         there = flags(pc.not_equal(rest, ""))
         if not there.any():
             return xp.zeros(len(found), dtype="int64"), none
-        seconds = moments(extract(rest, f"^{CLOCK}$"))
+        seconds = moments(extract(_single(rest), rf"^[T ,:]?\s*{CLOCK}$"))
         return xp.where(there, xp.nan_to_num(seconds), 0.0), there & xp.isnan(seconds)
     if "H" not in names:
         return xp.zeros(len(found), dtype="int64"), none
@@ -88,7 +89,13 @@ def times(texts: Any) -> Any:
     pc = compute()
     texts = pc.utf8_trim_whitespace(texts)
     texts = pc.if_else(pc.match_substring_regex(texts, TIME), texts, arrow().scalar(None, arrow().string()))
-    return arrow().array(moments(extract(texts, f"^{CLOCK}$")), from_pandas=True)
+    return arrow().array(moments(extract(_single(texts), f"^{CLOCK}$")), from_pandas=True)
+
+
+def _single(texts: Any) -> Any:
+    """Times of day with null for what is from one time to another."""
+    pa, pc = arrow(), compute()
+    return pc.if_else(pc.match_substring_regex(texts, RANGE), pa.scalar(None, pa.string()), texts)
 
 
 def durations(texts: Any) -> Any:

@@ -52,6 +52,8 @@ FIELDS = {
     "s": r"(?P<s>-?[0-9]{1,12}(?:\.[0-9]+)?)",
 }
 FIELDS |= {"B": FIELDS["b"], "A": FIELDS["a"], "Z": r"(?:[A-Z]{1,5})", "%": "%"}
+ISO, ISO_DAY = "%Y-%m-%d", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)"  # which every form of a date reads too
+RANGES = r" [0-9]{2}:[0-9]{2}-[0-9]{2}(:?[0-9]{2})?$"  # from one time to another, of which Arrow makes a zone
 KNOWN = "%d %m %Y %y %b %q %H %M %S %p %z %s"
 DAY = 86_400
 
@@ -78,15 +80,24 @@ def dates(texts: Any, form: str) -> Any:
     """Arrow text as Arrow float64 seconds since 1970, null where it is no date of this form."""
     pc = compute()
     texts = pc.utf8_trim_whitespace(texts)
-    if form:
-        return _read(texts, form)
-    return _seconds(values) if (values := _iso(texts)) is not None else _read(texts, "%Y-%m-%d")
+    if not form:
+        return _seconds(values) if (values := _iso(texts)) is not None else _read(texts, ISO)
+    values = _read(texts, form)
+    if values.null_count == texts.null_count or form.startswith("%Y-%d"):
+        return values
+    others = pc.and_(pc.is_null(values), pc.match_substring_regex(texts, ISO_DAY))
+    if not pc.any(others).as_py():
+        return values
+    return pc.if_else(others, dates(pc.if_else(others, texts, None), ""), values)
 
 
 def _iso(texts: Any) -> Any:
     """Timestamps as Arrow reads them; None if it cannot read all."""
     values = cast_all(texts, arrow().timestamp("us"))
-    return values if values is not None else cast_all(texts, arrow().timestamp("us", "UTC"))
+    if values is None and (values := cast_all(texts, arrow().timestamp("us", "UTC"))) is not None:
+        ranges = compute().match_substring_regex(texts, RANGES)
+        return None if compute().any(ranges).as_py() else values
+    return values
 
 
 def _seconds(moments: Any) -> Any:
@@ -100,7 +111,7 @@ def pattern(form: str) -> str:
     out = "".join(
         FIELDS[part] if i % 2 else re.sub(r"(\\ )+|\s+", r"\\s+", re.escape(part)) for i, part in enumerate(parts)
     )
-    rest = "" if {"H", "I", "s"} & {*parts[1::2]} else r"(?:[T ,:]\s*(?P<rest>[0-9].*))?"
+    rest = "" if {"H", "I", "s"} & {*parts[1::2]} else r"(?P<rest>[T ,:]\s*[0-9].*)?"
     return f"^{out}{rest}$"
 
 

@@ -5,48 +5,21 @@ takes the best one when all cells were seen.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import islice
-from types import MappingProxyType
 from typing import Any
 
-from ..backends import numpy as host
-from .cells import FALSE, MISSING, TRUE, arrow, cast_all, compute, parted
+from .cells import FALSE, MISSING, TRUE, arrow, cast_all, compute
 from .dates import proposals, read
-from .kinds import repeats, values_of
-from .numbers import Form, forms
+from .kinds import values_of
+from .numbers import Form, finite, forms
+from .trials import DIGITS, MOSTLY, SAMPLE, SPELLINGS, Trial, counted, spread, summed, unlike
 
-MOSTLY = 0.9
 ENOUGH = 1000  # cells after which a proposal that reads less than half of them is given up
-SPELLINGS = 20  # different texts that may stand among numbers
-SAMPLE = 200  # different texts that propose
+ROUNDS = 8  # of proposals from one block
 GROUPED = r"^[-+]?[1-9][0-9]{0,2}(\.[0-9]{3})+$|^[-+]?[0-9]+$"
-
-
-@dataclass
-class Trial:
-    """A kind that the cells may be of."""
-
-    kind: str
-    fits: int = 0  # cells that are
-    signs: int = 0  # those of them with a %
-    strays: dict[str, tuple[int, int]] = field(default_factory=dict)  # other texts: how many, and the row of the first
-
-    @property
-    def base(self) -> str:
-        """number, date, time or duration."""
-        return parted(self.kind)[0]
-
-    @property
-    def form(self) -> str:
-        """How its cells are written."""
-        return parted(self.kind)[1]
-
-    @property
-    def few(self) -> bool:
-        """True if all other texts are in `strays`."""
-        return len(self.strays) <= SPELLINGS
 
 
 @dataclass
@@ -62,8 +35,11 @@ class Guess:
     texts: dict[str, tuple[int, int]] = field(default_factory=dict)  # the first different texts, as in Trial.strays
     zeros: tuple[int, str] | None = None  # the first digits that begin with a needless zero: row and text
     marked: bool = False  # some cell has a point or a comma
+    bare: bool = False  # and some cell has none
     days: bool = True  # all are whole numbers such as 20261121
     met: set[str] = field(default_factory=set)  # texts of coded blocks, not many
+    groups: set[tuple[str, ...]] = field(default_factory=set)  # kinds that do not read a text which others read
+    examples: list[str] = field(default_factory=list)  # some texts that proposed
     distinct: int = 0  # different cells in one block that the best trial can read, at most
 
     def see(self, column: Any) -> None:
@@ -104,7 +80,7 @@ class Guess:
                 trial.fits += filled
             self.whole += filled * (self.whole > 0)
             if not self.trials:
-                for text, count in zip(*(part.to_pylist() for part in _counted(column.drop_null())), strict=True):
+                for text, count in zip(*(part.to_pylist() for part in counted(column.drop_null())), strict=True):
                     if text in self.texts:
                         old, row = self.texts[text]
                         self.texts[text] = (old + count, row)
@@ -122,7 +98,7 @@ class Guess:
             return True
         if any(trial.base != "number" for trial in self.trials):
             return False
-        if cast_all(column, pa.float64()) is None:
+        if not finite(cast_all(column, pa.float64())):
             return False
         if (whole := cast_all(column, pa.int64())) is None:
             return self._fractions(column, filled)
@@ -151,57 +127,57 @@ class Guess:
     def _look(self, column: Any) -> int:
         """Take in any block, each different text once: the number of cells that are not missing."""
         pa, pc = arrow(), compute()
-        texts, n = _counted(column.drop_null())
+        texts, n = counted(column.drop_null())
         there = pc.invert(pc.is_in(pc.utf8_trim_whitespace(texts), value_set=pa.array((*MISSING, *self.gaps))))
         texts, n = texts.filter(there), n.filter(there)
         if not len(texts):
             return 0
         self.days = False
         self._words(texts)
-        before = {t.kind: replace(t, strays=dict(t.strays)) for t in self.trials if t.kind in ("number", "time")}
-        unread = self._count(self.trials, column, texts, n)
-        rest, m = (texts.filter(unread), n.filter(unread)) if self.trials else (texts, n)
-        if some := [text for text in rest[:SAMPLE].to_pylist() if text not in self.texts]:
-            ways = forms(some)
-            numbers = [*(["number"] if "." in ways else []), *(f"number:{form}" for form in ways)]
-            if new := self._added([*numbers, *proposals(some)], before):
-                self._count(new, column, texts, n)
-        for text, count in zip(rest[:SAMPLE].to_pylist(), m[:SAMPLE].to_pylist(), strict=True):
-            if text in self.texts or len(self.texts) <= SPELLINGS:
-                old, row = self.texts.get(text) or (0, self._row(column, text))
-                self.texts[text] = (old + count, row)
+        before = [replace(trial, strays=dict(trial.strays)) for trial in self.trials]
+        bad = self._count(self.trials, column, texts, n)
+        unread = reduce(pc.and_, bad.values()) if bad else pc.is_valid(texts)
+        for _ in range(ROUNDS):
+            some = unlike(bad, texts, self.groups) if bad else spread(texts)
+            new = self._added(self._proposed([text for text in some if text not in self.texts]), before)
+            if not new:
+                break
+            bad |= self._count(new, column, texts, n)
+        self._best(bad, texts, n)
+        self._note(column, texts.filter(unread), n.filter(unread))
         if any(trial.base == "number" for trial in self.trials):
             self._zeros(column)
-        self.whole += pc.sum(n.filter(pc.match_substring_regex(texts, r"^\s*[0-9]+\s*$"))).as_py() or 0
+        self.whole += pc.sum(n.filter(pc.match_substring_regex(texts, f"^{DIGITS}$"))).as_py() or 0
         return int(pc.sum(n).as_py())
 
-    def _added(self, kinds: list[str], before: Mapping[str, Trial] = MappingProxyType({})) -> list[Trial]:
-        """New trials of kinds that are not tried yet, told of the cells seen before.
+    def _proposed(self, texts: list[str]) -> list[str]:
+        """The kinds of which these texts may be, and those of which they may be beside texts seen before."""
+        if not texts:
+            return []
+        self.examples += texts[: max(SAMPLE - len(self.examples), 0)]
+        ways = [*dict.fromkeys([*forms(texts), *forms([*self.examples, *texts])])]
+        return [*["number"] * ("." in ways), *(f"number:{form}" for form in ways), *proposals(texts)]
 
-        before: trials as they were before this block. What a plain number is, a form with a decimal point reads too,
-        and what a time is, a duration may be.
-        """
+    def _added(self, kinds: list[str], before: Sequence[Trial] = ()) -> list[Trial]:
+        """New trials of kinds that are not tried yet, told of the cells that were before this block."""
         tried = {trial.kind for trial in self.trials}
         new = [Trial(kind) for kind in kinds if kind not in tried]
         for trial in new:
-            like = {"number": "number" if trial.form[:1] == "." else "", "duration": "time"}.get(trial.base, "")
-            trial.fits, told = self.whole if trial.base == "number" else 0, self.texts
-            if like in before:
-                trial.fits, told = before[like].fits, before[like].strays
-            texts = arrow().array(told, arrow().string())
-            bad = compute().is_null(values_of(texts, trial.base, trial.form)).to_pylist()
-            for (text, (count, row)), stray in zip(told.items(), bad, strict=True):
-                if stray:
-                    trial.strays[text] = (count, row)
-                elif trial.base != "number" or re.fullmatch(r"\s*[0-9]+\s*", text) is None:  # those are in `whole`
-                    trial.fits += count
+            trial.learn(before, self.whole, self.texts)
         self.trials += new
         return new
+
+    def _note(self, column: Any, texts: Any, n: Any) -> None:
+        """Keep the first different texts."""
+        for text, count in summed(texts[:SAMPLE], n[:SAMPLE]):
+            if text in self.texts or len(self.texts) <= SPELLINGS:
+                old, row = self.texts.get(text) or (0, self._row(column, text))
+                self.texts[text] = (old + count, row)
 
     def _prune(self) -> None:
         """Give up the trials that read much less than the best, or are idle: what they can read, another does."""
         most = max((trial.fits for trial in self.trials), default=0)
-        kept = [t for t in self.trials if 2 * t.fits >= self.filled and t.fits >= MOSTLY * most]
+        kept = [t for t in self.trials if (2 * t.fits >= self.filled or t.few) and t.fits >= MOSTLY * most]
         fits = {t.kind: t.fits for t in kept}
         best = dict[tuple[str, ...], int]()
         for t in kept:
@@ -210,26 +186,30 @@ class Guess:
         idle += [t for t in kept if t.kind == "duration" and t.fits == fits.get("time")]
         self.trials = [t for t in kept if t not in idle and t.fits == best[_family(t)]]
 
-    def _count(self, trials: list[Trial], column: Any, texts: Any, n: Any) -> Any:
-        """Count the cells of a block that each trial can read; of each text whether the best trial cannot."""
-        pc, best, unread = compute(), -1, None
+    def _count(self, trials: list[Trial], column: Any, texts: Any, n: Any) -> dict[str, Any]:
+        """Count the cells of a block that each trial can read; by its kind, of each text whether it cannot."""
+        pc, found = compute(), {}
         for trial in trials:
-            bad = pc.is_null(values_of(texts, trial.base, trial.form))
+            found[trial.kind] = bad = pc.is_null(values_of(texts, trial.base, trial.form))
             fine = pc.invert(bad)
-            fits = pc.sum(n.filter(fine)).as_py() or 0
-            trial.fits += fits
+            trial.fits += pc.sum(n.filter(fine)).as_py() or 0
             if trial.form.endswith("%") and trial.base == "number":
                 trial.signs += pc.sum(n.filter(pc.and_(fine, pc.match_substring(texts, "%")))).as_py() or 0
-            some = texts.filter(bad)[: 2 * SPELLINGS].to_pylist()
-            for text, count in zip(some, n.filter(bad)[: 2 * SPELLINGS].to_pylist(), strict=True):
+            for text, count in summed(texts.filter(bad), n.filter(bad)) if trial.few else ():
                 if text in trial.strays or trial.few:
                     old, row = trial.strays.get(text) or (0, self._row(column, text))
                     trial.strays[text] = (old + count, row)
-            if fits > best:
-                best, unread = fits, bad
-                self.distinct = max(self.distinct, len(texts) - pc.sum(bad).as_py())
-                self.marked = self.marked or bool(pc.any(pc.match_substring_regex(texts.filter(fine), "[.,]")).as_py())
-        return unread
+        return found
+
+    def _best(self, bad: Mapping[str, Any], texts: Any, n: Any) -> None:
+        """Look at what the trial reads that reads most of a block."""
+        pc = compute()
+        if bad:
+            least = min(bad.values(), key=lambda flags: pc.sum(n.filter(flags)).as_py() or 0)
+            self.distinct = max(self.distinct, len(texts) - (pc.sum(least).as_py() or 0))
+            marks = pc.match_substring_regex(texts.filter(pc.invert(least)), "[.,]")
+            self.marked = self.marked or bool(pc.any(marks).as_py())
+            self.bare = self.bare or bool(pc.any(pc.invert(marks)).as_py())
 
     def _row(self, column: Any, text: str) -> int:
         pc, coded = compute(), arrow().types.is_dictionary(column.type)
@@ -250,18 +230,6 @@ class Guess:
         if self.words is not None:
             own = {text.strip().lower() for text in texts[: 2 * SPELLINGS].to_pylist()} if len(texts) <= 60 else {""}
             self.words = self.words | own if own <= {*TRUE, *FALSE} else None
-
-
-def _counted(column: Any) -> tuple[Any, Any]:
-    """The different texts of a column and how often each is there; where few repeat, all texts and ones."""
-    pa, pc = arrow(), compute()
-    if pa.types.is_dictionary(column.type):
-        counts = pc.value_counts(column.indices)
-        return column.dictionary.take(counts.field(0)), counts.field(1)
-    if repeats(column):
-        counts = pc.value_counts(column)
-        return counts.field(0), counts.field(1)
-    return column, pa.array(host.namespace().ones(len(column), dtype="int64"))
 
 
 def _family(trial: Trial) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """The cells of one column as host arrays: numbers, yes or no, moments, or text. What a cell cannot be is a BadCell."""
 
+from dataclasses import replace
 from datetime import datetime
+from shlex import quote
 from typing import Any
 
 from ..errors import DataError, SettingError, unknown
@@ -21,7 +23,7 @@ from .cells import (
     to_floats,
 )
 from .dates import check_form, read
-from .numbers import Form, as_written
+from .numbers import GROUPS, Form, as_written, finite
 
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # of a time, in a second
 SAMPLES = {"time": "14:05", "duration": "1:30:00", "boolean": "yes or no, true or false, 1 or 0"}
@@ -54,6 +56,18 @@ def sample(kind: str) -> str:
         form = (form or "%Y-%m-%d").replace("%q", "4").replace("%s", "1795269900")
         return f"a date such as {datetime(2026, 11, 21, 14, 5).strftime(form)}"
     return SAMPLES[base] if base == "boolean" else f"a {base} such as {SAMPLES[base]}"
+
+
+def remedy(kind: str, text: str) -> str:
+    """The option with which a table with marks between thousands is read, of which the kind has none; or ""."""
+    base, form, _ = parted(kind)
+    own = Form.of(form or ".")
+    if base == "number" and not own.thousands:
+        for mark in GROUPS:
+            fine = mark not in ("", own.decimal) and mark in text.replace("\u2019", "'")
+            if fine and replace(own, thousands=mark).parse(arrow().array([text])).null_count == 0:
+                return f"--thousands {'space' if mark == ' ' else quote(mark)}"
+    return ""
 
 
 def _number(form: Form) -> str:
@@ -184,7 +198,7 @@ def _read(column: Any, base: str, form: str, others: bool) -> Any:
     pa, pc = arrow(), compute()
     if base == "number" and not form:
         plain = cast_all(column, pa.float64())
-        if plain is not None:
+        if finite(plain):
             return as_numbers(plain)
     column = _without(column, MISSING)
     values = values_of(column, base, form)

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from ..errors import require
@@ -61,11 +62,12 @@ class Form:
         scale = rf"(?:[{SPACES}]?(?:{'|'.join(SCALES)}))?" if self.scaled else ""
         power = r"(?:[eE][-+]?\d+)?" if not self.scaled and self.unit != "%" else ""
         unit = rf"(?:[{SPACES}]*(?i:{re.escape(self.unit)}))?" if self.unit else ""
+        apart = unit.replace("]*", "]+", 1) if self.unit[:1].isalpha() else unit  # 3-door is no number
         before = rf"(?:(?i:{re.escape(self.unit)})[{SPACES}]*)?" if self.unit in CURRENCIES else ""
         number = rf"(?:{whole}(?:{point}(?:\d*|[{MINUS}]{{1,2}}))?|{point}\d+){power}{scale}"
         return (
             rf"^'?(?:{minus}?{before}{number}{unit}|{before}{minus}{number}{unit}"
-            rf"|{before}{number}[{MINUS}]?{unit}[{MINUS}]?|{before}\({before}{number}{unit}\){unit})$"
+            rf"|{before}{number}(?:{unit}|[{MINUS}]{apart})[{MINUS}]?|{before}\({before}{number}{unit}\){unit})$"
         )
 
     def parse(self, texts: Any) -> Any:
@@ -81,7 +83,7 @@ class Form:
         behind = pc.and_(pc.ends_with(texts, "-"), pc.is_valid(texts))
         if pc.any(behind).as_py():
             texts = pc.if_else(behind, pc.binary_join_element_wise("-", pc.utf8_rtrim(texts, "-"), ""), texts)
-        return pc.cast(texts, pa.float64())
+        return _bounded(pc.cast(texts, pa.float64()))
 
     def _marks(self, texts: Any) -> dict[str, str]:
         """What is to be replaced in these texts of this form, in lower case, so that a computer can read them."""
@@ -101,11 +103,22 @@ def as_written(texts: Any) -> Any:
     """Arrow text that a computer wrote as Arrow float64, null where it is no number."""
     pa, pc = arrow(), compute()
     values = cast_all(texts, pa.float64())
-    if values is not None:
+    if finite(values):
         return values
     texts = pc.utf8_trim_whitespace(texts)
     fine = pc.match_substring_regex(texts, NUMBER)
-    return pc.cast(pc.if_else(fine, texts, pa.scalar(None, pa.string())), pa.float64())
+    return _bounded(pc.cast(pc.if_else(fine, texts, pa.scalar(None, pa.string())), pa.float64()))
+
+
+def finite(values: Any) -> bool:
+    """True for an Arrow column of floats in which none is infinite, False for None."""
+    ends = compute().min_max(values) if values is not None else {}
+    return values is not None and all(end.as_py() is None or abs(end.as_py()) < inf for end in ends.values())
+
+
+def _bounded(values: Any) -> Any:
+    """Floats with null for what is infinite: 1e400."""
+    return values if finite(values) else compute().if_else(compute().is_finite(values), values, None)
 
 
 WRITTEN = re.compile(
@@ -129,7 +142,7 @@ def forms(texts: Sequence[str]) -> list[str]:
     words = before + Counter({unit: n for unit, n in after.items() if not (scaled and _scale(unit) in SCALES)})
     units = {_currency(unit): None for unit, _ in words.most_common(2)} or {"": None}
     bodies = "".join(match["body"] for match in found).replace("\u2019", "'")
-    whole = units == {"": None} and not scaled and not set(bodies) & set(".,")
+    whole = all(re.fullmatch(r"\s*[-+]?[0-9]+\s*", match[0]) for match in found)
     marks = ["", *(mark for mark in ",.'_" if mark in bodies), *([" "] if any(s in bodies for s in SPACES) else [])]
     counts = {}
     for unit in units:

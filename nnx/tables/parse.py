@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from .ahead import WORKERS
 from .cells import arrow
+from .numbers import finite
 
 PIECE = 1 << 22  # bytes of a piece, about; a row that is longer is an error
 LONGEST = 1 << 24  # bytes looked at for the end of a row
@@ -45,7 +46,9 @@ class Parsing:
                     self.options,
                     self._conversion({last: pa.string(), **types}),
                 )
-                break
+                if not any(_infinite(column) for column in table.columns):
+                    break
+                types = dict.fromkeys(types, pa.string())
             except pa.ArrowInvalid as error:
                 found = {name: pa.string() for name in types}
                 if "conversion error" not in str(error) or types == found:
@@ -196,10 +199,16 @@ def _cast(table: Any, types: dict[str, Any]) -> Any:
     for i, (name, kind) in enumerate(types.items()):
         if table.schema.field(i).type != kind:
             try:
-                table = table.set_column(i, name, table.column(i).cast(kind))
+                column = table.column(i).cast(kind)
+                table = table if _infinite(column) else table.set_column(i, name, column)
             except pa.ArrowInvalid:
                 continue
     return table
+
+
+def _infinite(column: Any) -> bool:
+    """True for floats of which some are infinite: what its cells say is then to be kept, Infinity or 1e400."""
+    return arrow().types.is_floating(column.type) and not finite(column)
 
 
 def _csv() -> Any:

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from itertools import islice
 from shlex import quote
 
-from .cells import FALSE, GAPS, TRUE, parted
+from .cells import FALSE, GAPS, TRUE, missing_option, parted
 from .dates import day_first, likelier, order
-from .infer import MOSTLY, Guess, Trial
-from .numbers import Form
+from .infer import Guess
+from .numbers import CURRENCIES, Form
 from .reading import Reading
+from .trials import MOSTLY, Trial
 
 BARE = ("number", "date", "time", "duration")  # kinds whose form is found where the user names one without it
 FEW = 10  # so many different numbers, or fewer, among letters are codes
 DAYS = 20  # rows from which whole numbers such as 20261121 are dates
+NONE = f"{'|'.join(map(re.escape, GAPS))}|[-0/.: ]*|[-+]?inf(inity)?"  # what is no value among numbers or dates
 LONGEST = 400  # characters of a kind
 
 
@@ -81,12 +83,16 @@ def _form(trial: Trial) -> Form:
 
 
 def _number(guess: Guess, marks: Marks) -> tuple[Trial, Trial | None]:
-    """The best way to read a column's numbers, and another that reads as many cells with another value."""
+    """The best way to read a column's numbers, and another that reads as many cells with another value.
+
+    Of amounts of money of which some have no mark and all others three digits behind one, it parts thousands.
+    """
     best = guess.best("number")
 
-    def rank(trial: Trial) -> tuple[bool, bool, bool]:
+    def rank(trial: Trial) -> tuple[bool, bool, bool, bool]:
         form = _form(trial)
-        return form.decimal != marks.decimal, form.thousands != marks.thousands, trial.form != ""
+        money = guess.marked and guess.bare and form.thousands != "" and form.unit in CURRENCIES
+        return not money, form.decimal != marks.decimal, form.thousands != marks.thousands, trial.form != ""
 
     best.sort(key=rank)
     others = [trial for trial in best if _form(trial).decimal != _form(best[0]).decimal]
@@ -162,7 +168,8 @@ class _Column:
         """A note on numbers that could be read otherwise."""
         form, name = _form(trial), self.name
         plain = not form.thousands and form.decimal == "."
-        if other is not None and not self.marks.certain and (not plain or self.marks.doubtful):
+        doubtful = not self.marks.certain or form.decimal != self.marks.decimal
+        if other is not None and doubtful and (not plain or self.marks.doubtful):
             mark = form.thousands or form.decimal
             what = "between thousands" if form.thousands else "as the decimal mark"
             return f"column {name!r} is read with {mark} {what}; if that is wrong: {self.say(other.kind)}"
@@ -190,7 +197,7 @@ class _Column:
         if 2 * trial.fits < guess.filled or not strays:
             return "text", "", ""
         many = trial.fits >= MOSTLY * guess.filled
-        known = all(text.strip().lower() in GAPS or not text.strip("0-/.: ") for text in strays)
+        known = all(re.fullmatch(NONE, text.strip().lower()) for text in strays)
         alone = len(strays) == 1 and guess.distinct > FEW
         kind = "|".join((trial.kind, *(text.strip() for text in strays)))
         writable = len(kind) <= LONGEST and not any("|" in text for text in strays)
@@ -203,12 +210,13 @@ class _Column:
             cells = f"{bad:,} cell{'s' * (bad > 1)}"
             place = self.where(row)
             note = f"column {name!r} holds {what}, and {text[:30]!r}{more} in {cells} ({place}), taken as missing"
-            missing = ",".join(islice(map(str.strip, strays), 3))
-            as_by = f" as by --missing {quote(missing)}" if len(strays) < 4 and len(missing) < 30 else ""
+            option = missing_option(*islice(strays, 4)) if len(strays) < 4 else ""
+            as_by = f" as by {option}" if option else ""
             return kind, f"{note}{as_by}; to keep it: {self.say('text')}", ""
         if many:
             cells = f"in {bad:,} of its cells" if bad > 1 else "in one cell"
-            hint = f"--missing {quote(text[:30])}, {self.say(trial.kind + '|*')} or {self.say('text')}"
+            option = missing_option(text)
+            hint = f"{option}{', ' * bool(option)}{self.say(trial.kind + '|*')} or {self.say('text')}"
             fault = f"{self.where(row)}: column {name!r} holds {what} but {text[:30]!r} here, {cells} not a "
             return "drop", "", f"{fault}{what[:-1]}; mend it, or {hint}"
         return "text", "", ""

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from ..backends import backend_of, is_array, is_host
 from ..errors import DataError, unknown
 from ..inputs import check_holder, keeps_no_zeros, on_host
-from .cells import BadCell, arrow, kind_of
-from .kinds import as_kind, check_kind, sample
+from .cells import BadCell, arrow, kind_of, missing_option
+from .kinds import as_kind, check_kind, remedy, sample
 from .reading import Reading
 
 BLOCK = 65_536  # rows in a block of a table in memory
@@ -192,11 +192,11 @@ def cells(source: Source, batch: Any, name: str, kind: str, first: int, *, coded
     except BadCell as bad:
         place = source.where(first + bad.row)
         if bad.large:
-            raise DataError(f"{place}: column {name!r} has a number too large to learn from: {bad.text[:40]}") from None
-        raise DataError(
-            f"{place}: column {name!r} holds {bad.text[:40]!r}, expected {sample(kind)}; "
-            f"mend it, or --missing {quote(bad.text[:40])}"
-        ) from None
+            what = f"has a number too large to learn from: {bad.text[:40]}; mend it, or --drop {quote(name)}"
+        else:
+            ways = ["mend it", *filter(None, [remedy(kind, bad.text) or missing_option(bad.text)])]
+            what = f"holds {bad.text[:40]!r}, expected {sample(kind)}; {', or '.join(ways)}"
+        raise DataError(f"{place}: column {name!r} {what}") from None
 
 
 def from_python(x: Any) -> Memory:

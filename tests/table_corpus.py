@@ -63,7 +63,7 @@ def write(case: Case, folder: Path) -> Path:
 def by_nnx(path: str, reading: dict[str, Any]) -> tuple[Found, list[str]]:
     """The kind and the cells of each column that nnx reads, and its notes. Raises: DataError."""
     from nnx.tables import Reading, cells, open_table
-    from nnx.tables.cells import parted
+    from nnx.tables.kinds.cells import parted
 
     source = open_table(path, Reading(**reading))
     scan = source.scan({})

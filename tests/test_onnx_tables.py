@@ -10,8 +10,8 @@ import nnx
 from nnx.errors import DataError, SettingError
 from nnx.onnx import feeds
 from nnx.tables import Target
-from nnx.tables.columns import Hashed
-from nnx.tables.murmur import murmur3
+from nnx.tables.encoding.columns import Hashed
+from nnx.tables.encoding.murmur import murmur3
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -335,7 +335,7 @@ def answers(text):
 
 
 def test_an_exported_run_predicts_a_csv_as_nnx_predict_does(command):
-    import nnx.tables.files as files
+    import nnx.tables.sources.files as files
 
     data = str(files.resources.files("nnx.tables").joinpath("penguins.csv"))
     command("train", data, "--target", "species", "--out", "run", "--epochs", 8, "--hidden", 8, "-q")

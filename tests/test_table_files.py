@@ -19,8 +19,8 @@ from pyarrow import feather, orc, parquet  # noqa: E402
 
 from nnx.errors import DataError  # noqa: E402
 from nnx.tables import Reading, open_table  # noqa: E402
-from nnx.tables.again import kinds_for, open_again  # noqa: E402
-from nnx.tables.source import cells as as_cells  # noqa: E402
+from nnx.tables.sources.again import kinds_for, open_again  # noqa: E402
+from nnx.tables.sources.source import cells as as_cells  # noqa: E402
 
 CSV = "a,b\n1,x\n2,y\n"
 AB = {"a": ["1", "2"], "b": ["x", "y"]}

@@ -15,13 +15,13 @@ from hypothesis import given, settings, strategies as st
 
 from nnx.errors import DataError
 from nnx.tables import TableEncoder
-from nnx.tables.again import kinds_for
-from nnx.tables.cells import MISSING, BadCell
-from nnx.tables.infer import numeric, variants
-from nnx.tables.kinds import as_column, as_kind, check_kind, sample
-from nnx.tables.reading import Reading
-from nnx.tables.settle import guesses_for, settle
-from nnx.tables.source import Memory
+from nnx.tables.kinds.cells import MISSING, BadCell
+from nnx.tables.kinds.infer import numeric, variants
+from nnx.tables.kinds.kinds import as_column, as_kind, check_kind, sample
+from nnx.tables.kinds.settle import guesses_for, settle
+from nnx.tables.sources.again import kinds_for
+from nnx.tables.sources.reading import Reading
+from nnx.tables.sources.source import Memory
 
 GAP = None
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 pa = pytest.importorskip("pyarrow")
 csv = pytest.importorskip("pyarrow.csv")
 
-from nnx.tables import parse  # noqa: E402
+from nnx.tables.sources import parse  # noqa: E402
 
 TEXT, CODES = pa.string(), pa.dictionary(pa.int32(), pa.string())
 OPTIONS = csv.ParseOptions(newlines_in_values=True)

@@ -28,11 +28,11 @@ import nnx  # noqa: E402
 from nnx import TableEncoder  # noqa: E402
 from nnx.errors import DataError, ModelFileError, SettingError  # noqa: E402
 from nnx.tables import Reading, Target, open_table  # noqa: E402
-from nnx.tables.columns import YEAR  # noqa: E402
-from nnx.tables.ids import Numbering  # noqa: E402
-from nnx.tables.murmur import murmur3  # noqa: E402
-from nnx.tables.statistics import SAMPLE, Numbers  # noqa: E402
-from nnx.tables.words import Terms  # noqa: E402
+from nnx.tables.encoding.columns import YEAR  # noqa: E402
+from nnx.tables.encoding.ids import Numbering  # noqa: E402
+from nnx.tables.encoding.murmur import murmur3  # noqa: E402
+from nnx.tables.encoding.statistics import SAMPLE, Numbers  # noqa: E402
+from nnx.tables.encoding.words import Terms  # noqa: E402
 
 
 def scan(folder, text, name="x.csv", kinds=None, **reading):
@@ -370,8 +370,8 @@ def test_a_column_of_words_may_be_forced_and_must_have_some():
 
 
 def test_long_columns_of_free_text_are_counted_in_parts(monkeypatch):
-    monkeypatch.setattr("nnx.tables.words.SAMPLE", 1000)
-    monkeypatch.setattr("nnx.tables.words.COUNTED", 60)
+    monkeypatch.setattr("nnx.tables.encoding.words.SAMPLE", 1000)
+    monkeypatch.setattr("nnx.tables.encoding.words.COUNTED", 60)
     terms, texts = Terms(), notes(4000)
     for i in range(0, 4000, 500):
         terms.see(pa.array(texts[i : i + 500]), np.ones(500, dtype=int))

@@ -14,7 +14,7 @@ from ..backends import Backend
 from ..errors import printable, require
 from ..files.write import TEMPORARY
 from ..tables import TableEncoder
-from ..tables.cells import parted
+from ..tables.kinds.cells import parted
 from .prepare import Prepared
 from .table import shown_name
 

@@ -10,11 +10,11 @@ from typing import Any
 from ..errors import DataError
 from ..files import Model, load
 from ..tables import Reading, Source, check_target, open_table
-from ..tables.cells import parted
-from ..tables.choose import counter
-from ..tables.numbers import Form
-from ..tables.source import cells
-from ..tables.statistics import Numbers
+from ..tables.encoding.choose import counter
+from ..tables.encoding.statistics import Numbers
+from ..tables.kinds.cells import parted
+from ..tables.kinds.numbers import Form
+from ..tables.sources.source import cells
 from .claim import model_in
 from .folder import BEST, CONFIG, LOCK
 from .options import asked

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..backends import numpy as host
 from ..tables import Source, TableEncoder, Target, cells
-from ..tables.cells import TEXTS, parted
+from ..tables.kinds.cells import TEXTS, parted
 
 ROWS = 20_000  # rows looked at
 ENOUGH = 20  # fewer rows tell nothing

@@ -39,7 +39,7 @@ class Kind(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
     def convert(self, value: Any, parameter: Any, context: Any) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value
-        from ..tables.cells import KINDS, parted
+        from ..tables.kinds.cells import KINDS, parted
 
         parts = value.split("=")
         if len(parts) < 2:

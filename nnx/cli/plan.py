@@ -7,7 +7,7 @@ from ..backends import Backend
 from ..contract import Layer
 from ..errors import DataError
 from ..tables import cells
-from ..tables.target import present
+from ..tables.encoding.target import present
 from ..training import fit
 from ..training.memory import bytes_of_step
 from ..training.population.member import weights_of

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 from ..errors import DataError, SettingError, require
 from ..files import replacing
-from ..tables.cells import NUMBER, arrow, compute
-from ..tables.kinds import as_kind
+from ..tables.kinds.cells import NUMBER, arrow, compute
+from ..tables.kinds.kinds import as_kind
 from .folder import spared
 from .streams import Terminal, data as standard_output
 

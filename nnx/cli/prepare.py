@@ -8,9 +8,9 @@ from ..backends import numpy as host
 from ..errors import DataError, require
 from ..random import words
 from ..tables import Memory, Source, TableEncoder, Target, cells, check_target
-from ..tables.cells import arrow
-from ..tables.kinds import as_column
-from ..tables.target import left_out, look, make_target, task_of
+from ..tables.encoding.target import left_out, look, make_target, task_of
+from ..tables.kinds.cells import arrow
+from ..tables.kinds.kinds import as_column
 from ..training import split
 from .blocks import Blocks, Writer
 from .cache import Cache

@@ -12,9 +12,9 @@ from ..errors import DataError, ModelFileError, unknown
 from ..evaluation import Evaluation
 from ..files import Model, load
 from ..tables import Source, TableEncoder, Target, cells
-from ..tables.again import kinds_for, open_again
-from ..tables.cells import arrow, is_text
-from ..tables.target import left_out, present
+from ..tables.encoding.target import left_out, present
+from ..tables.kinds.cells import arrow, is_text
+from ..tables.sources.again import kinds_for, open_again
 from .claim import model_in
 from .folder import BEST
 from .options import asked

@@ -1,8 +1,8 @@
 """A training for a person, before it begins: its rows, its network, and how each column is encoded."""
 
 from ..backends import Backend
-from ..tables.columns import Category, Column, Hashed, Levels, Number, Presence, Waves
-from ..tables.words import Words
+from ..tables.encoding.columns import Category, Column, Hashed, Levels, Number, Presence, Waves
+from ..tables.encoding.words import Words
 from .config import Config
 from .prepare import Prepared
 

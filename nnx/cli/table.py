@@ -6,8 +6,8 @@ from typing import Any
 
 from ..errors import DataError, unknown
 from ..tables import BUILT_IN, Reading, Source, open_table
-from ..tables.rows import RowFile
-from ..tables.text import TextFile
+from ..tables.sources.rows import RowFile
+from ..tables.sources.text import TextFile
 from .config import Data, amount
 
 STANDARD_INPUT = "-"

@@ -9,10 +9,10 @@ from ..backends import numpy as host
 from ..contract import Loss
 from ..errors import SettingError, require
 from ..tables import Source, TableEncoder, Target, cells
-from ..tables.again import kinds_for, open_again
-from ..tables.cells import TEXTS, compute, parted
-from ..tables.columns import LIMIT, Category, Column, Hashed, Levels, Number, Presence, Truth, Waves
-from ..tables.source import need_columns
+from ..tables.encoding.columns import LIMIT, Category, Column, Hashed, Levels, Number, Presence, Truth, Waves
+from ..tables.kinds.cells import TEXTS, compute, parted
+from ..tables.sources.again import kinds_for, open_again
+from ..tables.sources.source import need_columns
 from .graph import LEARNING, MICROSOFT, Graph, Nodes, xp
 from .heads import most_likely, predict
 

@@ -1,10 +1,10 @@
 """Tables: reading them, and turning their columns into numbers."""
 
-from .encoder import TableEncoder
-from .files import BUILT_IN, check_target, open_table
-from .reading import Reading
-from .source import Memory, Scan, Source, cells, from_python
-from .target import TASKS, Target
+from .encoding.encoder import TableEncoder
+from .encoding.target import TASKS, Target
+from .sources.files import BUILT_IN, check_target, open_table
+from .sources.reading import Reading
+from .sources.source import Memory, Scan, Source, cells, from_python
 
 __all__ = [
     "BUILT_IN",

@@ -1,0 +1,63 @@
+"""Opening tables by their names: files, folders, patterns, standard input, built-in sets. Every fault is one line."""
+
+from collections.abc import Sequence
+from importlib import import_module, resources
+from pathlib import Path
+
+from ...errors import DataError, unknown
+from ..kinds.cells import arrow
+from .content import Content
+from .formats import opened, text
+from .places import places
+from .reading import Reading
+from .several import several
+from .source import Memory, Source
+
+SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes")  # scikit-learn's
+BUILT_IN = ("penguins", *SETS)
+
+
+def open_table(data: str | Sequence[str], reading: Reading | None = None, memory: int = 1 << 30) -> Source:
+    """The table that `data` names: a file, several, a folder, a pattern, "-" (standard input), or a built-in set.
+
+    memory: bytes that a part of a file may have that has to be decoded at once.
+    Raises: DataError.
+    """
+    words = [data] if isinstance(data, str) else list(data)
+    asked = reading or Reading()
+    if len(words) == 1 and words[0] in BUILT_IN and not Path(words[0]).is_file():
+        return _built_in(words[0])
+    found = [place for word in words for place in places(word, BUILT_IN)]
+    if len(found) == 1 and not found[0].parts:
+        return opened(found[0].content, asked, memory)
+    return several(words, found, asked, memory)
+
+
+def _built_in(name: str) -> Source:
+    if name == "penguins":
+        penguins = text(Content.of(Path(str(resources.files("nnx.tables").joinpath("penguins.csv"))), name), Reading())
+        penguins.target = "species"
+        return penguins
+    try:
+        datasets = import_module("sklearn.datasets")
+    except ImportError:
+        raise DataError(f"the built-in set {name!r} needs scikit-learn: pip install 'nnx-array[sklearn]'") from None
+    bunch = getattr(datasets, f"load_{name}")()
+    pa = arrow()
+    columns = {str(f): pa.array(bunch.data[:, i]) for i, f in enumerate(bunch.feature_names)}
+    labels = getattr(bunch, "target_names", None) if name not in ("digits", "diabetes") else None
+    y = bunch.target if labels is None else [str(labels[i]) for i in bunch.target]
+    if name == "digits":
+        y = [str(i) for i in y]
+    return Memory(pa.table(columns | {"target": pa.array(y)}), name, name, "target")
+
+
+def check_target(source: Source, target: str | None) -> str:
+    """The column to predict: the one asked for, or the source's own. Raises: DataError."""
+    if target is None:
+        if source.target is None:
+            raise DataError(f"{source.place}: say which column to predict: --target {source.columns[-1]}")
+        return source.target
+    if target not in source.columns:
+        raise DataError(f"{source.place}: {unknown('column', target, source.columns)}")
+    return target

@@ -341,7 +341,7 @@ def test_blank_cells_and_words_of_ones_own_are_missing(nnx, folder):
 
 def test_inspect_goes_on_after_a_fault(nnx, folder):
     with open("a.csv", "w") as file:
-        file.write("a,b,c\n" + "".join(f"{i}.5,{'x' if i == 7 else i},{'inf' if i == 9 else i}\n" for i in range(40)))
+        file.write("a,b,c\n" + "".join(f"{i}.5,{'x' if i == 7 else i},{'1e150' if i == 9 else i}\n" for i in range(40)))
     code, out, _ = nnx("inspect", "a.csv")
     lines = {line.split()[0]: line for line in out.splitlines()[1:]}
     assert code == 0 and "median" in lines["a"] and "'x' in 1 cell (a.csv, line 9)" in out and "line 11" in lines["c"]

@@ -309,6 +309,7 @@ STRAYS = {
     "a word for unknown": ([*whole(80), *["unknown"] * 11], "number|unknown", "column 'c' holds numbers, and 'unknown' in 11 cells (x.csv, line 82), taken as missing as by --missing unknown; to keep it: --kind c=text", ""),
     "half of them": ([*whole(50), *["N/K"] * 50], "number|N/K", "'N/K' in 50 cells", ""),
     "more than half": ([*whole(50), *["unknown"] * 51], "text", "", ""),
+    "answers that are none": ([*whole(50), *["refused"] * 5, *["don't know"] * 4], "number|refused|don't know", "'refused' and 1 other text in 9 cells", ""),
     "two words, both known": ([*whole(50), *["tbd"] * 20, *["nil"] * 20], "number|tbd|nil", "'tbd' and 1 other text in 40 cells", ""),
     "errors of Excel": ([*whole(50), "#DIV/0!", "#REF!", "#VALUE!", "#NAME?"], "number|#DIV/0!|#REF!|#VALUE!|#NAME?", "'#DIV/0!' and 3 other texts", ""),
     "marks": ([*whole(50), "*", ".", "..", "--"], "number|*|.|..|--", "4 cells", ""),

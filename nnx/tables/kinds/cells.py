@@ -14,7 +14,8 @@ CATBOOST = ("NAN", "Na", "na", "Null", "none", "-")  # and CatBoost beside them
 MISSING = (*PANDAS, *CATBOOST, "?")
 GAPS = (  # words that in a column of numbers or dates are no value either
     "unknown", "missing", "n/k", "n.k.", "nk", "nil", "none", "not available", "not known", "not applicable", "n.a.",
-    "no data", "nodata", "tbd", "tba", "undefined", "void", "blank", "empty", "unbekannt", "keine angabe", "k.a.",
+    "no data", "nodata", "no answer", "refused", "don't know", "dont know", "prefer not to say",
+    "tbd", "tba", "undefined", "void", "blank", "empty", "unbekannt", "keine angabe", "k.a.",
     "inconnu", "*", "**", ".", "..", "...", "--", "---", "\u2013", "\u2014", "??", "???", "#div/0!", "#ref!", "#value!",
     "#name?", "#num!", "#null!", "#error!",
 )  # fmt: skip

@@ -19,7 +19,7 @@ from pyarrow import parquet  # noqa: E402
 
 from nnx import load, tables  # noqa: E402
 from nnx.cli.blocks import Blocks, Part  # noqa: E402
-from nnx.cli.config import Config, amount, plain, resolve, seconds  # noqa: E402
+from nnx.cli.config import Config, Encoder, amount, plain, resolve, seconds  # noqa: E402
 from nnx.errors import SettingError  # noqa: E402
 
 QUICK = ["--epochs", "3", "--hidden", "8"]
@@ -382,3 +382,9 @@ def test_the_seed_of_the_data_leaves_the_parts_as_they_are_when_the_other_change
     assert not np.array_equal(first, other)
     np.testing.assert_array_equal(tested("training.seed=1", "data.seed=0"), first)
     assert nnx("train", "iris", "--set", "data.seed=-1", *QUICK)[2].startswith("nnx: seed must be an integer")
+
+
+def test_the_settings_of_the_encoder_are_those_of_table_encoder():
+    apart = {"kinds", "dtype", "seed", "fold_case"}  # of the column, the network, the run, the data
+    own = {f: getattr(Encoder(), f) for f in Encoder.__struct_fields__}
+    assert own == {name: value for name, value in tables.TableEncoder().get_params().items() if name not in apart}

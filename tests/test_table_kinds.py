@@ -19,8 +19,8 @@ from nnx.tables.kinds.cells import MISSING, BadCell
 from nnx.tables.kinds.infer import numeric, variants
 from nnx.tables.kinds.kinds import as_column, as_kind, check_kind, sample
 from nnx.tables.kinds.settle import guesses_for, settle
+from nnx.tables.reading import Reading
 from nnx.tables.sources.again import kinds_for
-from nnx.tables.sources.reading import Reading
 from nnx.tables.sources.source import Memory
 
 GAP = None

@@ -48,6 +48,8 @@ class Encoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_categories: int = 30
     min_count: int = 3
     buckets: int = 128
+    max_words: int = 4096
+    levels: bool = True
 
 
 class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -108,8 +108,7 @@ def _refuse(refused: bool, what: str, limit: str) -> None:
 def encoder_settings(config: Config) -> dict[str, Any]:
     """The settings of the encoder as nnx.TableEncoder takes them."""
     e = config.encoder
-    settings = {"scale": e.scale, "max_categories": e.max_categories, "min_count": e.min_count, "buckets": e.buckets}
-    return settings | {"fold_case": config.data.fold_case}
+    return {name: getattr(e, name) for name in e.__struct_fields__} | {"fold_case": config.data.fold_case}
 
 
 def _loaded(source: Source, kinds: Mapping[str, str]) -> Source:

@@ -2,8 +2,8 @@
 
 from .encoding.encoder import TableEncoder
 from .encoding.target import TASKS, Target
+from .reading import Reading
 from .sources.files import BUILT_IN, check_target, open_table
-from .sources.reading import Reading
 from .sources.source import Memory, Scan, Source, cells, from_python
 
 __all__ = [

@@ -3,10 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from os import cpu_count
 from typing import Any
 
-WORKERS = min(cpu_count() or 1, 4)
+from ..system import cores
+
+WORKERS = min(cores(), 4)
 
 
 def ahead(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:

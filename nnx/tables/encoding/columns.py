@@ -208,11 +208,7 @@ class Waves(Way):
 
     name: str
     number: Number
-
-    @property
-    def periods(self) -> dict[str, float]:
-        """The periods in seconds."""
-        raise NotImplementedError
+    periods: Any  # by their names, in seconds
 
     @property
     def names(self) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from shlex import quote
 
-from ..sources.reading import Reading
+from ..reading import Reading
 from .cells import FALSE, GAPS, TRUE, missing_option, parted
 from .dates import day_first, likelier, order
 from .infer import Guess

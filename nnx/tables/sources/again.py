@@ -6,8 +6,8 @@ from typing import Any
 
 from ...errors import DataError
 from ..kinds.numbers import Form
+from ..reading import Reading
 from .files import open_table
-from .reading import Reading
 from .source import Source
 
 TRIED = ("delimiter", "decimal", "thousands", "header", "skip_rows", "sheet")  # which a table may share with another

@@ -5,10 +5,10 @@ import re
 from dataclasses import replace
 
 from ...errors import DataError
+from ..reading import Reading
 from .content import Content
 from .encodings import encoding_of
 from .names import distinct
-from .reading import Reading
 from .records import lines_of
 from .text import TextFile, text_of
 

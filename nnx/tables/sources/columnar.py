@@ -10,8 +10,8 @@ from typing import Any
 from ...backends import numpy as host
 from ...errors import DataError
 from ..kinds.cells import arrow, compute, is_text
+from ..reading import Reading
 from .content import Content
-from .reading import Reading
 from .sizes import CODES, DELTA, WRONG, batch, pages
 from .source import BLOCK, Scan, check_columns, digest, typed_kinds
 from .typed import disguised, holds_text, own_index, without

@@ -12,11 +12,11 @@ from io import StringIO
 from itertools import islice, product, zip_longest
 
 from ...errors import DataError
+from ..reading import Reading
 from .content import Content, decoded
 from .encodings import encoding_of
 from .headers import NUMBER, footer, has_header, header_at, width
 from .marks import marks
-from .reading import Reading
 from .records import Records
 
 HEAD, LINE, TAIL = 1 << 20, 1 << 24, 1 << 16  # bytes looked at; that the first line may have; and at the end

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ...errors import DataError, unknown
 from ..kinds.cells import arrow
+from ..reading import Reading
 from .content import Content
 from .formats import opened, text
 from .places import places
-from .reading import Reading
 from .several import several
 from .source import Memory, Source
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from ...errors import DataError
+from ..reading import Reading
 from .arff import BEGIN, arff
 from .arrays import npy, npz
 from .columnar import arrow_file, orc, parquet
 from .content import ZIP, Content, reading as naming
 from .dialect import settle
 from .objects import json_file
-from .reading import Reading
 from .sheets import sheet
 from .source import Source
 from .text import TextFile

@@ -2,7 +2,7 @@
 
 import re
 
-from .reading import Reading
+from ..reading import Reading
 
 COMMA, POINT = re.compile(r"[-+]?\d*,\d+"), re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
 MARKS = {",": ",", ".": r"\.", "'": "['\u2019]", "space": "[ \u00a0\u202f]", "_": "_"}  # between thousands

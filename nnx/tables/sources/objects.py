@@ -8,9 +8,9 @@ from itertools import chain, count, islice
 from typing import Any
 
 from ...errors import DataError
+from ..reading import Reading
 from .content import Content, reading as naming
 from .encodings import encoding_of
-from .reading import Reading
 from .rows import RowFile, Rows
 from .scanning import gaps
 from .values import add

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from .reading import Reading
+from ..reading import Reading
 
 CELL = 1 << 22  # characters that a cell may have
 LINE = 1 << 24  # characters that a line may have

@@ -9,9 +9,9 @@ from typing import Any
 
 from ...errors import DataError
 from ..kinds.cells import arrow, is_text, parted
+from ..reading import Reading
 from .content import Content
 from .marks import marks
-from .reading import Reading
 from .scanning import ROWS, clean, gaps, scanned
 from .source import Scan, digest
 from .values import column, type_of
@@ -36,7 +36,6 @@ class RowFile:
     notes: list[str] = field(default_factory=list)
     lists: dict[str, int] = field(default_factory=dict)
     target: str | None = None
-    files: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         self.place, self.name, self.size = self.content.place, self.content.name, 10 * self.content.path.stat().st_size

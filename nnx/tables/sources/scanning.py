@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import DataError
 from ..kinds.cells import MISSING, arrow, compute
 from ..kinds.settle import guesses_for, settle
-from .reading import Reading
+from ..reading import Reading
 from .source import Scan, Source, check_kinds, typed_kinds
 
 ROWS = 8192  # rows put together where they are read one by one

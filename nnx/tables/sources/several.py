@@ -8,9 +8,9 @@ from typing import Any
 from ...errors import DataError
 from ..kinds.cells import arrow
 from ..kinds.settle import guesses_for, settle
+from ..reading import Reading
 from .formats import opened
 from .places import Place
-from .reading import Reading
 from .rows import RowFile
 from .scanning import scanned
 from .source import Scan, Source, check_kinds

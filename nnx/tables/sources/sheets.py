@@ -8,10 +8,10 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from ...errors import DataError, unknown
+from ..reading import Reading
 from .content import Content, check_growth, reading as naming
 from .headers import has_header, is_footer
 from .names import distinct
-from .reading import Reading
 from .rows import RowFile, Rows
 from .scanning import gaps
 from .values import add, text

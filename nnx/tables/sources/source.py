@@ -15,7 +15,7 @@ from ...errors import DataError, unknown
 from ...inputs import check_holder, keeps_no_zeros, on_host
 from ..kinds.cells import BadCell, arrow, kind_of, missing_option
 from ..kinds.kinds import as_kind, check_kind, remedy, sample
-from .reading import Reading
+from ..reading import Reading
 
 BLOCK = 65_536  # rows in a block of a table in memory
 

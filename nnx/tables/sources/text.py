@@ -10,12 +10,12 @@ from typing import Any
 
 from ...errors import DataError
 from ..kinds.cells import arrow
+from ..reading import Reading
 from .content import BROKEN, Content, Raw
 from .headers import RULE
 from .kept import Kept, as_floats, typed
 from .names import distinct
 from .parse import PIECE, Parsing, parsed
-from .reading import Reading
 from .records import Records, lines_of
 from .scanning import clean, gaps, in_blocks, scanned
 from .source import Scan, digest

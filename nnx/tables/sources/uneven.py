@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from ...errors import DataError
+from ..reading import Reading
 from .dialect import COMMENTS, WORDS
-from .reading import Reading
 
 FEW, SHARE = 3, 0.01  # short rows, and their share, from which on they are a habit and no mistake
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ...errors import require
+from ..errors import require
 
 THOUSANDS = (",", ".", "'", "_", " ", "space")
 LINES = 1_000_000  # that may be skipped

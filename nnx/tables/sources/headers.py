@@ -37,18 +37,21 @@ def header_at(table: Table, n: int) -> int:
 def has_header(table: Table) -> bool:
     """True if the cells of the first row are of other types than those below, all text, or years above others."""
     first, below = [cell.strip() for cell in table[0]], table[1:101]
-    yes, no = 0, list[int]()
+    yes, apart, no = 0, 0, list[int]()  # apart: words above others that repeat, and are not among them
     for i, cell in enumerate(first):
         if cell in MISSING or cell.lower() in WORDS:
             continue
-        kinds = {kind_of(row[i]) for row in below if i < len(row)} - {""}
+        column = [row[i].strip() for row in below if i < len(row)]
+        kinds = {kind_of(other) for other in column} - {""}
         if kind_of(cell) == "text" and kinds and "text" not in kinds:
             yes += 1
+        elif kind_of(cell) == "text" and cell not in column and 2 * len({*column}) <= len(column):
+            apart += 1
         elif kind_of(cell) in ("number", "date") and (not kinds or kind_of(cell) in kinds):
             no.append(i)
     if not no or yes >= len(no) or _counts(first) > _counts(below[0] if below else []):
         return True
-    if yes and _rises(first, no) and not all(_rises(row, no) for row in below):
+    if (yes or apart) and _rises(first, no) and not all(_rises(row, no) for row in below):
         return True  # 400.5,410.5,label
     years = [first[i] for i in no]
     return (

@@ -1,6 +1,7 @@
 """How the command reads tables and targets, what it notes of them, and what it writes: tables of cases."""
 
 import csv
+import datetime as dt
 import gzip
 import html
 import io
@@ -162,6 +163,42 @@ def test_numbers_of_another_decimal_mark_are_read_where_the_table_to_predict_has
     expected = nnx("predict", "run", "de.csv")[1]
     assert nnx("predict", "run", table("us.csv", ["a", "b"], [row[:2] for row in rows], "\t"))[1] == expected
     assert nnx("evaluate", "run", table("us.csv", ["a", "b", "y"], rows, "|"))[1] == nnx("evaluate", "run", "de.csv")[1]
+
+
+SALES = [
+    [dt.date(2024, 1, 1) + dt.timedelta(days=4 * i), round(17.25 + 37.31 * i, 2), ["red", "blue"][i % 3 > 0], i * 1.5]
+    for i in range(80)
+]
+
+
+def written(path):
+    """The same sales in some format, as such a file has them."""
+    names, swap = ["day", "amount", "colour", "y"], str.maketrans(",.", ".,")
+    if path == "de.csv":
+        rows = [[f"{d:%d.%m.%Y}", f"{x:,.2f} €".translate(swap), c, f"{y}".replace(".", ",")] for d, x, c, y in SALES]
+        return table(path, names, rows, ";")
+    if path == "us.csv":
+        return table(path, names, [[f"{d:%d.%m.%Y}", f"${x:,.2f}", c, y] for d, x, c, y in SALES])
+    if path == "plain.tsv":
+        return table(path, names, SALES, "\t")
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pd.DataFrame(SALES, columns=names).astype({"day": "datetime64[ns]"})
+    if path == "a.jsonl":
+        frame.assign(day=[str(row[0]) for row in SALES]).to_json(path, orient="records", lines=True)
+    else:
+        getattr(frame, {"a.parquet": "to_parquet", "a.xlsx": "to_excel"}[path])(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("path", ["de.csv", "us.csv", "plain.tsv", "a.jsonl", "a.parquet", "a.xlsx"])
+def test_the_same_rows_are_predicted_alike_from_typed_files_and_where_numbers_are_plain(nnx, path):
+    pytest.importorskip("openpyxl", reason="openpyxl is not installed")
+    trained(nnx, written(path), *Y)
+    expected = nnx("predict", "run", path)[1]
+    assert len(set(expected.splitlines())) > 70
+    others = ["plain.tsv", "a.jsonl", "a.parquet", "a.xlsx"]
+    found = {other: nnx("predict", "run", written(other))[1] == expected for other in others}
+    assert all(found.values()), found
 
 
 def test_what_a_file_has_no_use_for_is_said_in_one_line(nnx):

@@ -30,6 +30,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 from msgspec.structs import replace
+from nnx.cli.prepare import prepare
 from sklearn import datasets
 from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -40,7 +41,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import nnx
 from nnx.cli import config as configuration, settle
-from nnx.cli.prepare import prepare
 from nnx.cli.run import evaluation
 from nnx.cli.train import Voice, run
 from nnx.evaluation import scores

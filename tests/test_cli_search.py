@@ -15,9 +15,9 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 import nnx as library
 from nnx.cli.config import resolve
-from nnx.cli.folds import folds_of, rows_of
 from nnx.cli.grid import candidates, parameters, shown
-from nnx.cli.prepare import prepare
+from nnx.tabular.folds import folds_of, rows_of
+from nnx.tabular.prepare import prepare
 
 QUICK = ["--hidden", "8", "--epochs", 4]
 

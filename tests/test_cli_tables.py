@@ -18,9 +18,10 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from pyarrow import parquet  # noqa: E402
 
 from nnx import load, tables  # noqa: E402
-from nnx.cli.blocks import Blocks, Part  # noqa: E402
-from nnx.cli.config import Config, Encoder, amount, plain, resolve, seconds  # noqa: E402
+from nnx.cli.config import resolve  # noqa: E402
 from nnx.errors import SettingError  # noqa: E402
+from nnx.tabular.blocks import Blocks, Part  # noqa: E402
+from nnx.tabular.settings import Config, Encoder, amount, plain, seconds  # noqa: E402
 
 QUICK = ["--epochs", "3", "--hidden", "8"]
 
@@ -373,7 +374,7 @@ def test_numbers_with_separators_are_numbers(nnx, folder):
 
 
 def test_the_seed_of_the_data_leaves_the_parts_as_they_are_when_the_other_changes(nnx):
-    from nnx.cli.prepare import prepare
+    from nnx.tabular.prepare import prepare
 
     def tested(*texts):
         return prepare(resolve(None, texts, {"data.path": "iris"}), lambda text: None).test[0]

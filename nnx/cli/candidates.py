@@ -8,18 +8,18 @@ from typing import Any
 
 from ..backends import Backend
 from ..errors import TrainingError
+from ..tabular.folds import Fold
+from ..tabular.prepare import Prepared
+from ..tabular.recipe import loss_of, network, optimizer_of
 from ..training import EarlyStopping, Fit, Member, Population, PopulationReport
 from ..training.memory import PART, bytes_of_step
 from ..training.population.fit import showing as best_shown
 from ..training.population.joining import joined
 from ..training.population.member import Rows, groups_of
 from ..training.progress import progress
-from .folds import Fold
-from .prepare import Prepared
 from .ranking import Candidate, Results, Trial, of_json, ranked
 from .run import json_line
 from .searching import Searching
-from .settle import loss_of, network, optimizer_of
 from .voice import Voice
 
 

@@ -49,9 +49,9 @@ def train(
     digits, iris, wine, breast_cancer, diabetes. Settings come from the file -c, then --set, then the options below;
     what is left open is chosen from the size of the table.
     """
+    from ..tabular.table import as_given
     from .config import resolve
     from .ending import ended, with_data
-    from .table import as_given
 
     config = with_data(
         resolve(file, assignments, {**chosen_settings(flags), "data.path": as_given(data) if data else None})
@@ -102,9 +102,9 @@ def search(
 
     The other options say what all candidates have in common; -c and --set too. Test rows are kept aside.
     """
+    from ..tabular.table import as_given
     from .config import resolve
     from .ending import ended, with_data
-    from .table import as_given
 
     settings = chosen_settings(flags)
     config = with_data(resolve(file, assignments, {**settings, "data.path": as_given(data) if data else None}))

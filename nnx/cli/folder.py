@@ -15,8 +15,8 @@ from ..errors import printable, require
 from ..files.write import TEMPORARY
 from ..tables import TableEncoder
 from ..tables.kinds.cells import parted
-from .prepare import Prepared
-from .table import shown_name
+from ..tabular.prepare import Prepared
+from ..tabular.table import shown_name
 
 BEST, LAST, CONFIG, METRICS = "best.safetensors", "last.safetensors", "config.toml", "metrics.csv"
 CHECKPOINT = "checkpoint.safetensors"

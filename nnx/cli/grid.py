@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from ..backends import numpy as host
 from ..errors import SettingError, require, unknown
 from ..random import words
-from .config import SECTIONS, Config, convert, value_of
+from ..tabular.recipe import check
+from ..tabular.settings import SECTIONS, Config
+from .config import convert, value_of
 from .options import HOMES, NO_SETTINGS
-from .settle import check
 
 VARYING = ("network", "optimizer", "training")  # sections of settings that may differ between candidates
 LIMITS = ("training.max_time", "training.checkpoint_every", "training.micro_batches")  # of a run, not of a network

@@ -8,14 +8,14 @@ from ..contract import Layer
 from ..errors import DataError
 from ..tables import cells
 from ..tables.encoding.target import present
+from ..tabular.prepare import Prepared, prepare
+from ..tabular.recipe import check, loss_of, network, optimizer_of, settled
+from ..tabular.settings import Config, plain
 from ..training import fit
 from ..training.memory import bytes_of_step
 from ..training.population.member import weights_of
-from .config import Config, plain
 from .place import placed
-from .prepare import Prepared, prepare
 from .run import json_line
-from .settle import check, loss_of, network, optimizer_of, settled
 from .summary import fates, summary
 from .voice import Voice
 

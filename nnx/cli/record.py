@@ -10,8 +10,10 @@ from ..contract import Params
 from ..errors import DataError, ModelFileError, NNXError
 from ..evaluation import Evaluation
 from ..files import save, write_whole
+from ..tabular.prepare import Prepared
+from ..tabular.settings import Config, plain
+from ..tabular.table import reading_of, shown_name
 from ..training import Fit
-from .config import Config, plain
 from .folder import (
     BEST,
     CARD,
@@ -25,10 +27,8 @@ from .folder import (
     environment,
     schema as schema_of,
 )
-from .prepare import Prepared
 from .ranking import read as read_search
 from .summary import widths
-from .table import reading_of, shown_name
 
 Schema = dict[str, Any]  # the table as it was read
 

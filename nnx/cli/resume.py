@@ -9,19 +9,20 @@ import msgspec
 
 from ..errors import ModelFileError, SettingError, require
 from ..files.write import fault
+from ..tabular.prepare import Prepared
+from ..tabular.recipe import check
+from ..tabular.settings import Config
+from ..tabular.table import same_files
 from ..training.checkpoint import Resumed, previous
 from ..training.restore import read
 from . import folder as run_folder
 from .claim import resumed_folder
-from .config import Config, of_run
+from .config import of_run
 from .place import backend_of
-from .prepare import Prepared
 from .ranking import read as read_search
 from .reading import Hash, json_of, of_file
 from .record import Schema
 from .search import go_on as go_on_with_search
-from .settle import check
-from .table import same_files
 from .train import complete, end, ready, told
 from .voice import Voice
 

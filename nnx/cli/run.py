@@ -15,10 +15,10 @@ from ..tables import Source, TableEncoder, Target, cells
 from ..tables.encoding.target import left_out, present
 from ..tables.kinds.cells import arrow, is_text
 from ..tables.sources.again import kinds_for, open_again
+from ..tabular.table import as_given, columns_of, unused
 from .claim import model_in
 from .folder import BEST
 from .options import asked
-from .table import as_given, columns_of, unused
 
 TABLES = {
     *(".csv", ".tsv", ".txt", ".gz", ".bz2", ".zst", ".xz", ".zip", ".jsonl", ".ndjson", ".json", ".xlsx"),

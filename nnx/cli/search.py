@@ -10,22 +10,23 @@ from msgspec import to_builtins
 from ..backends import Backend
 from ..errors import DataError, ModelFileError, NNXError, SettingError, TrainingError, require
 from ..files.write import fault
+from ..tabular.folds import folds_of, rows_of
+from ..tabular.prepare import Prepared, prepare
+from ..tabular.recipe import check, settled
+from ..tabular.settings import Config, plain
+from ..tabular.table import name_of, opened, same_files
 from ..training import Fit
 from . import folder as run_folder
 from .candidates import Searched, count, plan, tried
 from .claim import new_folder, tidy
-from .config import Config, check as config_check, convert, plain
-from .folds import folds_of, rows_of
+from .config import check as config_check, convert
 from .grid import Parameter, applied, candidates, parameters, shown
 from .place import backend_of, placed
-from .prepare import Prepared, prepare
 from .ranking import Candidate, Results, read
 from .reading import of_file
 from .run import json_line
 from .searching import Searching, Wanted
-from .settle import check, settled
 from .summary import fates, network_line, summary
-from .table import name_of, opened, same_files
 from .train import Scores, end, threads, told, trained
 from .voice import Voice
 

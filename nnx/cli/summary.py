@@ -3,8 +3,8 @@
 from ..backends import Backend
 from ..tables.encoding.columns import Category, Column, Hashed, Levels, Number, Presence, Waves
 from ..tables.encoding.words import Words
-from .config import Config
-from .prepare import Prepared
+from ..tabular.prepare import Prepared
+from ..tabular.settings import Config
 
 
 def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:

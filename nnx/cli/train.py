@@ -14,23 +14,23 @@ from ..contract import Params
 from ..errors import SettingError, TrainingError
 from ..evaluation import Evaluation, permutation_importance, scores
 from ..files import write_whole
+from ..tabular.blocks import Blocks
+from ..tabular.notes import worse
+from ..tabular.prepare import Prepared, prepare
+from ..tabular.recipe import check, loss_of, network, optimizer_of, settled
+from ..tabular.settings import Config, seconds
+from ..tabular.table import name_of
 from ..training import Checkpoint, CSVLogger, EarlyStopping, Fit, JSONLinesLogger, Report, fit
 from ..training.callbacks import csv_text, json_text
 from ..training.checkpoint import Resumed
 from ..training.interrupt import Interrupt, listening
 from ..training.progress import progress
 from . import folder as run_folder
-from .blocks import Blocks
 from .claim import can_go_on, new_folder, remove_checkpoints
-from .config import Config, seconds
-from .notes import worse
 from .place import placed
-from .prepare import Prepared, prepare
 from .record import Schema, begin, describe, write
 from .run import evaluation, json_line, score_line
-from .settle import check, loss_of, network, optimizer_of, settled
 from .summary import fates, summary
-from .table import name_of
 from .voice import Voice
 
 Scores = dict[str, float]  # on the rows held out: test_accuracy, or validation_accuracy where none are kept to test

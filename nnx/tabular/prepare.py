@@ -14,9 +14,9 @@ from ..tables.kinds.kinds import as_column
 from ..training import split
 from .blocks import Blocks, Writer
 from .cache import Cache
-from .config import Config, amount
 from .leaks import leaks
 from .notes import balance, spellings
+from .settings import Config, amount
 from .table import columns_of, opened, reading_of, unused
 
 TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, 3

@@ -14,8 +14,8 @@ from ..optimizers import OPTIMIZERS, ClipNorm
 from ..random import check_seed
 from ..schedules import Cosine, OneCycle
 from ..tables import TASKS, TableEncoder
-from .config import Config, amount, plain, seconds
 from .prepare import Prepared, encoder_settings
+from .settings import Config, amount, plain, seconds
 from .table import reading_of
 
 SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCycle}

@@ -1,0 +1,1 @@
+"""Networks for tables: encoder, network, members and calibration in one model; what the command runs."""

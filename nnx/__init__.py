@@ -35,6 +35,7 @@ _HOMES = {
     "files": "load register save",
     "estimators": "EnsembleClassifier EnsembleRegressor MLPClassifier MLPRegressor PopulationSearchCV",
     "onnx": "to_onnx",
+    "tabular": "TabularClassifier TabularRegressor",
     "metrics": "accuracy mean_absolute_error mean_squared_error r2",
 }
 _MODULES = ("evaluation", "onnx", "plots")

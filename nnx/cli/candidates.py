@@ -158,12 +158,11 @@ def kinds(candidates: Sequence[Candidate]) -> dict[tuple[int, int, int], list[Ca
 
 def members(task: Searched, candidates: Sequence[Candidate]) -> list[Member]:
     """The networks: each candidate on each fold. Schedules are over a whole training."""
-    outputs = len(task.prepared.target.classes) or 1
     rows, found = len(task.folds[0].rows), []
     for c in candidates:
         t = c.config.training
         steps = (t.epochs or 1) * -(-rows // (t.batch_size or 1))
-        parts = network(c.config, outputs), loss_of(c.config, task.prepared), optimizer_of(c.config, steps)
+        parts = network(c.config, task.prepared), loss_of(c.config, task.prepared), optimizer_of(c.config, steps)
         found += [Member(*parts, seed=t.seed, rows=fold.rows, held=fold.held) for fold in task.folds]
     return found
 

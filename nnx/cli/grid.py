@@ -13,8 +13,8 @@ from ..backends import numpy as host
 from ..errors import SettingError, require, unknown
 from ..random import words
 from ..tabular.recipe import check
-from ..tabular.settings import SECTIONS, Config
-from .config import convert, value_of
+from ..tabular.settings import SECTIONS, Config, convert
+from .config import value_of
 from .options import HOMES, NO_SETTINGS
 
 VARYING = ("network", "optimizer", "training")  # sections of settings that may differ between candidates

@@ -29,17 +29,16 @@ def plan(config: Config, say: Voice) -> int:
     check(config)
     config, chosen = placed(config)
     prepared = prepare(config, say, encode=False)
-    config = settled(config, prepared, validated=prepared.rows[1] > 0)
+    config = settled(config, prepared)
     x, y = sample(prepared)
-    outputs = len(prepared.target.classes) or 1
-    net = network(config, outputs)
+    net, many = network(config, prepared), config.training.members or 1
     count = weights_of(net, prepared.encoder.width)
-    seconds = epoch_seconds(config, prepared, chosen, x, y)
+    seconds = epoch_seconds(config, prepared, chosen, x, y) * many
     need = memory(config, prepared, net)
     say(*summary(config, prepared, chosen), *(f"note: {note}" for note in prepared.notes), "", *fates(prepared), "")
     epochs = config.training.epochs or 1
     say(
-        f"parameters  {count:,}",
+        f"parameters  {count:,}" + f" in each of {many} networks" * (many > 1),
         f"memory      about {need / 2**20:,.0f} MiB for the rows, the weights and one step",
         f"time        about {seconds:.2g} s an epoch, {length(seconds * epochs)} for {epochs}; less if it stops early",
         "",
@@ -73,9 +72,8 @@ def epoch_seconds(config: Config, prepared: Prepared, chosen: Backend, x: Any, y
         times.append(perf_counter() - began)
         began = perf_counter()
 
-    outputs = len(prepared.target.classes) or 1
     fit(
-        network(config, outputs),
+        network(config, prepared),
         x,
         y,
         loss=loss_of(config, prepared),

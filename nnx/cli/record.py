@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from ..backends import Backend
-from ..contract import Params
 from ..errors import DataError, ModelFileError, NNXError
 from ..evaluation import Evaluation
 from ..files import save, write_whole
@@ -20,7 +19,6 @@ from .folder import (
     CONFIG,
     DATA,
     ENVIRONMENT,
-    LAST,
     REPORT,
     SEARCH,
     card as card_of,
@@ -53,8 +51,8 @@ def _text(values: Mapping[str, Any]) -> str:
     return tomli_w.dumps(values)
 
 
-def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Params) -> None:
-    """The models."""
+def write(path: Path, config: Config, prepared: Prepared, result: Fit) -> None:
+    """The model."""
     parts: dict[str, Any] = {"loss": result.loss, "encoder": prepared.encoder, "target": prepared.target}
     parts["about"] = {
         "reading": prepared.source.reading.to_data(),  # found out
@@ -62,7 +60,6 @@ def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Par
         "best_epoch": result.best_epoch,
     }
     save(path / BEST, result.net, result.params, **parts)
-    save(path / LAST, result.net, last, **parts)
 
 
 def describe(

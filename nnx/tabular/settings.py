@@ -1,12 +1,18 @@
 """The settings of a training on a table: names, types and defaults, in the sections of a configuration file."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from ..errors import SettingError
+from ..errors import SettingError, unknown
 
+WORDS = (  # what msgspec calls a type, and what a person does
+    *(("array", "a list"), ("object", "a table"), ("str", "text")),
+    *(("int", "a whole number"), ("float", "a number"), ("bool", "true or false")),
+)
+LISTS = ("hidden", "drop", "missing", "keep_text")  # settings that one value may be given to
 LONGEST, LARGEST = 1e9, 1e9  # seconds of a training; an amount, in its unit
 
 
@@ -17,7 +23,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: str | None = None
     task: str = "auto"  # classification, regression
     test: float = 0.2  # share of the rows kept for the test at the end
-    validation: float = 0.1  # share of the rest held out each epoch
+    validation: float | None = None  # share of the rest that each network holds out; 0: none
     seed: int | None = None  # of the parts and the encoder; None: training.seed
     drop: tuple[str, ...] = ()  # columns to leave out
     kinds: dict[str, str] = {}  # what columns hold, where it is to be said: {zip = "text"}
@@ -69,8 +75,12 @@ class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Loss, epochs, batches, early stopping and checkpoints."""
+    """Preset, members, loss, epochs, batches, early stopping and checkpoints. None: by the size of the table."""
 
+    preset: str = "default"  # fast, default, best
+    metric: str = "auto"  # what early stopping and the recipe follow; auto: the loss
+    members: int | None = None  # networks whose mean predicts, each with rows of its own held out
+    calibrate: bool = True  # divide a network's logits by the temperature that suits the rows it held out
     loss: str = "auto"
     label_smoothing: float = 0.0
     class_weight: str = "none"  # balanced: each class weighs the same
@@ -112,6 +122,54 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 SECTIONS: dict[str, tuple[str, ...]] = {f.name: f.default.__struct_fields__ for f in msgspec.structs.fields(Config)}
+
+
+def convert(values: Mapping[str, Any], place: str = "") -> Config:
+    """The settings of nested plain data. Raises: SettingError naming one that is of the wrong type."""
+    try:
+        return msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        text = re.sub(r" - at `\$\.?([^`]*)`", r" in \1", str(error)).replace("`", "").replace(" | null", "")
+        for word, name in WORDS:
+            text = re.sub(rf"\b{word}\b", name, text)
+        raise SettingError(f"{place + ': ' if place else ''}{text}") from None
+
+
+def check(values: Mapping[str, Any], place: str = "") -> None:
+    """Raise SettingError for a section or setting that is not known, with the nearest that is."""
+    where = f"{place}: " if place else ""
+    for section, settings in values.items():
+        if section not in SECTIONS:
+            raise SettingError(where + unknown("section", section, list(SECTIONS)))
+        if not isinstance(settings, Mapping):
+            raise SettingError(f"{where}{section} must be a table of settings: [{section}]")
+        for name in settings:
+            if name not in SECTIONS[section]:
+                raise SettingError(where + unknown(f"setting in [{section}]", name, list(SECTIONS[section])))
+
+
+def put(values: dict[str, Any], name: str, value: Any, origin: str) -> None:
+    """Set one setting, "section.name", of nested plain data. origin: where it came from, for an error."""
+    parts = name.split(".")
+    if len(parts) < 2 or parts[0] not in SECTIONS:
+        near = [f"{s}.{n}" for s, names in SECTIONS.items() for n in names if n == name] or [
+            f"{s}.{n}" for s, names in SECTIONS.items() for n in names
+        ]
+        raise SettingError(f"{origin} {unknown('setting', name, near)}")
+    if parts[1] not in SECTIONS[parts[0]] or len(parts) > 2 + (parts[1] == "kinds"):
+        near = [f"{parts[0]}.{n}" for n in SECTIONS[parts[0]]]
+        raise SettingError(f"{origin} {unknown('setting', name, near)}")
+    at = values
+    for part in parts[:-1]:
+        at = at.setdefault(part, {})
+        if not isinstance(at, dict):
+            raise SettingError(f"{origin} {name}: {part} is {at!r} already, not a table")
+    if parts[1] in LISTS and not isinstance(value, (list, tuple)):
+        value = [value]
+    if isinstance(value, dict):
+        at.setdefault(parts[-1], {}).update(value)
+    else:
+        at[parts[-1]] = value
 
 
 def plain(config: Config) -> dict[str, Any]:

@@ -1,0 +1,29 @@
+"""TabularRegressor: numbers predicted from a table."""
+
+from typing import Any, ClassVar
+
+from sklearn.base import RegressorMixin
+
+from .base import Tabular, column
+
+
+class TabularRegressor(RegressorMixin, Tabular):  # type: ignore[misc]
+    """Networks that predict a number from any table, ready to use: what `nnx train` runs.
+
+    The parameters are those of nnx.TabularClassifier; metric is "rmse", "mae" or "r2". The target is standardised, and
+    predictions are in its own units.
+
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> nnx.TabularRegressor("fast", epochs=20).fit(X, y).predict(X).shape
+    (442,)
+    """
+
+    task: ClassVar[str] = "regression"
+
+    def _target(self, y: Any) -> Any:
+        return column(y).astype("float64")
+
+    def predict(self, X: Any) -> Any:
+        """The value of each row, in the target's own units: (rows,)."""
+        return self._output(X)

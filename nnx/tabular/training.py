@@ -1,0 +1,162 @@
+"""The networks of a table trained: one by `fit`, several as one population, each on rows of its own."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
+
+from ..backends import Backend
+from ..errors import TrainingError
+from ..training import Checkpoint, EarlyStopping, Fit, Member, Population, PopulationReport, Report, fit
+from ..training.checkpoint import Resumed
+from ..training.interrupt import listening
+from ..training.population.arrays import histories_from
+from ..training.population.resume import Read, read as read_population
+from ..training.restore import read as read_alone
+from .blocks import Blocks
+from .prepare import Prepared
+from .recipe import loss_of, metrics_of, monitor_of, network, optimizer_of
+from .settings import Config
+
+History = dict[str, list[float]]
+
+
+def train(
+    config: Config,
+    prepared: Prepared,
+    chosen: Backend,
+    *,
+    callbacks: Sequence[Callable[[Report], Any]] = (),
+    checkpoint: Checkpoint | None = None,
+    resume: "Resumed | Read | None" = None,
+) -> list[Fit]:
+    """Train the networks of settled settings. callbacks: given the mean figures of those that still train.
+
+    Raises: TrainingError where no network has finite weights; its `fit` is that of one network or of a population.
+    """
+    t, data, net = config.training, prepared.train, network(config, prepared)
+    held = prepared.validation is not None or any(fold.held is not None for fold in prepared.folds)
+    given: dict[str, Any] = {
+        "epochs": t.epochs,
+        "batch_size": t.batch_size,
+        "micro_batches": t.micro_batches,
+        "early_stopping": EarlyStopping(t.patience or 1, monitor_of(config)) if t.early_stopping else None,
+        "metrics": metrics_of(config, prepared) if held else [],
+        "validation": prepared.validation,
+        "callbacks": callbacks,
+        "backend": chosen,
+        "checkpoint": checkpoint,
+        "resume": resume,
+    }
+    if len(prepared.folds) > 1:
+        given |= {"callbacks": [_averaged(c) for c in callbacks], "resume": None if resume is None else resume.path}
+        members = []
+        for k, (rows, apart) in enumerate(prepared.folds):
+            own = net, loss_of(config, prepared), optimizer_of(config, _steps(config, len(rows)))
+            members.append(Member(*own, seed=t.seed + k, rows=rows, held=apart))
+        return list(Population(members).fit(*data, sample_weight=prepared.weight, **given))
+    if isinstance(data, Blocks):
+        data = replace(data, batch_size=t.batch_size or 1)
+        given |= {"x": data}
+        steps = (t.epochs or 1) * data.steps
+    else:
+        rows, apart = prepared.folds[0]
+        whole = (*data, *([] if prepared.weight is None else [prepared.weight]))
+        given |= dict(zip(("x", "y", "sample_weight"), (a[rows] for a in whole), strict=False))
+        if apart is not None:
+            given["validation"] = tuple(a[apart] for a in whole)
+        steps = _steps(config, len(rows))
+    optimizer = optimizer_of(config, steps)
+    return [fit(net, loss=loss_of(config, prepared), optimizer=optimizer, seed=t.seed, **given)]
+
+
+def _steps(config: Config, rows: int) -> int:
+    """The updates of a whole training on so many rows."""
+    return (config.training.epochs or 1) * -(-rows // (config.training.batch_size or 1))
+
+
+def _averaged(callback: Callable[[Report], Any]) -> Callable[[PopulationReport], Any]:
+    """The callback, given the mean of each figure over the networks that still train."""
+
+    def called(report: PopulationReport) -> Any:
+        figures = {name: mean(name, values) for name, values in report.figures.items()}
+        return callback(Report(report.epoch, report.epochs, figures, {})) if report.members else None
+
+    return called
+
+
+def mean(name: str, values: Sequence[float]) -> float:
+    """The mean of a figure over networks; the time that all took, and the rows of all."""
+    return values[0] if name in ("epoch", "seconds") else sum(values) / len(values)
+
+
+def history_of(histories: Sequence[Mapping[str, Sequence[float]]]) -> History:
+    """The figures of each epoch, in the mean over the networks that trained then."""
+    names = {name: None for own in histories for name in own}
+    epochs = max((len(own.get("epoch", ())) for own in histories), default=0)
+    there = [[own for own in histories if len(own.get("epoch", ())) > i] for i in range(epochs)]
+    return {name: [mean(name, [own[name][i] for own in there[i]]) for i in range(epochs)] for name in names}
+
+
+def ended_by(fits: Sequence[Fit]) -> str:
+    """Why the training of networks ended: a word that one of them has, the gravest first."""
+    words = {fit.stopped for fit in fits}
+    if words != {"not finite"}:
+        words.discard("not finite")
+    return next(word for word in ("interrupted", "callback", "early stopping", "epochs", "not finite") if word in words)
+
+
+def finished(fits: Sequence[Fit]) -> list[Fit]:
+    """The networks that have weights to predict with."""
+    return [fit for fit in fits if fit.best_epoch and (fit.stopped != "not finite" or len(fits) == 1)] or list(fits[:1])
+
+
+def saved(error: TrainingError) -> list[Fit]:
+    """The networks of a training that failed, as far as they came; none where no epoch was finished."""
+    found = [] if error.fit is None else list(error.fit) if hasattr(error.fit, "fits") else [error.fit]
+    return [one for one in found if one.best_epoch]
+
+
+class Before:
+    """A training that was interrupted, from its checkpoint: what it is gone on from, and what had come of it."""
+
+    def __init__(self, path: Path, members: int) -> None:
+        self.read: Resumed | Read = read_alone(path) if members < 2 else read_population(path)
+        read = self.read
+        if isinstance(read, Resumed):
+            self.epoch, self.model, self.history = read.progress.epoch, read.model, read.progress.history
+        else:
+            self.epoch, self.model = read.epoch, read.model
+            of_each = histories_from(read.about["histories"], read.arrays["run.history"]) if read.epoch else []
+            self.history = history_of(of_each)
+
+    path = property(lambda self: self.read.path)
+
+
+@contextmanager
+def time_limit(end: float | None) -> Iterator[Callable[[], bool]]:
+    """End a fit in the block, as Ctrl-C does, when `monotonic` has come to `end`; the function tells whether it has.
+
+    Where signals cannot be caught, outside the main thread, nothing ends: ask after each epoch.
+    """
+    over: list[bool] = []
+    done, outside = Event(), listening()
+
+    def wait(seconds: float) -> None:
+        if done.wait(seconds):
+            return
+        over.append(True)
+        while (inside := listening()) is outside and not done.wait(0.05):
+            pass  # fit does not listen yet
+        if inside is not None and not done.is_set():
+            inside.seen = True
+
+    if end is not None:
+        Thread(target=wait, args=(max(end - monotonic(), 0.0),), daemon=True).start()
+    try:
+        yield lambda: bool(over)
+    finally:
+        done.set()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..backends import numpy as host
+from ..layers import Ensemble
 from ..losses import EnsembleLoss
 from ..training import Fit
 from .blocks import Blocks
@@ -15,8 +16,6 @@ def joined(fits: Sequence[Fit]) -> Fit:
     """One network of all those that have weights; its figures are the means of theirs, its best epoch their median."""
     if len(fits) == 1:
         return fits[0]
-    from ..layers import Ensemble
-
     alive = finished(fits)
     first, count = alive[0], len(alive)
     params = {name: first.backend.xp.stack([fit.params[name] for fit in alive]) for name in first.params}

@@ -54,6 +54,7 @@ class Encoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buckets: int = 128
     max_words: int = 4096
     levels: bool = True
+    bins: int = 0  # piecewise-linear components beside each number; 0: none
 
 
 class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -89,6 +89,8 @@ from .metrics import (
 )
 from .network import init as init, mlp as mlp, predict as predict, tabm as tabm
 from .onnx import to_onnx as to_onnx
+from .tabular.classifier import TabularClassifier as TabularClassifier
+from .tabular.regressor import TabularRegressor as TabularRegressor
 from .optimizers import (
     SGD as SGD,
     Adagrad as Adagrad,

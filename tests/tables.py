@@ -42,6 +42,15 @@ LAYERS = {
     "scale_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.ScaleEnsemble(3)), 4),
     "batch_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.BatchEnsemble(4, 3, nnx.Normal())), 5),
     "dense_ensemble": (nnx.Chain(nnx.Tanh(), nnx.EnsembleView(3), nnx.DenseEnsemble(4, 3)), 5),
+    "ensemble": (
+        nnx.Ensemble(nnx.Chain(nnx.Dense(4), nnx.BatchNorm(), nnx.Tanh(), nnx.Dropout(0.3), nnx.Dense(2)), 3),
+        5,
+    ),
+    "ensemble_of_ensembles": (
+        nnx.Chain(nnx.Dense(4), nnx.Ensemble(nnx.Chain(nnx.Tanh(), nnx.tabm((3,), 2, members=2, dropout=0.2)), 3)),
+        3,
+    ),
+    "ensemble_without_parameters": (nnx.Ensemble(nnx.Chain(nnx.Tanh(), nnx.Dropout(0.3)), 2), 4),
     "tabm": (nnx.tabm((6, 5), 2, members=3, activation="tanh", dropout=0.2), 4),
     "nested_ensemble": (
         nnx.Chain(

@@ -195,19 +195,19 @@ class DenseEnsemble(Layer):
     ) -> tuple[Array, Saved]:
         W, b = params["W"], params["b"]
         _check(self, self.members, x, W, W.shape[-2], W=W.shape[:-1], b=b.shape)
-        x = _turned(apart(x, self.members))  # (..., k, n, i)
+        x = turned(apart(x, self.members))  # (..., k, n, i)
         y = namespace(x).matmul(x, W)
         y += b[..., None, :]
-        return rows(_turned(y)), x
+        return rows(turned(y)), x
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         xp, x, W = namespace(dy), saved, params["W"]
         extra = dy.ndim + 1 - W.ndim
-        dy = _turned(apart(dy, self.members))  # (..., k, n, u)
+        dy = turned(apart(dy, self.members))  # (..., k, n, u)
         grads = {"W": xp.matmul(xp.matrix_transpose(x), dy), "b": xp.sum(dy, axis=-2)}
-        dx = rows(_turned(xp.matmul(dy, xp.matrix_transpose(W)))) if need_dx else None
+        dx = rows(turned(xp.matmul(dy, xp.matrix_transpose(W)))) if need_dx else None
         return dx, _own(grads, extra)
 
 
@@ -235,7 +235,7 @@ def _over_rows(x: Array) -> Array:
     return xp.reshape(xp.sum(xp.reshape(x, (*lead, n, k * i)), axis=-2), (*lead, k, i))
 
 
-def _turned(x: Array) -> Array:
+def turned(x: Array) -> Array:
     """(..., n, k, i) <-> (..., k, n, i)."""
     lead = x.ndim - 3
     return namespace(x).permute_dims(x, (*range(lead), lead + 1, lead, lead + 2))

@@ -21,6 +21,7 @@ from ..layers import (
     Dense,
     DenseEnsemble,
     Dropout,
+    Ensemble,
     EnsembleView,
     GELUTanh,
     Identity,
@@ -205,6 +206,20 @@ def _dense_ensemble(layer: Any, here: Place, x: str) -> str:
     return here.node("Flatten", here.node("Add", y, here.constant("b")), axis=2)
 
 
+def _ensemble(layer: Any, here: Place, x: str) -> str:
+    c, members = layer.net.copies, []
+    for m in range(layer.members):
+        place = here.at(m)
+        own = {f"{place.path}{name}": here.array(name)[m] for name in (*layer.net.names, *layer.net.running)}
+        y = _add(layer.net, Place(here.graph, own, place.path), x)  # (rows c, units)
+        if c == 1:
+            members.append(here.node("Unsqueeze", y, [1]))
+        else:
+            units = here.node("Slice", here.node("Shape", y), [1], [2])
+            members.append(here.node("Reshape", y, here.node("Concat", [-1, c], units, axis=0)))
+    return here.node("Flatten", here.node("Concat", *members, axis=1), axis=2)
+
+
 def _chain(layer: Any, here: Place, x: str) -> str:
     for i, part in enumerate(layer.layers):
         x = _add(part, here.at(i), x)
@@ -241,6 +256,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     ScaleEnsemble: _scale_ensemble,
     BatchEnsemble: _batch_ensemble,
     DenseEnsemble: _dense_ensemble,
+    Ensemble: _ensemble,
     Chain: _chain,
     Residual: _residual,
     Concat: _concat,

@@ -35,7 +35,10 @@ _HOMES = {
     "files": "load register save",
     "estimators": "EnsembleClassifier EnsembleRegressor MLPClassifier MLPRegressor PopulationSearchCV",
     "onnx": "to_onnx",
-    "metrics": "accuracy mean_absolute_error mean_squared_error r2",
+    "metrics": (
+        "accuracy balanced_accuracy f1 log_loss mean_absolute_error mean_squared_error r2 roc_auc "
+        "root_mean_squared_error"
+    ),
 }
 _MODULES = ("evaluation", "onnx", "plots")
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -83,9 +83,14 @@ from .losses import (
 )
 from .metrics import (
     accuracy as accuracy,
+    balanced_accuracy as balanced_accuracy,
+    f1 as f1,
+    log_loss as log_loss,
     mean_absolute_error as mean_absolute_error,
     mean_squared_error as mean_squared_error,
     r2 as r2,
+    roc_auc as roc_auc,
+    root_mean_squared_error as root_mean_squared_error,
 )
 from .network import init as init, mlp as mlp, predict as predict, tabm as tabm
 from .onnx import to_onnx as to_onnx

@@ -7,7 +7,7 @@ batch in which all are 0 has the loss 0 and no gradient. The letters: z is the n
 """
 
 from ..contract import Loss
-from .cross_entropy import BinaryCrossEntropy, SoftmaxCrossEntropy, holds_labels
+from .cross_entropy import BinaryCrossEntropy, SoftmaxCrossEntropy, holds_labels, one_hot
 from .ensemble import EnsembleLoss
 from .regression import AbsoluteError, Huber, Poisson, Quantile, SquaredError
 from .scaled import ScaledLoss, without_scale
@@ -36,5 +36,6 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "SquaredError",
     "holds_labels",
+    "one_hot",
     "without_scale",
 ]

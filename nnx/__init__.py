@@ -35,7 +35,10 @@ _HOMES = {
     "files": "load register save",
     "estimators": "EnsembleClassifier EnsembleRegressor MLPClassifier MLPRegressor PopulationSearchCV",
     "onnx": "to_onnx",
+<<<<<<< HEAD
     "tabular": "TabularClassifier TabularRegressor",
+=======
+>>>>>>> sure
     "metrics": (
         "accuracy balanced_accuracy f1 log_loss mean_absolute_error mean_squared_error r2 roc_auc "
         "root_mean_squared_error"

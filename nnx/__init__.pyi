@@ -29,6 +29,7 @@ from .estimators import (
     PopulationSearchCV as PopulationSearchCV,
 )
 from .files import load as load, register as register, save as save
+from .from_data import init_from_data as init_from_data
 from .initializers import (
     Constant as Constant,
     GlorotNormal as GlorotNormal,
@@ -60,9 +61,12 @@ from .layers import (
     LayerNorm as LayerNorm,
     LeakyReLU as LeakyReLU,
     Mish as Mish,
+    NTPDense as NTPDense,
+    ParametricActivation as ParametricActivation,
     ReLU as ReLU,
     Residual as Residual,
     RMSNorm as RMSNorm,
+    Scale as Scale,
     ScaleEnsemble as ScaleEnsemble,
     Sigmoid as Sigmoid,
     SiLU as SiLU,
@@ -72,6 +76,7 @@ from .layers import (
 from .losses import (
     AbsoluteError as AbsoluteError,
     BinaryCrossEntropy as BinaryCrossEntropy,
+    ClampedLoss as ClampedLoss,
     EnsembleLoss as EnsembleLoss,
     Huber as Huber,
     Poisson as Poisson,
@@ -86,7 +91,7 @@ from .metrics import (
     mean_squared_error as mean_squared_error,
     r2 as r2,
 )
-from .network import init as init, mlp as mlp, predict as predict, tabm as tabm
+from .network import init as init, mlp as mlp, predict as predict, realmlp as realmlp, tabm as tabm
 from .onnx import to_onnx as to_onnx
 from .optimizers import (
     SGD as SGD,
@@ -105,6 +110,7 @@ from .random import key as key
 from .schedules import (
     Cosine as Cosine,
     ExponentialDecay as ExponentialDecay,
+    FlatCosine as FlatCosine,
     OneCycle as OneCycle,
     PeriodicCosine as PeriodicCosine,
     StepDecay as StepDecay,

@@ -21,6 +21,7 @@ from .dense import Dense
 from .dropout import Dropout
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
 from .norm import BatchNorm, LayerNorm
+from .realmlp import NTPDense, ParametricActivation, Scale
 from .rms_norm import RMSNorm
 
 ACTIVATIONS: dict[str, type[Layer]] = {
@@ -38,7 +39,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
     "softplus": Softplus,
 }
 _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNorm, Chain, Residual, Concat)
-_OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble)
+_OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Scale, NTPDense, ParametricActivation)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
@@ -68,9 +69,12 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Mish",
+    "NTPDense",
+    "ParametricActivation",
     "RMSNorm",
     "ReLU",
     "Residual",
+    "Scale",
     "ScaleEnsemble",
     "SiLU",
     "Sigmoid",

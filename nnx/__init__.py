@@ -17,16 +17,18 @@ _HOMES = {
     ),
     "layers": (
         "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU Ensemble EnsembleView GELU GELUTanh "
-        "Identity LayerNorm LeakyReLU Mish RMSNorm ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
+        "Identity LayerNorm LeakyReLU Mish NTPDense ParametricActivation RMSNorm ReLU Residual SELU Scale ScaleEnsemble "
+        "Sigmoid SiLU Softplus Tanh"
     ),
-    "network": "init mlp predict tabm",
+    "network": "init mlp predict realmlp tabm",
+    "from_data": "init_from_data",
     "laws": "check",
     "losses": (
-        "AbsoluteError BinaryCrossEntropy EnsembleLoss Huber Poisson Quantile ScaledLoss SoftmaxCrossEntropy "
-        "SquaredError"
+        "AbsoluteError BinaryCrossEntropy ClampedLoss EnsembleLoss Huber Poisson Quantile ScaledLoss "
+        "SoftmaxCrossEntropy SquaredError"
     ),
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",
-    "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",
+    "schedules": "Cosine ExponentialDecay FlatCosine OneCycle PeriodicCosine StepDecay",
     "tables": "TableEncoder",
     "training": (
         "CSVLogger Checkpoint EMA EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "
@@ -35,10 +37,7 @@ _HOMES = {
     "files": "load register save",
     "estimators": "EnsembleClassifier EnsembleRegressor MLPClassifier MLPRegressor PopulationSearchCV",
     "onnx": "to_onnx",
-<<<<<<< HEAD
     "tabular": "TabularClassifier TabularRegressor",
-=======
->>>>>>> sure
     "metrics": (
         "accuracy balanced_accuracy f1 log_loss mean_absolute_error mean_squared_error r2 roc_auc "
         "root_mean_squared_error"

@@ -29,6 +29,7 @@ from .estimators import (
     PopulationSearchCV as PopulationSearchCV,
 )
 from .files import load as load, register as register, save as save
+from .from_data import init_from_data as init_from_data
 from .initializers import (
     Constant as Constant,
     GlorotNormal as GlorotNormal,
@@ -61,9 +62,12 @@ from .layers import (
     LayerNorm as LayerNorm,
     LeakyReLU as LeakyReLU,
     Mish as Mish,
+    NTPDense as NTPDense,
+    ParametricActivation as ParametricActivation,
     ReLU as ReLU,
     Residual as Residual,
     RMSNorm as RMSNorm,
+    Scale as Scale,
     ScaleEnsemble as ScaleEnsemble,
     Sigmoid as Sigmoid,
     SiLU as SiLU,
@@ -73,6 +77,7 @@ from .layers import (
 from .losses import (
     AbsoluteError as AbsoluteError,
     BinaryCrossEntropy as BinaryCrossEntropy,
+    ClampedLoss as ClampedLoss,
     EnsembleLoss as EnsembleLoss,
     Huber as Huber,
     Poisson as Poisson,
@@ -92,7 +97,7 @@ from .metrics import (
     roc_auc as roc_auc,
     root_mean_squared_error as root_mean_squared_error,
 )
-from .network import init as init, mlp as mlp, predict as predict, tabm as tabm
+from .network import init as init, mlp as mlp, predict as predict, realmlp as realmlp, tabm as tabm
 from .onnx import to_onnx as to_onnx
 from .tabular.classifier import TabularClassifier as TabularClassifier
 from .tabular.regressor import TabularRegressor as TabularRegressor
@@ -113,6 +118,7 @@ from .random import key as key
 from .schedules import (
     Cosine as Cosine,
     ExponentialDecay as ExponentialDecay,
+    FlatCosine as FlatCosine,
     OneCycle as OneCycle,
     PeriodicCosine as PeriodicCosine,
     StepDecay as StepDecay,

@@ -22,7 +22,7 @@ ORDER = [
     "losses schedules",
     "metrics",
     "optimizers",
-    "network",
+    "network from_data",
     "evaluation tables laws",
     "files",
     "training",

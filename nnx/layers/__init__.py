@@ -22,6 +22,7 @@ from .dropout import Dropout
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
 from .networks import Ensemble
 from .norm import BatchNorm, LayerNorm
+from .realmlp import NTPDense, ParametricActivation, Scale
 from .rms_norm import RMSNorm
 
 ACTIVATIONS: dict[str, type[Layer]] = {
@@ -39,7 +40,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
     "softplus": Softplus,
 }
 _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNorm, Chain, Residual, Concat)
-_OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble)
+_OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble, Scale, NTPDense, ParametricActivation)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
@@ -70,9 +71,12 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Mish",
+    "NTPDense",
+    "ParametricActivation",
     "RMSNorm",
     "ReLU",
     "Residual",
+    "Scale",
     "ScaleEnsemble",
     "SiLU",
     "Sigmoid",

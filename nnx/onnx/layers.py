@@ -28,9 +28,12 @@ from ..layers import (
     LayerNorm,
     LeakyReLU,
     Mish,
+    NTPDense,
+    ParametricActivation,
     ReLU,
     Residual,
     RMSNorm,
+    Scale,
     ScaleEnsemble,
     Sigmoid,
     SiLU,
@@ -90,6 +93,20 @@ def _same(layer: Any, here: Place, x: str) -> str:
 
 def _dense(layer: Any, here: Place, x: str) -> str:
     return here.node("Gemm", x, here.constant("W"), here.constant("b"))
+
+
+def _ntp_dense(layer: Any, here: Place, x: str) -> str:
+    alpha = 1 / sqrt(here.array("W").shape[-2])
+    return here.node("Gemm", x, here.constant("W"), here.constant("b"), alpha=alpha)
+
+
+def _scale(layer: Any, here: Place, x: str) -> str:
+    return here.node("Mul", x, here.constant("gain"))
+
+
+def _parametric(layer: Any, here: Place, x: str) -> str:
+    bent = here.node("Sub", _add(layer.activation, here, x), x)
+    return here.node("Add", x, here.node("Mul", bent, here.constant("a")))
 
 
 def _sigmoid(layer: Any, here: Place, x: str) -> str:
@@ -238,6 +255,9 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     Identity: _same,
     Dropout: _same,
     Dense: _dense,
+    NTPDense: _ntp_dense,
+    Scale: _scale,
+    ParametricActivation: _parametric,
     Sigmoid: _sigmoid,
     Tanh: _tanh,
     ReLU: _relu,

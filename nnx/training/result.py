@@ -22,6 +22,7 @@ class EarlyStopping(Spelled):
     """Stop when `monitor` has not become better by more than min_delta for `patience` epochs; keep the best weights.
 
     monitor: "validation_loss", "loss", or a metric such as "validation_accuracy".
+    ties: which of several epochs as good as the best is kept, the "first" or the "last".
     better: "smaller" or "larger"; "auto" knows it for losses, errors and nnx's own metrics.
     """
 
@@ -29,10 +30,12 @@ class EarlyStopping(Spelled):
     monitor: str = "validation_loss"
     min_delta: float = 0.0
     better: str = "auto"
+    ties: str = "first"
 
     def __post_init__(self) -> None:
         settle(self, patience=AT_LEAST_1, min_delta=NOT_NEGATIVE)
         one_of("EarlyStopping: better", self.better, ("auto", "smaller", "larger"))
+        one_of("EarlyStopping: ties", self.ties, ("first", "last"))
 
     @property
     def knows_what_is_better(self) -> bool:
@@ -44,6 +47,8 @@ class EarlyStopping(Spelled):
         if best is None:
             return not isnan(value)
         larger = self.better == "larger" or (self.better == "auto" and self.monitor.endswith(LARGER))
+        if self.ties == "last" and value == best:
+            return True
         return value > best + self.min_delta if larger else value < best - self.min_delta
 
 

@@ -17,7 +17,8 @@ _HOMES = {
     ),
     "layers": (
         "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU EnsembleView GELU GELUTanh Identity "
-        "LayerNorm LeakyReLU Mish RMSNorm ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
+        "LayerNorm LeakyReLU Mish PBLDEmbedding PLREmbedding PiecewiseLinear PiecewiseLinearEmbedding RMSNorm ReLU "
+        "Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
     ),
     "network": "init mlp predict tabm",
     "laws": "check",
@@ -27,7 +28,7 @@ _HOMES = {
     ),
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",
     "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",
-    "tables": "TableEncoder",
+    "tables": "TableEncoder bin_edges",
     "training": (
         "CSVLogger Checkpoint EMA EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "
         "SWA TensorBoardLogger fit"

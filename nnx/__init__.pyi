@@ -60,6 +60,10 @@ from .layers import (
     LayerNorm as LayerNorm,
     LeakyReLU as LeakyReLU,
     Mish as Mish,
+    PBLDEmbedding as PBLDEmbedding,
+    PiecewiseLinear as PiecewiseLinear,
+    PiecewiseLinearEmbedding as PiecewiseLinearEmbedding,
+    PLREmbedding as PLREmbedding,
     ReLU as ReLU,
     Residual as Residual,
     RMSNorm as RMSNorm,
@@ -109,7 +113,7 @@ from .schedules import (
     PeriodicCosine as PeriodicCosine,
     StepDecay as StepDecay,
 )
-from .tables import TableEncoder as TableEncoder
+from .tables import TableEncoder as TableEncoder, bin_edges as bin_edges
 from .training import (
     EMA as EMA,
     SWA as SWA,

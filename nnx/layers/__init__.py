@@ -21,6 +21,8 @@ from .dense import Dense
 from .dropout import Dropout
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
 from .norm import BatchNorm, LayerNorm
+from .periodic import PBLDEmbedding, PLREmbedding
+from .piecewise import PiecewiseLinear, PiecewiseLinearEmbedding
 from .rms_norm import RMSNorm
 
 ACTIVATIONS: dict[str, type[Layer]] = {
@@ -39,6 +41,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
 }
 _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNorm, Chain, Residual, Concat)
 _OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble)
+_OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
@@ -68,6 +71,10 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Mish",
+    "PBLDEmbedding",
+    "PLREmbedding",
+    "PiecewiseLinear",
+    "PiecewiseLinearEmbedding",
     "RMSNorm",
     "ReLU",
     "Residual",

@@ -17,8 +17,8 @@ _HOMES = {
     ),
     "layers": (
         "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU Ensemble EnsembleView GELU GELUTanh "
-        "Identity LayerNorm LeakyReLU Mish NTPDense ParametricActivation RMSNorm ReLU Residual SELU Scale ScaleEnsemble "
-        "Sigmoid SiLU Softplus Tanh"
+        "Identity LayerNorm LeakyReLU Mish NTPDense PBLDEmbedding PLREmbedding ParametricActivation PiecewiseLinear "
+        "PiecewiseLinearEmbedding RMSNorm ReLU Residual SELU Scale ScaleEnsemble Sigmoid SiLU Softplus Tanh"
     ),
     "network": "init mlp predict realmlp tabm",
     "from_data": "init_from_data",
@@ -29,7 +29,7 @@ _HOMES = {
     ),
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",
     "schedules": "Cosine ExponentialDecay FlatCosine OneCycle PeriodicCosine StepDecay",
-    "tables": "TableEncoder",
+    "tables": "TableEncoder bin_edges",
     "training": (
         "CSVLogger Checkpoint EMA EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "
         "SWA TensorBoardLogger fit"

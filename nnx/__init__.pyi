@@ -64,6 +64,10 @@ from .layers import (
     Mish as Mish,
     NTPDense as NTPDense,
     ParametricActivation as ParametricActivation,
+    PBLDEmbedding as PBLDEmbedding,
+    PiecewiseLinear as PiecewiseLinear,
+    PiecewiseLinearEmbedding as PiecewiseLinearEmbedding,
+    PLREmbedding as PLREmbedding,
     ReLU as ReLU,
     Residual as Residual,
     RMSNorm as RMSNorm,
@@ -99,8 +103,6 @@ from .metrics import (
 )
 from .network import init as init, mlp as mlp, predict as predict, realmlp as realmlp, tabm as tabm
 from .onnx import to_onnx as to_onnx
-from .tabular.classifier import TabularClassifier as TabularClassifier
-from .tabular.regressor import TabularRegressor as TabularRegressor
 from .optimizers import (
     SGD as SGD,
     Adagrad as Adagrad,
@@ -123,7 +125,9 @@ from .schedules import (
     PeriodicCosine as PeriodicCosine,
     StepDecay as StepDecay,
 )
-from .tables import TableEncoder as TableEncoder
+from .tables import TableEncoder as TableEncoder, bin_edges as bin_edges
+from .tabular.classifier import TabularClassifier as TabularClassifier
+from .tabular.regressor import TabularRegressor as TabularRegressor
 from .training import (
     EMA as EMA,
     SWA as SWA,

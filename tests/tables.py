@@ -5,6 +5,7 @@ import numpy as np
 import nnx
 from nnx.initializers import Constant
 
+_EDGES = ((-1.0, -0.5, 0.0, 0.7), (0.0, 1.0), (-2.0, 0.2, 1.0), (-0.9, -0.4, 0.1, 1.3))
 # name: (layer, input features)
 LAYERS = {
     "dense": (nnx.Dense(3), 5),
@@ -62,6 +63,12 @@ LAYERS = {
         3,
     ),
     "ensemble_without_parameters": (nnx.Ensemble(nnx.Chain(nnx.Tanh(), nnx.Dropout(0.3)), 2), 4),
+    "piecewise": (nnx.PiecewiseLinear(_EDGES, (0, 2, 3, 5)), 6),
+    "piecewise_even": (nnx.PiecewiseLinear(((-1.0, 0.1, 0.9),) * 3), 3),
+    "piecewise_embedding": (nnx.Chain(nnx.PiecewiseLinearEmbedding(_EDGES, 3, (0, 2, 3, 5)), nnx.Dense(2)), 6),
+    "plr": (nnx.PLREmbedding(3, 4, 0.3), 4),
+    "pbld": (nnx.Chain(nnx.PBLDEmbedding(columns=(1, 2, 4)), nnx.Dense(2)), 6),
+    "embedded": (nnx.Chain(nnx.PiecewiseLinearEmbedding(_EDGES, 2), nnx.Dense(4), nnx.PBLDEmbedding(2, 3)), 4),
     "tabm": (nnx.tabm((6, 5), 2, members=3, activation="tanh", dropout=0.2), 4),
     "nested_ensemble": (
         nnx.Chain(

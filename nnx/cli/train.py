@@ -18,7 +18,7 @@ from ..tabular.prepare import Prepared, fold, prepare
 from ..tabular.recipe import check, settled
 from ..tabular.settings import Config, seconds
 from ..tabular.table import name_of
-from ..tabular.training import Before, saved, time_limit, train as train_networks
+from ..tabular.training import Before, lost, saved, time_limit, train as train_networks
 from ..training import Checkpoint, CSVLogger, Fit, JSONLinesLogger, Report
 from ..training.callbacks import csv_text, json_text
 from ..training.interrupt import Interrupt
@@ -98,6 +98,8 @@ def complete(
             remove_checkpoints(path)
             raise
         print(f"nnx: {error}", file=sys.stderr)
+    if text := lost(fits):
+        print(f"nnx: {text}", file=sys.stderr)
     result = joined(fits)
     with Interrupt(b""):  # what is trained is written whole
         write(path, config, prepared, result)

@@ -32,8 +32,9 @@ _TABLES: dict[Any, dict[str, Any]] = {
     )
 }
 _KINDS = {name: kind for table in _TABLES.values() for name, kind in table.items()}
-_NUMBERS = (Setting, tuple[float, ...], tuple[int, ...], float | None, int | None)
-_HELD = (
+_ROWS = tuple[tuple[float, ...], ...]
+_NUMBERS = (Setting, tuple[float, ...], tuple[int, ...], float | None, int | None, tuple[int, ...] | None, _ROWS)
+_HELD = (  # the types of settings that a file can hold
     bool,
     int,
     float,
@@ -41,7 +42,7 @@ _HELD = (
     *_TABLES,
     tuple[Layer, ...],
     Schedule | None,
-)  # the types of settings that a file can hold
+)
 
 Kind = TypeVar("Kind", bound=type[Any])
 
@@ -51,10 +52,10 @@ def register(kind: Kind) -> Kind:
 
     It is needed where a model is saved, and again where it is loaded: a file never imports anything. The class is a
     frozen dataclass that inherits nnx.Layer, nnx.Loss, nnx.Initializer or nnx.Schedule. Its settings are of the types
-    int, float, bool, int | None, float | None, tuples of int or float, nnx.Layer, tuple[nnx.Layer, ...], nnx.Loss,
-    nnx.Initializer, nnx.Schedule, nnx.Schedule | None. A layer with parameters has `shapes` too, which the parameters
-    in a file are checked against. Loading makes the class with the settings in the file, which may be anyone's: a
-    constructor refuses those that it cannot do with, and opens and runs nothing by them.
+    int, float, bool, int | None, float | None, tuples of int or float, tuples of tuples of float, nnx.Layer,
+    tuple[nnx.Layer, ...], nnx.Loss, nnx.Initializer, nnx.Schedule, nnx.Schedule | None. A layer with parameters has
+    `shapes` too, which the parameters in a file are checked against. Loading makes the class with the settings in the
+    file, which may be anyone's: a constructor refuses those that it cannot do with, and opens and runs nothing by them.
 
     Raises: SettingError for another class, or a name that another class has.
 
@@ -194,6 +195,10 @@ def _setting(place: str, data: Any, expected: Any, depth: int) -> Any:
         if type(data) is not list:
             raise ModelFileError(f"{place} must be a list, found {_short(data)}")
         return tuple(_part(v, Layer, depth) for v in data)
+    if expected == _ROWS:
+        if type(data) is not list:
+            raise ModelFileError(f"{place} must be lists of numbers, found {_short(data)}")
+        return tuple(_setting(place, v, tuple[float, ...], depth) for v in data)
     if expected is bool and type(data) is bool:
         return data
     if expected is int and _is_number(data) and type(data) is int:
@@ -203,7 +208,7 @@ def _setting(place: str, data: Any, expected: Any, depth: int) -> Any:
     if expected not in (bool, int, float):  # one number for each member, or each class; or none
         if data is None or _is_number(data):
             return data
-        whole = expected == tuple[int, ...]
+        whole = expected in (tuple[int, ...], tuple[int, ...] | None)
         several = expected in (tuple[int, ...], tuple[float, ...])  # of these there may be none
         if (
             type(data) is list

@@ -22,6 +22,8 @@ from .dropout import Dropout
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
 from .networks import Ensemble
 from .norm import BatchNorm, LayerNorm
+from .periodic import PBLDEmbedding, PLREmbedding
+from .piecewise import PiecewiseLinear, PiecewiseLinearEmbedding
 from .realmlp import NTPDense, ParametricActivation, Scale
 from .rms_norm import RMSNorm
 
@@ -41,6 +43,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
 }
 _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNorm, Chain, Residual, Concat)
 _OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble, Scale, NTPDense, ParametricActivation)
+_OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
@@ -72,7 +75,11 @@ __all__ = [
     "LeakyReLU",
     "Mish",
     "NTPDense",
+    "PBLDEmbedding",
+    "PLREmbedding",
     "ParametricActivation",
+    "PiecewiseLinear",
+    "PiecewiseLinearEmbedding",
     "RMSNorm",
     "ReLU",
     "Residual",

@@ -4,7 +4,6 @@ The formulas are the layers' own, in operators that every opset from 13 on has, 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import pi, sqrt
 from typing import Any
 
@@ -30,6 +29,10 @@ from ..layers import (
     Mish,
     NTPDense,
     ParametricActivation,
+    PBLDEmbedding,
+    PiecewiseLinear,
+    PiecewiseLinearEmbedding,
+    PLREmbedding,
     ReLU,
     Residual,
     RMSNorm,
@@ -41,33 +44,10 @@ from ..layers import (
     Tanh,
 )
 from ..layers.activation import _ALPHA, _SCALE
+from .columns import pbld_embedding, piecewise_linear, piecewise_linear_embedding, plr_embedding
 from .graph import Nodes, xp
+from .place import Place
 from .widths import outputs
-
-
-@dataclass(frozen=True)
-class Place:
-    """A layer's place in a network: the graph that takes its nodes, and its own among the host parameters."""
-
-    graph: Nodes
-    params: Mapping[str, Any]
-    path: str = ""
-
-    def at(self, i: int) -> "Place":
-        """The place of a container's i-th part."""
-        return Place(self.graph, self.params, f"{self.path}{i}.")
-
-    def array(self, name: str) -> Any:
-        """A parameter of the layer as a host array."""
-        return self.params[self.path + name]
-
-    def constant(self, name: str, array: Any = None) -> str:
-        """A parameter of the layer, or what is given in its stead, as a constant of the graph."""
-        return self.graph.constant(self.array(name) if array is None else array, self.path + name)
-
-    def node(self, op: str, *inputs: Any, **attributes: Any) -> str:
-        """Add a node and give its output's name."""
-        return self.graph.node(op, *inputs, **attributes)
 
 
 def network(graph: Nodes, net: Layer, params: Mapping[str, Any], x: str, features: int | None) -> str:
@@ -277,6 +257,10 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     BatchEnsemble: _batch_ensemble,
     DenseEnsemble: _dense_ensemble,
     Ensemble: _ensemble,
+    PiecewiseLinear: piecewise_linear,
+    PiecewiseLinearEmbedding: piecewise_linear_embedding,
+    PLREmbedding: plr_embedding,
+    PBLDEmbedding: pbld_embedding,
     Chain: _chain,
     Residual: _residual,
     Concat: _concat,

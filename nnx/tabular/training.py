@@ -110,8 +110,20 @@ def ended_by(fits: Sequence[Fit]) -> str:
 
 
 def finished(fits: Sequence[Fit]) -> list[Fit]:
-    """The networks that have weights to predict with."""
-    return [fit for fit in fits if fit.best_epoch and (fit.stopped != "not finite" or len(fits) == 1)] or list(fits[:1])
+    """The networks that have weights to predict with: those whose loss stayed finite, where there are such."""
+    done = [fit for fit in fits if fit.best_epoch]
+    return [fit for fit in done if fit.stopped != "not finite"] or done or list(fits[:1])
+
+
+def lost(fits: Sequence[Fit]) -> str:
+    """What is to be said of several networks of which some have become infinite, or ""."""
+    ruined = [fit for fit in fits if fit.stopped == "not finite"]
+    if not ruined or len(fits) == 1:
+        return ""
+    epoch = min(len(fit.history.get("epoch", ())) for fit in ruined) + 1
+    kept = "the others are the model" if len(ruined) < len(fits) else "their last good weights are kept"
+    count = f"of {len(ruined)} of {len(fits)} networks"
+    return f"the loss is not finite in epoch {epoch} {count}: {kept}; lower the rate, or clip gradients"
 
 
 def saved(error: TrainingError) -> list[Fit]:

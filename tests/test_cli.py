@@ -18,7 +18,7 @@ datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not i
 
 
 QUICK = ["--epochs", "3", "--hidden", "8"]
-RUN = """best.safetensors last.safetensors config.toml data.json environment.json events.jsonl metrics.csv report.html
+RUN = """best.safetensors config.toml data.json environment.json events.jsonl metrics.csv report.html
 README.md""".split()  # noqa: SIM905
 
 

@@ -81,7 +81,7 @@ FLAGS: tuple[tuple[str, str, Any, str], ...] = (  # option, setting, type, help
     ("--dropout", "network.dropout", float, SIZE),
     ("--optimizer", "optimizer.name", str, "[default: adamw]"),
     ("--rate", "optimizer.rate", float, f"learning rate {SIZE}"),
-    ("--schedule", "optimizer.schedule", str, "of the rate: cosine, one_cycle or none [default: cosine]"),
+    ("--schedule", "optimizer.schedule", str, "of the rate: cosine, one_cycle or none [default: none]"),
     ("--loss", "training.loss", str, "squared_error, absolute_error or huber, for a regression"),
     ("--class-weight", "training.class_weight", str, "balanced: every class weighs the same [default: none]"),
     ("--epochs", "training.epochs", int, f"at most so many {SIZE}"),

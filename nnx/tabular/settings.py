@@ -54,7 +54,7 @@ class Encoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buckets: int = 128
     max_words: int = 4096
     levels: bool = True
-    bins: int = 0  # piecewise-linear components beside each number; 0: none
+    bins: int = 16  # pieces of each number at most, where rows suffice; 0: none
 
 
 class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +70,7 @@ class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str = "adamw"
     rate: float | None = None
-    schedule: str = "cosine"  # none, cosine, one_cycle
+    schedule: str = "none"  # none, cosine, one_cycle
     weight_decay: float | None = None  # of adamw and lion; None: their own default
     clip: float = 0.0  # the largest norm of a gradient; 0: none
 
@@ -89,6 +89,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch_size: int | None = None
     early_stopping: bool = True
     patience: int | None = None
+    average: float = 2.0  # epochs over which the weights that predict are averaged, exponentially; 0: none
     max_time: str = ""  # 90s, 10m, 1h30m
     seed: int = 0
     micro_batches: int = 1  # parts that each batch is computed in, one after another

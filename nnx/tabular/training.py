@@ -9,7 +9,9 @@ from time import monotonic
 from typing import Any
 
 from ..backends import Backend
+from ..contract import Layer, Params
 from ..errors import TrainingError
+from ..network import init
 from ..training import Checkpoint, EarlyStopping, Fit, Member, Population, PopulationReport, Report, fit
 from ..training.checkpoint import Resumed
 from ..training.interrupt import listening
@@ -18,7 +20,7 @@ from ..training.population.resume import Read, read as read_population
 from ..training.restore import read as read_alone
 from .blocks import Blocks
 from .prepare import Prepared
-from .recipe import loss_of, metrics_of, monitor_of, network, optimizer_of
+from .recipe import average_of, loss_of, metrics_of, monitor_of, network, optimizer_of
 from .settings import Config
 
 History = dict[str, list[float]]
@@ -52,30 +54,38 @@ def train(
         "resume": resume,
     }
     if len(prepared.folds) > 1:
+        steps = -(-len(prepared.folds[0].rows) // (t.batch_size or 1))
+        given |= {"average": average_of(config, steps)}
         given |= {"callbacks": [_averaged(c) for c in callbacks], "resume": None if resume is None else resume.path}
         members = []
         for k, (rows, apart) in enumerate(prepared.folds):
-            own = net, loss_of(config, prepared), optimizer_of(config, _steps(config, len(rows)))
-            members.append(Member(*own, seed=t.seed + k, rows=rows, held=apart))
+            own = net, loss_of(config, prepared), optimizer_of(config, steps * (t.epochs or 1))
+            begin = initial(net, prepared, t.seed + k)
+            members.append(Member(*own, seed=t.seed + k, rows=rows, held=apart, params=begin))
         return list(Population(members).fit(*data, sample_weight=prepared.weight, **given))
     if isinstance(data, Blocks):
         data = replace(data, batch_size=t.batch_size or 1)
         given |= {"x": data}
-        steps = (t.epochs or 1) * data.steps
+        steps = data.steps
     else:
         rows, apart = prepared.folds[0]
         whole = (*data, *([] if prepared.weight is None else [prepared.weight]))
         given |= dict(zip(("x", "y", "sample_weight"), (a[rows] for a in whole), strict=False))
         if apart is not None:
             given["validation"] = tuple(a[apart] for a in whole)
-        steps = _steps(config, len(rows))
-    optimizer = optimizer_of(config, steps)
+        steps = -(-len(rows) // (t.batch_size or 1))
+    given |= {"average": average_of(config, steps), "params": initial(net, prepared, t.seed)}
+    optimizer = optimizer_of(config, steps * (t.epochs or 1))
     return [fit(net, loss=loss_of(config, prepared), optimizer=optimizer, seed=t.seed, **given)]
 
 
-def _steps(config: Config, rows: int) -> int:
-    """The updates of a whole training on so many rows."""
-    return (config.training.epochs or 1) * -(-rows // (config.training.batch_size or 1))
+def initial(net: Layer, prepared: Prepared, seed: int) -> Params | None:
+    """Initial parameters with which a number's pieces count for nothing yet; None: the usual ones."""
+    if not (pieces := prepared.encoder.pieces()):
+        return None
+    params = init(net, prepared.encoder.width, seed=seed, backend="numpy")
+    params["0.W"][pieces] = 0.0
+    return params
 
 
 def _averaged(callback: Callable[[Report], Any]) -> Callable[[PopulationReport], Any]:

@@ -16,7 +16,8 @@ from .words import SCALE, TERMS, WORDY, Terms, Words
 
 ALIKE = 0.5  # text of which fewer cells than this share repeat an earlier one is taken for an id
 KNOWN = 0.2  # free text has at least this share of its words in common with other cells
-ROWS = 10  # for each column that the values of whole numbers become
+ROWS = 10  # for each column that the values of whole numbers become, and each piece of other numbers
+MANY, LEAST = 20, 4  # different values from which on a number has pieces, and so many pieces it has then at least
 FEW = 20  # rows below which nothing is taken for an id
 
 
@@ -87,17 +88,28 @@ def with_levels(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], 
 
 
 def with_pieces(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], bins: int) -> list[Column]:
-    """The columns, with numbers that are no categories in `bins` pieces too, of as many training values each."""
-    if not bins:
+    """The columns, with numbers of many values in up to `bins` pieces too, of as many training values each.
+
+    A piece is learned from the rows beyond its edge: there are to be at least ROWS rows for each of all pieces.
+    """
+    numbers = [c for c in columns if isinstance(c, Number) and _many(seen[c.name])]
+    rows = max((s.rows for s in seen.values()), default=0)
+    bins = min(bins, rows // (ROWS * max(len(numbers), 1)))
+    if bins < LEAST:
         return list(columns)
     shares = [t / bins for t in range(bins + 1)]
     made: list[Column] = []
     for c in columns:
         about = seen[c.name]
-        if isinstance(c, Number) and isinstance(about, Numbers):
+        if isinstance(c, Number) and isinstance(about, Numbers) and c in numbers:
             c = Pieces.of(c, host.put(about.quantiles(*shares, method="nearest"), "float64", None))
         made.append(c)
     return made
+
+
+def _many(about: Numbers | Texts) -> bool:
+    """True for a column of numbers of which at least MANY differ."""
+    return isinstance(about, Numbers) and (about.levels is None or len(about.levels) >= MANY)
 
 
 def _levels(number: Number, seen: Numbers | Texts, ways: Ways) -> Levels | None:

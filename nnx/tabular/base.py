@@ -19,11 +19,12 @@ from ..tables import Target
 from ..training import Fit
 from ..training.progress import progress
 from .frames import is_array, is_elsewhere, rows_of, source_of, target_name, with_target
-from .model import held_out, joined
+from .model import trained
 from .prepare import Given, Prepared, fold, prepare
 from .recipe import check, settled
 from .settings import Config, convert, put, seconds
 from .training import saved, time_limit, train
+from .use import Explanation, explanation
 
 SETTINGS = {  # of the command, by the names of parameters
     "preset": "training.preset",
@@ -111,7 +112,8 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         """Write the whole, from the columns of a table to its predictions, as one model file: see nnx.load."""
         check_is_fitted(self)
         m = self.model_
-        save(path, m.net, m.params, loss=m.loss, about=m.about, encoder=m.encoder, target=m.target)
+        beside: dict[str, Any] = {"arrays": m.arrays, "about": m.about, "encoder": m.encoder, "target": m.target}
+        save(path, m.net, m.params, loss=m.loss, **beside)
 
     def to_onnx(self, path: str | os.PathLike[str] | None = None, *, opset: int = 17) -> Any:
         """The whole as an onnx.ModelProto, whose inputs are the columns of the table: see nnx.to_onnx."""
@@ -119,6 +121,38 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
 
         check_is_fitted(self)
         return to_onnx(self.model_, path, opset=opset)
+
+    def explain(self, X: Any, output: Any = None) -> Explanation:
+        """What each column adds to the prediction for each row of X, by integrated gradients.
+
+        output: the class whose logit is explained; None: the last of classes_. Of a regression it is the value.
+        """
+        x = self._encoded(X)
+        number = None if output is None else self._model_target.classes.index(str(output))
+        return explanation(self.model_, x, number)
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write one HTML page: scores on rows held out, curves, pictures, notes, settings. It needs matplotlib."""
+        from ..plots.report import report
+
+        check_is_fitted(self)
+        target, count = self._model_target, self.model_.net.copies
+        facts = {
+            "predicted": f"{target.name} ({target.task})",
+            "model": f"{count} network{'s' * (count > 1)}, {len(self.history_['epoch'])} epochs, {self.stopped_}",
+            "backend": str(self.model_.backend),
+        }
+        report(
+            path,
+            title=target.name,
+            facts=facts,
+            history=self.history_,
+            evaluation=self.evaluation_,
+            config_text="",
+            notes=self.notes_,
+            held="held out",
+            best_epoch=self.best_epoch_,
+        )
 
     def _given(
         self, X: Any, y: Any, weight: Any, X_val: Any, y_val: Any, groups: Any
@@ -189,17 +223,17 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
 
     def _keep(self, config: Config, prepared: Prepared, fits: list[Fit]) -> None:
         """The attributes of a fitted estimator."""
-        result, encoder, xp = joined(fits), prepared.encoder, host.namespace()
+        result, encoder = trained(config, prepared, fits), prepared.encoder
+        fit, held = result.fit, result.held
+        about = {"reading": prepared.source.reading.to_data(), "asked": {}} | result.about
+        parts = result.arrays, about, fit.backend, encoder, result.target, (encoder.width,)
+        self.model_ = Model(fit.net, fit.params, fit.loss, *parts)
         self.config_, self.notes_ = config, prepared.notes
-        about = {"reading": prepared.source.reading.to_data(), "asked": {}, "best_epoch": result.best_epoch}
-        parts = result.backend, encoder, prepared.target, (encoder.width,)
-        self.model_ = Model(result.net, result.params, result.loss, {}, about, *parts)
-        self.history_, self.best_epoch_, self.stopped_ = result.history, result.best_epoch, result.stopped
+        self.history_, self.best_epoch_, self.stopped_ = fit.history, fit.best_epoch, fit.stopped
         self.n_features_in_ = encoder.n_features_in_
         if encoder.named_:
-            self.feature_names_in_ = xp.asarray(encoder.feature_names_in_, dtype=object)
-        held = held_out(prepared, fits)
-        self.evaluation_: Evaluation | None = None if held is None else self._evaluation(*held[1:])
+            self.feature_names_in_ = encoder.feature_names_in_
+        self.evaluation_: Evaluation | None = None if held is None else self._evaluation(held.y, held.output)
 
     def _evaluation(self, y: Any, output: Any) -> Evaluation:
         """The evaluation of rows that were held out, each predicted by a network that was not trained on it."""
@@ -214,8 +248,8 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         assert target is not None
         return target
 
-    def _output(self, X: Any) -> Any:
-        """The output of the model for a table: probabilities, or values in the target's own units."""
+    def _encoded(self, X: Any) -> Any:
+        """The rows of a table as the networks see them, (rows, features) on the host."""
         check_is_fitted(self)
         source, encoder = source_of(X), self.model_.encoder
         assert encoder is not None
@@ -226,7 +260,7 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
                     f"X has {count} features, but {own} is expecting {self.n_features_in_} features as input"
                 )
             source.table = source.table.rename_columns([str(name) for name in encoder.feature_names_in_])
-        return self.model_.answer(encoder.encode(source), proba=self.task == "classification")
+        return encoder.encode(source)
 
 
 def column(y: Any) -> Any:

@@ -44,13 +44,17 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class, in the order of classes_: (rows, classes)."""
-        output = self._output(X)
+        output = self.model_.answer(self._encoded(X), proba=True)
         names = self._model_target.classes
         return output[:, [names.index(str(c)) for c in self.classes_.tolist()]]
 
     def predict(self, X: Any) -> Any:
         """The most probable class of each row: (rows,)."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        names, xp = self._model_target.classes, host.namespace()
+        codes = xp.asarray([names.index(str(c)) for c in self.classes_.tolist()])
+        found = self._model_target.decode(self.model_.answer(self._encoded(X), proba=True))
+        place = {names[code]: i for i, code in enumerate(codes.tolist())}
+        return self.classes_[[place[str(name)] for name in found.tolist()]]
 
     def _keep(self, *fitted: Any) -> None:
         super()._keep(*fitted)

@@ -246,3 +246,22 @@ def test_empty_and_single_row_batches(rows, library):
         _, grads = net.backprop(params, saved, y)
         assert y.shape == (rows, 2)
         assert {k: g.shape for k, g in grads.items()} == {k: p.shape for k, p in params.items()}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bent_exponentials_keep_their_digits(dtype):
+    """SELU, ELU and Mish in other forms than their formulas have, to a few units in the last place."""
+    size = np.concatenate([np.logspace(-6, 1.9, 300), [20.0, 20.5, 30.0]])
+    x = np.concatenate([-size, size]).astype(dtype)
+    wide = x.astype("float64")
+    below, t = np.expm1(np.minimum(wide, 0)), np.tanh(np.log1p(np.exp(wide)))
+    expected = {
+        nnx.ELU(0.7): (np.where(wide > 0, wide, 0.7 * below), np.where(wide > 0, 1.0, 0.7 * (below + 1))),
+        nnx.Mish(): (wide * t, t + wide * (1 - t) * (1 + t) / (1 + np.exp(-wide))),
+    }
+    for layer, (value, slope) in expected.items():
+        y, saved = layer.value(x)
+        np.testing.assert_allclose(y, value, rtol=8 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            layer.slope(saved), slope, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps
+        )

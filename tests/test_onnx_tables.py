@@ -129,6 +129,25 @@ def test_raw_rows_are_predicted_as_by_the_model(tmp_path, scale, task, opset):
     agrees(str(tmp_path / "m.onnx"), loaded, strange(columns))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_in_pieces_become_what_the_encoder_makes_of_them(dtype):
+    rng = np.random.default_rng(0)
+    columns = {
+        "a": rng.normal(size=200),
+        "b": rng.exponential(size=200),
+        "day": np.datetime64("2024-01-01", "s") + 86400 * np.arange(200),
+    }
+    columns["b"][::7] = np.nan
+    encoder = nnx.TableEncoder(bins=6, dtype=dtype).fit(columns)
+    assert [c.kind for c in encoder.columns_] == ["pieces", "pieces", "date"]
+    graph = nnx.onnx.Graph(dtype="float64")
+    x = nnx.onnx.encode(graph, encoder, nnx.onnx.inputs(graph, encoder))
+    graph.output("x", x, dtype, ["rows", encoder.width])
+    columns["a"][:4] = [-1e9, 1e9, np.nan, 0.0]
+    made = run(graph.model("an encoder"), feeds(encoder, columns))["x"]
+    np.testing.assert_allclose(made, encoder.transform(columns), rtol=1e-5 if dtype == "float32" else 1e-13, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", list(table(1)))
 def test_a_column_alone_becomes_what_the_encoder_makes_of_it(name):
     columns = {name: table()[name]}

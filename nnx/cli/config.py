@@ -50,6 +50,7 @@ class Encoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buckets: int = 128
     max_words: int = 4096
     levels: bool = True
+    bins: int = 0
 
 
 class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

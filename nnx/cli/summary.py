@@ -1,7 +1,8 @@
 """A training for a person, before it begins: its rows, its network, and how each column is encoded."""
 
 from ..backends import Backend
-from ..tables.encoding.columns import Category, Column, Hashed, Levels, Number, Presence, Waves
+from ..tables.encoding.columns import Category, Column, Hashed, Presence, Waves
+from ..tables.encoding.numbers import Levels, Number, Pieces
 from ..tables.encoding.words import Words
 from .config import Config
 from .prepare import Prepared
@@ -61,6 +62,8 @@ def describe(way: Column) -> str:
         detail = f"the words {', '.join(way.terms[:6])}, ... and pairs of them"
     elif isinstance(way, Levels):
         detail = "the number, and one of " + ", ".join(map(str, way.values))[:60]
+    elif isinstance(way, Pieces):
+        detail = f"the number, and {len(way.edges) - 1} pieces of it"
     elif isinstance(way, Presence):
         detail = "1 where there is something, or -1"
     elif isinstance(way, Waves):

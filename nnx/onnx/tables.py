@@ -9,7 +9,8 @@ from ..backends import numpy as host
 from ..contract import Loss
 from ..errors import SettingError, require
 from ..tables import Source, TableEncoder, Target, cells
-from ..tables.encoding.columns import LIMIT, Category, Column, Hashed, Levels, Number, Presence, Truth, Waves
+from ..tables.encoding.columns import Category, Column, Hashed, Presence, Truth, Waves
+from ..tables.encoding.numbers import LIMIT, Levels, Number, Pieces
 from ..tables.kinds.cells import TEXTS, compute, parted
 from ..tables.sources.again import kinds_for, open_again
 from ..tables.sources.source import need_columns
@@ -122,12 +123,20 @@ def _blocks(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> It
     columns = encoder.columns_
     waved = [c for c in columns if isinstance(c, Waves)]
     leveled = [c for c in columns if isinstance(c, Levels)]
-    numbers = [c for c in columns if isinstance(c, Number)] + [c.number for c in (*leveled, *waved)]
+    pieced = [c for c in columns if isinstance(c, Pieces)]
+    numbers = [c.number for c in (*pieced, *leveled, *waved)] + [c for c in columns if isinstance(c, Number)]
     truths = [c for c in columns if isinstance(c, Truth)]
     counted: list[Number | Truth] = [*numbers, *truths]
     gapped = [c for c in counted if c.gaps]
     if numbers:
-        yield _numbers(graph, numbers, _together(graph, given, numbers)), [at[c.name] for c in numbers]
+        z = _numbers(graph, numbers, _together(graph, given, numbers))
+        yield z, [at[c.name] for c in numbers]
+        for i, piece in enumerate(pieced):
+            start, many = at[piece.name] + len(piece.number.names), len(piece.edges) - 1
+            yield (
+                _pieces(graph, piece, i, graph.cast(z, encoder.dtype), encoder.dtype),
+                [start + t for t in range(many)],
+            )
     if truths:
         yield _truths(graph, _together(graph, given, truths)), [at[c.name] for c in truths]
     if gapped:
@@ -160,6 +169,13 @@ def _numbers(graph: Nodes, columns: list[Number], v: str) -> str:
         return z
     u = graph.node("Div", z, _double(graph, [3.0 if c.smooth else inf for c in columns]))  # z / inf: z stays as it is
     return graph.node("Div", z, graph.node("Sqrt", graph.node("Add", graph.node("Mul", u, u), _double(graph, 1.0))))
+
+
+def _pieces(graph: Nodes, column: Pieces, i: int, z: str, dtype: str) -> str:
+    """What Pieces.spread adds to the number, column i of z (rows, numbers), in the encoder's float type."""
+    start, width, low, high = (graph.constant(xp.asarray(a, dtype=dtype), dtype=dtype) for a in column.pieces)
+    v = graph.node("Div", graph.node("Sub", graph.node("Gather", z, xp.asarray([i]), axis=1), start), width)
+    return graph.node("Min", graph.node("Max", v, low), high)
 
 
 def _truths(graph: Nodes, v: str) -> str:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from math import log
 from shlex import quote
 
+from ...backends import numpy as host
 from ..kinds.cells import TEXTS, arrow, compute, parted
 from ..kinds.infer import numeric, variants
-from .columns import Category, Clock, Column, Hashed, Levels, Moment, Number, Presence, Truth
+from .columns import Category, Clock, Column, Hashed, Moment, Presence, Truth
 from .ids import named_like_id
+from .numbers import Levels, Number, Pieces
 from .statistics import Numbers, Texts
 from .words import SCALE, TERMS, WORDY, Terms, Words
 
@@ -28,6 +30,7 @@ class Ways:
     buckets: int
     max_words: int
     levels: bool
+    bins: int
     seed: int
 
 
@@ -81,6 +84,20 @@ def with_levels(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], 
     added = sum(len(c.values) + c.rare for c in both.values())
     few = ways.levels and ROWS * added <= max((s.rows for s in seen.values()), default=0)
     return [both.get(c.name, c) if few else c for c in columns]
+
+
+def with_pieces(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], bins: int) -> list[Column]:
+    """The columns, with numbers that are no categories in `bins` pieces too, of as many training values each."""
+    if not bins:
+        return list(columns)
+    shares = [t / bins for t in range(bins + 1)]
+    made: list[Column] = []
+    for c in columns:
+        about = seen[c.name]
+        if isinstance(c, Number) and isinstance(about, Numbers):
+            c = Pieces.of(c, host.put(about.quantiles(*shares, method="nearest"), "float64", None))
+        made.append(c)
+    return made
 
 
 def _levels(number: Number, seen: Numbers | Texts, ways: Ways) -> Levels | None:

@@ -16,8 +16,8 @@ _HOMES = {
         "Constant GlorotNormal GlorotUniform HeNormal HeUniform LeCunNormal LeCunUniform Normal Orthogonal Signs Zeros"
     ),
     "layers": (
-        "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU EnsembleView GELU GELUTanh Identity "
-        "LayerNorm LeakyReLU Mish RMSNorm ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
+        "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU Embedding EnsembleView GELU GELUTanh "
+        "Identity LayerNorm LeakyReLU Mish RMSNorm ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
     ),
     "network": "init mlp predict tabm",
     "laws": "check",

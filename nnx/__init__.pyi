@@ -54,6 +54,7 @@ from .layers import (
     Dense as Dense,
     DenseEnsemble as DenseEnsemble,
     Dropout as Dropout,
+    Embedding as Embedding,
     EnsembleView as EnsembleView,
     GELUTanh as GELUTanh,
     Identity as Identity,

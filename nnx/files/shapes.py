@@ -47,6 +47,9 @@ class Unknown(int):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
+    def __le__(self, other: int) -> bool:
+        return False  # it may turn out to be more
+
     __hash__ = int.__hash__
 
     def columns(self, width: int) -> int:

@@ -19,6 +19,7 @@ from .activation import (
 from .combine import Chain, Concat, Residual
 from .dense import Dense
 from .dropout import Dropout
+from .embedding import Embedding
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
 from .norm import BatchNorm, LayerNorm
 from .rms_norm import RMSNorm
@@ -38,7 +39,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
     "softplus": Softplus,
 }
 _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNorm, Chain, Residual, Concat)
-_OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble)
+_OTHERS += (Embedding, EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
@@ -62,6 +63,7 @@ __all__ = [
     "Dense",
     "DenseEnsemble",
     "Dropout",
+    "Embedding",
     "EnsembleView",
     "GELUTanh",
     "Identity",

@@ -94,6 +94,48 @@ def test_layer_norm_rows_have_mean_zero_and_variance_one():
     np.testing.assert_allclose(y.var(axis=1), 1, rtol=1e-5)
 
 
+def test_embedding_is_that_of_torch_with_code_0_for_what_is_no_code():
+    import torch
+
+    rng = np.random.default_rng(0)
+    layer = nnx.Embedding((5, 3000), (2, 0), 4)
+    x, dy = np.zeros((400, 3)), rng.normal(size=(400, 9))
+    x[:, 2], x[:, 0], x[:, 1] = rng.integers(0, 5, 400), rng.integers(0, 3000, 400), rng.normal(size=400)
+    params = nnx.init(layer, 3, dtype="float64")
+    tables = [torch.nn.Embedding.from_pretrained(torch.from_numpy(E), False) for E in np.split(params["E"], [5])]
+    own = [table(torch.from_numpy(x[:, c].astype(int))) for table, c in zip(tables, (2, 0), strict=True)]
+    y, saved = layer.evaluate(params, x)
+    np.testing.assert_array_equal(y, np.hstack([x[:, 1:2], *(a.detach().numpy() for a in own)]))
+    dx, grads = layer.backprop(params, saved, dy)
+    torch.cat(own, dim=1).backward(torch.from_numpy(dy[:, 1:]))
+    expected = np.vstack([table.weight.grad.numpy() for table in tables])
+    np.testing.assert_allclose(grads["E"], expected, rtol=1e-11, atol=1e-13)
+    np.testing.assert_array_equal(grads["E"] == 0, expected == 0)  # of codes that no row has, to the bit
+    np.testing.assert_array_equal(dx, np.stack([np.zeros(400), dy[:, 0], np.zeros(400)], axis=1))
+    strange = np.asarray([[-1.0, 7.0, 5.0], [3000.0, 7.0, np.nan], [np.inf, 7.0, -np.inf], [1e30, 7.0, 0.4]])
+    y, _ = layer.evaluate(params, strange)
+    np.testing.assert_array_equal(y, np.tile(np.hstack([[7.0], params["E"][0], params["E"][5]]), (4, 1)))
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (dict(sizes=(3,), columns=(0, 1)), "a size for each"),
+        (dict(sizes=(3, 3), columns=(1, 1)), "different columns"),
+        (dict(sizes=(), columns=()), "a size for each"),
+        (dict(sizes=3, columns=(0,)), "sizes must be a tuple"),
+        (dict(sizes=(2**24,), columns=(0,)), "less than 16,777,216"),
+        (dict(sizes=(3,), columns=(-1,)), "columns must not be negative"),
+        (dict(sizes=(3,), columns=(0,), units=0), "units must be at least 1"),
+    ],
+)
+def test_an_embedding_refuses_columns_and_sizes_that_do_not_fit(given, text):
+    with pytest.raises(nnx.SettingError, match=text):
+        nnx.Embedding(**given)
+    with pytest.raises(nnx.ShapeError, match="column 3 holds codes, x has 3 columns"):
+        nnx.init(nnx.Embedding((4,), (3,)), 3)
+
+
 NORMS = {  # ours, and the class of torch.nn that it is
     "layer": (nnx.LayerNorm(), "LayerNorm"),
     "batch": (nnx.BatchNorm(), "BatchNorm1d"),

@@ -30,9 +30,7 @@ def interval(model: Model, x: Any, coverage: float) -> Any:
     """
     target = model.target
     if target is None or target.classes or "residuals" not in model.about:
-        raise SettingError(
-            "intervals need a regression that held rows out: fit with validation=0.1, or X_val"
-        )
+        raise SettingError("intervals need a regression that held rows out: fit with validation=0.1, or X_val")
     z = host.put(model.backend.to_numpy(model.output(x)), "float64", None)
     members = z.reshape(-1, model.net.copies) * target.scale + target.mean  # (rows, networks)
     return Residuals.from_data(model.about["residuals"]).interval(members.T, coverage)

@@ -18,7 +18,8 @@ _HOMES = {
     "layers": (
         "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU Embedding Ensemble EnsembleView GELU "
         "GELUTanh Identity LayerNorm LeakyReLU Mish NTPDense PBLDEmbedding PLREmbedding ParametricActivation "
-        "PiecewiseLinear PiecewiseLinearEmbedding RMSNorm ReLU Residual SELU Scale ScaleEnsemble Sigmoid SiLU Softplus Tanh"
+        "PiecewiseLinear PiecewiseLinearEmbedding RMSNorm ReLU Residual SELU Scale ScaleEnsemble Sigmoid SiLU "
+        "Softplus Tanh"
     ),
     "network": "init mlp predict realmlp tabm",
     "from_data": "init_from_data",

@@ -13,7 +13,7 @@ from ..tabular.model import Trained
 from ..tabular.prepare import Prepared
 from ..tabular.settings import Config, plain
 from ..tabular.table import reading_of, shown_name
-from ..training import Fit
+from ..tabular.use import bounds
 from .folder import (
     BEST,
     CARD,
@@ -29,6 +29,7 @@ from .folder import (
 from .ranking import read as read_search
 from .summary import widths
 
+COVERAGE = 0.9  # of the intervals that the report tells of
 Schema = dict[str, Any]  # the table as it was read
 
 
@@ -59,17 +60,29 @@ def write(path: Path, config: Config, prepared: Prepared, made: Trained) -> None
     save(path / BEST, made.fit.net, made.fit.params, loss=made.fit.loss, **beside)
 
 
+def covered(made: Trained, test: tuple[Any, Any] | None) -> dict[str, str]:
+    """How many of the test rows of a regression lie within their intervals."""
+    if made.residuals is None or test is None:
+        return {}
+    x, y = test
+    values = made.target.decode(y[:, None])
+    low, high = bounds(made.fit, made.target, made.residuals, x, COVERAGE).T
+    share = float(((low <= values) & (values <= high)).mean())
+    return {f"intervals of {COVERAGE:.0%}": f"{share:.1%} of {len(y)} test rows lie within theirs"}
+
+
 def describe(
     path: Path,
     config: Config,
     prepared: Prepared,
     schema: Schema,
-    result: Fit,
+    made: Trained,
     tested: Evaluation | None,
     chosen: Backend,
 ) -> list[str]:
     """Write environment, report and card, and last the configuration with how the training ended, by which the run is
     known to be whole. Returns remarks: what could not be written and why."""
+    result = made.fit
     _json(path / DATA, schema)
     _json(path / ENVIRONMENT, environment(chosen))
     values = plain(config)
@@ -81,7 +94,7 @@ def describe(
         "optimizer": f"{config.optimizer.name} at {config.optimizer.rate:g}",
         "epochs": f"{len(result.history['epoch'])}, best {result.best_epoch}, ended by {result.stopped}",
         "backend": f"{chosen}",
-    }
+    } | covered(made, prepared.test)
     searched: dict[str, Any] = {}
     if (path / SEARCH).exists():
         found, by = read_search(path / SEARCH)

@@ -108,7 +108,7 @@ def complete(
         poor = worse(prepared.target, tested, weighted=config.training.class_weight != "none")
         prepared.notes += poor
         say(*(f"note: {note}" for note in poor))
-        for remark in describe(path, config, prepared, schema | {"notes": prepared.notes}, result, tested, chosen):
+        for remark in describe(path, config, prepared, schema | {"notes": prepared.notes}, made, tested, chosen):
             say(remark)
         if result.stopped != "interrupted":
             remove_checkpoints(path)

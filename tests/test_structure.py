@@ -29,6 +29,7 @@ ORDER = [
     "evaluation",
     "plots estimators",
     "onnx",
+    "tabular",
     "cli",
     "__init__ __main__",
 ]

@@ -1,0 +1,1 @@
+"""Networks for tables: how sure they are of a prediction, and what they make it of."""

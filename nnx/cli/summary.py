@@ -1,7 +1,7 @@
 """A training for a person, before it begins: its rows, its network, and how each column is encoded."""
 
 from ..backends import Backend
-from ..tables.encoding.columns import Category, Column, Hashed, Presence, Waves
+from ..tables.encoding.columns import Category, Coded, Column, Hashed, Presence, Waves
 from ..tables.encoding.numbers import Levels, Number, Pieces
 from ..tables.encoding.words import Words
 from ..tabular.prepare import Prepared
@@ -56,6 +56,8 @@ def describe(way: Column) -> str:
         detail = f"centre {way.center:.4g}, scale {way.scale:.4g}"
     elif isinstance(way, Category):
         detail = "one of " + ", ".join(way.values)[:60]
+    elif isinstance(way, Coded):
+        detail = f"the code of one of {len(way.values):,} values"
     elif isinstance(way, Hashed):
         detail = f"hashed into {way.buckets}"
     elif isinstance(way, Words):

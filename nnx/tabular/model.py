@@ -37,9 +37,10 @@ def held_out(prepared: Prepared, fits: Sequence[Fit]) -> tuple[Any, Any, Any] | 
         return None
     x, y = prepared.train
     rows, outputs, seen = [], [], set[int]()
+    kept = set(map(id, finished(fits)))
     for fold, fit in zip(prepared.folds, fits, strict=False):
         own = [i for i, row in enumerate(fold.held.tolist()) if row not in seen]
-        if own and fit.best_epoch:
+        if own and id(fit) in kept:
             seen |= set(fold.held[own].tolist())
             rows.append(fold.held[own])
             outputs.append(fit.backend.to_numpy(fit.predict(x[fold.held[own]])))

@@ -58,6 +58,7 @@ def train(
         for k, (rows, apart) in enumerate(prepared.folds):
             own = net, loss_of(config, prepared), optimizer_of(config, _steps(config, len(rows)))
             members.append(Member(*own, seed=t.seed + k, rows=rows, held=apart))
+        given |= {"n_members_per_run": len(members)}  # as one: they have figures of each epoch together
         return list(Population(members).fit(*data, sample_weight=prepared.weight, **given))
     if isinstance(data, Blocks):
         data = replace(data, batch_size=t.batch_size or 1)

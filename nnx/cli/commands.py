@@ -43,7 +43,7 @@ def train(
     verbose: bool,
     **flags: Any,
 ) -> int:
-    """Train a network on DATA: a table (text, JSON lines, Excel, Parquet, Arrow, NPY, NPZ, ...), or a built-in set.
+    """Train networks on DATA: a table (text, JSON lines, Excel, Parquet, Arrow, NPY, NPZ, ...), or a built-in set.
 
     DATA may be several files with the same columns, a folder, a pattern, or - for standard input. Built in: penguins,
     digits, iris, wine, breast_cancer, diabetes. Settings come from the file -c, then --set, then the options below;

@@ -9,6 +9,7 @@ from ..backends import Backend
 from ..errors import DataError, ModelFileError, NNXError
 from ..evaluation import Evaluation
 from ..files import save, write_whole
+from ..layers import Ensemble
 from ..tabular.model import Trained
 from ..tabular.prepare import Prepared
 from ..tabular.settings import Config, plain
@@ -31,6 +32,11 @@ from .summary import widths
 
 COVERAGE = 0.9  # of the intervals that the report tells of
 Schema = dict[str, Any]  # the table as it was read
+
+
+def together(result: Fit) -> str:
+    """How many networks of these widths there are, where there are several."""
+    return f", {result.net.members} of them: the mean of what they predict" if isinstance(result.net, Ensemble) else ""
 
 
 def begin(path: Path, config: Config, prepared: Prepared) -> Schema:
@@ -90,9 +96,9 @@ def describe(
     facts = {
         "data": f"{shown_name(config.data.path)}, {sum(prepared.rows)} rows",
         "predicted": f"{prepared.target.name} ({prepared.target.task})",
-        "network": " - ".join(map(str, widths(config, prepared))),
+        "network": " - ".join(map(str, widths(config, prepared))) + together(result),
         "optimizer": f"{config.optimizer.name} at {config.optimizer.rate:g}",
-        "epochs": f"{len(result.history['epoch'])}, best {result.best_epoch}, ended by {result.stopped}",
+        "epochs": f"{len(result.history.get('epoch', ()))}, best {result.best_epoch}, ended by {result.stopped}",
         "backend": f"{chosen}",
     } | covered(made, prepared.test)
     searched: dict[str, Any] = {}

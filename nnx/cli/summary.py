@@ -22,9 +22,11 @@ def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
 
 
 def network_line(config: Config, prepared: Prepared, chosen: Backend) -> str:
-    """Network, optimizer and batches, for a person."""
+    """Networks, optimizer and batches, for a person."""
+    many = config.training.members or 1
     return (
-        f"network {'-'.join(map(str, widths(config, prepared)))} {config.network.activation}, {config.optimizer.name} "
+        f"{f'{many} networks' if many > 1 else 'network'} {'-'.join(map(str, widths(config, prepared)))} "
+        f"{config.network.activation}, {config.optimizer.name} "
         f"at {config.optimizer.rate:g}, batches of {config.training.batch_size}, backend {chosen}"
     )
 

@@ -125,7 +125,11 @@ def end(path: Path, result: Fit, tested: Scores, say: Voice) -> int:
     if code == 130 and (path / run_folder.CHECKPOINT).exists():
         say(f"go on with: nnx resume {path}")
     if say.json:
-        final = {"epochs": len(result.history["epoch"]), "best_epoch": result.best_epoch, "stopped": result.stopped}
+        final = {
+            "epochs": len(result.history.get("epoch", ())),
+            "best_epoch": result.best_epoch,
+            "stopped": result.stopped,
+        }
         print(json_line(final | tested | {"run": str(path)}), flush=True)
     return code
 

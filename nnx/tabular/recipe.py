@@ -23,7 +23,7 @@ SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCyc
 LARGEST = 2**31 - 1  # of the whole numbers among the settings but for seeds
 DECAYING = ("adamw", "lion")
 REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
-MOST_THREADS = 4096
+MOST_THREADS, MOST_MEMBERS = 4096, 1000
 WIDE = 1000  # features from which on a table is wide
 PRESETS = ("fast", "default", "best")
 MONITORS = {  # figures of the rows held out, by the names of metrics
@@ -84,6 +84,8 @@ def check(config: Config) -> None:
     for name in ("epochs", "batch_size", "patience", "members"):
         value = getattr(training, name)
         require(value is None or value >= 1, f"{name} must be at least 1, got {value}")
+    most = training.members or 1
+    require(most <= MOST_MEMBERS, f"members must be at most {MOST_MEMBERS}, got {most}")
     require(training.micro_batches >= 1, f"--micro-batches must be at least 1, got {training.micro_batches}")
     every = training.checkpoint_every
     require(every is None or every >= 0, f"--checkpoint-every must not be negative, got {every}")

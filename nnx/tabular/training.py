@@ -24,6 +24,7 @@ from .recipe import average_of, loss_of, metrics_of, monitor_of, network, optimi
 from .settings import Config
 
 History = dict[str, list[float]]
+ENDS = ("interrupted", "time", "callback", "early stopping", "epochs", "not finite")
 
 
 def train(
@@ -62,6 +63,7 @@ def train(
             own = net, loss_of(config, prepared), optimizer_of(config, steps * (t.epochs or 1))
             begin = initial(net, prepared, t.seed + k)
             members.append(Member(*own, seed=t.seed + k, rows=rows, held=apart, params=begin))
+        given |= {"n_members_per_run": len(members)}  # as one: they have figures of each epoch together
         return list(Population(members).fit(*data, sample_weight=prepared.weight, **given))
     if isinstance(data, Blocks):
         data = replace(data, batch_size=t.batch_size or 1)
@@ -99,8 +101,8 @@ def _averaged(callback: Callable[[Report], Any]) -> Callable[[PopulationReport],
 
 
 def mean(name: str, values: Sequence[float]) -> float:
-    """The mean of a figure over networks; the time that all took, and the rows of all."""
-    return values[0] if name in ("epoch", "seconds") else sum(values) / len(values)
+    """The mean of a figure over networks; of the seconds, of which each has its share, the sum."""
+    return values[0] if name == "epoch" else sum(values) / (1 if name == "seconds" else len(values))
 
 
 def history_of(histories: Sequence[Mapping[str, Sequence[float]]]) -> History:
@@ -112,11 +114,9 @@ def history_of(histories: Sequence[Mapping[str, Sequence[float]]]) -> History:
 
 
 def ended_by(fits: Sequence[Fit]) -> str:
-    """Why the training of networks ended: a word that one of them has, the gravest first."""
+    """Why the training of networks ended: the first of ENDS that is true of one of them."""
     words = {fit.stopped for fit in fits}
-    if words != {"not finite"}:
-        words.discard("not finite")
-    return next(word for word in ("interrupted", "callback", "early stopping", "epochs", "not finite") if word in words)
+    return next(word for word in ENDS if word in words)
 
 
 def finished(fits: Sequence[Fit]) -> list[Fit]:
@@ -162,7 +162,7 @@ class Before:
 def time_limit(end: float | None) -> Iterator[Callable[[], bool]]:
     """End a fit in the block, as Ctrl-C does, when `monotonic` has come to `end`; the function tells whether it has.
 
-    Where signals cannot be caught, outside the main thread, nothing ends: ask after each epoch.
+    At least one batch is trained. Where signals cannot be caught, outside the main thread, nothing ends: ask after each epoch.
     """
     over: list[bool] = []
     done, outside = Event(), listening()
@@ -174,7 +174,7 @@ def time_limit(end: float | None) -> Iterator[Callable[[], bool]]:
         while (inside := listening()) is outside and not done.wait(0.05):
             pass  # fit does not listen yet
         if inside is not None and not done.is_set():
-            inside.seen = True
+            inside.late = inside.seen = True
 
     if end is not None:
         Thread(target=wait, args=(max(end - monotonic(), 0.0),), daemon=True).start()

@@ -18,11 +18,12 @@ from ..names import Spelled
 from ..tables import Target
 from ..training import Fit
 from ..training.progress import progress
-from .frames import is_array, is_elsewhere, rows_of, source_of, target_name, with_target
+from .frames import groups_of, is_array, is_elsewhere, source_of, target_name, weights_of, with_target
+from .given import Given
 from .model import held_out, joined
-from .prepare import Given, Prepared, fold, prepare
+from .prepare import Prepared, fold, prepare
 from .recipe import check, settled
-from .settings import Config, convert, put, seconds
+from .settings import LONGEST, Config, convert, put, seconds
 from .training import saved, time_limit, train
 
 SETTINGS = {  # of the command, by the names of parameters
@@ -43,6 +44,14 @@ SETTINGS = {  # of the command, by the names of parameters
     "drop": "data.drop",
     "backend": "place.backend",
     "dtype": "place.dtype",
+}
+FIXED = {  # settings of the command that are no estimator's
+    "data.path": "give X",
+    "data.target": "give y",
+    "data.task": "TabularClassifier classifies, TabularRegressor does not",
+    "data.test": "keep rows apart yourself, and give them to score",
+    "training.seed": "give random_state",
+    "training.max_time": "give time_limit",
 }
 
 
@@ -66,7 +75,7 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         batch_size: int | None = None,
         patience: int | None = None,
         validation: float | None = None,
-        class_weight: str | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
         calibrate: bool = True,
         kinds: Mapping[str, str] | None = None,
         drop: Any = (),
@@ -96,6 +105,7 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         Raises: DataError, SettingError, TrainingError.
         """
         started = monotonic()
+        self._limit()
         given, name, fixed = self._given(X, y, sample_weight, X_val, y_val, groups)
         config = self._config(name, fixed)
         check(config)
@@ -105,7 +115,14 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         config = settled(config, prepared)
         fold(prepared, config)
         self._keep(config, prepared, self._trained(config, prepared, chosen, started))
+        self._name(given)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        for name in ("allow_nan", "sparse", "string", "categorical"):
+            setattr(tags.input_tags, name, True)
+        return tags
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the whole, from the columns of a table to its predictions, as one model file: see nnx.load."""
@@ -126,40 +143,57 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         """The table with its target as a column, the name of that, and the kinds of the columns of an array."""
         source = source_of(X)
         fixed = dict.fromkeys(source.numeric, "number") if is_array(X) else {}  # none of an array's is an id
-        require((X_val is None) == (y_val is None), "fit: give X_val and y_val, or neither")
+        if y is None:
+            raise DataError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        own: Any = None
         if isinstance(y, str):
             name = y
         else:
-            if y is None:
-                raise DataError(f"{type(self).__name__} requires y to be passed, but the target y is None")
             name = target_name(y, source.columns)
-            source = with_target(source, self._target(y), name)
+            column, own = self._target(y)
+            source = with_target(source, column, name)
+        require(X_val is not None or y_val is None, "fit: y_val is given without X_val; give both, or neither")
         other = None
         if X_val is not None:
             other = source_of(X_val)
-            other = other if isinstance(y_val, str) else with_target(other, self._target(y_val), name)
-        own = rows_of("sample_weight", weight, source), rows_of("groups", groups, source)
-        return Given(source, *own, None if other is None else (other, None)), name, fixed
+            if not isinstance(y, str) or not (y_val is None or isinstance(y_val, str)):
+                require(y_val is not None and not isinstance(y_val, str), "fit: X_val needs y_val, its targets")
+                other = with_target(other, self._target(y_val)[0], name)
+        weights, groups = weights_of(weight), groups_of(groups)
+        others = None if other is None else (other, None)
+        return Given(source, weights, groups, others, own, self.class_weight), name, fixed
 
-    def _target(self, y: Any) -> Any:
-        """The target (rows,) on the host, as a column holds it. Raises: DataError."""
+    def _target(self, y: Any) -> tuple[Any, Any]:
+        """The target (rows,) on the host, as a column holds it, and the classes in it. Raises: DataError."""
         raise NotImplementedError
 
     def _config(self, name: str, kinds: Mapping[str, str]) -> Config:
         """The settings of the command that the parameters are."""
-        values: dict[str, Any] = {"data": {"kinds": dict(kinds)}}
+        values: dict[str, Any] = {"data": {"kinds": dict(kinds), "missing_target": "error"}}
         for parameter, setting in SETTINGS.items():
             value = getattr(self, parameter)
+            if isinstance(value, Mapping) and parameter == "class_weight":
+                continue  # the weights of the rows hold them
             if value is not None and value != ():
                 put(values, setting, dict(value) if isinstance(value, Mapping) else value, f"{parameter}:")
         for setting, value in (self.settings or {}).items():
+            require(setting not in FIXED, f"settings: {setting} is not for {type(self).__name__}: {FIXED.get(setting)}")
             put(values, setting, value, "settings:")
         seed = self.random_state
         if type(seed) is not int:
             seed = int(check_random_state(seed).randint(2**31 - 1))
-        values["data"] |= {"target": name, "task": self.task, "test": 0.0, "missing_target": "error"}
+        values["data"] |= {"target": name, "task": self.task, "test": 0.0}
         put(values, "training.seed", seed, "random_state:")
         return convert(values)
+
+    def _limit(self) -> float | None:
+        """The seconds of time_limit. Raises: SettingError."""
+        limit = self.time_limit
+        if isinstance(limit, str):
+            return seconds(limit, "time_limit")
+        fine = limit is None or (isinstance(limit, (int, float)) and 0 < limit <= LONGEST)
+        require(fine, f"time_limit must be seconds above 0, or a duration such as '10m', got {shown(limit)}")
+        return limit
 
     def _backend(self, config: Config, X: Any) -> Backend:
         """That of the parameter, else of the array X where it is on no host, else the preferred one."""
@@ -170,11 +204,11 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         return replace(backend(used, place.dtype), why=why)
 
     def _trained(self, config: Config, prepared: Prepared, chosen: Backend, started: float) -> list[Fit]:
-        limit = self.time_limit
-        end = None if limit is None else started + (seconds(limit) if isinstance(limit, str) else limit)
+        limit = self._limit()
+        end = None if limit is None else started + limit
 
         def late(report: Any) -> bool:
-            return over() or (end is not None and monotonic() > end)
+            return over()
 
         with (
             time_limit(end) as over,
@@ -208,6 +242,9 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
             return Evaluation.of("classification", y, output, classes=target.classes)
         return Evaluation.of("regression", target.decode(y[:, None]), target.decode(output))
 
+    def _name(self, given: Given) -> None:
+        """Set classes_, where there are classes."""
+
     @property
     def _model_target(self) -> Target:
         target = self.model_.target
@@ -219,7 +256,7 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         source, encoder = source_of(X), self.model_.encoder
         assert encoder is not None
-        if is_array(X):
+        if is_array(X) or not encoder.named_:
             if len(source.columns) != self.n_features_in_:
                 own, count = type(self).__name__, len(source.columns)
                 raise DataError(
@@ -227,19 +264,3 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
                 )
             source.table = source.table.rename_columns([str(name) for name in encoder.feature_names_in_])
         return self.model_.answer(encoder.encode(source), proba=self.task == "classification")
-
-
-def column(y: Any) -> Any:
-    """A target (rows,) on the host, of what holds one. Raises: DataError."""
-    xp = host.namespace()
-    y = rows_of("y", y, None)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim != 1:
-        raise DataError(f"y should be a 1d array, got an array of shape {y.shape} instead: one column to predict")
-    if y.dtype.kind == "c":
-        raise DataError("Complex data not supported: y")
-    if y.dtype.kind == "f" and not xp.isfinite(y).all():
-        raise DataError("Input y contains NaN or infinity")
-    require(y.dtype.kind in "fiubOUS", f"y: expected numbers or text, got {shown(y.dtype)}")
-    return y

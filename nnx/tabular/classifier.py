@@ -3,10 +3,10 @@
 from typing import Any, ClassVar
 
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 
-from ..backends import numpy as host
-from .base import Tabular, column
+from .base import Tabular
+from .given import Given
+from .labels import labels, typed
 
 
 class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
@@ -36,11 +36,9 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
 
     task: ClassVar[str] = "classification"
 
-    def _target(self, y: Any) -> Any:
-        y, xp = column(y), host.namespace()
-        check_classification_targets(y)
-        self.classes_, codes = xp.unique(y, return_inverse=True)
-        return xp.asarray([str(c) for c in self.classes_.tolist()], dtype=object)[codes]
+    def _target(self, y: Any) -> tuple[Any, Any]:
+        classes, names = labels(y)
+        return names, classes
 
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class, in the order of classes_: (rows, classes)."""
@@ -50,10 +48,9 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Any:
         """The most probable class of each row: (rows,)."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        p = self.predict_proba(X)
+        return self.classes_[p.argmax(axis=1)]
 
-    def _keep(self, *fitted: Any) -> None:
-        super()._keep(*fitted)
-        names = self._model_target.classes
-        if not hasattr(self, "classes_"):
-            self.classes_ = host.put(names, None, None)
+    def _name(self, given: Given) -> None:
+        target = self._model_target
+        self.classes_ = typed(target, given.source) if given.labels is None else given.labels

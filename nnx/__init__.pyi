@@ -55,6 +55,7 @@ from .layers import (
     Dense as Dense,
     DenseEnsemble as DenseEnsemble,
     Dropout as Dropout,
+    Embedding as Embedding,
     Ensemble as Ensemble,
     EnsembleView as EnsembleView,
     GELUTanh as GELUTanh,

@@ -11,7 +11,7 @@ from .inputs import as_numbers
 from .layers import Chain, Concat, Dense, Residual
 from .names import spelled
 from .random import HostDraw, check_seed, permutation
-from .settings import part
+from .settings import optional_name, part
 
 ROWS = 8192  # of a large x so many are looked at
 POINTS = 5  # rows whose weighted mean a bias is taken from
@@ -45,6 +45,7 @@ def init_from_data(
     >>> fit = nnx.fit(net, x, x[:, :2], loss="squared_error", params=params, epochs=1)
     """
     part("init_from_data: net", net, Layer)
+    dtype = optional_name("init_from_data: dtype", dtype)
     given = as_numbers("init_from_data: x", x)
     if given.ndim != 2 or 0 in given.shape:
         raise ShapeError(f"init_from_data: expected x (rows, features), got shape {tuple(given.shape)}")

@@ -11,6 +11,7 @@ from .errors import OutOfMemoryError, SettingError, ShapeError, numbers, require
 from .initializers import Constant, Signs, Zeros
 from .inputs import as_numbers
 from .layers import (
+    SELU,
     BatchEnsemble,
     Chain,
     Dense,
@@ -154,6 +155,7 @@ def realmlp(
     one_of("kind of realmlp", kind, ("td-s", "td"))
     widths, outputs = _widths("realmlp", hidden), integer("realmlp: outputs", outputs)
     f: Layer = named_activation(activation) if isinstance(activation, str) else activation
+    part("realmlp: activation", f, Layer, names={"selu": SELU})
     rate = real("realmlp: dropout", dropout, SHARE)
     front = [] if embedding is None else [part("realmlp: embedding", embedding, Layer)]
     if kind == "td-s":

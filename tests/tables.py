@@ -25,6 +25,8 @@ LAYERS = {
     "dropout": (nnx.Dropout(0.4), 5),
     "layer_norm": (nnx.LayerNorm(), 6),
     "rms_norm": (nnx.RMSNorm(), 6),
+    "embedding": (nnx.Chain(nnx.Embedding((4, 3), (3, 1), 2), nnx.Dense(2)), 5),  # normal x, rounded: codes 0 to 3
+    "embedding_sorted": (nnx.Chain(nnx.Embedding((300,), (0,), 3), nnx.Dense(2)), 2),
     "batch_norm": (nnx.BatchNorm(), 4),
     "residual": (nnx.Residual(nnx.Chain(nnx.Dense(4), nnx.Tanh())), 4),
     "concat": (nnx.Concat(nnx.Dense(2), nnx.Identity(), nnx.Chain(nnx.Tanh(), nnx.Dense(3))), 4),

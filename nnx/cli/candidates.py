@@ -150,7 +150,7 @@ def trained_together(
 
 
 def kinds(candidates: Sequence[Candidate]) -> dict[tuple[int, int, int, float], list[Candidate]]:
-    """The candidates by epochs, size of a batch, patience (0: no early stopping) and average, which a population shares."""
+    """The candidates by epochs, size of a batch, patience (0: no early stopping) and average, which they must share."""
     found: dict[tuple[int, int, int, float], list[Candidate]] = {}
     for c in candidates:
         t = c.config.training

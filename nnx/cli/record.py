@@ -9,6 +9,7 @@ from ..backends import Backend
 from ..errors import DataError, ModelFileError, NNXError
 from ..evaluation import Evaluation
 from ..files import save, write_whole
+from ..tabular.model import Trained
 from ..tabular.prepare import Prepared
 from ..tabular.settings import Config, plain
 from ..tabular.table import reading_of, shown_name
@@ -51,15 +52,11 @@ def _text(values: Mapping[str, Any]) -> str:
     return tomli_w.dumps(values)
 
 
-def write(path: Path, config: Config, prepared: Prepared, result: Fit) -> None:
+def write(path: Path, config: Config, prepared: Prepared, made: Trained) -> None:
     """The model."""
-    parts: dict[str, Any] = {"loss": result.loss, "encoder": prepared.encoder, "target": prepared.target}
-    parts["about"] = {
-        "reading": prepared.source.reading.to_data(),  # found out
-        "asked": reading_of(config.data).to_data(),
-        "best_epoch": result.best_epoch,
-    }
-    save(path / BEST, result.net, result.params, **parts)
+    about = {"reading": prepared.source.reading.to_data(), "asked": reading_of(config.data).to_data()} | made.about
+    beside: dict[str, Any] = {"arrays": made.arrays, "about": about, "encoder": prepared.encoder, "target": made.target}
+    save(path / BEST, made.fit.net, made.fit.params, loss=made.fit.loss, **beside)
 
 
 def describe(

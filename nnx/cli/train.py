@@ -12,7 +12,7 @@ from ..backends import Backend
 from ..errors import SettingError, TrainingError
 from ..evaluation import Evaluation, permutation_importance, scores
 from ..files import write_whole
-from ..tabular.model import held_out, joined
+from ..tabular.model import Trained, trained as made_of
 from ..tabular.notes import worse
 from ..tabular.prepare import Prepared, fold, prepare
 from ..tabular.recipe import check, settled
@@ -100,10 +100,11 @@ def complete(
         print(f"nnx: {error}", file=sys.stderr)
     if text := lost(fits):
         print(f"nnx: {text}", file=sys.stderr)
-    result = joined(fits)
+    made = made_of(config, prepared, fits)
+    result = made.fit
     with Interrupt(b""):  # what is trained is written whole
-        write(path, config, prepared, result)
-        tested = test(prepared, result, fits)
+        write(path, config, prepared, made)
+        tested = test(prepared, made)
         poor = worse(prepared.target, tested, weighted=config.training.class_weight != "none")
         prepared.notes += poor
         say(*(f"note: {note}" for note in poor))
@@ -180,18 +181,18 @@ def checkpoint(config: Config, prepared: Prepared, path: Path) -> Checkpoint | N
     return Checkpoint(path / run_folder.CHECKPOINT, every or 1, pause, prepared.encoder, prepared.target)
 
 
-def test(prepared: Prepared, result: Fit, fits: Sequence[Fit]) -> Evaluation | None:
+def test(prepared: Prepared, made: Trained) -> Evaluation | None:
     """The evaluation on the test rows, with the importance of columns; where there are none, on rows held out, each
-    predicted by a network that has not been trained on it."""
-    if prepared.test is None:
-        held = held_out(prepared, fits)
-        if held is None:
-            return None
-        x, y, output = held
-    else:
+    predicted by networks that have not been trained on it."""
+    result = made.fit
+    if prepared.test is not None:
         x, y = prepared.test
         output = result.predict(x)
-    target, some = prepared.target, slice(LOOKED_AT)
+    elif made.held is not None:
+        x, y, output = made.held.x, made.held.y, made.held.output
+    else:
+        return None
+    target, some = made.target, slice(LOOKED_AT)
     found, measure = evaluation(target, y, result.backend.to_numpy(output)), "accuracy" if target.classes else "r2"
     columns = dict(list(prepared.encoder.groups().items())[:200])
 

@@ -19,6 +19,7 @@ from .activation import (
 from .combine import Chain, Concat, Residual
 from .dense import Dense
 from .dropout import Dropout
+from .embedding import Embedding
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
 from .networks import Ensemble
 from .norm import BatchNorm, LayerNorm
@@ -43,7 +44,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
 }
 _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNorm, Chain, Residual, Concat)
 _OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble, Scale, NTPDense, ParametricActivation)
-_OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding)
+_OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding, Embedding)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
@@ -67,6 +68,7 @@ __all__ = [
     "Dense",
     "DenseEnsemble",
     "Dropout",
+    "Embedding",
     "Ensemble",
     "EnsembleView",
     "GELUTanh",

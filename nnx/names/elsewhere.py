@@ -74,7 +74,7 @@ cupy: cuda gpu
 
 # What is not here, and what to do.
 ABSENT = {
-    "Conv1d Conv2d Conv3d Convolution Conv MaxPool1d MaxPool2d AvgPool2d Flatten Embedding LSTM GRU RNN LSTMCell "
+    "Conv1d Conv2d Conv3d Convolution Conv MaxPool1d MaxPool2d AvgPool2d Flatten LSTM GRU RNN LSTMCell "
     "MultiheadAttention MultiHeadDotProductAttention Transformer TransformerEncoder Unfold Upsample GlobalAvgPool": (
         "nnx has none: its layers work on rows of features, x (rows, features)"
     ),

@@ -4,6 +4,7 @@ The formulas are the layers' own, in operators that every opset from 13 on has, 
 """
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from math import pi, sqrt
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..layers import (
     Dense,
     DenseEnsemble,
     Dropout,
+    Embedding,
     Ensemble,
     EnsembleView,
     GELUTanh,
@@ -48,6 +50,8 @@ from .columns import pbld_embedding, piecewise_linear, piecewise_linear_embeddin
 from .graph import Nodes, xp
 from .place import Place
 from .widths import outputs
+
+END = 2**31 - 1  # of a slice: the last column, wherever it is
 
 
 def network(graph: Nodes, net: Layer, params: Mapping[str, Any], x: str, features: int | None) -> str:
@@ -176,6 +180,18 @@ def _batch_norm(layer: Any, here: Place, x: str) -> str:
     return here.node("Add", here.node("Mul", h, here.constant("gain", factor)), here.constant("shift"))
 
 
+def _embedding(layer: Any, here: Place, x: str) -> str:
+    """The rest of x, and beside it the rows of E (rows, codes, units) side by side."""
+    sizes, starts = (xp.asarray(v, dtype=here.graph.dtype) for v in (layer.sizes, layer.starts[:-1]))
+    code = here.node("Gather", x, xp.asarray(layer.columns), axis=1)
+    code = here.node("Floor", here.node("Add", code, 0.5))
+    known = here.node("And", here.node("Greater", code, 0.0), here.node("Less", code, sizes))
+    row = here.node("Add", here.node("Where", known, code, 0.0), starts)
+    v = here.node("Flatten", here.node("Gather", here.constant("E"), here.graph.cast(row, "int64"), axis=0), axis=1)
+    between = [(a + 1, b) for a, b in pairwise([-1, *sorted(layer.columns), END]) if b > a + 1]
+    return here.node("Concat", *(here.node("Slice", x, [a], [b], [1]) for a, b in between), v, axis=1)
+
+
 def _ensemble_view(layer: Any, here: Place, x: str) -> str:
     xm = here.node("Expand", here.node("Unsqueeze", x, [1]), [1, layer.members, 1])  # (rows, members, features)
     return here.node("Flatten", xm, axis=2)
@@ -252,6 +268,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     LayerNorm: _layer_norm,
     RMSNorm: _rms_norm,
     BatchNorm: _batch_norm,
+    Embedding: _embedding,
     EnsembleView: _ensemble_view,
     ScaleEnsemble: _scale_ensemble,
     BatchEnsemble: _batch_ensemble,

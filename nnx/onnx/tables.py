@@ -15,7 +15,7 @@ from ..tables.kinds.cells import TEXTS, compute, parted
 from ..tables.sources.again import kinds_for, open_again
 from ..tables.sources.source import need_columns
 from .graph import LEARNING, MICROSOFT, Graph, Nodes, xp
-from .heads import most_likely, predict
+from .heads import class_names, most_likely, predict
 
 MEANING = {
     "number": "a number; NaN is missing",
@@ -69,12 +69,21 @@ def answer(graph: Graph, target: Target, loss: Loss | None, z: str, width: int |
     if target.classes:
         many = len(target.classes)
         require(width in (None, many), f"to_onnx: the target has {many} classes, the network {width} outputs")
-        graph.output(graph.free("label"), most_likely(graph, p, target.classes), "str", ["rows"])
+        graph.output(graph.free("label"), _label(graph, p, target), "str", ["rows"])
         graph.output(graph.free("probabilities"), p, dtype, ["rows", many], cast=True)
         return
     y = graph.cast(graph.node("Gather", p, 0, axis=1), "float64")
     y = graph.node("Add", graph.node("Mul", y, _double(graph, target.scale)), _double(graph, target.mean))
     graph.output(graph.free("prediction"), y, "float64", ["rows"])
+
+
+def _label(graph: Graph, p: str, target: Target) -> str:
+    """The class (rows,) of probabilities p (rows, classes)."""
+    if len(target.classes) != 2 or target.threshold == 0.5:
+        return most_likely(graph, p, target.classes)
+    likely = graph.cast(graph.node("Gather", p, 1, axis=1), "float64")
+    second = graph.cast(graph.node("Greater", likely, _double(graph, target.threshold)), "int64")
+    return graph.node("Gather", class_names(target.classes), second, axis=0)
 
 
 def feeds(model: Any, table: Any) -> dict[str, Any]:

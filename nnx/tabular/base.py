@@ -3,56 +3,28 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from time import monotonic
 from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..backends import Backend, backend, backend_of, first_working, numpy as host, preferred
-from ..errors import DataError, TrainingError, require, shown
+from ..backends import Backend, backend, backend_of, first_working, preferred
+from ..errors import DataError, TrainingError, require
 from ..evaluation import Evaluation
 from ..files import Model, save
 from ..names import Spelled
 from ..tables import Target
 from ..training import Fit
 from ..training.progress import progress
-from .frames import groups_of, is_array, is_elsewhere, source_of, target_name, weights_of, with_target
+from .frames import groups_of, is_array, is_elsewhere, is_path, source_of, target_name, weights_of, with_target
 from .given import Given
-from .model import held_out, joined
+from .model import trained
+from .parameters import config_of, end_of
 from .prepare import Prepared, fold, prepare
 from .recipe import check, settled
-from .settings import LONGEST, Config, convert, put, seconds
+from .settings import Config
 from .training import saved, time_limit, train
-
-SETTINGS = {  # of the command, by the names of parameters
-    "preset": "training.preset",
-    "metric": "training.metric",
-    "members": "training.members",
-    "hidden": "network.hidden",
-    "activation": "network.activation",
-    "dropout": "network.dropout",
-    "rate": "optimizer.rate",
-    "epochs": "training.epochs",
-    "batch_size": "training.batch_size",
-    "patience": "training.patience",
-    "validation": "data.validation",
-    "class_weight": "training.class_weight",
-    "calibrate": "training.calibrate",
-    "kinds": "data.kinds",
-    "drop": "data.drop",
-    "backend": "place.backend",
-    "dtype": "place.dtype",
-}
-FIXED = {  # settings of the command that are no estimator's
-    "data.path": "give X",
-    "data.target": "give y",
-    "data.task": "TabularClassifier classifies, TabularRegressor does not",
-    "data.test": "keep rows apart yourself, and give them to score",
-    "training.seed": "give random_state",
-    "training.max_time": "give time_limit",
-}
+from .use import Explanation, explanation
 
 
 class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
@@ -104,17 +76,16 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         X_val, y_val: rows that all networks validate on, in place of rows that each of them holds out.
         Raises: DataError, SettingError, TrainingError.
         """
-        started = monotonic()
-        self._limit()
+        end = end_of(self)
         given, name, fixed = self._given(X, y, sample_weight, X_val, y_val, groups)
-        config = self._config(name, fixed)
+        config = config_of(self, name, fixed)
         check(config)
         chosen = self._backend(config, X)
         prepared = prepare(config, lambda text: None, given=given)
         prepared.encoder.named_ = not is_array(X)
         config = settled(config, prepared)
         fold(prepared, config)
-        self._keep(config, prepared, self._trained(config, prepared, chosen, started))
+        self._keep(config, prepared, self._trained(config, prepared, chosen, end))
         self._name(given)
         return self
 
@@ -128,7 +99,8 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         """Write the whole, from the columns of a table to its predictions, as one model file: see nnx.load."""
         check_is_fitted(self)
         m = self.model_
-        save(path, m.net, m.params, loss=m.loss, about=m.about, encoder=m.encoder, target=m.target)
+        beside: dict[str, Any] = {"arrays": m.arrays, "about": m.about, "encoder": m.encoder, "target": m.target}
+        save(path, m.net, m.params, loss=m.loss, **beside)
 
     def to_onnx(self, path: str | os.PathLike[str] | None = None, *, opset: int = 17) -> Any:
         """The whole as an onnx.ModelProto, whose inputs are the columns of the table: see nnx.to_onnx."""
@@ -136,6 +108,37 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
 
         check_is_fitted(self)
         return to_onnx(self.model_, path, opset=opset)
+
+    def explain(self, X: Any, output: Any = None) -> Explanation:
+        """What each column adds to the prediction for each row of X, by integrated gradients.
+
+        output: the class whose logit is explained; None: the last of classes_. Of a regression it is the value.
+        """
+        x = self._encoded(X)
+        return explanation(self.model_, x, self._number(output))
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write one HTML page: scores on rows held out, curves, pictures, notes, settings. It needs matplotlib."""
+        from ..plots.report import report
+
+        check_is_fitted(self)
+        target, count = self._model_target, self.model_.net.copies
+        facts = {
+            "predicted": f"{target.name} ({target.task})",
+            "model": f"{count} network{'s' * (count > 1)}, {len(self.history_['epoch'])} epochs, {self.stopped_}",
+            "backend": str(self.model_.backend),
+        }
+        report(
+            path,
+            title=target.name,
+            facts=facts,
+            history=self.history_,
+            evaluation=self.evaluation_,
+            config_text="",
+            notes=self.notes_,
+            held="held out",
+            best_epoch=self.best_epoch_,
+        )
 
     def _given(
         self, X: Any, y: Any, weight: Any, X_val: Any, y_val: Any, groups: Any
@@ -167,34 +170,6 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         """The target (rows,) on the host, as a column holds it, and the classes in it. Raises: DataError."""
         raise NotImplementedError
 
-    def _config(self, name: str, kinds: Mapping[str, str]) -> Config:
-        """The settings of the command that the parameters are."""
-        values: dict[str, Any] = {"data": {"kinds": dict(kinds), "missing_target": "error"}}
-        for parameter, setting in SETTINGS.items():
-            value = getattr(self, parameter)
-            if isinstance(value, Mapping) and parameter == "class_weight":
-                continue  # the weights of the rows hold them
-            if value is not None and value != ():
-                put(values, setting, dict(value) if isinstance(value, Mapping) else value, f"{parameter}:")
-        for setting, value in (self.settings or {}).items():
-            require(setting not in FIXED, f"settings: {setting} is not for {type(self).__name__}: {FIXED.get(setting)}")
-            put(values, setting, value, "settings:")
-        seed = self.random_state
-        if type(seed) is not int:
-            seed = int(check_random_state(seed).randint(2**31 - 1))
-        values["data"] |= {"target": name, "task": self.task, "test": 0.0}
-        put(values, "training.seed", seed, "random_state:")
-        return convert(values)
-
-    def _limit(self) -> float | None:
-        """The seconds of time_limit. Raises: SettingError."""
-        limit = self.time_limit
-        if isinstance(limit, str):
-            return seconds(limit, "time_limit")
-        fine = limit is None or (isinstance(limit, (int, float)) and 0 < limit <= LONGEST)
-        require(fine, f"time_limit must be seconds above 0, or a duration such as '10m', got {shown(limit)}")
-        return limit
-
     def _backend(self, config: Config, X: Any) -> Backend:
         """That of the parameter, else of the array X where it is on no host, else the preferred one."""
         place = config.place
@@ -203,10 +178,7 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         used, why = first_working(place.backend or preferred(), place.dtype)
         return replace(backend(used, place.dtype), why=why)
 
-    def _trained(self, config: Config, prepared: Prepared, chosen: Backend, started: float) -> list[Fit]:
-        limit = self._limit()
-        end = None if limit is None else started + limit
-
+    def _trained(self, config: Config, prepared: Prepared, chosen: Backend, end: float | None) -> list[Fit]:
         def late(report: Any) -> bool:
             return over()
 
@@ -223,17 +195,17 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
 
     def _keep(self, config: Config, prepared: Prepared, fits: list[Fit]) -> None:
         """The attributes of a fitted estimator."""
-        result, encoder, xp = joined(fits), prepared.encoder, host.namespace()
+        result, encoder = trained(config, prepared, fits), prepared.encoder
+        fit, held = result.fit, result.held
+        about = {"reading": prepared.source.reading.to_data(), "asked": {}} | result.about
+        parts = result.arrays, about, fit.backend, encoder, result.target, (encoder.width,)
+        self.model_ = Model(fit.net, fit.params, fit.loss, *parts)
         self.config_, self.notes_ = config, prepared.notes
-        about = {"reading": prepared.source.reading.to_data(), "asked": {}, "best_epoch": result.best_epoch}
-        parts = result.backend, encoder, prepared.target, (encoder.width,)
-        self.model_ = Model(result.net, result.params, result.loss, {}, about, *parts)
-        self.history_, self.best_epoch_, self.stopped_ = result.history, result.best_epoch, result.stopped
+        self.history_, self.best_epoch_, self.stopped_ = fit.history, fit.best_epoch, fit.stopped
         self.n_features_in_ = encoder.n_features_in_
         if encoder.named_:
-            self.feature_names_in_ = xp.asarray(encoder.feature_names_in_, dtype=object)
-        held = held_out(prepared, fits)
-        self.evaluation_: Evaluation | None = None if held is None else self._evaluation(*held[1:])
+            self.feature_names_in_ = encoder.feature_names_in_
+        self.evaluation_: Evaluation | None = None if held is None else self._evaluation(held.y, held.output)
 
     def _evaluation(self, y: Any, output: Any) -> Evaluation:
         """The evaluation of rows that were held out, each predicted by a network that was not trained on it."""
@@ -241,6 +213,11 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         if target.classes:
             return Evaluation.of("classification", y, output, classes=target.classes)
         return Evaluation.of("regression", target.decode(y[:, None]), target.decode(output))
+
+    def _number(self, output: Any) -> int:
+        """The number of the output for a class. Raises: DataError."""
+        require(output is None, "explain: a regression has one output: leave output= out")
+        return 0
 
     def _name(self, given: Given) -> None:
         """Set classes_, where there are classes."""
@@ -251,16 +228,15 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         assert target is not None
         return target
 
-    def _output(self, X: Any) -> Any:
-        """The output of the model for a table: probabilities, or values in the target's own units."""
+    def _encoded(self, X: Any) -> Any:
+        """The rows of a table as the networks see them, (rows, features) on the host."""
         check_is_fitted(self)
         source, encoder = source_of(X), self.model_.encoder
         assert encoder is not None
-        if is_array(X) or not encoder.named_:
+        if is_array(X) or not (encoder.named_ or is_path(X)):
             if len(source.columns) != self.n_features_in_:
                 own, count = type(self).__name__, len(source.columns)
-                raise DataError(
-                    f"X has {count} features, but {own} is expecting {self.n_features_in_} features as input"
-                )
+                expected = self.n_features_in_
+                raise DataError(f"X has {count} features, but {own} is expecting {expected} features as input")
             source.table = source.table.rename_columns([str(name) for name in encoder.feature_names_in_])
-        return self.model_.answer(encoder.encode(source), proba=self.task == "classification")
+        return encoder.encode(source)

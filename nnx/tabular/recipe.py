@@ -28,13 +28,19 @@ WIDE = 1000  # features from which on a table is wide
 PRESETS = ("fast", "default", "best")
 MONITORS = {  # figures of the rows held out, by the names of metrics
     "auto": "validation_loss",
-    "log_loss": "validation_loss",
+    "log_loss": "validation_log_loss",
     "accuracy": "validation_accuracy",
-    "rmse": "validation_loss",
+    "balanced_accuracy": "validation_balanced_accuracy",
+    "auc": "validation_roc_auc",
+    "f1": "validation_f1",
+    "rmse": "validation_root_mean_squared_error",
     "mae": "validation_mean_absolute_error",
     "r2": "validation_r2",
 }
-METRICS_OF = {"classification": ("auto", "log_loss", "accuracy"), "regression": ("auto", "rmse", "mae", "r2")}
+METRICS_OF = {
+    "classification": ("auto", "log_loss", "accuracy", "balanced_accuracy", "auc", "f1"),
+    "regression": ("auto", "rmse", "mae", "r2"),
+}
 LOSSES_OF = {"regression": ("auto", *REGRESSION), "classification": ("auto", "softmax_cross_entropy")}
 
 
@@ -142,7 +148,8 @@ def settled(config: Config, prepared: Prepared) -> Config:
         require(training.members in (None, 1), f"members = {training.members}: a table read in blocks trains one")
     loss = training.loss
     if loss == "auto":
-        loss = "softmax_cross_entropy" if prepared.target.classes else "squared_error"
+        values = "absolute_error" if training.metric == "mae" else "squared_error"
+        loss = "softmax_cross_entropy" if prepared.target.classes else values
     if loss not in LOSSES_OF[task]:
         raise SettingError(f"loss {loss!r} does not fit a {task}; leave it out, or see --task")
     data = _filled(config.data, chosen)

@@ -6,6 +6,7 @@ from sklearn.base import RegressorMixin
 
 from .base import Tabular
 from .labels import numbers
+from .use import interval
 
 
 class TabularRegressor(RegressorMixin, Tabular):  # type: ignore[misc]
@@ -27,4 +28,12 @@ class TabularRegressor(RegressorMixin, Tabular):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Any:
         """The value of each row, in the target's own units: (rows,)."""
-        return self._output(X)
+        return self.model_.answer(self._encoded(X))
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> Any:
+        """The lower and upper ends within which targets lie with this probability: (rows, 2).
+
+        By CV+ from the rows that each network held out; for rows like those of the training, see
+        Barber, Candes, Ramdas & Tibshirani 2021.
+        """
+        return interval(self.model_, self._encoded(X), coverage)

@@ -15,6 +15,7 @@ from ..tabular.prepare import Prepared
 from ..tabular.settings import Config, plain
 from ..tabular.table import reading_of, shown_name
 from ..tabular.use import bounds
+from ..training import Fit
 from .folder import (
     BEST,
     CARD,

@@ -3,48 +3,28 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from time import monotonic
 from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..backends import Backend, backend, backend_of, first_working, numpy as host, preferred
-from ..errors import DataError, TrainingError, require, shown
+from ..backends import Backend, backend, backend_of, first_working, preferred
+from ..errors import DataError, TrainingError, require
 from ..evaluation import Evaluation
 from ..files import Model, save
 from ..names import Spelled
 from ..tables import Target
 from ..training import Fit
 from ..training.progress import progress
-from .frames import is_array, is_elsewhere, rows_of, source_of, target_name, with_target
+from .frames import groups_of, is_array, is_elsewhere, is_path, source_of, target_name, weights_of, with_target
+from .given import Given
 from .model import trained
-from .prepare import Given, Prepared, fold, prepare
+from .parameters import config_of, end_of
+from .prepare import Prepared, fold, prepare
 from .recipe import check, settled
-from .settings import Config, convert, put, seconds
+from .settings import Config
 from .training import saved, time_limit, train
 from .use import Explanation, explanation
-
-SETTINGS = {  # of the command, by the names of parameters
-    "preset": "training.preset",
-    "metric": "training.metric",
-    "members": "training.members",
-    "hidden": "network.hidden",
-    "activation": "network.activation",
-    "dropout": "network.dropout",
-    "rate": "optimizer.rate",
-    "epochs": "training.epochs",
-    "batch_size": "training.batch_size",
-    "patience": "training.patience",
-    "validation": "data.validation",
-    "class_weight": "training.class_weight",
-    "calibrate": "training.calibrate",
-    "kinds": "data.kinds",
-    "drop": "data.drop",
-    "backend": "place.backend",
-    "dtype": "place.dtype",
-}
 
 
 class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
@@ -67,7 +47,7 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         batch_size: int | None = None,
         patience: int | None = None,
         validation: float | None = None,
-        class_weight: str | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
         calibrate: bool = True,
         kinds: Mapping[str, str] | None = None,
         drop: Any = (),
@@ -96,17 +76,24 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         X_val, y_val: rows that all networks validate on, in place of rows that each of them holds out.
         Raises: DataError, SettingError, TrainingError.
         """
-        started = monotonic()
+        end = end_of(self)
         given, name, fixed = self._given(X, y, sample_weight, X_val, y_val, groups)
-        config = self._config(name, fixed)
+        config = config_of(self, name, fixed)
         check(config)
         chosen = self._backend(config, X)
         prepared = prepare(config, lambda text: None, given=given)
         prepared.encoder.named_ = not is_array(X)
         config = settled(config, prepared)
         fold(prepared, config)
-        self._keep(config, prepared, self._trained(config, prepared, chosen, started))
+        self._keep(config, prepared, self._trained(config, prepared, chosen, end))
+        self._name(given)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        for name in ("allow_nan", "sparse", "string", "categorical"):
+            setattr(tags.input_tags, name, True)
+        return tags
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the whole, from the columns of a table to its predictions, as one model file: see nnx.load."""
@@ -128,8 +115,7 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         output: the class whose logit is explained; None: the last of classes_. Of a regression it is the value.
         """
         x = self._encoded(X)
-        number = None if output is None else self._model_target.classes.index(str(output))
-        return explanation(self.model_, x, number)
+        return explanation(self.model_, x, self._number(output))
 
     def report(self, path: str | os.PathLike[str]) -> None:
         """Write one HTML page: scores on rows held out, curves, pictures, notes, settings. It needs matplotlib."""
@@ -160,40 +146,29 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         """The table with its target as a column, the name of that, and the kinds of the columns of an array."""
         source = source_of(X)
         fixed = dict.fromkeys(source.numeric, "number") if is_array(X) else {}  # none of an array's is an id
-        require((X_val is None) == (y_val is None), "fit: give X_val and y_val, or neither")
+        if y is None:
+            raise DataError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        own: Any = None
         if isinstance(y, str):
             name = y
         else:
-            if y is None:
-                raise DataError(f"{type(self).__name__} requires y to be passed, but the target y is None")
             name = target_name(y, source.columns)
-            source = with_target(source, self._target(y), name)
+            column, own = self._target(y)
+            source = with_target(source, column, name)
+        require(X_val is not None or y_val is None, "fit: y_val is given without X_val; give both, or neither")
         other = None
         if X_val is not None:
             other = source_of(X_val)
-            other = other if isinstance(y_val, str) else with_target(other, self._target(y_val), name)
-        own = rows_of("sample_weight", weight, source), rows_of("groups", groups, source)
-        return Given(source, *own, None if other is None else (other, None)), name, fixed
+            if not isinstance(y, str) or not (y_val is None or isinstance(y_val, str)):
+                require(y_val is not None and not isinstance(y_val, str), "fit: X_val needs y_val, its targets")
+                other = with_target(other, self._target(y_val)[0], name)
+        weights, groups = weights_of(weight), groups_of(groups)
+        others = None if other is None else (other, None)
+        return Given(source, weights, groups, others, own, self.class_weight), name, fixed
 
-    def _target(self, y: Any) -> Any:
-        """The target (rows,) on the host, as a column holds it. Raises: DataError."""
+    def _target(self, y: Any) -> tuple[Any, Any]:
+        """The target (rows,) on the host, as a column holds it, and the classes in it. Raises: DataError."""
         raise NotImplementedError
-
-    def _config(self, name: str, kinds: Mapping[str, str]) -> Config:
-        """The settings of the command that the parameters are."""
-        values: dict[str, Any] = {"data": {"kinds": dict(kinds)}}
-        for parameter, setting in SETTINGS.items():
-            value = getattr(self, parameter)
-            if value is not None and value != ():
-                put(values, setting, dict(value) if isinstance(value, Mapping) else value, f"{parameter}:")
-        for setting, value in (self.settings or {}).items():
-            put(values, setting, value, "settings:")
-        seed = self.random_state
-        if type(seed) is not int:
-            seed = int(check_random_state(seed).randint(2**31 - 1))
-        values["data"] |= {"target": name, "task": self.task, "test": 0.0, "missing_target": "error"}
-        put(values, "training.seed", seed, "random_state:")
-        return convert(values)
 
     def _backend(self, config: Config, X: Any) -> Backend:
         """That of the parameter, else of the array X where it is on no host, else the preferred one."""
@@ -203,12 +178,9 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         used, why = first_working(place.backend or preferred(), place.dtype)
         return replace(backend(used, place.dtype), why=why)
 
-    def _trained(self, config: Config, prepared: Prepared, chosen: Backend, started: float) -> list[Fit]:
-        limit = self.time_limit
-        end = None if limit is None else started + (seconds(limit) if isinstance(limit, str) else limit)
-
+    def _trained(self, config: Config, prepared: Prepared, chosen: Backend, end: float | None) -> list[Fit]:
         def late(report: Any) -> bool:
-            return over() or (end is not None and monotonic() > end)
+            return over()
 
         with (
             time_limit(end) as over,
@@ -242,6 +214,14 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
             return Evaluation.of("classification", y, output, classes=target.classes)
         return Evaluation.of("regression", target.decode(y[:, None]), target.decode(output))
 
+    def _number(self, output: Any) -> int:
+        """The number of the output for a class. Raises: DataError."""
+        require(output is None, "explain: a regression has one output: leave output= out")
+        return 0
+
+    def _name(self, given: Given) -> None:
+        """Set classes_, where there are classes."""
+
     @property
     def _model_target(self) -> Target:
         target = self.model_.target
@@ -253,27 +233,10 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         source, encoder = source_of(X), self.model_.encoder
         assert encoder is not None
-        if is_array(X):
+        if is_array(X) or not (encoder.named_ or is_path(X)):
             if len(source.columns) != self.n_features_in_:
                 own, count = type(self).__name__, len(source.columns)
-                raise DataError(
-                    f"X has {count} features, but {own} is expecting {self.n_features_in_} features as input"
-                )
+                expected = self.n_features_in_
+                raise DataError(f"X has {count} features, but {own} is expecting {expected} features as input")
             source.table = source.table.rename_columns([str(name) for name in encoder.feature_names_in_])
         return encoder.encode(source)
-
-
-def column(y: Any) -> Any:
-    """A target (rows,) on the host, of what holds one. Raises: DataError."""
-    xp = host.namespace()
-    y = rows_of("y", y, None)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim != 1:
-        raise DataError(f"y should be a 1d array, got an array of shape {y.shape} instead: one column to predict")
-    if y.dtype.kind == "c":
-        raise DataError("Complex data not supported: y")
-    if y.dtype.kind == "f" and not xp.isfinite(y).all():
-        raise DataError("Input y contains NaN or infinity")
-    require(y.dtype.kind in "fiubOUS", f"y: expected numbers or text, got {shown(y.dtype)}")
-    return y

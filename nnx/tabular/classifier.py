@@ -3,10 +3,11 @@
 from typing import Any, ClassVar
 
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 
-from ..backends import numpy as host
-from .base import Tabular, column
+from ..errors import DataError, unknown
+from .base import Tabular
+from .given import Given
+from .labels import labels, typed
 
 
 class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
@@ -20,7 +21,7 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
     time_limit: seconds, or "10m", after which training ends with what there is.
     members, hidden, dropout, rate, epochs, batch_size, patience, validation: None: chosen from the size of the table.
         validation is the share of the rows that each network holds out.
-    class_weight: "balanced" weighs all classes alike. calibrate: scale a network's logits by rows it held out.
+    class_weight: "balanced" weighs all classes alike; {label: weight}. calibrate: scale logits by the rows held out.
     kinds: what columns hold, where it is to be said: {"zip": "text"}. drop: columns to leave out.
     settings: any other setting of `nnx train`, by its name: {"optimizer.weight_decay": 0.1}.
     backend: "numpy", "cupy", "torch", "jax", ...; None: NNX_BACKEND, or NumPy.
@@ -36,28 +37,31 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
 
     task: ClassVar[str] = "classification"
 
-    def _target(self, y: Any) -> Any:
-        y, xp = column(y), host.namespace()
-        check_classification_targets(y)
-        self.classes_, codes = xp.unique(y, return_inverse=True)
-        return xp.asarray([str(c) for c in self.classes_.tolist()], dtype=object)[codes]
+    def _target(self, y: Any) -> tuple[Any, Any]:
+        classes, names = labels(y)
+        return names, classes
 
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class, in the order of classes_: (rows, classes)."""
         output = self.model_.answer(self._encoded(X), proba=True)
-        names = self._model_target.classes
-        return output[:, [names.index(str(c)) for c in self.classes_.tolist()]]
+        return output[:, self._order]
 
     def predict(self, X: Any) -> Any:
         """The most probable class of each row: (rows,)."""
-        names, xp = self._model_target.classes, host.namespace()
-        codes = xp.asarray([names.index(str(c)) for c in self.classes_.tolist()])
-        found = self._model_target.decode(self.model_.answer(self._encoded(X), proba=True))
-        place = {names[code]: i for i, code in enumerate(codes.tolist())}
-        return self.classes_[[place[str(name)] for name in found.tolist()]]
+        output = self.model_.answer(self._encoded(X), proba=True)
+        target = self._model_target
+        places = {target.classes[k]: i for i, k in enumerate(self._order)}
+        found = target.decode(output)
+        return self.classes_[[places[str(name)] for name in found.tolist()]]
 
-    def _keep(self, *fitted: Any) -> None:
-        super()._keep(*fitted)
-        names = self._model_target.classes
-        if not hasattr(self, "classes_"):
-            self.classes_ = host.put(names, None, None)
+    def _name(self, given: Given) -> None:
+        target, own = self._model_target, given.labels
+        self.classes_ = typed(target, given.source) if own is None else own
+        names = target.classes if own is None else [str(label) for label in own.tolist()]
+        self._order = [target.classes.index(name) for name in names]  # of classes_ among the outputs
+
+    def _number(self, output: Any) -> int:
+        labels = self.classes_.tolist()
+        if output is not None and output not in labels:
+            raise DataError(f"explain: {unknown('class', output, map(str, labels))}")
+        return self._order[-1 if output is None else labels.index(output)]

@@ -13,6 +13,7 @@ from ..training import split
 from .blocks import Blocks, Writer
 from .cache import Cache
 from .folds import Fold, splits
+from .given import Given
 from .leaks import leaks
 from .loaded import loaded
 from .notes import balance, spellings
@@ -63,16 +64,6 @@ class Prepared:
         return self.train[1] if self.target.classes and not self.in_blocks and self.train is not None else None
 
 
-@dataclass(frozen=True)
-class Given:
-    """A table that is given in Python: its source, and what there is for each of its rows, on the host."""
-
-    source: Source
-    weight: Any = None
-    groups: Any = None
-    validation: tuple[Source, Any] | None = None  # other rows to validate on, and their weights
-
-
 def prepare(
     config: Config,
     say: Callable[[str], None],
@@ -117,6 +108,10 @@ def prepare(
     target = make_target(seen, task, source.place, fold=data.fold_case)
     labels = None if in_blocks or not target.classes else _labels(source, target)
     roles = _roles(config, scan.rows, labels, seen.there, in_blocks)
+    if given is not None:
+        given.check(scan.rows)
+        if given.weight is not None:
+            roles[given.weight == 0] = LEFT_OUT
     if not target.classes:
         where = f"in all {int((roles == TRAIN).sum())} rows to train on"
         target = make_target(look(source, name, seen.kind, roles == TRAIN), task, source.place, where)
@@ -129,7 +124,7 @@ def prepare(
         prepared.counts = _counted(labels[roles == TRAIN], target)
     if given is not None:
         prepared.weight, prepared.groups = (
-            None if a is None else a[roles == TRAIN] for a in (given.weight, given.groups)
+            None if a is None else a[roles == TRAIN] for a in (given.weights(labels, target.classes), given.groups)
         )
         if given.validation is not None:
             prepared.validation = held_out(prepared, *given.validation)
@@ -159,6 +154,9 @@ def fold(prepared: Prepared, config: Config) -> None:
 def held_out(prepared: Prepared, source: Source, weight: Any = None) -> tuple[Any, ...]:
     """The encoded rows and targets of another source of the same columns, and their weights where there are some."""
     y = _targets(source, prepared.target)
+    if prepared.target.classes and (y < 0).any():
+        names = ", ".join(prepared.target.classes[:5])
+        raise DataError(f"a row to validate on is of no class that is trained on: these are {names}")
     return (prepared.encoder.encode(source), y) if weight is None else (prepared.encoder.encode(source), y, weight)
 
 

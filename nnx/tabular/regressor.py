@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from sklearn.base import RegressorMixin
 
-from .base import Tabular, column
+from .base import Tabular
+from .labels import numbers
 from .use import interval
 
 
@@ -22,8 +23,8 @@ class TabularRegressor(RegressorMixin, Tabular):  # type: ignore[misc]
 
     task: ClassVar[str] = "regression"
 
-    def _target(self, y: Any) -> Any:
-        return column(y).astype("float64")
+    def _target(self, y: Any) -> tuple[Any, Any]:
+        return numbers(y), None
 
     def predict(self, X: Any) -> Any:
         """The value of each row, in the target's own units: (rows,)."""

@@ -180,12 +180,12 @@ def plain(config: Config) -> dict[str, Any]:
     return {name: {k: v for k, v in values.items() if v is not None} for name, values in sections.items()}
 
 
-def seconds(text: str) -> float:
+def seconds(text: str, name: str = "max_time") -> float:
     """A duration such as 90s, 10m, 1h30m, 45 (seconds), in seconds. Raises: SettingError."""
     found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip().lower())
     total = sum(float(n or 0) * unit for n, unit in zip(found.groups(), (3600, 60, 1), strict=True)) if found else 0.0
     if not 0 < total <= LONGEST:
-        raise SettingError(f"max_time must be a duration such as 90s, 10m or 1h30m, got {text!r}")
+        raise SettingError(f"{name} must be a duration such as 90s, 10m or 1h30m, got {text!r}")
     return total
 
 

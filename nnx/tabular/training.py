@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, current_thread, main_thread
 from time import monotonic
 from typing import Any
 
@@ -162,8 +162,12 @@ class Before:
 def time_limit(end: float | None) -> Iterator[Callable[[], bool]]:
     """End a fit in the block, as Ctrl-C does, when `monotonic` has come to `end`; the function tells whether it has.
 
-    At least one batch is trained. Where signals cannot be caught, outside the main thread, nothing ends: ask after each epoch.
+    At least one batch is trained. Outside the main thread, where signals cannot be caught, nothing ends: ask after each
+    epoch.
     """
+    if end is not None and current_thread() is not main_thread():
+        yield lambda: monotonic() > end
+        return
     over: list[bool] = []
     done, outside = Event(), listening()
 

@@ -14,7 +14,7 @@ from ..optimizers import OPTIMIZERS, ClipNorm
 from ..random import check_seed
 from ..schedules import Cosine, OneCycle
 from ..tables import TASKS, TableEncoder
-from ..training import EMA
+from ..training import EMA, EarlyStopping
 from .prepare import Prepared, encoder_settings
 from .settings import Config, amount, plain, seconds
 from .table import reading_of
@@ -24,6 +24,7 @@ LARGEST = 2**31 - 1  # of the whole numbers among the settings but for seeds
 DECAYING = ("adamw", "lion")
 REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
 MOST_THREADS, MOST_MEMBERS = 4096, 1000
+LITTLE = 1e-4  # of a log loss
 WIDE = 1000  # features from which on a table is wide
 PRESETS = ("fast", "default", "best")
 MONITORS = {  # figures of the rows held out, by the names of metrics
@@ -187,6 +188,12 @@ def average_of(config: Config, steps: int) -> EMA | None:
 def monitor_of(config: Config) -> str:
     """The figure that early stopping follows."""
     return MONITORS[config.training.metric]
+
+
+def stopping_of(config: Config) -> EarlyStopping:
+    """When a network stops: a log loss that falls towards 0 by less than LITTLE has fallen."""
+    loss = config.training.loss == "softmax_cross_entropy" and monitor_of(config).endswith("loss")
+    return EarlyStopping(config.training.patience or 1, monitor_of(config), LITTLE if loss else 0.0)
 
 
 def metrics_of(config: Config, prepared: Prepared) -> list[str]:

@@ -12,7 +12,7 @@ from ..backends import Backend
 from ..contract import Layer, Params
 from ..errors import TrainingError
 from ..network import init
-from ..training import Checkpoint, EarlyStopping, Fit, Member, Population, PopulationReport, Report, fit
+from ..training import Checkpoint, Fit, Member, Population, PopulationReport, Report, fit
 from ..training.checkpoint import Resumed
 from ..training.interrupt import listening
 from ..training.population.arrays import histories_from
@@ -20,7 +20,7 @@ from ..training.population.resume import Read, read as read_population
 from ..training.restore import read as read_alone
 from .blocks import Blocks
 from .prepare import Prepared
-from .recipe import average_of, loss_of, metrics_of, monitor_of, network, optimizer_of
+from .recipe import average_of, loss_of, metrics_of, network, optimizer_of, stopping_of
 from .settings import Config
 
 History = dict[str, list[float]]
@@ -46,7 +46,7 @@ def train(
         "epochs": t.epochs,
         "batch_size": t.batch_size,
         "micro_batches": t.micro_batches,
-        "early_stopping": EarlyStopping(t.patience or 1, monitor_of(config)) if t.early_stopping else None,
+        "early_stopping": stopping_of(config) if t.early_stopping else None,
         "metrics": metrics_of(config, prepared) if held else [],
         "validation": prepared.validation,
         "callbacks": callbacks,

@@ -108,6 +108,10 @@ def test_every_command_takes_such_a_run(nnx, pictures):
     assert nnx("export", "run", "run.onnx")[0] == 0
     code, out, _ = nnx("plot", "run", "--data", "data.csv")
     assert code == 0 and len(out.split()) == 3
+    page = Path("run/report.html").read_text()
+    assert (
+        "2 - 8 - 2, 3 of them" in page and "in the mean over 3 networks" in page and "middle one of the epochs" in page
+    )
 
 
 def test_a_dry_run_tells_of_all_networks(nnx):

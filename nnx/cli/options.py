@@ -87,7 +87,7 @@ FLAGS: tuple[tuple[str, str, Any, str], ...] = (  # option, setting, type, help
     ("--epochs", "training.epochs", int, f"at most so many {SIZE}"),
     ("--batch-size", "training.batch_size", int, SIZE),
     ("--micro-batches", "training.micro_batches", int, "parts of a batch, where a whole one does not fit [default: 1]"),
-    ("--validation", "data.validation", float, "share of the training rows held out each epoch [default: 0.1]"),
+    ("--validation", "data.validation", float, "share of the other rows that each network holds out [default: 0.1]"),
     ("--test", "data.test", float, "share of all rows kept for the test at the end [default: 0.2]"),
     ("--patience", "training.patience", int, f"epochs to wait before stopping early {SIZE}"),
     ("--max-time", "training.max_time", str, "stop after 90s, 10m, 1h30m"),

@@ -152,7 +152,8 @@ class Before:
 def time_limit(end: float | None) -> Iterator[Callable[[], bool]]:
     """End a fit in the block, as Ctrl-C does, when `monotonic` has come to `end`; the function tells whether it has.
 
-    At least one batch is trained. Where signals cannot be caught, outside the main thread, nothing ends: ask after each epoch.
+    At least one batch is trained. Where signals cannot be caught, outside the main thread, nothing ends: ask after each
+    epoch.
     """
     over: list[bool] = []
     done, outside = Event(), listening()

@@ -148,10 +148,11 @@ def test_what_is_no_duration_or_amount_is_refused(text):
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(nnx, folder):
     code, out, _ = nnx("train", "penguins", "--dry-run")
-    assert code == 0 and "network 18-" in out and "parameters" in out and "an epoch" in out and "[optimizer]" in out
+    assert code == 0 and "3 networks 18-" in out and "parameters" in out and "an epoch" in out and "[optimizer]" in out
     assert "bill_length_mm" in out and "with gaps" in out
     code, out, _ = nnx("train", "penguins", "--dry-run", "--json")
-    assert code == 0 and json.loads(out)["features"] == 18 and os.listdir(folder) == []
+    found = json.loads(out)
+    assert code == 0 and (found["features"], found["networks"]) == (18, 3) and os.listdir(folder) == []
 
 
 def test_force_replaces_a_run_only_when_the_new_one_is_complete(nnx, folder):

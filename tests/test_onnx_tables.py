@@ -129,6 +129,19 @@ def test_raw_rows_are_predicted_as_by_the_model(tmp_path, scale, task, opset):
     agrees(str(tmp_path / "m.onnx"), loaded, strange(columns))
 
 
+def test_codes_become_what_the_encoder_makes_of_them():
+    columns = {name: table()[name] for name in ("town", "price")}
+    encoder = nnx.TableEncoder(embed=2).fit(columns)
+    assert encoder.columns_[0].kind == "coded"
+    graph = nnx.onnx.Graph(dtype="float64")
+    x = nnx.onnx.encode(graph, encoder, nnx.onnx.inputs(graph, encoder))
+    graph.output("x", x, "float32", ["rows", encoder.width])
+    for rows in (columns, {name: strange(table())[name] for name in columns}):
+        np.testing.assert_allclose(
+            run(graph.model("an encoder"), feeds(encoder, rows))["x"], encoder.transform(rows), rtol=1e-6, atol=1e-6
+        )
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_numbers_in_pieces_become_what_the_encoder_makes_of_them(dtype):
     rng = np.random.default_rng(0)

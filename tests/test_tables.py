@@ -178,6 +178,20 @@ def test_whole_numbers_of_few_values_are_categories_too():
     assert encoder.transform({"c": [4.5, 24.0, -1e90, 1e90, 4.0]})[:, 2:].argmax(axis=1).tolist() == [24] * 4 + [4]
 
 
+def test_text_of_more_than_embed_values_is_a_column_of_codes():
+    town = [*["b"] * 4, *["a"] * 3, *["c"] * 3, "rare", None] * 3
+    encoder = TableEncoder(embed=2, min_count=4).fit({"n": np.arange(36) / 7, "town": town, "side": ["l", "r"] * 18})
+    assert [c.kind for c in encoder.columns_] == ["number", "coded", "category"]
+    assert encoder.columns_[1].values == ("b", "a", "c") and encoder.codes() == {1: 4}
+    rows = {"n": [0.0] * 6, "town": ["a", "b", "c", "rare", "new", None], "side": ["l"] * 6}
+    assert encoder.transform(rows)[:, 1].tolist() == [2, 1, 3, 0, 0, 0]
+    again = TableEncoder.from_data(json.loads(json.dumps(encoder.to_data())))
+    assert again.codes() == {1: 4} and np.array_equal(again.transform(rows), encoder.transform(rows))
+    assert TableEncoder(embed=3, min_count=4).fit({"town": town}).codes() == {}
+    layer = nnx.Embedding(tuple(encoder.codes().values()), tuple(encoder.codes()), 2)
+    assert layer.shapes((encoder.width,))[1] == (encoder.width + 1,)
+
+
 def test_pieces_of_a_number_are_the_piecewise_linear_encoding():
     v = np.random.default_rng(0).exponential(size=1001)
     v[5] = np.nan

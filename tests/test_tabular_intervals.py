@@ -93,12 +93,37 @@ def test_blocks_of_rows_are_as_all_together(monkeypatch):
     assert residuals.interval(y[:, :0], 0.8).shape == (0, 2)
 
 
-def test_a_file_gives_them_back():
-    residuals = Residuals.of([np.array([0.1, -3.0]), np.array([1e-30])])
+def test_members_that_differ_have_a_mean_that_is_wrong_by_less():
+    """Errors of a part that all members share and a part of each, of deviations 1 and 2: 5 of one, 2 of four's mean."""
+    rng, hits, wide, shrinks = np.random.default_rng(0), [], [], []
+    for _ in range(100):
+        rows = [rng.permutation(300)[:100] for _ in range(4)]
+        noise, own = rng.normal(size=300), 2 * rng.normal(size=(4, 300))
+        errors = [noise[r] + own[m, r] for m, r in enumerate(rows)]
+        residuals = Residuals.of(errors, rows)
+        shrinks.append(residuals.shrink)
+        y, new = 2 * rng.normal(size=(4, 200)), rng.normal(size=200)
+        ends, plus = residuals.interval(y, 0.9), Residuals.of(errors).interval(y, 0.9)
+        hits.append([np.mean((i[:, 0] <= new) & (new <= i[:, 1])) for i in (ends, plus)])
+        wide.append([np.mean(i[:, 1] - i[:, 0]) for i in (ends, plus)])
+    assert np.mean(shrinks) == pytest.approx(np.sqrt(2 / 5), rel=0.03)
+    assert abs(np.mean(hits, axis=0)[0] - 0.9) < 0.015 and np.mean(hits, axis=0)[1] > 0.97
+    assert np.mean(wide, axis=0)[0] < 0.7 * np.mean(wide, axis=0)[1]
+
+
+def test_rows_that_no_two_members_leave_out_shrink_nothing():
+    assert Residuals.of([[1.0, 2.0], [3.0]], [[0, 1], [2]]).shrink is None
+    with pytest.raises(nnx.DataError, match="2 numbers of rows for 3 errors"):
+        Residuals.of([[1.0, 2.0], [3.0]], [[0, 1], []])
+
+
+@pytest.mark.parametrize("rows", [None, [[0, 1], [1]]])
+def test_a_file_gives_them_back(rows):
+    residuals = Residuals.of([np.array([0.1, -3.0]), np.array([1e-30])], rows)
     assert Residuals.from_data(json.loads(json.dumps(residuals.to_data()))) == residuals
 
 
-GOOD = {"rows": 3, "members": [[0.5, 1.0], [2.0]]}
+GOOD = {"rows": 3, "members": [[0.5, 1.0], [2.0]], "shrink": None}
 
 
 @pytest.mark.parametrize(
@@ -117,9 +142,11 @@ GOOD = {"rows": 3, "members": [[0.5, 1.0], [2.0]]}
         GOOD | {"members": [[True]]},
         GOOD | {"members": 3},
         GOOD | {"rows": 2},
+        GOOD | {"shrink": 1.5},
+        GOOD | {"shrink": "1"},
         GOOD | {"rows": 3.0},
         GOOD | {"rows": 10**30},
-        {"rows": 10**5, "members": [[1.0] * (KEPT + 2)]},
+        GOOD | {"rows": 10**5, "members": [[1.0] * (KEPT + 2)]},
     ],
 )
 def test_a_file_that_is_wrong_is_refused(data):

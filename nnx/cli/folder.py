@@ -94,7 +94,7 @@ def card(
     lines = [
         f"# {_code(name)}",
         "",
-        f"A network that predicts {_code(target['name'])} ({what}) from {len(encoder.columns_)} columns "
+        f"A model that predicts {_code(target['name'])} ({what}) from {len(encoder.columns_)} columns "
         f"of {_code(shown_name(data['path']))}.",
         "",
         *_table(("", ""), [(k, _code(str(v))) for k, v in facts.items()]),

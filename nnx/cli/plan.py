@@ -8,7 +8,7 @@ from ..contract import Layer
 from ..errors import DataError
 from ..tables import cells
 from ..tables.encoding.target import present
-from ..tabular.prepare import Prepared, prepare
+from ..tabular.prepare import Prepared, fold, prepare
 from ..tabular.recipe import check, loss_of, network, optimizer_of, settled
 from ..tabular.settings import Config, plain
 from ..training import fit
@@ -30,6 +30,7 @@ def plan(config: Config, say: Voice) -> int:
     config, chosen = placed(config)
     prepared = prepare(config, say, encode=False)
     config = settled(config, prepared)
+    fold(prepared, config)
     x, y = sample(prepared)
     net, many = network(config, prepared), config.training.members or 1
     count = weights_of(net, prepared.encoder.width)
@@ -45,7 +46,7 @@ def plan(config: Config, say: Voice) -> int:
         *tomli_w.dumps(plain(config)).rstrip().splitlines(),
     )
     if say.json:
-        found = {"rows": sum(prepared.rows), "features": prepared.encoder.width, "parameters": count}
+        found = {"rows": sum(prepared.rows), "features": prepared.encoder.width, "networks": many, "parameters": count}
         print(json_line(found | {"memory_bytes": need, "seconds_per_epoch": seconds, "epochs": epochs}), flush=True)
     return 0
 
@@ -88,10 +89,10 @@ def epoch_seconds(config: Config, prepared: Prepared, chosen: Backend, x: Any, y
 
 
 def memory(config: Config, prepared: Prepared, net: Layer) -> int:
-    """Bytes: rows held in memory, encoded and as they came, and one step."""
-    width = prepared.encoder.width
+    """Bytes: rows held in memory, encoded and as they came, and one step of all networks."""
+    width, t = prepared.encoder.width, config.training
     rows = sum(prepared.rows) * (width + 2) * 4
-    return 2 * rows + bytes_of_step(net, width, config.training.batch_size or 1, config.place.dtype)
+    return 2 * rows + (t.members or 1) * bytes_of_step(net, width, t.batch_size or 1, config.place.dtype)
 
 
 def length(seconds: float) -> str:

@@ -95,6 +95,7 @@ def finish(
         best = results.candidates[0]
         say("", "the best: " + "  ".join(f"{name}={shown(value)}" for name, value in best.values.items()))
         say(network_line(best.config, task.prepared, task.backend))
+        fold(task.prepared, best.config)
         return trained(path, best.config, task.prepared, task.backend, say, monotonic())
     except BaseException as error:
         if isinstance(error, (TrainingError, SettingError)) or not log.can_go_on:

@@ -108,7 +108,7 @@ def complete(
         poor = worse(prepared.target, tested, weighted=config.training.class_weight != "none")
         prepared.notes += poor
         say(*(f"note: {note}" for note in poor))
-        for remark in describe(path, config, prepared, schema | {"notes": prepared.notes}, result, tested, chosen):
+        for remark in describe(path, config, prepared, schema | {"notes": prepared.notes}, made, tested, chosen):
             say(remark)
         if result.stopped != "interrupted":
             remove_checkpoints(path)
@@ -125,7 +125,11 @@ def end(path: Path, result: Fit, tested: Scores, say: Voice) -> int:
     if code == 130 and (path / run_folder.CHECKPOINT).exists():
         say(f"go on with: nnx resume {path}")
     if say.json:
-        final = {"epochs": len(result.history["epoch"]), "best_epoch": result.best_epoch, "stopped": result.stopped}
+        final = {
+            "epochs": len(result.history.get("epoch", ())),
+            "best_epoch": result.best_epoch,
+            "stopped": result.stopped,
+        }
         print(json_line(final | tested | {"run": str(path)}), flush=True)
     return code
 

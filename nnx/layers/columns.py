@@ -1,7 +1,8 @@
 """Columns of x, each with weights of its own: what the layers for numeric columns share.
 
 y = (x, e_1, ..., e_f): x passes through, and behind it lies the embedding of each embedded column. Inside, the columns
-are an axis in front of the rows, so that one batched matrix product serves all of them.
+are an axis in front, so that one batched matrix product serves all of them, and the rows come last: what is made of a
+number is then a loop over rows with the same constants, and the embeddings lie in memory where y^T takes them.
 
 The letters: f = embedded columns, t = what is made of each number, u = units of an embedding.
 """
@@ -64,34 +65,29 @@ def picked(x: Array, columns: Columns) -> Array:
     return parts[0] if len(parts) == 1 else namespace(x).concat(parts, axis=-1)
 
 
-def in_front(x: Array, columns: Columns) -> Array:
-    """The embedded columns as an axis in front of the rows: (..., n, i) -> (..., f, n, 1)."""
-    return namespace(x).matrix_transpose(picked(x, columns))[..., None]
+def across(column: Array) -> Array:
+    """The numbers of each column side by side: (..., n, f) -> (..., f, 1, n)."""
+    return namespace(column).matrix_transpose(column)[..., None, :]
 
 
 def beside(x: Array, e: Array) -> Array:
-    """(x, e): (..., n, i), (..., f, n, u) -> (..., n, i + f u)."""
-    xp, (*lead, f, n, u) = namespace(x), e.shape
-    e = xp.reshape(_turned(e), (*lead, n, f * u))
-    return xp.concat((_like(x, tuple(lead)), e), axis=-1)
-
-
-def _like(x: Array, lead: tuple[int, ...]) -> Array:
-    """x for each member of a population."""
-    shape = (*lead, *x.shape[-2:])
-    return x if x.shape == shape else namespace(x).broadcast_to(x, shape)
+    """(x, e): (..., n, i), (..., f, u, n) -> (..., n, i + f u)."""
+    xp, (*lead, f, u, n) = namespace(x), e.shape
+    shape = (*lead, n, x.shape[-1])
+    x = x if x.shape == shape else xp.broadcast_to(x, shape)  # for each member of a population
+    return xp.matrix_transpose(xp.concat((xp.matrix_transpose(x), xp.reshape(e, (*lead, f * u, n))), axis=-2))
 
 
 def embeddings(dy: Array, f: int, u: int) -> Array:
-    """The part of dy that belongs to the embeddings: (..., n, i + f u) -> (..., f, n, u)."""
+    """The part of dy that belongs to the embeddings: (..., n, i + f u) -> (..., n, f, u)."""
     *lead, n, width = dy.shape
-    return _turned(namespace(dy).reshape(dy[..., width - f * u :], (*lead, n, f, u)))
+    return namespace(dy).reshape(dy[..., width - f * u :], (*lead, n, f, u))
 
 
-def _turned(x: Array) -> Array:
-    """(..., f, n, u) <-> (..., n, f, u)."""
-    lead = x.ndim - 3
-    return namespace(x).permute_dims(x, (*range(lead), lead + 1, lead, lead + 2))
+def by_column(de: Array) -> Array:
+    """(..., n, f, u) -> (..., f, n, u)."""
+    lead = de.ndim - 3
+    return namespace(de).permute_dims(de, (*range(lead), lead + 1, lead, lead + 2))
 
 
 def onto(dx: Array, d: Array, columns: Columns) -> Array:

@@ -90,7 +90,7 @@ class ScaleEnsemble(Layer):
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         xm, R, dym = saved, params["R"], apart(dy, self.members)
-        grads = {"R": _over_rows(dym * xm)}
+        grads = {"R": over_rows(dym * xm)}
         return (rows(dym * R[..., None, :, :]) if need_dx else None), _own(grads, dy.ndim - R.ndim)
 
 
@@ -154,9 +154,9 @@ class BatchEnsemble(Layer):
         v = apart(xp.matmul(g, xp.matrix_transpose(W)), self.members)
         grads = {
             "W": xp.matmul(xp.matrix_transpose(h), g),
-            "R": _over_rows(v * xm),
-            "S": _over_rows(dym * hW),
-            "b": _over_rows(dym),
+            "R": over_rows(v * xm),
+            "S": over_rows(dym * hW),
+            "b": over_rows(dym),
         }
         return (rows(v * R[..., None, :, :]) if need_dx else None), _own(grads, dy.ndim - W.ndim)
 
@@ -229,7 +229,7 @@ def rows(x: Array) -> Array:
     return namespace(x).reshape(x, (*lead, n * k, i))
 
 
-def _over_rows(x: Array) -> Array:
+def over_rows(x: Array) -> Array:
     """The sum over the rows of each member: (..., n, k, i) -> (..., k, i)."""
     xp, (*lead, n, k, i) = namespace(x), x.shape
     return xp.reshape(xp.sum(xp.reshape(x, (*lead, n, k * i)), axis=-2), (*lead, k, i))

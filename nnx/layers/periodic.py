@@ -7,7 +7,8 @@ from math import pi, sqrt
 from ..backends import namespace
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..settings import AT_LEAST_1, NOT_NEGATIVE, settle
-from .columns import Columns, beside, check, check_given, embeddings, in_front, onto, own, settled
+from .columns import Columns, across, beside, by_column, check, check_given, embeddings, onto, own, picked, settled
+from .ensemble import over_rows
 
 
 @dataclass(frozen=True)
@@ -60,26 +61,24 @@ class PLREmbedding(Layer):
     ) -> tuple[Array, Saved]:
         w, W, b = (params[name] for name in self.names)
         check_given(self, self.columns, W, x)
-        xp = namespace(x)
-        column = in_front(x, self.columns)  # (..., f, n, 1)
-        a = column * (2 * pi * w)[..., None, :]
-        h = xp.concat((xp.cos(a), xp.sin(a)), axis=-1)  # (..., f, n, 2 k)
-        e = xp.matmul(h, W)
-        e += b[..., None, :]
-        e = xp.maximum(e, 0.0)
+        xp, column = namespace(x), across(picked(x, self.columns))  # (..., f, 1, n)
+        a = (2 * pi * w)[..., None] * column
+        h = xp.concat((xp.cos(a), xp.sin(a)), axis=-2)  # (..., f, 2 k, n)
+        e = xp.matmul(xp.matrix_transpose(W), h)
+        e += b[..., None]
+        e = xp.maximum(e, 0.0)  # (..., f, u, n)
         return beside(x, e), (column, h, e)
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
-        xp, (column, h, e) = namespace(dy), saved
-        k = self.frequencies
-        de = embeddings(dy, *e.shape[-3::2]) * xp.astype(e > 0.0, dy.dtype)
-        dh = xp.matmul(de, xp.matrix_transpose(params["W"]))
-        da = dh[..., k:] * h[..., :k]
-        da -= dh[..., :k] * h[..., k:]
+        xp, (column, h, e), k = namespace(dy), saved, self.frequencies
+        de = xp.matrix_transpose(by_column(embeddings(dy, *e.shape[-3:-1]))) * xp.astype(e > 0.0, dy.dtype)
+        dh = xp.matmul(params["W"], de)  # (..., f, 2 k, n)
+        da = dh[..., k:, :] * h[..., :k, :]
+        da -= dh[..., :k, :] * h[..., k:, :]
         dx, grads = _waves(params, column, da, dy, self.columns, need_dx)
-        grads |= {"W": xp.matmul(xp.matrix_transpose(h), de), "b": xp.sum(de, axis=-2)}
+        grads |= {"W": xp.matmul(h, xp.matrix_transpose(de)), "b": xp.sum(de, axis=-1)}
         return dx, own(grads, params)
 
 
@@ -132,13 +131,12 @@ class PBLDEmbedding(Layer):
     ) -> tuple[Array, Saved]:
         w, p, W, b = (params[name] for name in self.names)
         check_given(self, self.columns, W, x)
-        xp = namespace(x)
-        column = in_front(x, self.columns)  # (..., f, n, 1)
-        a = column * (2 * pi * w)[..., None, :]
-        a += p[..., None, :]
-        h = xp.cos(a)  # (..., f, n, k)
-        e = xp.matmul(h, W)
-        e += b[..., None, :]
+        xp, column = namespace(x), across(picked(x, self.columns))  # (..., f, 1, n)
+        a = (2 * pi * w)[..., None] * column
+        a += p[..., None]
+        h = xp.cos(a)  # (..., f, k, n)
+        e = xp.matmul(xp.matrix_transpose(W), h)
+        e += b[..., None]
         return beside(x, e), (column, a, h)
 
     def backprop(
@@ -146,10 +144,10 @@ class PBLDEmbedding(Layer):
     ) -> tuple[Array | None, Params]:
         xp, (column, a, h), W = namespace(dy), saved, params["W"]
         de = embeddings(dy, W.shape[-3], W.shape[-1])
-        da = xp.matmul(de, xp.matrix_transpose(W))
+        da = xp.matmul(W, xp.matrix_transpose(by_column(de)))  # (..., f, k, n)
         da *= -xp.sin(a)
         dx, grads = _waves(params, column, da, dy, self.columns, need_dx)
-        grads |= {"p": xp.sum(da, axis=-2), "W": xp.matmul(xp.matrix_transpose(h), de), "b": xp.sum(de, axis=-2)}
+        grads |= {"p": xp.sum(da, axis=-1), "W": xp.matmul(h, by_column(de)), "b": over_rows(de)}
         return dx, own(grads, params)
 
 
@@ -170,9 +168,9 @@ def _waves(
 ) -> tuple[Array | None, Params]:
     """dx and dw of a = 2 pi x w."""
     xp, w = namespace(dy), params["w"]
-    grads = {"w": 2 * pi * xp.sum(da * column, axis=-2)}
+    grads = {"w": 2 * pi * xp.sum(da * column, axis=-1)}
     if not need_dx:
         return None, grads
-    d = 2 * pi * xp.sum(da * w[..., None, :], axis=-1)  # (..., f, n)
+    d = 2 * pi * xp.sum(da * w[..., None], axis=-2)  # (..., f, n)
     f, u = params["b"].shape[-2:]
     return onto(dy[..., : dy.shape[-1] - f * u], xp.matrix_transpose(d), columns), grads

@@ -19,13 +19,14 @@ from ..backends import constant, namespace
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import require, shown
 from ..settings import AT_LEAST_1, SMALLEST, real, settle
-from .columns import Columns, beside, check, check_given, embeddings, in_front, onto, own, picked, settled
+from .columns import Columns, across, beside, by_column, check, check_given, embeddings, onto, own, picked, settled
+from .ensemble import over_rows
 
 Edges = tuple[tuple[float, ...], ...]  # ascending numbers for each column
 
 
 class Bins(NamedTuple):
-    """The bins of all columns, each part (f, t); columns with fewer bins have components that are always 0."""
+    """The bins of all columns, each part (f, t) or (f, t, 1); columns with fewer have components that are always 0."""
 
     low: Array  # where a component begins to grow, -inf for the first
     high: Array  # where it ends, inf for the last
@@ -33,7 +34,7 @@ class Bins(NamedTuple):
     factor: Array  # 1 / width
 
     def components(self, x: Array) -> Array:
-        """v (..., f, t) of numbers x (..., f, 1)."""
+        """v (..., f, t) of numbers x (..., f, 1), or (..., f, t, n) of (..., f, 1, n)."""
         xp = namespace(x)
         v = xp.minimum(xp.maximum(x, self.low), self.high)
         v -= self.left
@@ -159,30 +160,31 @@ class PiecewiseLinearEmbedding(Layer):
     ) -> tuple[Array, Saved]:
         W, w, b = (params[name] for name in self.names)
         check_given(self, self.columns, W, x)
-        column = in_front(x, self.columns)  # (..., f, n, 1)
-        v = _on(self._bins, x).components(column)  # (..., f, n, t)
-        e = namespace(x).matmul(v, W)
-        e += column * w[..., None, :]
-        e += b[..., None, :]
-        return beside(x, e), (x, column, v)
+        xp, column = namespace(x), picked(x, self.columns)
+        v = _on(self._bins, x).components(across(column))  # (..., f, t, n)
+        e = xp.matmul(xp.matrix_transpose(W), v)  # (..., f, u, n)
+        e += across(column) * w[..., None]
+        e += b[..., None]
+        return beside(x, e), (column, v)
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
-        xp, (x, column, v), W, w = namespace(dy), saved, params["W"], params["w"]
-        de = embeddings(dy, *w.shape[-2:])  # (..., f, n, u)
+        xp, (column, v), W, w = namespace(dy), saved, params["W"], params["w"]
+        f, u = w.shape[-2:]
+        de = embeddings(dy, f, u)  # (..., n, f, u)
         grads = {
-            "W": xp.matmul(xp.matrix_transpose(v), de),
-            "w": xp.sum(de * column, axis=-2),
-            "b": xp.sum(de, axis=-2),
+            "W": xp.matmul(v, by_column(de)),
+            "w": over_rows(de * column[..., None]),
+            "b": over_rows(de),
         }
         grads = own(grads, params)
         if not need_dx:
             return None, grads
-        dv = xp.matmul(de, xp.matrix_transpose(W))
-        dv *= _on(self._bins, x).slope(column)
-        d = xp.sum(dv, axis=-1) + xp.sum(de * w[..., None, :], axis=-1)  # (..., f, n)
-        return onto(dy[..., : x.shape[-1]], xp.matrix_transpose(d), self.columns), grads
+        dv = xp.matmul(W, xp.matrix_transpose(by_column(de)))  # (..., f, t, n)
+        dv *= _on(self._bins, column).slope(across(column))
+        d = xp.matrix_transpose(xp.sum(dv, axis=-2)) + xp.sum(de * w[..., None, :, :], axis=-1)  # (..., n, f)
+        return onto(dy[..., : dy.shape[-1] - f * u], d, self.columns), grads
 
 
 def most(edges: Edges) -> int:
@@ -207,7 +209,7 @@ def _settle(layer: Any, **ranges: Any) -> None:
 
 
 def bins(edges: Edges, *, rows: bool = False) -> Bins:
-    """The bins as tuples of numbers, with an axis of length 1 for the rows if they lie behind the columns."""
+    """The bins as tuples of numbers (f, t), or (f, t, 1) with an axis for the rows."""
     t = most(edges)
     made: tuple[list[Any], ...] = ([], [], [], [])
     for one in edges:
@@ -219,7 +221,7 @@ def bins(edges: Edges, *, rows: bool = False) -> Bins:
             (*(1 / (b - a) for a, b in pairwise(one)), *none),
         )
         for columns, part in zip(made, parts, strict=True):
-            columns.append((part,) if rows else part)
+            columns.append(tuple((v,) for v in part) if rows else part)
     return Bins(*map(tuple, made))
 
 

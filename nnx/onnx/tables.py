@@ -9,7 +9,7 @@ from ..backends import numpy as host
 from ..contract import Loss
 from ..errors import SettingError, require
 from ..tables import Source, TableEncoder, Target, cells
-from ..tables.encoding.columns import Category, Column, Hashed, Presence, Truth, Waves
+from ..tables.encoding.columns import Category, Coded, Column, Hashed, Presence, Truth, Waves
 from ..tables.encoding.numbers import LIMIT, Levels, Number, Pieces
 from ..tables.kinds.cells import TEXTS, compute, parted
 from ..tables.sources.again import kinds_for, open_again
@@ -160,6 +160,8 @@ def _blocks(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> It
         places, v = [at[c.name] + i for i in range(len(c.names))], given[c.name]
         if isinstance(c, Category):
             yield _category(graph, c, v), places
+        elif isinstance(c, Coded):
+            yield _coded(graph, v, {text: i + 1 for i, text in enumerate(c.values)}, 0), places
         elif isinstance(c, Hashed):
             yield _hashed(graph, c, v), places
         elif isinstance(c, Levels):

@@ -75,7 +75,9 @@ def trained(config: Config, prepared: Prepared, fits: Sequence[Fit]) -> Trained:
     if target.classes:
         target = _with_threshold(target, config.training.metric, held)
     else:
-        residuals = Residuals.of([target.decode(p.output) - target.decode(p.y[:, None]) for p in parts])
+        errors = [target.decode(p.output) - target.decode(p.y[:, None]) for p in parts]
+        again = len(held.rows) < sum(len(p.rows) for p in parts)
+        residuals = Residuals.of(errors, rows=[p.rows for p in parts] if again else None)
     return Trained(model, target, mean, held, tuple(found), residuals)
 
 

@@ -14,7 +14,7 @@ from ..optimizers import OPTIMIZERS, ClipNorm
 from ..random import check_seed
 from ..schedules import Cosine, OneCycle
 from ..tables import TASKS, TableEncoder
-from ..training import EMA
+from ..training import EMA, EarlyStopping
 from .prepare import Prepared, encoder_settings
 from .settings import Config, amount, plain, seconds
 from .table import reading_of
@@ -23,7 +23,8 @@ SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCyc
 LARGEST = 2**31 - 1  # of the whole numbers among the settings but for seeds
 DECAYING = ("adamw", "lion")
 REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
-MOST_THREADS = 4096
+MOST_THREADS, MOST_MEMBERS = 4096, 1000
+LITTLE = 1e-4  # of a log loss
 WIDE = 1000  # features from which on a table is wide
 PRESETS = ("fast", "default", "best")
 MONITORS = {  # figures of the rows held out, by the names of metrics
@@ -84,6 +85,8 @@ def check(config: Config) -> None:
     for name in ("epochs", "batch_size", "patience", "members"):
         value = getattr(training, name)
         require(value is None or value >= 1, f"{name} must be at least 1, got {value}")
+    most = training.members or 1
+    require(most <= MOST_MEMBERS, f"members must be at most {MOST_MEMBERS}, got {most}")
     require(training.micro_batches >= 1, f"--micro-batches must be at least 1, got {training.micro_batches}")
     every = training.checkpoint_every
     require(every is None or every >= 0, f"--checkpoint-every must not be negative, got {every}")
@@ -185,6 +188,12 @@ def average_of(config: Config, steps: int) -> EMA | None:
 def monitor_of(config: Config) -> str:
     """The figure that early stopping follows."""
     return MONITORS[config.training.metric]
+
+
+def stopping_of(config: Config) -> EarlyStopping:
+    """When a network stops: a log loss that falls towards 0 by less than LITTLE has fallen."""
+    loss = config.training.loss == "softmax_cross_entropy" and monitor_of(config).endswith("loss")
+    return EarlyStopping(config.training.patience or 1, monitor_of(config), LITTLE if loss else 0.0)
 
 
 def metrics_of(config: Config, prepared: Prepared) -> list[str]:

@@ -12,7 +12,7 @@ from ..backends import Backend
 from ..contract import Layer, Params
 from ..errors import TrainingError
 from ..network import init
-from ..training import Checkpoint, EarlyStopping, Fit, Member, Population, PopulationReport, Report, fit
+from ..training import Checkpoint, Fit, Member, Population, PopulationReport, Report, fit
 from ..training.checkpoint import Resumed
 from ..training.interrupt import listening
 from ..training.population.arrays import histories_from
@@ -20,10 +20,11 @@ from ..training.population.resume import Read, read as read_population
 from ..training.restore import read as read_alone
 from .blocks import Blocks
 from .prepare import Prepared
-from .recipe import average_of, loss_of, metrics_of, monitor_of, network, optimizer_of
+from .recipe import average_of, loss_of, metrics_of, network, optimizer_of, stopping_of
 from .settings import Config
 
 History = dict[str, list[float]]
+ENDS = ("interrupted", "time", "callback", "early stopping", "epochs", "not finite")
 
 
 def train(
@@ -45,7 +46,7 @@ def train(
         "epochs": t.epochs,
         "batch_size": t.batch_size,
         "micro_batches": t.micro_batches,
-        "early_stopping": EarlyStopping(t.patience or 1, monitor_of(config)) if t.early_stopping else None,
+        "early_stopping": stopping_of(config) if t.early_stopping else None,
         "metrics": metrics_of(config, prepared) if held else [],
         "validation": prepared.validation,
         "callbacks": callbacks,
@@ -62,6 +63,7 @@ def train(
             own = net, loss_of(config, prepared), optimizer_of(config, steps * (t.epochs or 1))
             begin = initial(net, prepared, t.seed + k)
             members.append(Member(*own, seed=t.seed + k, rows=rows, held=apart, params=begin))
+        given |= {"n_members_per_run": len(members)}  # as one: they have figures of each epoch together
         return list(Population(members).fit(*data, sample_weight=prepared.weight, **given))
     if isinstance(data, Blocks):
         data = replace(data, batch_size=t.batch_size or 1)
@@ -99,8 +101,8 @@ def _averaged(callback: Callable[[Report], Any]) -> Callable[[PopulationReport],
 
 
 def mean(name: str, values: Sequence[float]) -> float:
-    """The mean of a figure over networks; the time that all took, and the rows of all."""
-    return values[0] if name in ("epoch", "seconds") else sum(values) / len(values)
+    """The mean of a figure over networks; of the seconds, of which each has its share, the sum."""
+    return values[0] if name == "epoch" else sum(values) / (1 if name == "seconds" else len(values))
 
 
 def history_of(histories: Sequence[Mapping[str, Sequence[float]]]) -> History:
@@ -112,11 +114,9 @@ def history_of(histories: Sequence[Mapping[str, Sequence[float]]]) -> History:
 
 
 def ended_by(fits: Sequence[Fit]) -> str:
-    """Why the training of networks ended: a word that one of them has, the gravest first."""
+    """Why the training of networks ended: the first of ENDS that is true of one of them."""
     words = {fit.stopped for fit in fits}
-    if words != {"not finite"}:
-        words.discard("not finite")
-    return next(word for word in ("interrupted", "callback", "early stopping", "epochs", "not finite") if word in words)
+    return next(word for word in ENDS if word in words)
 
 
 def finished(fits: Sequence[Fit]) -> list[Fit]:
@@ -162,7 +162,8 @@ class Before:
 def time_limit(end: float | None) -> Iterator[Callable[[], bool]]:
     """End a fit in the block, as Ctrl-C does, when `monotonic` has come to `end`; the function tells whether it has.
 
-    Outside the main thread, where signals cannot be caught, nothing ends: ask after each epoch.
+    At least one batch is trained. Outside the main thread, where signals cannot be caught, nothing ends: ask after each
+    epoch.
     """
     if end is not None and current_thread() is not main_thread():
         yield lambda: monotonic() > end
@@ -177,7 +178,7 @@ def time_limit(end: float | None) -> Iterator[Callable[[], bool]]:
         while (inside := listening()) is outside and not done.wait(0.05):
             pass  # fit does not listen yet
         if inside is not None and not done.is_set():
-            inside.seen = True
+            inside.late = inside.seen = True
 
     if end is not None:
         Thread(target=wait, args=(max(end - monotonic(), 0.0),), daemon=True).start()

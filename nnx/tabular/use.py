@@ -6,6 +6,8 @@ from typing import Any
 from ..backends import numpy as host
 from ..errors import SettingError
 from ..files import Model
+from ..tables import Target
+from ..training import Fit
 from .explain import integrated_gradients
 from .intervals import Residuals
 
@@ -31,9 +33,14 @@ def interval(model: Model, x: Any, coverage: float) -> Any:
     target = model.target
     if target is None or target.classes or "residuals" not in model.about:
         raise SettingError("intervals need a regression that held rows out: fit with validation=0.1, or X_val")
+    return bounds(model, target, Residuals.from_data(model.about["residuals"]), x, coverage)
+
+
+def bounds(model: Model | Fit, target: Target, residuals: Residuals, x: Any, coverage: float) -> Any:
+    """The interval by what networks were wrong by on rows that they had not been trained on."""
     z = host.put(model.backend.to_numpy(model.output(x)), "float64", None)
     members = z.reshape(-1, model.net.copies) * target.scale + target.mean  # (rows, networks)
-    return Residuals.from_data(model.about["residuals"]).interval(members.T, coverage)
+    return residuals.interval(members.T, coverage)
 
 
 def explanation(model: Model, x: Any, output: int | None = None) -> Explanation:

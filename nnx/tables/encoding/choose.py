@@ -8,7 +8,7 @@ from shlex import quote
 from ...backends import numpy as host
 from ..kinds.cells import TEXTS, arrow, compute, parted
 from ..kinds.infer import numeric, variants
-from .columns import Category, Clock, Column, Hashed, Moment, Presence, Truth
+from .columns import Category, Clock, Coded, Column, Hashed, Moment, Presence, Truth
 from .ids import named_like_id
 from .numbers import Levels, Number, Pieces
 from .statistics import Numbers, Texts
@@ -32,6 +32,7 @@ class Ways:
     max_words: int
     levels: bool
     bins: int
+    embed: int
     seed: int
 
 
@@ -150,10 +151,12 @@ def _text(name: str, kind: str, seen: Texts, ways: Ways, asked: bool) -> tuple[C
         count = f"more than {len(seen.counts):,}" if seen.many else f"{len(seen.counts):,}"
         keep = f"(--kind {quote(f'{name}=category')} keeps it)"
         return None, f"column {name!r} looks like an id: {count} different texts in {seen.filled:,} cells {keep}"
-    if many:
-        return Hashed(name, ways.buckets, ways.seed, gaps), ""
     common = [(text, n) for text, n in seen.counts.items() if n >= ways.min_count]
     values = tuple(text for text, _ in sorted(common, key=lambda pair: (-pair[1], pair[0])))
+    if 0 < ways.embed < len(values) and not seen.many:
+        return Coded(name, values), ""
+    if many:
+        return Hashed(name, ways.buckets, ways.seed, gaps), ""
     if len(values) < 2:  # nearly nothing is common
         return Category(name, tuple(sorted(seen.counts)), False, gaps), ""
     return Category(name, values, len(values) < len(seen.counts), gaps), ""
@@ -161,7 +164,7 @@ def _text(name: str, kind: str, seen: Texts, ways: Ways, asked: bool) -> tuple[C
 
 def spellings(column: Column, seen: Numbers | Texts) -> str:
     """A note where texts of a column differ in capitals or blanks alone, or ""."""
-    if isinstance(seen, Numbers) or not isinstance(column, Category | Hashed):
+    if isinstance(seen, Numbers) or not isinstance(column, Category | Coded | Hashed):
         return ""
     groups = variants(seen.counts)
     if not groups:

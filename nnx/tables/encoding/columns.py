@@ -54,6 +54,29 @@ class Category(Way):
 
 
 @dataclass(frozen=True)
+class Coded(Way):
+    """One column of whole numbers, for nnx.Embedding: 1 for the first value, 2 for the next; 0 for all else.
+
+    Values seldom seen, those never seen, and missing ones are 0.
+    """
+
+    kind: ClassVar[str] = "coded"
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{self.name} (code)"]
+
+    def compact(self, v: Any) -> list[Any]:
+        """The codes of Arrow text v (n,)."""
+        pa, pc = arrow(), compute()
+        texts, cell = coded(v)
+        code = on_host(pc.fill_null(pc.index_in(texts, value_set=pa.array(self.values, pa.string())), -1))
+        return [host.namespace().append(code + 1, 0)[cell]]
+
+
+@dataclass(frozen=True)
 class Hashed(Way):
     """Columns of 0 and 1; a text has a 1 in two of them: MurmurHash3(text, seed) and (text, seed + 1) mod buckets.
 
@@ -188,7 +211,7 @@ class Clock(Waves):
         return {"day": DAY}
 
 
-Column = Number | Levels | Pieces | Category | Hashed | Words | Truth | Presence | Moment | Clock
+Column = Number | Levels | Pieces | Category | Coded | Hashed | Words | Truth | Presence | Moment | Clock
 COLUMNS: dict[str, type[Any]] = {c.kind: c for c in Column.__args__}
 NUMBERS = ("number", "duration")
 CELLS = {  # the kinds of cells that a column is encoded from
@@ -196,6 +219,7 @@ CELLS = {  # the kinds of cells that a column is encoded from
     "levels": NUMBERS,
     "pieces": NUMBERS,
     "category": TEXTS,
+    "coded": TEXTS,
     "hashed": TEXTS,
     "words": TEXTS,
     "boolean": ("boolean",),

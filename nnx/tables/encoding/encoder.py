@@ -14,7 +14,7 @@ from ..ahead import ahead
 from ..kinds.cells import TEXTS, arrow, compute, parted
 from ..sources.source import Memory, Source, cells, from_python, need_columns
 from .choose import Ways, choose, counter, spellings, with_levels, with_pieces
-from .columns import Column
+from .columns import Coded, Column
 from .numbers import Pieces
 from .plain import value, within
 from .statistics import Numbers, drawn
@@ -31,7 +31,8 @@ class TableEncoder(Spelled, Transformer):
     one is the median, and a further column says that it was missing. With levels, whole numbers of few values are
     categories too; with bins, other numbers are also encoded piecewise linearly between `bins` + 1 quantiles. Text has
     a column for each value; values seen in fewer than min_count rows share one, which values never seen join; fold_case
-    makes "Low" and "low" one. Text of more than max_categories values is hashed into `buckets` columns; free text
+    makes "Low" and "low" one. Text of more than max_categories values is hashed into `buckets` columns, and with
+    embed, text of more than so many values is one column of codes for nnx.Embedding (`codes` has them); free text
     becomes its max_words commonest words and pairs of words. Booleans, and columns of one value or nothing, are 1 and
     -1. Dates are a number, and sine and cosine of their place in year, week and day; so are times of day. Left out,
     with a warning: constant and empty columns, ids and numbers of the rows.
@@ -56,6 +57,7 @@ class TableEncoder(Spelled, Transformer):
         max_words: int = 4096,
         levels: bool = True,
         bins: int = 0,
+        embed: int = 0,
         fold_case: bool = False,
         kinds: Mapping[str, str] | None = None,
         dtype: str = "float32",
@@ -63,6 +65,7 @@ class TableEncoder(Spelled, Transformer):
     ) -> None:
         self.scale, self.max_categories, self.min_count = scale, max_categories, min_count
         self.buckets, self.max_words, self.levels, self.bins = buckets, max_words, levels, bins
+        self.embed = embed
         self.fold_case, self.kinds, self.dtype, self.seed = fold_case, kinds, dtype, seed
 
     def fit(self, X: Any, y: Any = None) -> "TableEncoder":
@@ -206,6 +209,11 @@ class TableEncoder(Spelled, Transformer):
             at += c.width
         return groups
 
+    def codes(self) -> dict[int, int]:
+        """The columns that hold codes for `nnx.Embedding`, by their numbers, and the number of codes, 0 included."""
+        at = self.groups()
+        return {at[c.name][0]: len(c.values) + 1 for c in self.columns_ if isinstance(c, Coded)}
+
     def to_data(self) -> dict[str, Any]:
         """The fitted encoder as plain data: what a model file holds of it."""
         self.check_fitted()
@@ -240,7 +248,8 @@ class TableEncoder(Spelled, Transformer):
         one_of("TableEncoder: dtype", self.dtype, ("float32", "float64"))
         for name in ("max_categories", "min_count", "buckets", "max_words"):
             integer(f"TableEncoder: {name}", getattr(self, name))
-        integer("TableEncoder: bins", self.bins, NOT_NEGATIVE)
+        for name in ("bins", "embed"):
+            integer(f"TableEncoder: {name}", getattr(self, name), NOT_NEGATIVE)
         for name in ("levels", "fold_case"):
             flag(f"TableEncoder: {name}", getattr(self, name))
         one_seed("TableEncoder", self.seed)

@@ -99,10 +99,11 @@ class Numbers:
 
     @property
     def width(self) -> float:
-        """The distance of the quartiles; where they are one, the distance that a tenth of the values that differ pass.
+        """The distance of the quartiles; where they are one, the values that differ say it: the geometric mean of their
+        median distance and of the one that a tenth of them pass.
 
         Both are what most values say: the ends of the range are where one wrong cell puts them. Values that few rows
-        have are often of a heavy tail, which the smooth clip of a smaller scale would press into one.
+        have are often of a heavy tail: a smaller scale presses its end into one, a larger one its beginning.
         """
         low, middle, high = self.quantiles(0.25, 0.5, 0.75)
         if high - low > ROUNDING * max(abs(low), abs(high)):
@@ -111,7 +112,8 @@ class Numbers:
         distances = distances[distances > ROUNDING * abs(middle)]
         if not len(distances):  # those that differ are not in the sample
             return (self.high - self.low) / 2
-        return float(host.namespace().sort(distances)[9 * (len(distances) - 1) // 10])
+        distances, last = host.namespace().sort(distances), len(distances) - 1
+        return float(distances[last // 2] ** 0.5 * distances[9 * last // 10] ** 0.5)
 
     @property
     def gaps(self) -> int:

@@ -17,6 +17,7 @@ LATER = {
     "max_words": 4096,
     "levels": False,
     "bins": 0,
+    "embed": 0,
     "fold_case": False,
 }  # settings that older files lack, as they were then
 TYPES = {
@@ -27,6 +28,7 @@ TYPES = {
     "max_words": int,
     "levels": bool,
     "bins": int,
+    "embed": int,
     "fold_case": bool,
     "dtype": str,
     "seed": int,

@@ -228,6 +228,11 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         assert target is not None
         return target
 
+    def _answer(self, X: Any, *, proba: bool = False) -> Any:
+        """What the model makes of a table: probabilities, or values in the target's own units."""
+        x = self._encoded(X)
+        return self.model_.answer(x, proba=proba)
+
     def _encoded(self, X: Any) -> Any:
         """The rows of a table as the networks see them, (rows, features) on the host."""
         check_is_fitted(self)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from sklearn.base import ClassifierMixin
 
 from ..errors import DataError, unknown
+from ..tables.kinds.cells import arrow
 from .base import Tabular
 from .given import Given
 from .labels import labels, typed
@@ -43,13 +44,11 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class, in the order of classes_: (rows, classes)."""
-        output = self.model_.answer(self._encoded(X), proba=True)
-        return output[:, self._order]
+        return self._answer(X, proba=True)[:, self._order]
 
     def predict(self, X: Any) -> Any:
         """The most probable class of each row: (rows,)."""
-        output = self.model_.answer(self._encoded(X), proba=True)
-        target = self._model_target
+        output, target = self._answer(X, proba=True), self._model_target
         places = {target.classes[k]: i for i, k in enumerate(self._order)}
         found = target.decode(output)
         return self.classes_[[places[str(name)] for name in found.tolist()]]
@@ -58,10 +57,10 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
         target, own = self._model_target, given.labels
         self.classes_ = typed(target, given.source) if own is None else own
         names = target.classes if own is None else [str(label) for label in own.tolist()]
-        self._order = [target.classes.index(name) for name in names]  # of classes_ among the outputs
+        self._order = target.encode(arrow().array(names, "string")).tolist()  # of classes_ among the outputs
 
     def _number(self, output: Any) -> int:
         labels = self.classes_.tolist()
         if output is not None and output not in labels:
             raise DataError(f"explain: {unknown('class', output, map(str, labels))}")
-        return self._order[-1 if output is None else labels.index(output)]
+        return int(self._order[-1 if output is None else labels.index(output)])

@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 
-from ..backends import is_array, is_host, numpy as host
+from ..backends import backend_of, is_array, is_host, numpy as host
 from ..errors import DataError, shown
 from ..inputs import as_labels, numbers_on_host, on_host
 from ..tables import Memory, Source, Target
@@ -28,8 +28,7 @@ def labels(y: Any) -> tuple[Any, Any]:
     y = _whole(y)
     if y.dtype.kind == "O":
         _none_missing([v is None or v != v for v in y.reshape(-1).tolist()])
-    y = as_labels("y", y)
-    y = _single(y)
+    y = _single(as_labels("y", y))
     if y.dtype.kind == "f":
         _none_missing(~xp.isfinite(y))
     if y.dtype.kind not in "fiubOUS":
@@ -57,13 +56,17 @@ def typed(target: Target, source: Source) -> Any:
 
 
 def _whole(y: Any) -> Any:
-    return as_labels("y", y) if is_array(y) and not is_host(y) else on_host("y", y)
+    """y as an array on the host. Raises: DataError for text beside numbers, of which NumPy makes text."""
+    if is_array(y) and not is_host(y):
+        return backend_of(y).to_numpy(as_labels("y", y))
+    kinds = {isinstance(v, str) for v in y} if isinstance(y, (list, tuple)) and None not in y else set()
+    if len(kinds) > 1:
+        raise DataError("y: labels must be of one kind, got text and numbers; give all as text")
+    return on_host("y", y)
 
 
 def _single(y: Any) -> Any:
     """A column of shape (rows,). Raises: DataError."""
-    if is_array(y) and not is_host(y):
-        y = host.get(y.tolist())
     if y.ndim == 2 and y.shape[1] == 1:
         text = "A column-vector y was passed when a 1d array was expected. Change the shape of y to (n_samples, )"
         warnings.warn(text, DataConversionWarning, stacklevel=6)

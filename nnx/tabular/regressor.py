@@ -28,7 +28,7 @@ class TabularRegressor(RegressorMixin, Tabular):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Any:
         """The value of each row, in the target's own units: (rows,)."""
-        return self.model_.answer(self._encoded(X))
+        return self._answer(X)
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Any:
         """The lower and upper ends within which targets lie with this probability: (rows, 2).
@@ -36,4 +36,5 @@ class TabularRegressor(RegressorMixin, Tabular):  # type: ignore[misc]
         By CV+ from the rows that each network held out; for rows like those of the training, see
         Barber, Candes, Ramdas & Tibshirani 2021.
         """
-        return interval(self.model_, self._encoded(X), coverage)
+        x = self._encoded(X)
+        return interval(self.model_, x, coverage)

@@ -97,10 +97,10 @@ def test_the_model_and_its_figures_are_the_means_of_networks_that_hold_out_rows_
 
 def test_every_command_takes_such_a_run(nnx, pictures):
     pytest.importorskip("onnx", reason="onnx is not installed")
-    _, out, _ = nnx(*TRAIN, "--out", "run", "--test", 0.5, "--json")
-    scores = json.loads(out.splitlines()[-1])
-    assert 0.5 < scores["test_accuracy"] <= 1
-    assert json.loads(nnx("evaluate", "run", "data.csv", "--json")[1])["accuracy"] > 0.5
+    assert nnx(*TRAIN, "--out", "run", "-q")[0] == 0
+    words, truth = nnx("predict", "run", "data.csv")[1].split()[1:], Path("data.csv").read_text().split()[1:]
+    right = [word == row.rpartition(",")[2] for word, row in zip(words, truth, strict=True)]
+    assert json.loads(nnx("evaluate", "run", "data.csv", "--json")[1])["accuracy"] == pytest.approx(np.mean(right))
     rows = list(csv.DictReader(nnx("predict", "run", "data.csv", "--proba")[1].splitlines()))
     assert [sum(map(float, row.values())) for row in rows] == pytest.approx([1.0] * 80, abs=1e-6)
     code, out, _ = nnx("inspect", "run")
@@ -108,6 +108,10 @@ def test_every_command_takes_such_a_run(nnx, pictures):
     assert nnx("export", "run", "run.onnx")[0] == 0
     code, out, _ = nnx("plot", "run", "--data", "data.csv")
     assert code == 0 and len(out.split()) == 3
+    page = Path("run/report.html").read_text()
+    assert (
+        "2 - 8 - 2, 3 of them" in page and "in the mean over 3 networks" in page and "middle one of the epochs" in page
+    )
 
 
 def test_a_dry_run_tells_of_all_networks(nnx):
@@ -174,7 +178,7 @@ def test_without_test_rows_the_rows_that_each_network_held_out_are_scored(nnx):
     assert "validation_loss" not in metrics("none")[0] and "validation_loss" in metrics()[0]
 
 
-@pytest.mark.parametrize("rows", [2, 3, 5, 9])
+@pytest.mark.parametrize("rows", [3, 9])
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_tables_of_few_rows(nnx, rows, task):
     table(rows, words=[str(n) for n in range(rows)] if task == "regression" else ["a"] * (rows - 1) + ["b"])

@@ -213,6 +213,8 @@ SEARCH = [
     "batch_size=32,64",
     "--epochs",
     9,
+    "--hidden",
+    8,
     "--halving",
 ]
 

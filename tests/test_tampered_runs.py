@@ -162,6 +162,8 @@ def test_settings_of_another_run_are_refused(unfinished):
         ("training", "seed"): 9,
         ("training", "epochs"): 7,
         ("training", "batch_size"): 7,
+        ("training", "members"): 3,
+        ("data", "validation"): 0.5,
         ("data", "target"): "a",
         ("data", "test"): 0.5,
         ("data", "path"): "",

@@ -123,6 +123,7 @@ def describe(
             config_text=_text(values),
             held="validation" if prepared.test is None else "test",
             best_epoch=result.best_epoch,
+            networks=config.training.members or 1,
             **searched,
         )
     except NNXError as error:

@@ -31,6 +31,7 @@ def report(
     notes: Sequence[str] = (),
     held: str = "test",
     best_epoch: int | None = None,
+    networks: int = 1,
     search: Mapping[str, Sequence[Any]] | None = None,
     search_score: str = "score",
 ) -> None:
@@ -41,6 +42,7 @@ def report(
     facts: what is to be said about the run, in order; history: of the fit; config_text: the resolved configuration.
     notes: what a person should know of the table and the model, a line each.
     evaluation: of the rows `held` out; None leaves out what needs them. best_epoch: whose weights were kept.
+    networks: how many were trained, of which the history has the means, and best_epoch is the middle one of theirs.
     search: where the settings were searched for, as `nnx.plots.search` takes it, and search_score what its score is.
     Raises: NNXError if matplotlib is not installed, DataError if the file cannot be written.
     """
@@ -50,7 +52,7 @@ def report(
     parts.append(pairs("facts", facts))
     parts.append(notes_of(notes))
     if history.get("epoch"):
-        parts.append(beside(*_training(history, best_epoch)))
+        parts.append(beside(*_training(history, best_epoch, networks)))
     if evaluation is not None:
         tell = _classification if evaluation.task == "classification" else _regression
         parts += [*tell(evaluation, held), _importance(evaluation, held)]
@@ -72,11 +74,13 @@ def _short(name: str, value: float) -> str:
     return "n/a" if value != value else f"{value:.4g}" if name.endswith("error") else f"{value:.4f}"
 
 
-def _training(history: Mapping[str, Sequence[float]], best_epoch: int | None) -> list[str]:
-    kept = f" The dotted line is the epoch whose weights were kept, {best_epoch}." if best_epoch else ""
+def _training(history: Mapping[str, Sequence[float]], best_epoch: int | None, networks: int) -> list[str]:
+    mean = f", in the mean over {networks} networks" if networks > 1 else ""
+    which = "middle one of the epochs" if networks > 1 else "epoch"
+    kept = f" The dotted line is the {which} whose weights were kept, {best_epoch}." if best_epoch else ""
     losses = {name: history[name] for name in ("epoch", *LOSSES) if name in history}
     rest = {name: history[name] for name in history if name not in LOSSES}
-    sections = [section("Loss", f"After each epoch.{kept}", _curves(losses, "loss", best_epoch))]
+    sections = [section("Loss", f"After each epoch{mean}.{kept}", _curves(losses, "loss", best_epoch))]
     if set(rest) - set(HIDDEN):
         text = "On the rows that are held out in training."
         sections.append(section("Validation", text, _curves(rest, "validation", best_epoch)))

@@ -13,7 +13,7 @@ from .calibration import fold_temperature, temperature
 from .intervals import Residuals
 from .prepare import Prepared
 from .settings import Config
-from .thresholds import SCORES, threshold
+from .thresholds import threshold
 from .training import ended_by, finished, history_of
 
 
@@ -120,6 +120,6 @@ def _together(parts: Sequence[Held]) -> Held:
 
 def _with_threshold(target: Target, metric: str, held: Held) -> Target:
     """The target with the probability from which on the second of two classes is predicted, where a metric asks."""
-    if len(target.classes) != 2 or metric not in SCORES:
+    if len(target.classes) != 2 or metric not in ("balanced_accuracy", "f1"):  # accuracy gained nothing by another
         return target
     return replace(target, threshold=threshold(held.output[:, 1], held.y, metric, held.weight))

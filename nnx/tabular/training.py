@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import compress
+from math import isfinite
 from pathlib import Path
 from threading import Event, Thread, current_thread, main_thread
 from time import monotonic
@@ -91,11 +93,15 @@ def initial(net: Layer, prepared: Prepared, seed: int) -> Params | None:
 
 
 def _averaged(callback: Callable[[Report], Any]) -> Callable[[PopulationReport], Any]:
-    """The callback, given the mean of each figure over the networks that still train."""
+    """The callback, given the mean of each figure over the networks that still train and whose losses are finite."""
 
     def called(report: PopulationReport) -> Any:
-        figures = {name: mean(name, values) for name, values in report.figures.items()}
-        return callback(Report(report.epoch, report.epochs, figures, {})) if report.members else None
+        losses = [values for name, values in report.figures.items() if name.endswith("loss")]
+        fine = [all(map(isfinite, own)) for own in zip(*losses, strict=True)]
+        if not any(fine):
+            fine = [True] * len(fine)
+        figures = {name: mean(name, list(compress(values, fine))) for name, values in report.figures.items()}
+        return callback(Report(report.epoch, report.epochs, figures, {}))
 
     return called
 

@@ -62,7 +62,7 @@ class Judge:
             figures, ruined = engine.epoch(number, live, interrupt)
             better = self.weigh(number, figures, ruined)
             engine.keep(better)
-            asked = ask(number, {k: own for k, own in figures.items() if k not in self.stopped} or figures)
+            asked = ask(number, figures)
             for k in self.live:
                 if interrupt.seen and not engine.whole:
                     self.stopped[k] = "interrupted"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from shlex import quote
+from typing import Any
 
 from ...backends import numpy as host
 from ..kinds.cells import TEXTS, arrow, compute, parted
@@ -17,7 +18,6 @@ from .words import SCALE, TERMS, WORDY, Terms, Words
 ALIKE = 0.5  # text of which fewer cells than this share repeat an earlier one is taken for an id
 KNOWN = 0.2  # free text has at least this share of its words in common with other cells
 ROWS = 10  # for each column that the values of whole numbers become, and each piece of other numbers
-MANY, LEAST = 20, 4  # different values from which on a number has pieces, and so many pieces it has then at least
 FEW = 20  # rows below which nothing is taken for an id
 
 
@@ -89,28 +89,31 @@ def with_levels(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], 
 
 
 def with_pieces(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], bins: int) -> list[Column]:
-    """The columns, with numbers of many values in up to `bins` pieces too, of as many training values each.
+    """The columns, with numbers in up to `bins` pieces too, of as many training values each, or one between any two.
 
     A piece is learned from the rows beyond its edge: there are to be at least ROWS rows for each of all pieces.
     """
-    numbers = [c for c in columns if isinstance(c, Number) and _many(seen[c.name])]
+    values = {c.name: _values(seen[c.name]) for c in columns if isinstance(c, Number)}
     rows = max((s.rows for s in seen.values()), default=0)
-    bins = min(bins, rows // (ROWS * max(len(numbers), 1)))
-    if bins < LEAST:
+    while bins > 1 and ROWS * sum(min(bins, len(v) - 1) for v in values.values()) > rows:
+        bins -= 1
+    if bins < 2:
         return list(columns)
     shares = [t / bins for t in range(bins + 1)]
     made: list[Column] = []
     for c in columns:
         about = seen[c.name]
-        if isinstance(c, Number) and isinstance(about, Numbers) and c in numbers:
-            c = Pieces.of(c, host.put(about.quantiles(*shares, method="nearest"), "float64", None))
+        if isinstance(c, Number) and isinstance(about, Numbers):
+            few = len(values[c.name]) <= bins + 1
+            edges = values[c.name] if few else host.put(about.quantiles(*shares, method="nearest"), "float64", None)
+            c = Pieces.of(c, edges)
         made.append(c)
     return made
 
 
-def _many(about: Numbers | Texts) -> bool:
-    """True for a column of numbers of which at least MANY differ."""
-    return isinstance(about, Numbers) and (about.levels is None or len(about.levels) >= MANY)
+def _values(about: Numbers | Texts) -> Any:
+    """The different values of a column of numbers, ascending: those of its sample."""
+    return host.namespace().unique(about.sample) if isinstance(about, Numbers) else []
 
 
 def _levels(number: Number, seen: Numbers | Texts, ways: Ways) -> Levels | None:

@@ -2,10 +2,10 @@
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
 
 import numpy as np
 import pytest
+from conftest import make
 
 pytest.importorskip("sklearn", minversion="1.9", reason="scikit-learn is not installed")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
@@ -384,13 +384,14 @@ def test_rows_to_validate_on_are_those_of_the_evaluation():
 
 
 def test_a_time_limit_ends_a_training_also_in_threads():
-    def fitted(k):
-        started = monotonic()
-        made = regressor(epochs=1_000_000, time_limit=0.5, random_state=k).fit(X, Z)
-        return made.stopped_, monotonic() - started, made.predict(X)
+    slow = dict(hidden=(512, 512, 512), batch_size=8, epochs=400, patience=400)  # steps too few to be compiled
 
-    for stopped, took, predicted in (fitted(0), *ThreadPoolExecutor(2).map(fitted, range(2))):
-        assert stopped in ("interrupted", "callback") and took < 60 and np.isfinite(predicted).all()
+    def fitted(k):
+        made = regressor(**slow, time_limit="0.5s", random_state=k).fit(X, Z)
+        return made.stopped_, len(made.history_["epoch"]), made.predict(X)
+
+    for stopped, epochs, predicted in (fitted(0), *ThreadPoolExecutor(2).map(fitted, range(2))):
+        assert stopped in ("interrupted", "callback") and epochs < 400 and np.isfinite(predicted).all()
 
 
 def test_fits_in_threads_are_those_one_after_another():
@@ -448,11 +449,51 @@ def test_a_saved_one_predicts_the_same(tmp_path):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("backend", ["torch", "jax"])
-def test_backends_agree(backend):
-    pytest.importorskip(backend)
+@pytest.mark.parametrize("backend", ["torch", "jax", pytest.param("cupy", marks=pytest.mark.gpu)])
+def test_backends_agree(backend, request):
+    make(request, backend)
     made, expected = (classifier(backend=name, members=2).fit(X, Y) for name in (backend, "numpy"))
     assert made.model_.backend.name == backend
     found = made.predict_proba(X)
     assert type(found) is np.ndarray
     np.testing.assert_allclose(found, expected.predict_proba(X), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["text", "numbers", "regression"])
+def test_onnx_takes_the_columns_of_the_table_and_predicts_the_same(kind, tmp_path):
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    table = frame()
+    own, y = (nnx.TabularRegressor, Z) if kind == "regression" else (nnx.TabularClassifier, Y)
+    made = own(epochs=5, members=3).fit(table, np.where(Y == 1, "yes", "no") if kind == "text" else y)
+    written = made.to_onnx(tmp_path / "model.onnx")
+    assert nnx.to_onnx(made).SerializeToString() == written.SerializeToString()
+    session = runtime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    found = dict(zip(names, session.run(None, nnx.onnx.feeds(made.model_.encoder, table)), strict=True))
+    assert {i.name for i in session.get_inputs()} == set(table)
+    if kind == "regression":
+        np.testing.assert_allclose(found["prediction"], made.predict(table), rtol=1e-5, atol=1e-3)
+    else:
+        np.testing.assert_allclose(found["probabilities"], made.predict_proba(table), atol=2e-6)
+        assert found["label"].tolist() == [str(label) for label in made.predict(table).tolist()]
+
+
+def test_onnx_of_what_is_not_fitted_says_so():
+    with pytest.raises(nnx.SettingError, match="fit it first"):
+        nnx.to_onnx(classifier())
+
+
+def test_plots_take_what_it_has(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    from nnx import plots
+
+    made = classifier().fit(X[:, :2], Y)
+    plots.decision_boundary(made, X[:, :2], Y, path=tmp_path / "boundary.png")
+    plots.curves(made, path=tmp_path / "curves.png")
+    held = made.evaluation_
+    plots.confusion_matrix(held.target, held.predicted, held.classes, path=tmp_path / "confusion.png")
+    plots.calibration(held.target, held.predicted, path=tmp_path / "calibration.png")
+    made.report(tmp_path / "report.html")
+    regressor().fit(X, Z).report(tmp_path / "regression.html")
+    assert len(list(tmp_path.iterdir())) == 6

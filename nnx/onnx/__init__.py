@@ -34,8 +34,8 @@ def to_onnx(
 ) -> Any:
     """An onnx.ModelProto that predicts as the model does; written to path where one is given, whole or not at all.
 
-    model: an nnx.Fit, what nnx.load gives, a fitted nnx.MLPClassifier or MLPRegressor, or a network with `params=` and
-        `loss=`. Parameters may be on any backend.
+    model: an nnx.Fit, what nnx.load gives, a fitted estimator of nnx, or a network with `params=` and `loss=`.
+        Parameters may be on any backend.
     classes: the names of the labels, whole numbers or text, where the model does not know them itself.
     opset: 13 to 21.
     dtype: the type of the input and the outputs; the arithmetic is in the model's own type, so that a float64 model
@@ -68,6 +68,8 @@ def to_onnx(
         path = file_path("to_onnx", path)
     if loss is not None:
         part("to_onnx: loss", loss, Loss)
+    if isinstance(own := getattr(model, "model_", None), Model):  # of TabularClassifier and TabularRegressor
+        model = own
     if isinstance(model, (Fit, Model)):
         _refuse("its parameters and its loss", params=params, loss=loss)
         table = (model.encoder, model.target) if isinstance(model, Model) else (None, None)
@@ -167,6 +169,8 @@ def _unsuited(model: Any) -> str:
             if own
             else "nnx.onnx.register_sklearn() lets skl2onnx export a pipeline"
         )
+    if kind == "nnx" and hasattr(model, "fit"):
+        hint = "; fit it first"
     return f"to_onnx: model must be a Fit, a Model, one of nnx's estimators or a network, got {shown(model)}{hint}"
 
 

@@ -19,12 +19,12 @@ def curves(
     *,
     best_epoch: int | None = None,
 ) -> Any:
-    """The loss curves of a fit, or of its history, and its metrics beside them.
+    """The loss curves of a fit, of a tabular estimator or of a history, and its metrics beside them.
 
     best_epoch: the epoch whose weights were kept, marked by a line.
     Raises: NNXError if matplotlib is not installed, DataError for what is no history.
     """
-    history = getattr(history, "history", history)  # of a fit
+    history = getattr(history, "history_", getattr(history, "history", history))  # of an estimator, of a fit
     epochs = history.get("epoch", ()) if isinstance(history, Mapping) else ()
     if not hasattr(epochs, "__len__") or not len(epochs):
         raise DataError(f"curves: expected a fit or its history, with an epoch at least, got {shown(history)}")

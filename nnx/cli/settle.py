@@ -96,7 +96,7 @@ def recipe(rows: int, features: int = 0) -> Recipe:
     Batches grow with the table as in RealMLP and TabM (Holzmueller et al. 2024; Gorishniy et al. 2025), and epochs
     shrink, so that a run makes a few thousand to a few ten thousand steps; most stop early.
 
-    Measured by ci/recipes.py on 23 tables of 150 to 54,000 rows, all of it in ci/results/recipes.md. The rate 1e-3 was
+    Measured on 23 tables of 150 to 54,000 rows, all of it in ci/results/recipes-single.md. The rate 1e-3 was
     better than 2e-3 on 15 of the 19 tables of up to 10,000 rows, by little more than the noise of the seeds.
     256 units beside 128 gained between 1,000 and 10,000 rows and not below. Other dropouts, 5e-3, label smoothing, more
     patience and other schedules gained nothing beyond that noise. Small tables trained without validation are fitted by

@@ -1,6 +1,6 @@
 """nnx's estimators for tables beside their rivals, on the same rows of 46 tables.
 
-    python ci/recipes [WHO ...] [--choose] [--candidate "NAME: members=5, preset='fast'"] [--tables NAME ...]
+    python ci/recipes [WHO ...] [--choose] [--again] [--candidate "NAME: members=5, preset='fast'"] [--tables NAME ...]
                       [--seeds N] [--packages FOLDER] [--merge FILE.json] [--out ci/results/recipes]
 
 WHO: default, fast and best (the presets of nnx.TabularClassifier and nnx.TabularRegressor), a --candidate (other
@@ -17,8 +17,9 @@ table. What is left out of a table, and what gaps and categories are for a rival
 --choose: nothing that is chosen sees the rows that are reported. The training rows alone are parted again, three
 quarters to fit on, one quarter to score on, and the results kept apart ("choice").
 
-Runs that FILE.json has are not made again, --merge adds those of another, and the report FILE.md is written from it.
-Needs pip install 'nnx-array[bench]', and fetches the packages that ship the tables.
+Runs that FILE.json has are not made again, --again forgets those of WHO on the tables first, --merge adds those of
+another file, and the report FILE.md is written from all. Needs pip install 'nnx-array[bench]', and fetches the packages
+that ship the tables.
 """
 
 import ast
@@ -177,9 +178,25 @@ class Results:
 
     def add(self, more):
         """Join more of the same form."""
+        self.change(lambda found: joined(found, more))
+
+    def forget(self, part, tables, who):
+        """Take out the runs of these on these tables."""
+
+        def without(found):
+            for runs in (found[part].get(table, {}) for table in tables):
+                for name in who:
+                    runs.pop(name, None)
+            return found
+
+        self.change(without)
+
+    def change(self, how):
         with open(self.file.with_suffix(".lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self.file.write_text(dump(joined(self.read(), more)))
+            whole = self.file.with_suffix(".new")
+            whole.write_text(dump(how(self.read())))
+            whole.replace(self.file)  # at once, for whoever reads without the lock
 
     def report(self):
         """Write the page."""
@@ -255,7 +272,8 @@ def main():
         os.execve(sys.executable, sys.orig_argv, os.environ | ONE_THREAD)
     parser = ArgumentParser("ci/recipes", description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("who", nargs="*")
-    parser.add_argument("--choose", action="store_true")
+    parser.add_argument("--choose", action="store_true", help="score on a part of the training rows")
+    parser.add_argument("--again", action="store_true", help="forget the runs of WHO first")
     parser.add_argument("--candidate", action="append", type=candidate, default=[])
     parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=TABLES)
     parser.add_argument("--seeds", type=int, default=5)
@@ -279,7 +297,10 @@ def main():
     results.add({"settings": dict(given.candidate)})
     if "rivals" in given.who or set(given.who) & set(RIVALS):
         results.add({"versions": {name: version(name) for name in PACKAGES}})
-    run(given, settings, results)
+    if given.again:
+        results.forget("choice" if given.choose else "test", given.tables, given.who)
+    if given.who:
+        run(given, settings, results)
     results.report()
     return 0
 

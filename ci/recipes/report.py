@@ -16,7 +16,7 @@ def report(found, about):
     text = ["# nnx's estimators for tables beside their rivals", "", *quoted(about), ""]
     if found["versions"]:
         text += ["Versions: " + ", ".join(f"{name} {v}" for name, v in found["versions"].items()) + ". One thread.", ""]
-    for name, own in found["settings"].items():
+    for name, own in found["settings"].items():  # of candidates
         text += [f"{name}: " + ", ".join(f"{k}={v!r}" for k, v in own.items()), ""]
     if who:
         text += ["## Ranks", "", *ranks(test, who), ""]

@@ -16,18 +16,21 @@ _HOMES = {
         "Constant GlorotNormal GlorotUniform HeNormal HeUniform LeCunNormal LeCunUniform Normal Orthogonal Signs Zeros"
     ),
     "layers": (
-        "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU EnsembleView GELU GELUTanh Identity "
-        "LayerNorm LeakyReLU Mish RMSNorm ReLU Residual SELU ScaleEnsemble Sigmoid SiLU Softplus Tanh"
+        "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU Embedding Ensemble EnsembleView GELU "
+        "GELUTanh Identity LayerNorm LeakyReLU Mish NTPDense PBLDEmbedding PLREmbedding ParametricActivation "
+        "PiecewiseLinear PiecewiseLinearEmbedding RMSNorm ReLU Residual SELU Scale ScaleEnsemble Sigmoid SiLU "
+        "Softplus Tanh"
     ),
-    "network": "init mlp predict tabm",
+    "network": "init mlp predict realmlp tabm",
+    "from_data": "init_from_data",
     "laws": "check",
     "losses": (
-        "AbsoluteError BinaryCrossEntropy EnsembleLoss Huber Poisson Quantile ScaledLoss SoftmaxCrossEntropy "
-        "SquaredError"
+        "AbsoluteError BinaryCrossEntropy ClampedLoss EnsembleLoss Huber Poisson Quantile ScaledLoss "
+        "SoftmaxCrossEntropy SquaredError"
     ),
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",
-    "schedules": "Cosine ExponentialDecay OneCycle PeriodicCosine StepDecay",
-    "tables": "TableEncoder",
+    "schedules": "Cosine ExponentialDecay FlatCosine OneCycle PeriodicCosine StepDecay",
+    "tables": "TableEncoder bin_edges",
     "training": (
         "CSVLogger Checkpoint EMA EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "
         "SWA TensorBoardLogger fit"
@@ -35,7 +38,11 @@ _HOMES = {
     "files": "load register save",
     "estimators": "EnsembleClassifier EnsembleRegressor MLPClassifier MLPRegressor PopulationSearchCV",
     "onnx": "to_onnx",
-    "metrics": "accuracy mean_absolute_error mean_squared_error r2",
+    "tabular": "TabularClassifier TabularRegressor",
+    "metrics": (
+        "accuracy balanced_accuracy f1 log_loss mean_absolute_error mean_squared_error r2 roc_auc "
+        "root_mean_squared_error"
+    ),
 }
 _MODULES = ("evaluation", "onnx", "plots")
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -29,6 +29,7 @@ from .estimators import (
     PopulationSearchCV as PopulationSearchCV,
 )
 from .files import load as load, register as register, save as save
+from .from_data import init_from_data as init_from_data
 from .initializers import (
     Constant as Constant,
     GlorotNormal as GlorotNormal,
@@ -54,15 +55,24 @@ from .layers import (
     Dense as Dense,
     DenseEnsemble as DenseEnsemble,
     Dropout as Dropout,
+    Embedding as Embedding,
+    Ensemble as Ensemble,
     EnsembleView as EnsembleView,
     GELUTanh as GELUTanh,
     Identity as Identity,
     LayerNorm as LayerNorm,
     LeakyReLU as LeakyReLU,
     Mish as Mish,
+    NTPDense as NTPDense,
+    ParametricActivation as ParametricActivation,
+    PBLDEmbedding as PBLDEmbedding,
+    PiecewiseLinear as PiecewiseLinear,
+    PiecewiseLinearEmbedding as PiecewiseLinearEmbedding,
+    PLREmbedding as PLREmbedding,
     ReLU as ReLU,
     Residual as Residual,
     RMSNorm as RMSNorm,
+    Scale as Scale,
     ScaleEnsemble as ScaleEnsemble,
     Sigmoid as Sigmoid,
     SiLU as SiLU,
@@ -72,6 +82,7 @@ from .layers import (
 from .losses import (
     AbsoluteError as AbsoluteError,
     BinaryCrossEntropy as BinaryCrossEntropy,
+    ClampedLoss as ClampedLoss,
     EnsembleLoss as EnsembleLoss,
     Huber as Huber,
     Poisson as Poisson,
@@ -82,11 +93,16 @@ from .losses import (
 )
 from .metrics import (
     accuracy as accuracy,
+    balanced_accuracy as balanced_accuracy,
+    f1 as f1,
+    log_loss as log_loss,
     mean_absolute_error as mean_absolute_error,
     mean_squared_error as mean_squared_error,
     r2 as r2,
+    roc_auc as roc_auc,
+    root_mean_squared_error as root_mean_squared_error,
 )
-from .network import init as init, mlp as mlp, predict as predict, tabm as tabm
+from .network import init as init, mlp as mlp, predict as predict, realmlp as realmlp, tabm as tabm
 from .onnx import to_onnx as to_onnx
 from .optimizers import (
     SGD as SGD,
@@ -105,11 +121,14 @@ from .random import key as key
 from .schedules import (
     Cosine as Cosine,
     ExponentialDecay as ExponentialDecay,
+    FlatCosine as FlatCosine,
     OneCycle as OneCycle,
     PeriodicCosine as PeriodicCosine,
     StepDecay as StepDecay,
 )
-from .tables import TableEncoder as TableEncoder
+from .tables import TableEncoder as TableEncoder, bin_edges as bin_edges
+from .tabular.classifier import TabularClassifier as TabularClassifier
+from .tabular.regressor import TabularRegressor as TabularRegressor
 from .training import (
     EMA as EMA,
     SWA as SWA,

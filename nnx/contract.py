@@ -175,7 +175,7 @@ class Loss(Spelled, Protocol):
 
 
 class Schedule(Spelled, Protocol):
-    """A factor on an optimizer's rate. `steps`, where it has one, may be None until `over` says how many there are."""
+    """A factor on a setting. `steps`, where it has one, may be None until `over` says how many updates there are."""
 
     def evaluate(self, step: Array) -> Array:
         """The factor, () float, at `step`, () float, the number of updates made so far."""
@@ -212,5 +212,5 @@ class Optimizer(Spelled, Protocol):
         ...
 
     def over(self, steps: int) -> "Optimizer":
-        """The optimizer with its schedule fitted to a training of so many updates."""
+        """The optimizer with its schedules fitted to a training of so many updates."""
         ...

@@ -5,20 +5,27 @@ Everything here is on the host and in float64. The letters: n = rows, k = classe
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import nan
 from typing import Any
 
 from .backends import numpy as host
 from .errors import DataError, require, shown, unknown
 from .inputs import as_labels, numbers_on_host
-from .metrics import mean_absolute_error, mean_squared_error, r2
+from .metrics import (
+    accuracy,
+    balanced_accuracy,
+    f1,
+    log_loss,
+    mean_absolute_error,
+    r2,
+    roc_auc,
+    root_mean_squared_error,
+)
 from .names import spelled
 from .random import one_seed, permutation
 from .settings import integer
 
 TASKS = ("classification", "regression")
 ROUNDING = 1e-5  # by which probabilities in few digits may lie outside 0 to 1
-UNITS = 2.0**-52  # probabilities are held this far from 0 and 1 in the log loss, as in scikit-learn
 
 
 @dataclass(frozen=True)
@@ -79,32 +86,26 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
     """
     if not isinstance(task, str) or task not in TASKS:
         raise DataError(unknown("task", task, TASKS))
-    xp, target = host.namespace(), numbers("scores: target", target)
+    target = numbers("scores: target", target)
     predicted = host.put(numbers("scores: predicted", predicted), "float64", None)
     if len(target) != len(predicted) or not len(target):
         raise DataError(f"scores: {len(predicted)} predictions for {len(target)} rows")
     if task == "regression":
         y, t = predicted.reshape(len(target), -1), host.put(target, "float64", None).reshape(len(target), -1)
-        error = mean_squared_error(y, t)
         return {
             "r2": float(r2(y, t)),
             "mean_absolute_error": float(mean_absolute_error(y, t)),
-            "root_mean_squared_error": float(xp.sqrt(error)),
+            "root_mean_squared_error": float(root_mean_squared_error(y, t)),
         }
     p = probabilities("scores: predicted", predicted)
-    guess, k = p.argmax(axis=1), p.shape[1]
-    target = class_numbers(target, k, None, "scores")
-    table = confusion(target, guess, k)
-    right, rows, columns = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
-    occur, named = rows > 0, rows + columns > 0
-    likelihood = p[xp.arange(len(p)), target]
+    target = class_numbers(target, p.shape[1], None, "scores")
     found = {
-        "accuracy": float(right.sum() / len(p)),
-        "balanced_accuracy": float((right[occur] / rows[occur]).mean()),
-        "log_loss": float(-xp.log(xp.minimum(xp.maximum(likelihood, UNITS), 1 - UNITS)).mean()),
-        "macro_f1": float((2 * right[named] / (rows + columns)[named]).mean()),
+        "accuracy": float(accuracy(p, target)),
+        "balanced_accuracy": float(balanced_accuracy(p, target)),
+        "log_loss": float(log_loss(p, target)),
+        "macro_f1": float(f1(p, target)),
     }
-    return found | ({"roc_auc": roc_auc(target == 1, p[:, 1])} if k == 2 else {})
+    return found | ({"roc_auc": float(roc_auc(p, target))} if p.shape[1] == 2 else {})
 
 
 def class_numbers(labels: Any, k: int, classes: Sequence[Any] | None, place: str) -> Any:
@@ -172,19 +173,6 @@ def confusion(target: Any, guess: Any, k: int) -> Any:
     """(k, k): how many rows of the class of the row were taken for the class of the column."""
     pairs = host.get(target).astype("int64") * k + host.get(guess)
     return host.namespace().bincount(pairs, minlength=k * k).reshape(k, k)
-
-
-def roc_auc(positive: Any, score: Any) -> float:
-    """The share of pairs of a positive and a negative row in which the positive has the larger score; a tie is half.
-
-    By ranks: (sum of the positives' ranks - p (p + 1) / 2) / (p q). Source: Mann & Whitney 1947.
-    """
-    p, q = int(positive.sum()), int((~positive).sum())
-    if not p or not q:
-        return nan
-    _, place, count = host.namespace().unique(score, return_inverse=True, return_counts=True)
-    rank = count.cumsum() - (count - 1) / 2  # the mean rank, from 1, of the rows with this score
-    return float((rank[place][positive].sum() - p * (p + 1) / 2) / (p * q))
 
 
 @spelled

@@ -5,12 +5,13 @@ number for each member of the population.
 """
 
 from collections.abc import Callable
+from math import nan
 
-from .backends import is_host, namespace, taken_beside
+from .backends import device, is_host, namespace, taken_beside
 from .contract import Array
 from .errors import ShapeError, shown
 from .inputs import as_numbers, check_real
-from .losses import holds_labels
+from .losses import holds_labels, one_hot
 from .losses.mean import as_type
 
 
@@ -39,6 +40,69 @@ def accuracy(y: Array, target: Array) -> Array:
     return xp.mean(xp.astype(right, y.dtype), axis=-1)
 
 
+def balanced_accuracy(y: Array, target: Array) -> Array:
+    """The mean over the classes that occur of the share of a class's rows for which it is the most probable one.
+
+    Shapes: y (..., n, k), target (..., n) labels or (..., n, k) one-hot, for these metrics of classes alike; y with one
+    column has the probabilities of class 1 of two.
+    """
+    p, t = _labelled(y, target)
+    xp = namespace(p)
+    n = xp.sum(t, axis=-2)
+    return _mean_over(n > 0.0, xp.sum(t * _chosen(p), axis=-2), n)
+
+
+def f1(y: Array, target: Array) -> Array:
+    """The macro F1: 2 (right) / (rows + predicted) of each class, their mean over those that occur or are predicted.
+
+    Source: van Rijsbergen 1979; the mean of scores (Opitz & Burst 2019, eq. 1), not the score of means.
+    """
+    p, t = _labelled(y, target)
+    xp, g = namespace(p), _chosen(p)
+    n = xp.sum(t, axis=-2) + xp.sum(g, axis=-2)
+    return _mean_over(n > 0.0, 2.0 * xp.sum(t * g, axis=-2), n)
+
+
+def log_loss(y: Array, target: Array) -> Array:
+    """-mean log p of the class of the row, p held an epsilon of its type from 0 and 1, as in scikit-learn."""
+    p, t = _classes(y, target)
+    xp, epsilon = namespace(p), namespace(p).finfo(p.dtype).eps
+    held = xp.minimum(xp.maximum(p, epsilon), 1.0 - epsilon)
+    return -xp.mean(xp.sum(t * xp.log(held), axis=-1), axis=-1)
+
+
+def roc_auc(y: Array, target: Array) -> Array:
+    """The area under the ROC curve: the share of pairs of rows, one of the class and one of another, in which the first
+    has the larger probability of it, a tie counting half. Of two classes that of class 1, of more the mean over all
+    that occur (one against the rest); not a number where only one class occurs.
+
+    Source: Mann & Whitney 1947.
+    """
+    p, t = _labelled(y, target)
+    xp = namespace(p)
+    p, t = xp.broadcast_arrays(p, t)
+    *lead, n, k = p.shape
+    classes = range(1 if k == 2 else 0, k)
+    p, t = xp.reshape(p, (-1, n, k)), xp.reshape(t, (-1, n, k))
+    areas = xp.stack([_area(p[m, :, c], t[m, :, c]) for m in range(p.shape[0]) for c in classes])
+    areas = xp.reshape(areas, (*lead, len(classes)))
+    return _mean_over(areas == areas, areas, xp.ones_like(areas))
+
+
+def _area(score: Array, t: Array) -> Array:
+    """The area () of scores (n,) for rows with t 1 or 0, from how many of 0 lie below each of 1."""
+    xp = namespace(score)
+    order = xp.argsort(score)
+    s, t = xp.take(score, order, axis=0), xp.take(t, order, axis=0)
+    zeros = xp.cumulative_sum(xp.astype(t < 0.5, xp.int32), include_initial=True)  # (n + 1,)
+    below = xp.take(zeros, xp.searchsorted(s, s, side="left"), axis=0)
+    below = below + xp.take(zeros, xp.searchsorted(s, s, side="right"), axis=0)  # twice, with ties
+    known = xp.all(score == score)
+    p, q = xp.sum(t), xp.astype(zeros[-1], t.dtype)
+    pairs = xp.where(known & (p > 0.0) & (q > 0.0), 2.0 * p * q, nan)
+    return xp.sum(t * xp.astype(below, t.dtype)) / pairs
+
+
 def r2(y: Array, target: Array) -> Array:
     """1 - sum((t - y)^2) / sum((t - mean(t))^2), averaged over the outputs. Shapes: y, target (..., n, k).
 
@@ -65,6 +129,50 @@ def mean_squared_error(y: Array, target: Array) -> Array:
     y, target = _of_values(y, target)
     xp = namespace(y)
     return xp.mean((target - y) ** 2, axis=(-2, -1))
+
+
+def root_mean_squared_error(y: Array, target: Array) -> Array:
+    """sqrt(mean (t - y)^2) of each output, their mean over the outputs. Shapes: y, target (..., n, k)."""
+    y, target = _of_values(y, target)
+    xp = namespace(y)
+    return xp.mean(xp.sqrt(xp.mean((target - y) ** 2, axis=-2)), axis=-1)
+
+
+def _classes(y: Array, target: Array) -> tuple[Array, Array]:
+    """Probabilities (..., n, k) of two or more classes, and the target with a column for each."""
+    y, target = _arrays(y, target)
+    xp = namespace(y)
+    if y.shape[-1] == 1:
+        target = target if target.shape[-2:] == y.shape[-2:] else target[..., None]
+        _same(target.shape[-2:], y.shape[-2:])
+        t = as_type(target, y)
+        return xp.concat((1.0 - y, y), axis=-1), namespace(t).concat((1.0 - t, t), axis=-1)
+    labels = holds_labels(target, y)
+    _same(target.shape[-1:] if labels else target.shape[-2:], y.shape[-2:-1] if labels else y.shape[-2:])
+    return y, one_hot(target, y.shape[-1], y) if labels else as_type(target, y)
+
+
+def _labelled(y: Array, target: Array) -> tuple[Array, Array]:
+    """Probabilities, and the target as 1 in the column of its class and else 0; all 0 where a label is no class."""
+    p, t = _classes(y, target)
+    xp = namespace(t)
+    return p, _chosen(t) * xp.astype(xp.any(t > 0.0, axis=-1, keepdims=True), t.dtype)
+
+
+def _chosen(p: Array) -> Array:
+    """1 in the column of the largest of each row, else 0; what is no number is no class."""
+    xp = namespace(p)
+    columns = xp.arange(p.shape[-1], dtype=xp.int32, device=device(p))
+    best = xp.astype(xp.argmax(p, axis=-1, keepdims=True), columns.dtype) == columns
+    return xp.astype(best & xp.all(p == p, axis=-1, keepdims=True), p.dtype)
+
+
+def _mean_over(counts: Array, part: Array, whole: Array) -> Array:
+    """The mean (...) of part / whole (..., k) over the classes that count; not a number where there is none."""
+    xp = namespace(part)
+    share = xp.where(counts, part, 0.0) / xp.where(counts, whole, 1.0)
+    many = xp.sum(xp.astype(counts, part.dtype), axis=-1)
+    return xp.sum(share, axis=-1) / xp.where(many > 0.0, many, nan)
 
 
 def _arrays(y: Array, target: Array) -> tuple[Array, Array]:
@@ -103,7 +211,13 @@ def _same(target: tuple[int, ...], y: tuple[int, ...]) -> None:
 
 METRICS: dict[str, Callable[[Array, Array], Array]] = {
     "accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
+    "f1": f1,
+    "log_loss": log_loss,
+    "roc_auc": roc_auc,
     "r2": r2,
     "mean_absolute_error": mean_absolute_error,
     "mean_squared_error": mean_squared_error,
+    "root_mean_squared_error": root_mean_squared_error,
 }
+LARGER = ("accuracy", "f1", "r2", "roc_auc")  # the ends of the names of those that are better when larger

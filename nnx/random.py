@@ -15,7 +15,7 @@ from zlib import crc32
 
 from . import backends
 from .backends import Backend, device, namespace, numpy as host
-from .contract import Array, Key
+from .contract import Array, Key, PartKey
 from .errors import SettingError, require, shown
 from .names import spelled
 from .settings import NOT_NEGATIVE, integer, whole
@@ -128,6 +128,11 @@ def bits(key: Key, n: int) -> Array:
         key.seed[..., None], xp.reshape(key.step, (1,)), pairs, xp.full_like(pairs, path, dtype=xp.int32)
     )
     return xp.concat((first, second), axis=-1)[..., :n]
+
+
+def split(key: Key, k: int) -> Key:
+    """The keys of k members of their own, along a last axis: seeds (..., k), k words of the key's stream."""
+    return PartKey.at(bits(key, k), key.step, path=key.path)
 
 
 def threefry2x32(k0: Array, k1: Array, x0: Array, x1: Array) -> tuple[Array, Array]:

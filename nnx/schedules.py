@@ -1,21 +1,41 @@
-"""Schedules: a factor on the rate as a function of the number of updates made so far. No schedule is a constant rate.
+"""Schedules: a factor on the rate, the weight decay or a dropout rate, by the number of updates made so far.
 
 `steps` is the number of updates of the whole training; None leaves it to `nnx.fit`, which knows it.
 """
 
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, fields, is_dataclass, replace
 from math import log, pi
+from operator import is_
 from typing import TypeVar
 
 from .backends import namespace
 from .contract import Array, Schedule
 from .errors import SettingError
-from .settings import AT_LEAST_1, BETWEEN, FACTOR, NOT_NEGATIVE, UP_TO_1, WORD, settle
+from .settings import AT_LEAST_1, BETWEEN, FACTOR, NOT_NEGATIVE, SHARE, UP_TO_1, WORD, settle
 
-S = TypeVar("S", bound="Cosine | OneCycle | PeriodicCosine")
+T = TypeVar("T")
+S = TypeVar("S", bound="Cosine | FlatCosine | OneCycle | PeriodicCosine")
 
 
-def _steps(schedule: "Cosine | OneCycle | PeriodicCosine") -> int:
+def over(settings: T, steps: int) -> T:
+    """A layer, loss or optimizer whose schedules, and those in its parts, are of a training of so many updates."""
+    if hasattr(settings, "over") and not hasattr(settings, "update"):
+        return settings.over(steps)  # type: ignore[no-any-return]
+    if isinstance(settings, tuple):
+        parts = tuple(over(part, steps) for part in settings)
+        return settings if all(map(is_, parts, settings)) else parts  # type: ignore[return-value]
+    if not is_dataclass(settings) or isinstance(settings, type):
+        return settings
+    changed = {f.name: over(getattr(settings, f.name), steps) for f in fields(settings)}
+    changed = {name: value for name, value in changed.items() if value is not getattr(settings, name)}
+    own = copy(settings) if changed else settings
+    for name, value in changed.items():
+        object.__setattr__(own, name, value)
+    return own
+
+
+def _steps(schedule: "Cosine | FlatCosine | OneCycle | PeriodicCosine") -> int:
     if schedule.steps is None:
         raise SettingError(f"{type(schedule).__name__}: steps is not known; pass steps= (nnx.fit knows it for arrays)")
     return schedule.steps
@@ -77,6 +97,28 @@ class Cosine(Schedule):
         t = xp.minimum(xp.maximum(t, 0.0), 1.0)
         factor = self.final + (1.0 - self.final) * 0.5 * (1.0 + xp.cos(pi * t))
         return xp.minimum((step + 1.0) / self.warmup, factor) if self.warmup else factor
+
+
+@dataclass(frozen=True)
+class FlatCosine(Schedule):
+    """factor = 1 up to t = flat, then (1 + cos(pi (t - flat) / (1 - flat))) / 2 down to 0, t = step / steps.
+
+    Source: Holzmueller, Grinsztajn & Steinwart 2024, RealMLP, "flat_cos", of its dropout and weight decay.
+    """
+
+    steps: int | None = None
+    flat: float = 0.5
+
+    def __post_init__(self) -> None:
+        settle(self, steps=AT_LEAST_1, flat=SHARE)
+
+    def over(self, steps: int) -> "FlatCosine":
+        return _over(self, steps)
+
+    def evaluate(self, step: Array) -> Array:
+        xp = namespace(step)
+        t = (step / _steps(self) - self.flat) / (1.0 - self.flat)
+        return 0.5 * (1.0 + xp.cos(pi * xp.minimum(xp.maximum(t, 0.0), 1.0)))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import numpy as np
 import nnx
 from nnx.initializers import Constant
 
+_EDGES = ((-1.0, -0.5, 0.0, 0.7), (0.0, 1.0), (-2.0, 0.2, 1.0), (-0.9, -0.4, 0.1, 1.3))
 # name: (layer, input features)
 LAYERS = {
     "dense": (nnx.Dense(3), 5),
@@ -24,6 +25,8 @@ LAYERS = {
     "dropout": (nnx.Dropout(0.4), 5),
     "layer_norm": (nnx.LayerNorm(), 6),
     "rms_norm": (nnx.RMSNorm(), 6),
+    "embedding": (nnx.Chain(nnx.Embedding((4, 3), (3, 1), 2), nnx.Dense(2)), 5),  # normal x, rounded: codes 0 to 3
+    "embedding_sorted": (nnx.Chain(nnx.Embedding((300,), (0,), 3), nnx.Dense(2)), 2),
     "batch_norm": (nnx.BatchNorm(), 4),
     "residual": (nnx.Residual(nnx.Chain(nnx.Dense(4), nnx.Tanh())), 4),
     "concat": (nnx.Concat(nnx.Dense(2), nnx.Identity(), nnx.Chain(nnx.Tanh(), nnx.Dense(3))), 4),
@@ -37,11 +40,37 @@ LAYERS = {
         ),
         3,
     ),
+    "scale": (nnx.Scale(), 4),
+    "ntp_dense": (nnx.NTPDense(3), 5),
+    "parametric": (nnx.ParametricActivation(nnx.SELU()), 4),
+    "parametric_of_settings": (nnx.Chain(nnx.Tanh(), nnx.ParametricActivation(nnx.LeakyReLU(0.3))), 4),
+    "scheduled_dropout": (nnx.Dropout(0.4, nnx.FlatCosine(4, flat=0.1)), 5),
+    "realmlp": (
+        nnx.Chain(
+            nnx.Scale(), nnx.NTPDense(5), nnx.ParametricActivation(nnx.Mish()), nnx.Dropout(0.2), nnx.NTPDense(2)
+        ),
+        4,
+    ),
     "activation_first": (nnx.Chain(nnx.Tanh(), nnx.Dense(2)), 3),
     "ensemble_view": (nnx.EnsembleView(3), 4),
     "scale_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.ScaleEnsemble(3)), 4),
     "batch_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.BatchEnsemble(4, 3, nnx.Normal())), 5),
     "dense_ensemble": (nnx.Chain(nnx.Tanh(), nnx.EnsembleView(3), nnx.DenseEnsemble(4, 3)), 5),
+    "ensemble": (
+        nnx.Ensemble(nnx.Chain(nnx.Dense(4), nnx.BatchNorm(), nnx.Tanh(), nnx.Dropout(0.3), nnx.Dense(2)), 3),
+        5,
+    ),
+    "ensemble_of_ensembles": (
+        nnx.Chain(nnx.Dense(4), nnx.Ensemble(nnx.Chain(nnx.Tanh(), nnx.tabm((3,), 2, members=2, dropout=0.2)), 3)),
+        3,
+    ),
+    "ensemble_without_parameters": (nnx.Ensemble(nnx.Chain(nnx.Tanh(), nnx.Dropout(0.3)), 2), 4),
+    "piecewise": (nnx.PiecewiseLinear(_EDGES, (0, 2, 3, 5)), 6),
+    "piecewise_even": (nnx.PiecewiseLinear(((-1.0, 0.1, 0.9),) * 3), 3),
+    "piecewise_embedding": (nnx.Chain(nnx.PiecewiseLinearEmbedding(_EDGES, 3, (0, 2, 3, 5)), nnx.Dense(2)), 6),
+    "plr": (nnx.PLREmbedding(3, 4, 0.3), 4),
+    "pbld": (nnx.Chain(nnx.PBLDEmbedding(columns=(1, 2, 4)), nnx.Dense(2)), 6),
+    "embedded": (nnx.Chain(nnx.PiecewiseLinearEmbedding(_EDGES, 2), nnx.Dense(4), nnx.PBLDEmbedding(2, 3)), 4),
     "tabm": (nnx.tabm((6, 5), 2, members=3, activation="tanh", dropout=0.2), 4),
     "nested_ensemble": (
         nnx.Chain(
@@ -95,6 +124,8 @@ LOSSES = {
     "ensemble_labels": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 3.0)), 4), 3, _labels),
     "ensemble_probabilities": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 2), 4, _probabilities),
     "ensemble_binary": (nnx.EnsembleLoss(nnx.BinaryCrossEntropy(), 3), 1, lambda rng, n, k: rng.integers(0, 2, n)),
+    "clamped": (nnx.ClampedLoss(nnx.SquaredError(), (-0.5, 0.0), (0.5, 1.0)), 2, _floats),
+    "clamped_scaled": (nnx.ClampedLoss(nnx.ScaledLoss(nnx.SquaredError(), (3.0,), (2.0,)), 2.0, 4.0), 1, _floats),
     "softmax_settings": (nnx.SoftmaxCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 2.0, 0.5, 3.0)), 4, _labels),
 }
 
@@ -106,6 +137,7 @@ OPTIMIZERS = {
     "adagrad": nnx.Adagrad(0.3),
     "adam": nnx.Adam(0.05),
     "adamw": nnx.AdamW(0.05, weight_decay=0.02),
+    "adamw_schedules": nnx.AdamW(0.05, nnx.Cosine(400), weight_decay=0.02, decay_schedule=nnx.FlatCosine(400)),
     "lion": nnx.Lion(0.01, weight_decay=0.02),
     "sgd_cosine": nnx.SGD(0.1, schedule=nnx.Cosine(400, warmup=3, final=0.05)),
     "adam_one_cycle": nnx.Adam(0.1, schedule=nnx.OneCycle(400)),
@@ -120,6 +152,8 @@ SCHEDULES = {
     "cosine": nnx.Cosine(30, final=0.1),
     "cosine_warmup": nnx.Cosine(30, warmup=5),
     "one_cycle": nnx.OneCycle(30),
+    "flat_cosine": nnx.FlatCosine(30),
+    "flat_cosine_late": nnx.FlatCosine(30, flat=0.9),
     "periodic_cosine": nnx.PeriodicCosine(30),
 }
 
@@ -142,6 +176,13 @@ MEMBERS = {
         [nnx.Adam(r, schedule=nnx.Cosine(400, warmup=3)) for r in (0.1, 0.2, 0.3)],
     ),
     "adamw": (nnx.AdamW(0.1, weight_decay=(0.0, 0.1, 0.2)), [nnx.AdamW(0.1, weight_decay=w) for w in (0.0, 0.1, 0.2)]),
+    "adamw_schedules": (
+        nnx.AdamW((0.1, 0.2, 0.3), weight_decay=(0.0, 0.1, 0.2), decay_schedule=nnx.FlatCosine(400, flat=0.0)),
+        [
+            nnx.AdamW(r, weight_decay=w, decay_schedule=nnx.FlatCosine(400, flat=0.0))
+            for r, w in ((0.1, 0.0), (0.2, 0.1), (0.3, 0.2))
+        ],
+    ),
     "lion": (
         nnx.Lion((0.1, 0.2, 0.3), beta1=(0.9, 0.5, 0.1), beta2=(0.99, 0.9, 0.8), weight_decay=(0.0, 0.1, 0.2)),
         [
@@ -167,6 +208,11 @@ _RATES = ((0.0, 0.9), (0.4, 0.1), (0.75, 0.0))
 # name: (layer, the layers of the members, input features)
 LAYER_MEMBERS = {
     "dropout": (nnx.Dropout((0.0, 0.4, 0.75)), [nnx.Dropout(a) for a, _ in _RATES], 5),
+    "scheduled_dropout": (
+        nnx.Dropout((0.0, 0.4, 0.75), nnx.FlatCosine(4, flat=0.1)),
+        [nnx.Dropout(a, nnx.FlatCosine(4, flat=0.1)) for a, _ in _RATES],
+        5,
+    ),
     "nested_dropout": (
         nnx.Chain(nnx.Dropout((0.0, 0.4, 0.75)), nnx.Residual(nnx.Chain(nnx.Dense(4), nnx.Dropout((0.9, 0.1, 0.0))))),
         [nnx.Chain(nnx.Dropout(a), nnx.Residual(nnx.Chain(nnx.Dense(4), nnx.Dropout(b)))) for a, b in _RATES],
@@ -201,6 +247,17 @@ LOSS_MEMBERS = {
         [
             nnx.ScaledLoss(nnx.SquaredError(), m, s)
             for m, s in (((1.0, 5.0), (2.0, 3.0)), ((0.0, 0.0), (1.0, 1.0)), ((-3.0, 1e3), (0.1, 1e2)))
+        ],
+        2,
+        _floats,
+    ),
+    "clamped": (
+        nnx.ClampedLoss(
+            nnx.SquaredError(), ((-1.0, -1.0), (0.0, 0.1), (-9.0, 0.0)), ((1.0, 0.0), (0.5, 0.2), (9.0, 1.0))
+        ),
+        [
+            nnx.ClampedLoss(nnx.SquaredError(), low, high)
+            for low, high in (((-1.0, -1.0), (1.0, 0.0)), ((0.0, 0.1), (0.5, 0.2)), ((-9.0, 0.0), (9.0, 1.0)))
         ],
         2,
         _floats,

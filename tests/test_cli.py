@@ -18,7 +18,8 @@ datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not i
 
 
 QUICK = ["--epochs", "3", "--hidden", "8"]
-RUN = """best.safetensors last.safetensors config.toml data.json environment.json events.jsonl metrics.csv report.html
+ALONE = ["--set", "training.members=1"]
+RUN = """best.safetensors config.toml data.json environment.json events.jsonl metrics.csv report.html
 README.md""".split()  # noqa: SIM905
 
 
@@ -156,7 +157,9 @@ def test_quiet_says_nothing(nnx):
 
 
 def test_early_stopping_stops(nnx):
-    code, out, _ = nnx("train", "iris", "--json", "--early-stopping", "--rate", 0.05, "--epochs", 500, "--patience", 3)
+    code, out, _ = nnx(
+        "train", "iris", "--json", "--early-stopping", "--rate", 0.05, "--epochs", 500, "--patience", 3, *ALONE
+    )
     last = json.loads(out.splitlines()[-1])
     assert code == 0 and last["stopped"] == "early stopping" and last["best_epoch"] == last["epochs"] - 3
 

@@ -19,9 +19,9 @@ from pyarrow import feather, parquet  # noqa: E402
 
 from nnx.cli.options import READING  # noqa: E402
 from nnx.cli.predictions import format_of  # noqa: E402
-from nnx.cli.table import columns_of, name_of  # noqa: E402
 from nnx.errors import DataError, SettingError  # noqa: E402
 from nnx.tables import Reading, Target  # noqa: E402
+from nnx.tabular.table import columns_of, name_of  # noqa: E402
 
 QUICK = ["--epochs", "2", "--hidden", "4", "-q"]
 Y = ["--target", "y"]

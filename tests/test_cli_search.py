@@ -15,9 +15,9 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 import nnx as library
 from nnx.cli.config import resolve
-from nnx.cli.folds import folds_of, rows_of
 from nnx.cli.grid import candidates, parameters, shown
-from nnx.cli.prepare import prepare
+from nnx.tabular.folds import folds_of
+from nnx.tabular.prepare import prepare
 
 QUICK = ["--hidden", "8", "--epochs", 4]
 
@@ -54,11 +54,11 @@ def test_a_search_ranks_as_fits_one_by_one_and_trains_the_best(nnx, folder):
     assert shown_rows[:6] == [[row["param_rate"], row["param_hidden"]] for row in rows]
 
     data = prepared()
-    x, y = rows_of(data)
+    x, y = data.train
     found = {}
     for values in candidates(parameters(grid[1::2], drawn=False), None, 0):
         trials = []
-        for fold in folds_of(data, y, 3, 0):
+        for fold in folds_of(y, len(y), 3, 0):
             fit = library.fit(
                 library.mlp(values["network.hidden"], 3, dropout=0.1),
                 x[fold.rows],
@@ -126,7 +126,8 @@ def test_one_fold_is_the_validation_split_of_a_training(nnx):
     assert lines[0]["sd_validation_loss"] is None and "test_accuracy" in lines[-1]
     for line in lines[:2]:
         out = f"at {line['param_rate']}"
-        assert nnx("train", "iris", "--rate", line["param_rate"], *QUICK, "--out", out)[0] == 0
+        one = ["--rate", line["param_rate"], "--set", "training.members=1", "--out", out]
+        assert nnx("train", "iris", *QUICK, *one)[0] == 0
         losses = [float(row["validation_loss"]) for row in read(f"{out}/metrics.csv")]
         assert line["fold_1_validation_loss"] == pytest.approx(min(losses), rel=1e-4)
 
@@ -293,6 +294,7 @@ def test_quiet_says_nothing(nnx):
         (["out=a,b"], "--grid out: cannot vary"),
         (["cv=2,3"], "--grid cv: cannot vary"),
         (["max-time=1s"], "--grid max_time: cannot vary"),
+        (["members=1,3"], "--grid members: cannot vary"),
         (["encoder.scale=robust"], "--grid encoder.scale: cannot vary"),
         (["rate=1,2", "--grid", "optimizer.rate=3"], "given twice"),
         (["rate=1,2", "--rate", "3"], "--grid rate beside a value for optimizer.rate: give one of them"),
@@ -361,13 +363,13 @@ def test_values_are_drawn_evenly_between_the_ends_and_differ():
 
 def test_folds_hold_every_row_once_and_each_class_evenly():
     data = prepared()
-    _, y = rows_of(data)
+    _, y = data.train
     assert len(y) == sum(data.rows[:2])
-    folds = folds_of(data, y, 4, 0)
+    folds = folds_of(y, len(y), 4, 0)
     held = np.concatenate([fold.held for fold in folds])
     assert len(set(held)) == len(held) == len(y) // 4 * 4
     for fold in folds:
         assert not set(fold.rows) & set(fold.held) and len(fold.rows) + len(fold.held) == len(y)
         counts = np.bincount(y[fold.held], minlength=3)
         np.testing.assert_allclose(counts, np.bincount(y) / 4, atol=1.01 + 3 / 4)
-    assert not np.array_equal(folds[0].held, folds_of(data, y, 4, 1)[0].held)
+    assert not np.array_equal(folds[0].held, folds_of(y, len(y), 4, 1)[0].held)

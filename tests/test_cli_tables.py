@@ -18,9 +18,10 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 from pyarrow import parquet  # noqa: E402
 
 from nnx import load, tables  # noqa: E402
-from nnx.cli.blocks import Blocks, Part  # noqa: E402
-from nnx.cli.config import Config, Encoder, amount, plain, resolve, seconds  # noqa: E402
+from nnx.cli.config import resolve  # noqa: E402
 from nnx.errors import SettingError  # noqa: E402
+from nnx.tabular.blocks import Blocks, Part  # noqa: E402
+from nnx.tabular.settings import Config, Encoder, amount, plain, seconds  # noqa: E402
 
 QUICK = ["--epochs", "3", "--hidden", "8"]
 
@@ -147,10 +148,11 @@ def test_what_is_no_duration_or_amount_is_refused(text):
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(nnx, folder):
     code, out, _ = nnx("train", "penguins", "--dry-run")
-    assert code == 0 and "network 18-" in out and "parameters" in out and "an epoch" in out and "[optimizer]" in out
+    assert code == 0 and "3 networks 18-" in out and "parameters" in out and "an epoch" in out and "[optimizer]" in out
     assert "bill_length_mm" in out and "with gaps" in out
     code, out, _ = nnx("train", "penguins", "--dry-run", "--json")
-    assert code == 0 and json.loads(out)["features"] == 18 and os.listdir(folder) == []
+    found = json.loads(out)
+    assert code == 0 and (found["features"], found["networks"]) == (18, 3) and os.listdir(folder) == []
 
 
 def test_force_replaces_a_run_only_when_the_new_one_is_complete(nnx, folder):
@@ -373,7 +375,7 @@ def test_numbers_with_separators_are_numbers(nnx, folder):
 
 
 def test_the_seed_of_the_data_leaves_the_parts_as_they_are_when_the_other_changes(nnx):
-    from nnx.cli.prepare import prepare
+    from nnx.tabular.prepare import prepare
 
     def tested(*texts):
         return prepare(resolve(None, texts, {"data.path": "iris"}), lambda text: None).test[0]

@@ -204,6 +204,55 @@ def test_packed_members_are_networks_trained_alone():
     np.testing.assert_allclose(together.predict(x), np.mean(predicted, axis=0), **EXACT)
 
 
+def test_a_trained_population_is_an_ensemble_as_it_stands(tmp_path):
+    """Its parameters are the ensemble's own, with the running statistics of each member."""
+    (x, y), k = data(40), 3
+    net = nnx.Chain(nnx.Dense(6), nnx.BatchNorm(), nnx.Tanh(), nnx.Dropout(0.2), nnx.Dense(3))
+    trained = nnx.fit(net, x, y, members=k, epochs=3, batch_size=8, loss="softmax_cross_entropy", dtype="float64")
+    params = {name: np.stack([f.params[name] for f in trained]) for name in (*net.names, *net.running)}
+    ensemble, loss = nnx.Ensemble(net, k), nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), k)
+    z = nnx.predict(ensemble, params, x)
+    np.testing.assert_allclose(z.reshape(40, k, 3), np.stack([f.output(x) for f in trained], axis=1), **EXACT)
+    mean = np.mean([f.predict(x) for f in trained], axis=0)
+    nnx.save(tmp_path / "model.safetensors", ensemble, params, loss=loss)
+    np.testing.assert_allclose(nnx.load(tmp_path / "model.safetensors").predict(x), mean, **EXACT)
+
+
+def test_an_ensemble_is_networks_trained_alone():
+    """As for packed members, the rate is k times as large, since the loss is the mean of the members'."""
+    (x, y), k = data(40), 3
+    net = nnx.Chain(nnx.Dense(6), nnx.BatchNorm(), nnx.Tanh(), nnx.Dense(3))
+    ensemble, settings = nnx.Ensemble(net, k), dict(epochs=3, batch_size=8, dtype="float64", seed=2)
+    params = nnx.init(ensemble, 4, seed=5, dtype="float64")
+    loss = nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), k)
+    together = nnx.fit(ensemble, x, y, loss=loss, optimizer=nnx.SGD(0.3 * k), params=params, **settings)
+    for m in range(k):
+        own = {name: p[m] for name, p in params.items()}
+        fit = nnx.fit(
+            net, x, y, loss="softmax_cross_entropy", optimizer=nnx.SGD(0.3), params=own, compile=False, **settings
+        )
+        for name, p in fit.params.items():
+            np.testing.assert_allclose(together.params[name][m], p, **EXACT)
+
+
+def test_members_of_an_ensemble_begin_apart_and_drop_other_units():
+    net = nnx.Ensemble(nnx.Chain(nnx.Dense(50), nnx.Dropout(0.5)), 3)
+    one, several = nnx.init(net, 4, seed=1), nnx.init(net, 4, seed=(1, 2))
+    assert several["0.W"].shape == (2, 3, 4, 50) and np.array_equal(several["0.W"][0], one["0.W"])
+    assert np.unique(one["0.W"]).size == one["0.W"].size
+    y, _ = net.evaluate(one, np.ones((1, 4), "float32"), train=True, key=nnx.key(0, 1))
+    masks = {tuple(row) for row in y != 0}
+    assert len(masks) == 3
+    again, _ = net.evaluate(one, np.ones((1, 4), "float32"), train=True, key=nnx.key(0, 2))
+    assert not masks & {tuple(row) for row in again != 0}
+
+
+def test_a_setting_for_each_member_of_an_ensemble_is_its_own():
+    net = nnx.Ensemble(nnx.Dropout((0.0, 0.5)), 2)
+    y, _ = net.evaluate({}, np.ones((1000, 1)), train=True, key=nnx.key(0, 1))
+    assert np.all(y[0::2] == 1) and 0.4 < np.mean(y[1::2] == 0) < 0.6
+
+
 # ---- in use
 
 
@@ -302,6 +351,9 @@ def test_a_look_into_the_layers_and_a_range_of_rates():
         (lambda: nnx.EnsembleLoss(nnx.EnsembleLoss(nnx.Huber(), 2), 2), "expected the loss of one member"),
         (lambda: nnx.tabm((8,), 2, kind="pack"), "unknown kind of tabm 'pack': did you mean 'packed'"),
         (lambda: nnx.tabm(8, 2), r"tabm: hidden must be widths such as \(128, 64\), got 8"),
+        (lambda: nnx.Ensemble(nnx.Tanh(), 0), "Ensemble: members must be from 1 to 1048576, got 0"),
+        (lambda: nnx.Ensemble(nnx.Dense, 2), "net must be a layer such as"),
+        (lambda: nnx.Residual(nnx.Ensemble(nnx.Tanh(), 3)), "makes 3 rows of each"),
         (lambda: nnx.Residual(nnx.EnsembleView(3)), r"EnsembleView\(members=3\) makes 3 rows of each"),
         (lambda: nnx.Concat(nnx.Identity(), nnx.EnsembleView(3)), "its parts make 1 and 3 rows of each"),
     ],
@@ -322,6 +374,16 @@ def test_shapes_that_are_refused(layer):
     other = nnx.init(type(layer)(**{**vars(layer), "members": 2}), 4)
     with pytest.raises(nnx.ShapeError, match=rf"{kind}: \w is for 2 members, not 3"):
         layer.evaluate(other, np.ones((6, 4), "float32"))
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_an_ensemble_refuses_parameters_for_others(members):
+    net = nnx.Chain(nnx.Ensemble(nnx.mlp((4,), 2), 3))
+    params = nnx.init(nnx.Chain(nnx.Ensemble(nnx.mlp((4,), 2), members)), 4)
+    with pytest.raises(nnx.ShapeError, match=f"Ensemble: parameters are for {members} members, not 3"):
+        nnx.predict(net, params, np.ones((6, 4), "float32"))
+    with pytest.raises(nnx.ShapeError, match=r"x has shape \(4,\), expected \(rows, features\)"):
+        nnx.Ensemble(nnx.Dense(2), 3).evaluate({}, np.ones(4))
 
 
 def test_a_target_of_other_rows_is_refused():

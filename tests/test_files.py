@@ -50,6 +50,7 @@ FOR_ROWS = {  # a network, and the only rows that its parameters are for
     "eight times as wide": (nnx.Chain(DOUBLE, DOUBLE, nnx.Tanh(), DOUBLE, nnx.BatchNorm()), 5),
     "side by side": (nnx.Concat(nnx.Chain(nnx.Concat(*[nnx.Tanh()] * 3), nnx.LayerNorm()), nnx.Identity()), 7),
     "more by a few": (nnx.Chain(nnx.Concat(nnx.Dense(2), DOUBLE), nnx.Dense(1)), 1),
+    "an ensemble": (nnx.Chain(DOUBLE, nnx.Ensemble(nnx.Chain(nnx.LayerNorm(), nnx.Dense(2)), 3)), 3),
     "doubled for members": (nnx.Chain(nnx.EnsembleView(2), DOUBLE, nnx.ScaleEnsemble(2)), 3),
 }
 

@@ -94,6 +94,48 @@ def test_layer_norm_rows_have_mean_zero_and_variance_one():
     np.testing.assert_allclose(y.var(axis=1), 1, rtol=1e-5)
 
 
+def test_embedding_is_that_of_torch_with_code_0_for_what_is_no_code():
+    import torch
+
+    rng = np.random.default_rng(0)
+    layer = nnx.Embedding((5, 3000), (2, 0), 4)
+    x, dy = np.zeros((400, 3)), rng.normal(size=(400, 9))
+    x[:, 2], x[:, 0], x[:, 1] = rng.integers(0, 5, 400), rng.integers(0, 3000, 400), rng.normal(size=400)
+    params = nnx.init(layer, 3, dtype="float64")
+    tables = [torch.nn.Embedding.from_pretrained(torch.from_numpy(E), False) for E in np.split(params["E"], [5])]
+    own = [table(torch.from_numpy(x[:, c].astype(int))) for table, c in zip(tables, (2, 0), strict=True)]
+    y, saved = layer.evaluate(params, x)
+    np.testing.assert_array_equal(y, np.hstack([x[:, 1:2], *(a.detach().numpy() for a in own)]))
+    dx, grads = layer.backprop(params, saved, dy)
+    torch.cat(own, dim=1).backward(torch.from_numpy(dy[:, 1:]))
+    expected = np.vstack([table.weight.grad.numpy() for table in tables])
+    np.testing.assert_allclose(grads["E"], expected, rtol=1e-11, atol=1e-13)
+    np.testing.assert_array_equal(grads["E"] == 0, expected == 0)  # of codes that no row has, to the bit
+    np.testing.assert_array_equal(dx, np.stack([np.zeros(400), dy[:, 0], np.zeros(400)], axis=1))
+    strange = np.asarray([[-1.0, 7.0, 5.0], [3000.0, 7.0, np.nan], [np.inf, 7.0, -np.inf], [1e30, 7.0, 0.4]])
+    y, _ = layer.evaluate(params, strange)
+    np.testing.assert_array_equal(y, np.tile(np.hstack([[7.0], params["E"][0], params["E"][5]]), (4, 1)))
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (dict(sizes=(3,), columns=(0, 1)), "a size for each"),
+        (dict(sizes=(3, 3), columns=(1, 1)), "different columns"),
+        (dict(sizes=(), columns=()), "a size for each"),
+        (dict(sizes=3, columns=(0,)), "sizes must be a tuple"),
+        (dict(sizes=(2**24,), columns=(0,)), "less than 16,777,216"),
+        (dict(sizes=(3,), columns=(-1,)), "columns must not be negative"),
+        (dict(sizes=(3,), columns=(0,), units=0), "units must be at least 1"),
+    ],
+)
+def test_an_embedding_refuses_columns_and_sizes_that_do_not_fit(given, text):
+    with pytest.raises(nnx.SettingError, match=text):
+        nnx.Embedding(**given)
+    with pytest.raises(nnx.ShapeError, match="column 3 holds codes, x has 3 columns"):
+        nnx.init(nnx.Embedding((4,), (3,)), 3)
+
+
 NORMS = {  # ours, and the class of torch.nn that it is
     "layer": (nnx.LayerNorm(), "LayerNorm"),
     "batch": (nnx.BatchNorm(), "BatchNorm1d"),
@@ -246,3 +288,22 @@ def test_empty_and_single_row_batches(rows, library):
         _, grads = net.backprop(params, saved, y)
         assert y.shape == (rows, 2)
         assert {k: g.shape for k, g in grads.items()} == {k: p.shape for k, p in params.items()}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bent_exponentials_keep_their_digits(dtype):
+    """SELU, ELU and Mish in other forms than their formulas have, to a few units in the last place."""
+    size = np.concatenate([np.logspace(-6, 1.9, 300), [20.0, 20.5, 30.0]])
+    x = np.concatenate([-size, size]).astype(dtype)
+    wide = x.astype("float64")
+    below, t = np.expm1(np.minimum(wide, 0)), np.tanh(np.log1p(np.exp(wide)))
+    expected = {
+        nnx.ELU(0.7): (np.where(wide > 0, wide, 0.7 * below), np.where(wide > 0, 1.0, 0.7 * (below + 1))),
+        nnx.Mish(): (wide * t, t + wide * (1 - t) * (1 + t) / (1 + np.exp(-wide))),
+    }
+    for layer, (value, slope) in expected.items():
+        y, saved = layer.value(x)
+        np.testing.assert_allclose(y, value, rtol=8 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            layer.slope(saved), slope, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps
+        )

@@ -84,7 +84,7 @@ FEW = {"epochs": 1, "compile": False, "max_iter": 2, "n_estimators": 2, "repeats
 # Made by nnx, or asked for by another name.
 NO_CALL = {"__version__", "Backend", "Fit", "PopulationFit", "PopulationReport", "Key"}
 OWN = {
-    "accuracy": {"y": P, "target": Y},
+    **{name: {"y": P, "target": Y} for name in ("accuracy", "balanced_accuracy", "f1", "log_loss", "roc_auc")},
     "Population": {"members": [nnx.Member(NET, "softmax_cross_entropy")]},
     "Population.fit": {"y": Y},
     "fit": {"y": Y},
@@ -92,9 +92,11 @@ OWN = {
     "scores": {"target": Y},
     "of": {"target": Y, "classes": ("a", "b")},
     "EnsembleLoss": {"loss": nnx.SquaredError()},
+    "ClampedLoss": {"loss": nnx.SquaredError(), "low": 0.0, "high": 1.0},
+    "ParametricActivation": {"activation": nnx.Tanh()},
     "ScaledLoss": {"loss": nnx.SquaredError(), "mean": (1.0,), "scale": (2.0,)},
     "to_onnx": {"model": NET, "params": PARAMS},
-    **{name: {"y": P} for name in ("r2", "mean_squared_error", "mean_absolute_error")},
+    **{name: {"y": P} for name in ("r2", "mean_squared_error", "mean_absolute_error", "root_mean_squared_error")},
 }
 MORE = {
     "evaluation.scores": scores,
@@ -116,6 +118,7 @@ ALSO = {  # by what else a line may name a parameter
     "class_weight": ["class weights"],
     **{name: ["single numbers", "not finite"] for name in ("rate", "weight_decay", "decay", "norm")},
     "part": ["nnx.check("],
+    "schedule": ["steps is not known"],
     "target": ["nnx.check(", "rows"],
     "predicted": ["predictions for"],
     "kind": ["frozen dataclass"],

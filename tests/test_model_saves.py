@@ -270,7 +270,7 @@ def test_the_replay_would_notice_a_save_that_is_not_synced(path):
 
 @linux
 def test_two_saves_in_a_row_leave_one_of_the_two_newest(path):
-    """The rotation of a training: the best, then the last; each alone is whole at every moment."""
+    """Of two files, the second saved after the first: each alone is whole at every moment."""
     last = path.with_name("last.safetensors")
     before = {str(path): path.read_bytes()}
     log = recorded(last, 1) + recorded(path, 2)

@@ -54,7 +54,7 @@ PUBLIC = {
     "Tensor": "arrays are those of NumPy",
     "optim": "names of nnx itself",
     "manual_seed": "give seed=0",
-    "f1_score": "nnx.evaluation.scores",
+    "f1_score": "nnx.f1",
     "Whatever": "has no attribute 'Whatever'",
 }
 
@@ -135,7 +135,9 @@ VALUES = {
     ("activation", "softmax"): "nnx.SoftmaxCrossEntropy takes logits",
     ("metrics", "acc"): "did you mean 'accuracy'?",
     ("metrics", "mse"): "did you mean 'mean_squared_error'?",
-    ("metrics", "f1"): "nnx.evaluation.scores",
+    ("metrics", "f1_score"): "did you mean 'f1'?",
+    ("metrics", "AUC"): "did you mean 'roc_auc'?",
+    ("metrics", "rmse"): "did you mean 'root_mean_squared_error'?",
     ("backend", "pytorch"): "did you mean 'torch'?",
     ("backend", "cuda"): "did you mean 'cupy'?",
 }

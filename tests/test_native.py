@@ -87,6 +87,8 @@ def together(x):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer(name, mode):
+    if name == "embedding_sorted" and mode != "auto":
+        pytest.skip("a compiled step has no argsort: it is replayed")
     layer, features = LAYERS[name]
     rng = generator(name)
     params = nnx.init(layer, features, seed=3, dtype="float64") if layer.names else {}

@@ -84,7 +84,7 @@ def test_a_loss_means_what_it_means_in_nnx(name):
 
 def kinds(net):
     """The classes of a network's layers."""
-    parts = [*getattr(net, "layers", ()), *([net.layer] if hasattr(net, "layer") else [])]
+    parts = [*getattr(net, "layers", ()), *(getattr(net, own) for own in ("layer", "net") if hasattr(net, own))]
     return {type(net)}.union(*map(kinds, parts))
 
 

@@ -129,6 +129,38 @@ def test_raw_rows_are_predicted_as_by_the_model(tmp_path, scale, task, opset):
     agrees(str(tmp_path / "m.onnx"), loaded, strange(columns))
 
 
+def test_codes_become_what_the_encoder_makes_of_them():
+    columns = {name: table()[name] for name in ("town", "price")}
+    encoder = nnx.TableEncoder(embed=2).fit(columns)
+    assert encoder.columns_[0].kind == "coded"
+    graph = nnx.onnx.Graph(dtype="float64")
+    x = nnx.onnx.encode(graph, encoder, nnx.onnx.inputs(graph, encoder))
+    graph.output("x", x, "float32", ["rows", encoder.width])
+    for rows in (columns, {name: strange(table())[name] for name in columns}):
+        np.testing.assert_allclose(
+            run(graph.model("an encoder"), feeds(encoder, rows))["x"], encoder.transform(rows), rtol=1e-6, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_in_pieces_become_what_the_encoder_makes_of_them(dtype):
+    rng = np.random.default_rng(0)
+    columns = {
+        "a": rng.normal(size=200),
+        "b": rng.exponential(size=200),
+        "day": np.datetime64("2024-01-01", "s") + 86400 * np.arange(200),
+    }
+    columns["b"][::7] = np.nan
+    encoder = nnx.TableEncoder(bins=6, dtype=dtype).fit(columns)
+    assert [c.kind for c in encoder.columns_] == ["pieces", "pieces", "date"]
+    graph = nnx.onnx.Graph(dtype="float64")
+    x = nnx.onnx.encode(graph, encoder, nnx.onnx.inputs(graph, encoder))
+    graph.output("x", x, dtype, ["rows", encoder.width])
+    columns["a"][:4] = [-1e9, 1e9, np.nan, 0.0]
+    made = run(graph.model("an encoder"), feeds(encoder, columns))["x"]
+    np.testing.assert_allclose(made, encoder.transform(columns), rtol=1e-5 if dtype == "float32" else 1e-13, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", list(table(1)))
 def test_a_column_alone_becomes_what_the_encoder_makes_of_it(name):
     columns = {name: table()[name]}

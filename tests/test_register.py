@@ -27,7 +27,7 @@ RAMP = Ramp(1.5)
 
 @nnx.register
 @dataclass(frozen=True)
-class Scale(nnx.Layer):
+class Gains(nnx.Layer):
     """y = x g^power, with parameters, running ones and settings of every type."""
 
     power: int = 1
@@ -97,8 +97,8 @@ class Fourth(nnx.Loss):
 
 
 NETS = {
-    "parameters": (Scale(2, Ramp(0.5), (3,), 1.5, False, Sine(2.0)), None),
-    "an activation": (nnx.Chain(nnx.Concat(nnx.Identity(), Sine(3.0)), nnx.Residual(Scale()), nnx.Dense(2)), None),
+    "parameters": (Gains(2, Ramp(0.5), (3,), 1.5, False, Sine(2.0)), None),
+    "an activation": (nnx.Chain(nnx.Concat(nnx.Identity(), Sine(3.0)), nnx.Residual(Gains()), nnx.Dense(2)), None),
     "an initializer": (nnx.Dense(3, weight=Ramp(), bias=Ramp(2.0)), None),
     "a loss": (nnx.Dense(2), Fourth(0.5)),
     "a loss in an ensemble": (nnx.tabm((3,), 2, members=2), nnx.EnsembleLoss(Fourth(0.5), 2)),
@@ -139,7 +139,7 @@ def test_a_file_and_a_save_say_which_register_is_missing(tmp_path, monkeypatch, 
         nnx.save(tmp_path / "m", net, params, loss=Fourth(1.0))
 
 
-SCALE = json.loads(json.dumps(data.to_data(Scale())))
+SCALE = json.loads(json.dumps(data.to_data(Gains())))
 G, SEEN = ("params.g", "F32", (3,), 12), ("params.seen", "F32", (1,), 4)
 
 
@@ -169,7 +169,7 @@ def test_a_forged_file_of_ones_own_layer_is_refused(tmp_path, net, row, tensors,
 
 
 def test_a_layer_whose_shapes_say_nothing_of_its_parameters_is_not_waved_through(tmp_path):
-    silent = nnx.register(named("Silent", names=("g",), evaluate=Scale.evaluate))
+    silent = nnx.register(named("Silent", names=("g",), evaluate=Gains.evaluate))
     for net, params in (
         (silent(), {"g": np.ones(3)}),
         (nnx.Chain(nnx.Dense(2), silent()), nnx.init(nnx.Chain(nnx.Dense(2)), 3) | {"1.g": np.ones(10**4)}),
@@ -199,7 +199,7 @@ REFUSED = {
     "a type that is not there": (named("Gone", **setting("Nowhere")), "Gone are of no known types"),
     "not in __init__": (named("Inner", **setting(int, a=field(default=1, init=False))), "a file cannot hold Inner.a"),
     "a setting named kind": (named("Kind", __annotations__={"kind": int}), "a file cannot hold Kind.kind"),
-    "no shapes": (named("Drawn", init=Scale.init), r"Drawn has init and no shapes\(row\)"),
+    "no shapes": (named("Drawn", init=Gains.init), r"Drawn has init and no shapes\(row\)"),
     "nnx's name": (named("Dense"), "the name Dense is taken by nnx.layers.dense.Dense"),
     "a loss of a layer's name": (named("Tanh", nnx.Loss), "the name Tanh is taken by nnx.layers.activation.Tanh"),
     "another's name": (named("Sine", __module__="elsewhere"), "the name Sine is taken by .*test_register.Sine"),

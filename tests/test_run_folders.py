@@ -27,6 +27,7 @@ from nnx.training.population.members import Members
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and processes of POSIX")
 USUAL = ["--target", "y", "--hidden", "4", "--epochs", "8", "--no-early-stopping", "--checkpoint-every", "1", "-q"]
+USUAL += ["--set", "training.members=1"]
 TRAIN = ["train", "data.csv", *USUAL]
 SEARCH = ["search", "data.csv", *USUAL, "--grid", "rate=0.001,0.01", "--grid", "batch_size=16,32", "--cv", "2"]
 PROGRAM = "import sys; sys.modules['matplotlib'] = None; import nnx.cli; nnx.cli.main(sys.argv[1:])"

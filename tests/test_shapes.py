@@ -51,6 +51,19 @@ def test_members_with_any_shape(rows, features, units, members, population, shar
 
 
 @FEW
+@given(rows=ROWS, features=SIZES, units=SIZES, members=SIZES, copies=SIZES, population=POPULATION, shared=st.booleans())
+def test_ensembles_with_any_shape(rows, features, units, members, copies, population, shared):
+    net = nnx.Ensemble(nnx.Chain(nnx.Dense(units), nnx.EnsembleView(copies), nnx.Tanh()), members)
+    params = {"0.W": normal(*population, members, features, units), "0.b": normal(*population, members, units)}
+    x = normal(*(() if shared else population), rows, features)
+    y, saved = net.evaluate(params, x)
+    assert y.shape == (*population, rows * members * copies, units)
+    dx, grads = net.backprop(params, saved, y)
+    assert dx.shape == (*population, rows, features)
+    assert {name: g.shape for name, g in grads.items()} == {name: p.shape for name, p in params.items()}
+
+
+@FEW
 @given(rows=st.integers(1, 5), features=SIZES, population=POPULATION, which=st.sampled_from(["layer", "batch"]))
 def test_norms_with_any_shape(rows, features, population, which):
     layer = nnx.LayerNorm() if which == "layer" else nnx.BatchNorm()

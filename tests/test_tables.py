@@ -125,10 +125,10 @@ def test_robust_scale_is_the_formula_of_realmlp():
     assert column(v)[1][:, 0] == pytest.approx(z / np.sqrt(1 + (z / 3) ** 2), abs=1e-6)
 
 
-@pytest.mark.parametrize("rest", [[4.0, -4.0], [4.0, -4.0, 1e10], [4.0, -4.0, 1e99, 3.0, -5.0]])
-def test_where_the_quartiles_are_one_half_the_distance_of_the_others_is_the_scale(rest):
+@pytest.mark.parametrize("rest", [[4.0, -4.0], [4.0, -4.0, 1e10], [4.0, -4.0, 1e99, 3.0, -4.0]])
+def test_where_the_quartiles_are_one_a_distance_that_few_of_the_others_pass_is_the_scale(rest):
     z = column(np.asarray([0.0] * 90 + rest))[1][:, 0]
-    assert z[:90].tolist() == [0.0] * 90 and z[90:92] == pytest.approx([z / np.sqrt(1 + 4 / 9) for z in (2, -2)])
+    assert z[:90].tolist() == [0.0] * 90 and z[90:92] == pytest.approx([z / np.sqrt(1 + 1 / 9) for z in (1, -1)])
 
 
 # numbers, and what a wrong one among them may be: 1,000 cells scale as they did without it
@@ -176,6 +176,52 @@ def test_whole_numbers_of_few_values_are_categories_too():
     names = ["c", "c (missing)", *(f"c={v}" for v in known), "c (rare)"]
     assert list(encoder.get_feature_names_out()) == names
     assert encoder.transform({"c": [4.5, 24.0, -1e90, 1e90, 4.0]})[:, 2:].argmax(axis=1).tolist() == [24] * 4 + [4]
+
+
+def test_text_of_more_than_embed_values_is_a_column_of_codes():
+    town = [*["b"] * 4, *["a"] * 3, *["c"] * 3, "rare", None] * 3
+    encoder = TableEncoder(embed=2, min_count=4).fit({"n": np.arange(36) / 7, "town": town, "side": ["l", "r"] * 18})
+    assert [c.kind for c in encoder.columns_] == ["number", "coded", "category"]
+    assert encoder.columns_[1].values == ("b", "a", "c") and encoder.codes() == {1: 4}
+    rows = {"n": [0.0] * 6, "town": ["a", "b", "c", "rare", "new", None], "side": ["l"] * 6}
+    assert encoder.transform(rows)[:, 1].tolist() == [2, 1, 3, 0, 0, 0]
+    again = TableEncoder.from_data(json.loads(json.dumps(encoder.to_data())))
+    assert again.codes() == {1: 4} and np.array_equal(again.transform(rows), encoder.transform(rows))
+    assert TableEncoder(embed=3, min_count=4).fit({"town": town}).codes() == {}
+    layer = nnx.Embedding(tuple(encoder.codes().values()), tuple(encoder.codes()), 2)
+    assert layer.shapes((encoder.width,))[1] == (encoder.width + 1,)
+
+
+def test_pieces_of_a_number_are_the_piecewise_linear_encoding():
+    v = np.random.default_rng(0).exponential(size=1001)
+    v[5] = np.nan
+    encoder, x = column(v, bins=4, dtype="float64")
+    z, b = column(v, dtype="float64")[1][:, 0], encoder.columns_[0].edges
+    assert b == pytest.approx(np.quantile(np.delete(z, 5), [0, 0.25, 0.5, 0.75, 1], method="nearest"))
+    by_hand = [np.interp(z, b[t : t + 2], [0.0, 1.0]) for t in range(4)]
+    assert np.array_equal(x[:, 0], z) and x[:, 2:] == pytest.approx(np.stack(by_hand, axis=1), abs=1e-12)
+    assert list(encoder.get_feature_names_out()) == ["c", "c (missing)", *(f"c (piece {t})" for t in range(1, 5))]
+    below, above, gap = encoder.transform({"c": [-9.0, 1e9, None]})
+    assert below[2] < 0 and below[3:].tolist() == [0, 0, 0] and above[2:5].tolist() == [1, 1, 1] and above[5] > 1
+    assert gap[:2].tolist() == [0.0, 1.0] and gap[2:] == pytest.approx([1, 1, 0, 0], abs=1e-2)  # the median
+    again = TableEncoder.from_data(json.loads(json.dumps(encoder.to_data())))
+    assert np.array_equal(again.transform({"c": v}), x)
+    assert encoder.compact_width == 2 and encoder.groups() == {"c": list(range(6))}
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "edges"),
+    [
+        (np.arange(300) % 24, "levels", None),
+        (np.arange(300) % 2, "number", None),  # one piece would be the number again
+        (np.where(np.arange(300) < 290, 0.5, np.arange(300)), "number", None),
+        (np.append(np.arange(300) / 7, 1e-9), "pieces", 5),
+        (np.where(np.arange(300) < 150, np.arange(300) * 1e-9, np.arange(300)), "pieces", 4),  # no piece of width 1e-8
+    ],
+)
+def test_pieces_are_for_numbers_that_are_no_categories_and_never_narrow(values, kind, edges):
+    way = column(values, bins=4)[0].columns_[0]
+    assert way.kind == kind and (edges is None or len(way.edges) == edges)
 
 
 @pytest.mark.parametrize(

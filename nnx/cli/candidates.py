@@ -8,18 +8,19 @@ from typing import Any
 
 from ..backends import Backend
 from ..errors import TrainingError
+from ..tabular.folds import Fold
+from ..tabular.prepare import Prepared
+from ..tabular.recipe import average_of, loss_of, network, optimizer_of
+from ..tabular.training import initial
 from ..training import EarlyStopping, Fit, Member, Population, PopulationReport
 from ..training.memory import PART, bytes_of_step
 from ..training.population.fit import showing as best_shown
 from ..training.population.joining import joined
 from ..training.population.member import Rows, groups_of
 from ..training.progress import progress
-from .folds import Fold
-from .prepare import Prepared
 from .ranking import Candidate, Results, Trial, of_json, ranked
 from .run import json_line
 from .searching import Searching
-from .settle import loss_of, network, optimizer_of
 from .voice import Voice
 
 
@@ -46,7 +47,7 @@ def plan(task: Searched) -> tuple[list[str], dict[str, Any]]:
     features, free = int(task.x.shape[1]), task.backend.free_memory()
     item = 8 if task.backend.dtype == "float64" else 4
     runs, most, networks = 0, 0, 0
-    for (_, size, _), own in kinds(task.candidates).items():
+    for (_, size, *_), own in kinds(task.candidates).items():
         people = members(task, own)
         networks += len(people)
         for numbers in groups_of(people, [Rows(m.rows, m.held) for m in people], features):
@@ -110,7 +111,7 @@ def trained_together(
 ) -> list[tuple[int, str]]:
     """Train these candidates for a part of their epochs. Returns the number of networks of each run, and its words."""
     runs, k = [], len(task.folds)
-    for (epochs, size, patience), own in kinds(alive).items():
+    for (epochs, size, patience, _), own in kinds(alive).items():
         if (known := log.next(len(own), k, -(-epochs // part))) is not None:
             for c, trials in zip(own, known[0], strict=True):
                 c.trials = trials
@@ -124,6 +125,7 @@ def trained_together(
                     epochs=-(-epochs // part),
                     batch_size=size,
                     micro_batches=own[0].config.training.micro_batches,
+                    average=average_of(own[0].config, -(-len(task.folds[0].rows) // size)),
                     early_stopping=EarlyStopping(patience) if patience else None,
                     metrics=[task.measure],
                     callbacks=[show],
@@ -147,24 +149,26 @@ def trained_together(
     return runs
 
 
-def kinds(candidates: Sequence[Candidate]) -> dict[tuple[int, int, int], list[Candidate]]:
-    """The candidates by epochs, size of a batch, and patience (0: no early stopping), which a population shares."""
-    found: dict[tuple[int, int, int], list[Candidate]] = {}
+def kinds(candidates: Sequence[Candidate]) -> dict[tuple[int, int, int, float], list[Candidate]]:
+    """The candidates by epochs, size of a batch, patience (0: no early stopping) and average, which they must share."""
+    found: dict[tuple[int, int, int, float], list[Candidate]] = {}
     for c in candidates:
         t = c.config.training
-        found.setdefault((t.epochs or 1, t.batch_size or 1, t.early_stopping * (t.patience or 1)), []).append(c)
+        found.setdefault(
+            (t.epochs or 1, t.batch_size or 1, t.early_stopping * (t.patience or 1), t.average), []
+        ).append(c)
     return found
 
 
 def members(task: Searched, candidates: Sequence[Candidate]) -> list[Member]:
     """The networks: each candidate on each fold. Schedules are over a whole training."""
-    outputs = len(task.prepared.target.classes) or 1
     rows, found = len(task.folds[0].rows), []
     for c in candidates:
         t = c.config.training
         steps = (t.epochs or 1) * -(-rows // (t.batch_size or 1))
-        parts = network(c.config, outputs), loss_of(c.config, task.prepared), optimizer_of(c.config, steps)
-        found += [Member(*parts, seed=t.seed, rows=fold.rows, held=fold.held) for fold in task.folds]
+        parts = network(c.config, task.prepared), loss_of(c.config, task.prepared), optimizer_of(c.config, steps)
+        begin = initial(parts[0], task.prepared, t.seed)
+        found += [Member(*parts, seed=t.seed, rows=fold.rows, held=fold.held, params=begin) for fold in task.folds]
     return found
 
 

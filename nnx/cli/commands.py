@@ -43,15 +43,15 @@ def train(
     verbose: bool,
     **flags: Any,
 ) -> int:
-    """Train a network on DATA: a table (text, JSON lines, Excel, Parquet, Arrow, NPY, NPZ, ...), or a built-in set.
+    """Train networks on DATA: a table (text, JSON lines, Excel, Parquet, Arrow, NPY, NPZ, ...), or a built-in set.
 
     DATA may be several files with the same columns, a folder, a pattern, or - for standard input. Built in: penguins,
     digits, iris, wine, breast_cancer, diabetes. Settings come from the file -c, then --set, then the options below;
     what is left open is chosen from the size of the table.
     """
+    from ..tabular.table import as_given
     from .config import resolve
     from .ending import ended, with_data
-    from .table import as_given
 
     config = with_data(
         resolve(file, assignments, {**chosen_settings(flags), "data.path": as_given(data) if data else None})
@@ -102,9 +102,9 @@ def search(
 
     The other options say what all candidates have in common; -c and --set too. Test rows are kept aside.
     """
+    from ..tabular.table import as_given
     from .config import resolve
     from .ending import ended, with_data
-    from .table import as_given
 
     settings = chosen_settings(flags)
     config = with_data(resolve(file, assignments, {**settings, "data.path": as_given(data) if data else None}))
@@ -156,6 +156,7 @@ def evaluate(run: str, data: tuple[str, ...], as_json: bool, **given: Any) -> No
 @click.option("-o", "--output", help="the file, of the format its suffix says [default: standard output]")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="csv, tsv, jsonl, parquet, arrow [default: csv]")
 @click.option("--proba", is_flag=True, help="the probability of each class, a column each")
+@click.option("--interval", type=float, help="two columns more: where targets lie with this probability, such as 0.9")
 @click.option("--keep", multiple=True, help="columns of DATA to write beside the predictions: id,name")
 @click.option("--safe-csv", "safe", is_flag=True, help="an apostrophe before what spreadsheets run: = + - @")
 @reading
@@ -166,6 +167,7 @@ def predict(
     output: str | None,
     form: str | None,
     proba: bool,
+    interval: float | None,
     keep: tuple[str, ...],
     safe: bool,
     **given: Any,
@@ -179,7 +181,7 @@ def predict(
     opened = _open(run, given)
     source = opened.open(data, given)
     with writing(output, form, safe=safe) as write:
-        opened.predict(source, keep, write, proba=proba)
+        opened.predict(source, keep, write, proba=proba, coverage=interval)
 
 
 @nnx.command()

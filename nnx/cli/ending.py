@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from ..files import LockWarning
+from ..tabular.table import paths_of
 from ..training.checkpoint import ResumeWarning
 from ..training.interrupt import Termination
 from .run import is_run
-from .table import paths_of
 
 
 def ended(training: Callable[[], int]) -> int:

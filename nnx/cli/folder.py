@@ -15,17 +15,17 @@ from ..errors import printable, require
 from ..files.write import TEMPORARY
 from ..tables import TableEncoder
 from ..tables.kinds.cells import parted
-from .prepare import Prepared
-from .table import shown_name
+from ..tabular.prepare import Prepared
+from ..tabular.table import shown_name
 
-BEST, LAST, CONFIG, METRICS = "best.safetensors", "last.safetensors", "config.toml", "metrics.csv"
+BEST, CONFIG, METRICS = "best.safetensors", "config.toml", "metrics.csv"
 CHECKPOINT = "checkpoint.safetensors"
 EVENTS, DATA, ENVIRONMENT, REPORT, CARD = "events.jsonl", "data.json", "environment.json", "report.html", "README.md"
 SEARCH, SEARCHED = "search.csv", "search.png"  # of `nnx search`
 SEARCHING = "search.json"  # of one that is going on
 LOCK, REPLACING = ".lock", ".replacing"  # while a process writes; while --force puts a new run in its place
 FIGURES = (METRICS, EVENTS, SEARCH, SEARCHED)  # which nothing can be gone on with from
-MODELS = (BEST, LAST, CHECKPOINT, f"{CHECKPOINT}.previous")
+MODELS = (BEST, "last.safetensors", CHECKPOINT, f"{CHECKPOINT}.previous")  # the second of older versions
 OWN = (*MODELS, *FIGURES, CONFIG, DATA, ENVIRONMENT, REPORT, CARD, SEARCHING, LOCK, REPLACING)
 _OWN = re.compile(rf"({'|'.join(map(re.escape, OWN))}|search-\d+\.safetensors(\.previous)?)(\.lock|{TEMPORARY})?")
 
@@ -94,7 +94,7 @@ def card(
     lines = [
         f"# {_code(name)}",
         "",
-        f"A network that predicts {_code(target['name'])} ({what}) from {len(encoder.columns_)} columns "
+        f"A model that predicts {_code(target['name'])} ({what}) from {len(encoder.columns_)} columns "
         f"of {_code(shown_name(data['path']))}.",
         "",
         *_table(("", ""), [(k, _code(str(v))) for k, v in facts.items()]),

@@ -12,12 +12,16 @@ from msgspec.structs import replace
 from ..backends import numpy as host
 from ..errors import SettingError, require, unknown
 from ..random import words
-from .config import SECTIONS, Config, convert, value_of
+from ..tabular.recipe import check
+from ..tabular.settings import SECTIONS, Config, convert
+from .config import value_of
 from .options import HOMES, NO_SETTINGS
-from .settle import check
 
 VARYING = ("network", "optimizer", "training")  # sections of settings that may differ between candidates
-LIMITS = ("training.max_time", "training.checkpoint_every", "training.micro_batches")  # of a run, not of a network
+OF_A_RUN = (  # settings of a run, not of a network
+    *("training.max_time", "training.checkpoint_every", "training.micro_batches"),
+    *("training.members", "training.calibrate"),
+)
 MOST = 10_000  # candidates
 CLASSES = {f.name: type(f.default) for f in msgspec.structs.fields(Config)}  # of the sections
 FORM = "expected a,b,c or FROM:TO:log:COUNT or FROM:TO:lin:COUNT"
@@ -66,7 +70,7 @@ def names() -> dict[str, str]:
 
 def may_vary(setting: str) -> bool:
     """True for a setting in which candidates of one search may differ."""
-    return setting.partition(".")[0] in VARYING and setting not in LIMITS
+    return setting.partition(".")[0] in VARYING and setting not in OF_A_RUN
 
 
 def _setting(name: str) -> str:

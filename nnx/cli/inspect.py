@@ -15,11 +15,11 @@ from ..tables.encoding.statistics import Numbers
 from ..tables.kinds.cells import parted
 from ..tables.kinds.numbers import Form
 from ..tables.sources.source import cells
+from ..tabular.table import as_given, unused
 from .claim import model_in
 from .folder import BEST, CONFIG, LOCK
 from .options import asked
 from .summary import describe
-from .table import as_given, unused
 
 PARTS = {"d": "day", "m": "month", "Y": "year", "y": "year of two digits", "b": "month's name", "B": "month's name"}
 PARTS |= {"H": "hour", "I": "hour", "M": "minute", "S": "second", "p": "AM or PM", "z": "zone", "j": "day of the year"}

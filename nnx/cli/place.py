@@ -5,7 +5,7 @@ from dataclasses import replace
 from msgspec.structs import replace as changed
 
 from ..backends import Backend, backend, first_working, on_device, preferred
-from .config import Config
+from ..tabular.settings import Config
 
 
 def open_backend(name: str, device: str, dtype: str, precision: str = "") -> tuple[str, Backend]:

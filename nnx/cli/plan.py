@@ -8,14 +8,14 @@ from ..contract import Layer
 from ..errors import DataError
 from ..tables import cells
 from ..tables.encoding.target import present
+from ..tabular.prepare import Prepared, fold, prepare
+from ..tabular.recipe import check, loss_of, network, optimizer_of, settled
+from ..tabular.settings import Config, plain
 from ..training import fit
 from ..training.memory import bytes_of_step
 from ..training.population.member import weights_of
-from .config import Config, plain
 from .place import placed
-from .prepare import Prepared, prepare
 from .run import json_line
-from .settle import check, loss_of, network, optimizer_of, settled
 from .summary import fates, summary
 from .voice import Voice
 
@@ -29,24 +29,24 @@ def plan(config: Config, say: Voice) -> int:
     check(config)
     config, chosen = placed(config)
     prepared = prepare(config, say, encode=False)
-    config = settled(config, prepared, validated=prepared.rows[1] > 0)
+    config = settled(config, prepared)
+    fold(prepared, config)
     x, y = sample(prepared)
-    outputs = len(prepared.target.classes) or 1
-    net = network(config, outputs)
+    net, many = network(config, prepared), config.training.members or 1
     count = weights_of(net, prepared.encoder.width)
-    seconds = epoch_seconds(config, prepared, chosen, x, y)
+    seconds = epoch_seconds(config, prepared, chosen, x, y) * many
     need = memory(config, prepared, net)
     say(*summary(config, prepared, chosen), *(f"note: {note}" for note in prepared.notes), "", *fates(prepared), "")
     epochs = config.training.epochs or 1
     say(
-        f"parameters  {count:,}",
+        f"parameters  {count:,}" + f" in each of {many} networks" * (many > 1),
         f"memory      about {need / 2**20:,.0f} MiB for the rows, the weights and one step",
         f"time        about {seconds:.2g} s an epoch, {length(seconds * epochs)} for {epochs}; less if it stops early",
         "",
         *tomli_w.dumps(plain(config)).rstrip().splitlines(),
     )
     if say.json:
-        found = {"rows": sum(prepared.rows), "features": prepared.encoder.width, "parameters": count}
+        found = {"rows": sum(prepared.rows), "features": prepared.encoder.width, "networks": many, "parameters": count}
         print(json_line(found | {"memory_bytes": need, "seconds_per_epoch": seconds, "epochs": epochs}), flush=True)
     return 0
 
@@ -73,9 +73,8 @@ def epoch_seconds(config: Config, prepared: Prepared, chosen: Backend, x: Any, y
         times.append(perf_counter() - began)
         began = perf_counter()
 
-    outputs = len(prepared.target.classes) or 1
     fit(
-        network(config, outputs),
+        network(config, prepared),
         x,
         y,
         loss=loss_of(config, prepared),
@@ -90,10 +89,10 @@ def epoch_seconds(config: Config, prepared: Prepared, chosen: Backend, x: Any, y
 
 
 def memory(config: Config, prepared: Prepared, net: Layer) -> int:
-    """Bytes: rows held in memory, encoded and as they came, and one step."""
-    width = prepared.encoder.width
+    """Bytes: rows held in memory, encoded and as they came, and one step of all networks."""
+    width, t = prepared.encoder.width, config.training
     rows = sum(prepared.rows) * (width + 2) * 4
-    return 2 * rows + bytes_of_step(net, width, config.training.batch_size or 1, config.place.dtype)
+    return 2 * rows + (t.members or 1) * bytes_of_step(net, width, t.batch_size or 1, config.place.dtype)
 
 
 def length(seconds: float) -> str:

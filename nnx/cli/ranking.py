@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import ModelFileError
 from ..files import write_whole
 from ..files.write import fault
-from .config import Config, plain
+from ..tabular.settings import Config, plain
 from .grid import VARYING, may_vary, shown
 from .reading import text_of
 

@@ -6,31 +6,38 @@ from pathlib import Path
 from typing import Any
 
 from ..backends import Backend
-from ..contract import Params
 from ..errors import DataError, ModelFileError, NNXError
 from ..evaluation import Evaluation
 from ..files import save, write_whole
+from ..layers import Ensemble
+from ..tabular.model import Trained
+from ..tabular.prepare import Prepared
+from ..tabular.settings import Config, plain
+from ..tabular.table import reading_of, shown_name
+from ..tabular.use import bounds
 from ..training import Fit
-from .config import Config, plain
 from .folder import (
     BEST,
     CARD,
     CONFIG,
     DATA,
     ENVIRONMENT,
-    LAST,
     REPORT,
     SEARCH,
     card as card_of,
     environment,
     schema as schema_of,
 )
-from .prepare import Prepared
 from .ranking import read as read_search
 from .summary import widths
-from .table import reading_of, shown_name
 
+COVERAGE = 0.9  # of the intervals that the report tells of
 Schema = dict[str, Any]  # the table as it was read
+
+
+def together(result: Fit) -> str:
+    """How many networks of these widths there are, where there are several."""
+    return f", {result.net.members} of them: the mean of what they predict" if isinstance(result.net, Ensemble) else ""
 
 
 def begin(path: Path, config: Config, prepared: Prepared) -> Schema:
@@ -53,16 +60,22 @@ def _text(values: Mapping[str, Any]) -> str:
     return tomli_w.dumps(values)
 
 
-def write(path: Path, config: Config, prepared: Prepared, result: Fit, last: Params) -> None:
-    """The models."""
-    parts: dict[str, Any] = {"loss": result.loss, "encoder": prepared.encoder, "target": prepared.target}
-    parts["about"] = {
-        "reading": prepared.source.reading.to_data(),  # found out
-        "asked": reading_of(config.data).to_data(),
-        "best_epoch": result.best_epoch,
-    }
-    save(path / BEST, result.net, result.params, **parts)
-    save(path / LAST, result.net, last, **parts)
+def write(path: Path, config: Config, prepared: Prepared, made: Trained) -> None:
+    """The model."""
+    about = {"reading": prepared.source.reading.to_data(), "asked": reading_of(config.data).to_data()} | made.about
+    beside: dict[str, Any] = {"arrays": made.arrays, "about": about, "encoder": prepared.encoder, "target": made.target}
+    save(path / BEST, made.fit.net, made.fit.params, loss=made.fit.loss, **beside)
+
+
+def covered(made: Trained, test: tuple[Any, Any] | None) -> dict[str, str]:
+    """How many of the test rows of a regression lie within their intervals."""
+    if made.residuals is None or test is None:
+        return {}
+    x, y = test
+    values = made.target.decode(y[:, None])
+    low, high = bounds(made.fit, made.target, made.residuals, x, COVERAGE).T
+    share = float(((low <= values) & (values <= high)).mean())
+    return {f"intervals of {COVERAGE:.0%}": f"{share:.1%} of {len(y)} test rows lie within theirs"}
 
 
 def describe(
@@ -70,12 +83,13 @@ def describe(
     config: Config,
     prepared: Prepared,
     schema: Schema,
-    result: Fit,
+    made: Trained,
     tested: Evaluation | None,
     chosen: Backend,
 ) -> list[str]:
     """Write environment, report and card, and last the configuration with how the training ended, by which the run is
     known to be whole. Returns remarks: what could not be written and why."""
+    result = made.fit
     _json(path / DATA, schema)
     _json(path / ENVIRONMENT, environment(chosen))
     values = plain(config)
@@ -83,11 +97,11 @@ def describe(
     facts = {
         "data": f"{shown_name(config.data.path)}, {sum(prepared.rows)} rows",
         "predicted": f"{prepared.target.name} ({prepared.target.task})",
-        "network": " - ".join(map(str, widths(config, prepared))),
+        "network": " - ".join(map(str, widths(config, prepared))) + together(result),
         "optimizer": f"{config.optimizer.name} at {config.optimizer.rate:g}",
-        "epochs": f"{len(result.history['epoch'])}, best {result.best_epoch}, ended by {result.stopped}",
+        "epochs": f"{len(result.history.get('epoch', ()))}, best {result.best_epoch}, ended by {result.stopped}",
         "backend": f"{chosen}",
-    }
+    } | covered(made, prepared.test)
     searched: dict[str, Any] = {}
     if (path / SEARCH).exists():
         found, by = read_search(path / SEARCH)

@@ -18,10 +18,10 @@ from typing import Any
 
 from .. import system
 from ..errors import SettingError
+from ..tabular.settings import Config, plain
+from ..tabular.table import STANDARD_INPUT, name_of, paths_of
 from . import folder as run_folder
 from .claim import new_folder
-from .config import Config, plain
-from .table import STANDARD_INPUT, name_of, paths_of
 from .voice import Voice
 
 CHILD = "from nnx.cli import main; main(supervised=True)"

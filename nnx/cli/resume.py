@@ -9,19 +9,20 @@ import msgspec
 
 from ..errors import ModelFileError, SettingError, require
 from ..files.write import fault
-from ..training.checkpoint import Resumed, previous
-from ..training.restore import read
+from ..tabular.prepare import Prepared
+from ..tabular.recipe import check
+from ..tabular.settings import Config
+from ..tabular.table import same_files
+from ..tabular.training import Before
+from ..training.checkpoint import previous
 from . import folder as run_folder
 from .claim import resumed_folder
-from .config import Config, of_run
+from .config import of_run
 from .place import backend_of
-from .prepare import Prepared
 from .ranking import read as read_search
 from .reading import Hash, json_of, of_file
 from .record import Schema
 from .search import go_on as go_on_with_search
-from .settle import check
-from .table import same_files
 from .train import complete, end, ready, told
 from .voice import Voice
 
@@ -41,8 +42,9 @@ def resume(folder: str, say: Voice) -> int:
         config, hashed = opened(path)
         same_files(config.data, hashed)
         file = path / run_folder.CHECKPOINT
-        resumed = read(file) if file.exists() or previous(file).exists() else None
-        where = f"goes on after epoch {resumed.progress.epoch}" if resumed else "no checkpoint: it begins anew"
+        there = file.exists() or previous(file).exists()
+        before = Before(file, config.training.members or 1) if there else None
+        where = f"goes on after epoch {before.epoch}" if before else "no checkpoint: it begins anew"
         say(f"{path}: {where}")
         with of_file(path / run_folder.CONFIG, config):
             _, chosen = backend_of(config)
@@ -50,10 +52,10 @@ def resume(folder: str, say: Voice) -> int:
         schema = same_table(path, run_folder.schema(prepared, config.data.path, hashed))
         if (path / run_folder.SEARCH).exists():
             read_search(path / run_folder.SEARCH)
-        if resumed is not None:
-            same_encoder(path, prepared, resumed)
+        if before is not None:
+            same_encoder(path, prepared, before)
         with told(path, say), of_file(path / run_folder.CONFIG, config):
-            result, tested = complete(path, config, prepared, schema, chosen, say, started, resumed)
+            result, tested = complete(path, config, prepared, schema, chosen, say, started, before)
     return end(path, result, tested, say)
 
 
@@ -91,11 +93,11 @@ def same_table(path: Path, schema: Schema) -> Schema:
     return schema
 
 
-def same_encoder(path: Path, prepared: Prepared, resumed: Resumed) -> None:
+def same_encoder(path: Path, prepared: Prepared, found: Before) -> None:
     """Raise ModelFileError if the table does not become the columns of the checkpoint, or that tells of none."""
-    for now, before in ((prepared.encoder, resumed.model.encoder), (prepared.target, resumed.model.target)):
+    for now, before in ((prepared.encoder, found.model.encoder), (prepared.target, found.model.target)):
         if before is None:
-            raise fault(resumed.path, "a checkpoint, but not one of `nnx train`: it has no table encoder in it")
+            raise fault(found.path, "a checkpoint, but not one of `nnx train`: it has no table encoder in it")
         if plain(now) != plain(before):
             raise fault(
                 path,

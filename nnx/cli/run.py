@@ -15,10 +15,11 @@ from ..tables import Source, TableEncoder, Target, cells
 from ..tables.encoding.target import left_out, present
 from ..tables.kinds.cells import arrow, is_text
 from ..tables.sources.again import kinds_for, open_again
+from ..tabular.table import as_given, columns_of, unused
+from ..tabular.use import interval
 from .claim import model_in
 from .folder import BEST
 from .options import asked
-from .table import as_given, columns_of, unused
 
 TABLES = {
     *(".csv", ".tsv", ".txt", ".gz", ".bz2", ".zst", ".xz", ".zip", ".jsonl", ".ndjson", ".json", ".xlsx"),
@@ -54,19 +55,31 @@ class Run:
             print(f"note: {line}", file=sys.stderr)
         return source
 
-    def predict(self, source: Source, keep: Sequence[str], write: Callable[[Any], None], *, proba: bool) -> None:
+    def predict(
+        self,
+        source: Source,
+        keep: Sequence[str],
+        write: Callable[[Any], None],
+        *,
+        proba: bool = False,
+        coverage: float | None = None,
+    ) -> None:
         """Write a record batch for each block of rows: the columns to keep, then the predictions.
 
-        Classes are text, values and probabilities float64, and what is kept has its own type. Raises: DataError.
+        coverage: of an interval, whose ends are two columns more.
+        Classes are text, values and probabilities float64, and what is kept has its own type.
+        Raises: DataError, SettingError.
         """
         pa, first, target = arrow(), 0, self.target
         names = columns_of(keep, source.columns, "--keep")
         heads = target.classes if proba and target.classes else (target.name,)
+        heads += () if coverage is None else (f"{target.name} (low)", f"{target.name} (high)")
         heads = tuple(f"{head} (predicted)" if head in names else head for head in heads)
         for batch, x in self.encoder.blocks(source, names):
             columns = [_kept(source, batch, name, first) for name in names]
             answer = self.model.answer(x, proba=proba)
-            answers = answer.T if proba else [answer]
+            answers = list(answer.T) if proba else [answer]
+            answers += [] if coverage is None else list(interval(self.model, x, coverage).T)
             columns += [pa.array(a.tolist(), "string") if target.classes and not proba else _floats(a) for a in answers]
             write(pa.RecordBatch.from_arrays(columns, [*names, *heads]))
             first += batch.num_rows

@@ -10,22 +10,22 @@ from msgspec import to_builtins
 from ..backends import Backend
 from ..errors import DataError, ModelFileError, NNXError, SettingError, TrainingError, require
 from ..files.write import fault
+from ..tabular.folds import Fold, folds_of
+from ..tabular.prepare import Prepared, fold, prepare
+from ..tabular.recipe import check, settled
+from ..tabular.settings import Config, check as config_check, convert, plain
+from ..tabular.table import name_of, opened, same_files
 from ..training import Fit
 from . import folder as run_folder
 from .candidates import Searched, count, plan, tried
 from .claim import new_folder, tidy
-from .config import Config, check as config_check, convert, plain
-from .folds import folds_of, rows_of
 from .grid import Parameter, applied, candidates, parameters, shown
 from .place import backend_of, placed
-from .prepare import Prepared, prepare
 from .ranking import Candidate, Results, read
 from .reading import of_file
 from .run import json_line
 from .searching import Searching, Wanted
-from .settle import check, settled
 from .summary import fates, network_line, summary
-from .table import name_of, opened, same_files
 from .train import Scores, end, threads, told, trained
 from .voice import Voice
 
@@ -95,6 +95,7 @@ def finish(
         best = results.candidates[0]
         say("", "the best: " + "  ".join(f"{name}={shown(value)}" for name, value in best.values.items()))
         say(network_line(best.config, task.prepared, task.backend))
+        fold(task.prepared, best.config)
         return trained(path, best.config, task.prepared, task.backend, say, monotonic())
     except BaseException as error:
         if isinstance(error, (TrainingError, SettingError)) or not log.can_go_on:
@@ -115,16 +116,14 @@ def begin(
     if chosen.why:
         say(chosen.why)
     prepared = prepare(config, say, in_memory=True)
-    held = prepared.validation is not None
     names = {p.setting: p.name for p in grid}
     settled_candidates = [
-        Candidate({names[s]: v for s, v in values.items()}, settled(own, prepared, validated=held))
-        for values, own in found
+        Candidate({names[s]: v for s, v in values.items()}, settled(own, prepared)) for values, own in found
     ]
     by, notes = ranking_by(wanted.by, names, prepared)
-    x, y = rows_of(prepared)
-    folds = folds_of(prepared, y, wanted.cv, config.data_seed)
-    base = settled(config, prepared, validated=held)
+    base, (x, y) = settled(config, prepared), prepared.train
+    fold(prepared, base)
+    folds = _folds(prepared, wanted.cv, config.data_seed)
     wide = max(8, *(len(p.name) for p in grid))
     say(
         summary(base, prepared, chosen)[0],
@@ -136,6 +135,15 @@ def begin(
     if say.verbose:
         say(*fates(prepared))
     return Searched(prepared, settled_candidates, x, y, folds, chosen, by)
+
+
+def _folds(prepared: Prepared, count: int, seed: int) -> list[Fold]:
+    """The folds of a search; of one the rows held out are those of the first network. Raises: DataError."""
+    if count > 1:
+        return folds_of(prepared.labels, prepared.sizes[0], count, seed, prepared.target.classes)
+    if prepared.folds[0].held is None:
+        raise DataError("--cv 1 measures on the validation rows, and there are none; give --validation 0.1, or --cv 5")
+    return prepared.folds[:1]
 
 
 def _values(parameter: Parameter, found: Sequence[tuple[dict[str, Any], Config]]) -> str:

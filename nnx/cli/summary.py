@@ -1,10 +1,11 @@
 """A training for a person, before it begins: its rows, its network, and how each column is encoded."""
 
 from ..backends import Backend
-from ..tables.encoding.columns import Category, Column, Hashed, Levels, Number, Presence, Waves
+from ..tables.encoding.columns import Category, Coded, Column, Hashed, Presence, Waves
+from ..tables.encoding.numbers import Levels, Number, Pieces
 from ..tables.encoding.words import Words
-from .config import Config
-from .prepare import Prepared
+from ..tabular.prepare import Prepared
+from ..tabular.settings import Config
 
 
 def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
@@ -21,9 +22,11 @@ def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
 
 
 def network_line(config: Config, prepared: Prepared, chosen: Backend) -> str:
-    """Network, optimizer and batches, for a person."""
+    """Networks, optimizer and batches, for a person."""
+    many = config.training.members or 1
     return (
-        f"network {'-'.join(map(str, widths(config, prepared)))} {config.network.activation}, {config.optimizer.name} "
+        f"{f'{many} networks' if many > 1 else 'network'} {'-'.join(map(str, widths(config, prepared)))} "
+        f"{config.network.activation}, {config.optimizer.name} "
         f"at {config.optimizer.rate:g}, batches of {config.training.batch_size}, backend {chosen}"
     )
 
@@ -55,12 +58,16 @@ def describe(way: Column) -> str:
         detail = f"centre {way.center:.4g}, scale {way.scale:.4g}"
     elif isinstance(way, Category):
         detail = "one of " + ", ".join(way.values)[:60]
+    elif isinstance(way, Coded):
+        detail = f"the code of one of {len(way.values):,} values"
     elif isinstance(way, Hashed):
         detail = f"hashed into {way.buckets}"
     elif isinstance(way, Words):
         detail = f"the words {', '.join(way.terms[:6])}, ... and pairs of them"
     elif isinstance(way, Levels):
         detail = "the number, and one of " + ", ".join(map(str, way.values))[:60]
+    elif isinstance(way, Pieces):
+        detail = f"the number, and {len(way.edges) - 1} pieces of it"
     elif isinstance(way, Presence):
         detail = "1 where there is something, or -1"
     elif isinstance(way, Waves):

@@ -5,32 +5,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
 from ..backends import Backend
-from ..contract import Params
 from ..errors import SettingError, TrainingError
 from ..evaluation import Evaluation, permutation_importance, scores
 from ..files import write_whole
-from ..training import Checkpoint, CSVLogger, EarlyStopping, Fit, JSONLinesLogger, Report, fit
+from ..tabular.model import Trained, trained as made_of
+from ..tabular.notes import worse
+from ..tabular.prepare import Prepared, fold, prepare
+from ..tabular.recipe import check, settled
+from ..tabular.settings import Config, seconds
+from ..tabular.table import name_of
+from ..tabular.training import Before, lost, saved, time_limit, train as train_networks
+from ..training import Checkpoint, CSVLogger, Fit, JSONLinesLogger, Report
 from ..training.callbacks import csv_text, json_text
-from ..training.checkpoint import Resumed
-from ..training.interrupt import Interrupt, listening
+from ..training.interrupt import Interrupt
 from ..training.progress import progress
 from . import folder as run_folder
-from .blocks import Blocks
 from .claim import can_go_on, new_folder, remove_checkpoints
-from .config import Config, seconds
-from .notes import worse
 from .place import placed
-from .prepare import Prepared, prepare
 from .record import Schema, begin, describe, write
 from .run import evaluation, json_line, score_line
-from .settle import check, loss_of, network, optimizer_of, settled
 from .summary import fates, summary
-from .table import name_of
 from .voice import Voice
 
 Scores = dict[str, float]  # on the rows held out: test_accuracy, or validation_accuracy where none are kept to test
@@ -55,7 +53,8 @@ def ready(config: Config, chosen: Backend, say: Voice) -> tuple[Prepared, Config
     if chosen.why:
         say(chosen.why)
     prepared = prepare(config, say)
-    config = settled(config, prepared, validated=prepared.validation is not None)
+    config = settled(config, prepared)
+    fold(prepared, config)
     say(*summary(config, prepared, chosen), *(f"note: {note}" for note in prepared.notes))
     if say.verbose:
         say(*fates(prepared))
@@ -88,26 +87,28 @@ def complete(
     chosen: Backend,
     say: Voice,
     started: float,
-    resumed: Resumed | None = None,
+    before: Before | None = None,
 ) -> tuple[Fit, Scores]:
     """Train, test, and write all files of the run: the last is the configuration, with how it ended."""
     try:
         with threads(config.place.threads):
-            result, last = run(config, prepared, chosen, path, say, started, resumed)
+            fits = run(config, prepared, chosen, path, say, started, before)
     except TrainingError as error:
-        if error.fit is None or error.fit.best_epoch == 0:
+        if not (fits := saved(error)):
             remove_checkpoints(path)
             raise
-        result = error.fit
-        last = result.params
         print(f"nnx: {error}", file=sys.stderr)
+    if text := lost(fits):
+        print(f"nnx: {text}", file=sys.stderr)
+    made = made_of(config, prepared, fits)
+    result = made.fit
     with Interrupt(b""):  # what is trained is written whole
-        write(path, config, prepared, result, last)
-        tested = test(prepared, result, config)
+        write(path, config, prepared, made)
+        tested = test(prepared, made)
         poor = worse(prepared.target, tested, weighted=config.training.class_weight != "none")
         prepared.notes += poor
         say(*(f"note: {note}" for note in poor))
-        for remark in describe(path, config, prepared, schema | {"notes": prepared.notes}, result, tested, chosen):
+        for remark in describe(path, config, prepared, schema | {"notes": prepared.notes}, made, tested, chosen):
             say(remark)
         if result.stopped != "interrupted":
             remove_checkpoints(path)
@@ -124,7 +125,11 @@ def end(path: Path, result: Fit, tested: Scores, say: Voice) -> int:
     if code == 130 and (path / run_folder.CHECKPOINT).exists():
         say(f"go on with: nnx resume {path}")
     if say.json:
-        final = {"epochs": len(result.history["epoch"]), "best_epoch": result.best_epoch, "stopped": result.stopped}
+        final = {
+            "epochs": len(result.history.get("epoch", ())),
+            "best_epoch": result.best_epoch,
+            "stopped": result.stopped,
+        }
         print(json_line(final | tested | {"run": str(path)}), flush=True)
     return code
 
@@ -136,73 +141,29 @@ def run(
     path: Path,
     say: Voice,
     started: float,
-    resumed: Resumed | None,
-) -> tuple[Fit, Params]:
-    """The training. Returns the fit, and the weights of the last epoch."""
-    t, data = config.training, prepared.train
-    epochs, size = t.epochs or 1, t.batch_size or 1
-    classes = bool(prepared.target.classes)
-    before = {} if resumed is None else resumed.progress.history
-    end = started + seconds(t.max_time) - sum(before.get("seconds", ())) if t.max_time else None
-    last: list[Params] = [] if resumed is None else [resumed.progress.params]
+    before: Before | None,
+) -> list[Fit]:
+    """The training: the networks, one or several."""
+    t = config.training
+    known = {} if before is None else before.history
+    end = started + seconds(t.max_time) - sum(known.get("seconds", ())) if t.max_time else None
 
     def watch(report: Report) -> bool:
-        last[:] = [report.params]
         if say.json:
             print(json_line({"epoch": report.epoch, **report.figures}), flush=True)
-        return outer.seen  # before fit could see it
+        return outer.seen or over()  # before fit could see it
 
-    if isinstance(data, Blocks):
-        data = replace(data, batch_size=size)
-        steps, x, y = data.steps, data, None
-    else:
-        (x, y), steps = data, -(-prepared.rows[0] // size)
-    with Interrupt() as outer, time_limit(end) as over, progress(epochs, not say.quiet, say.stream) as show:
-        callbacks: Sequence[Any] = [watch, *logs(path, before), show]
-        result = fit(
-            network(config, len(prepared.target.classes) or 1),
-            x,
-            y,
-            loss=loss_of(config, prepared),
-            optimizer=optimizer_of(config, epochs * steps),
-            epochs=epochs,
-            batch_size=size,
-            micro_batches=t.micro_batches,
-            validation=prepared.validation,
-            metrics=["accuracy" if classes else "r2"] if prepared.validation is not None else [],
-            early_stopping=EarlyStopping(t.patience or 1) if t.early_stopping else None,
-            callbacks=callbacks,
-            seed=t.seed,
-            backend=chosen,
+    with Interrupt() as outer, time_limit(end) as over, progress(t.epochs or 1, not say.quiet, say.stream) as show:
+        fits = train_networks(
+            config,
+            prepared,
+            chosen,
+            callbacks=[watch, *logs(path, known), show],
             checkpoint=checkpoint(config, prepared, path),
-            resume=resumed,
+            resume=None if before is None else before.read,
         )
-    if result.stopped in ("interrupted", "callback"):
-        result = replace(result, stopped="time" if over else "interrupted")
-    return result, last[0] if last else result.params
-
-
-@contextmanager
-def time_limit(end: float | None) -> Iterator[list[bool]]:
-    """End a fit in the block, as Ctrl-C does, when `monotonic` has come to `end`; the list is then not empty."""
-    over: list[bool] = []
-    done, outside = Event(), listening()
-
-    def wait(seconds: float) -> None:
-        if done.wait(seconds):
-            return
-        over.append(True)
-        while (inside := listening()) is outside and not done.wait(0.05):
-            pass  # fit does not listen yet
-        if inside is not None and not done.is_set():
-            inside.seen = True
-
-    if end is not None:
-        Thread(target=wait, args=(max(end - monotonic(), 0.0),), daemon=True).start()
-    try:
-        yield over
-    finally:
-        done.set()
+    word = "time" if over() else "interrupted"
+    return [replace(fit, stopped=word) if fit.stopped in ("interrupted", "callback") else fit for fit in fits]
 
 
 def logs(path: Path, before: Mapping[str, Sequence[float]]) -> tuple[CSVLogger, JSONLinesLogger]:
@@ -224,19 +185,23 @@ def checkpoint(config: Config, prepared: Prepared, path: Path) -> Checkpoint | N
     return Checkpoint(path / run_folder.CHECKPOINT, every or 1, pause, prepared.encoder, prepared.target)
 
 
-def test(prepared: Prepared, result: Fit, config: Config) -> Evaluation | None:
-    """The evaluation on the test rows (or where there are none the validation rows), with the importance of columns."""
-    held, target = prepared.test or prepared.validation, prepared.target
-    if held is None:
+def test(prepared: Prepared, made: Trained) -> Evaluation | None:
+    """The evaluation on the test rows, with the importance of columns; where there are none, on rows held out, each
+    predicted by networks that have not been trained on it."""
+    result = made.fit
+    if prepared.test is not None:
+        x, y = prepared.test
+        output = result.predict(x)
+    elif made.held is not None:
+        x, y, output = made.held.x, made.held.y, made.held.output
+    else:
         return None
-    x, y = held
+    target, some = made.target, slice(LOOKED_AT)
+    found, measure = evaluation(target, y, result.backend.to_numpy(output)), "accuracy" if target.classes else "r2"
+    columns = dict(list(prepared.encoder.groups().items())[:200])
 
     def predicted(x: Any) -> Any:
         return result.backend.to_numpy(result.predict(x))
-
-    found = evaluation(target, y, predicted(x))
-    some, measure = slice(LOOKED_AT), "accuracy" if target.classes else "r2"
-    columns = dict(list(prepared.encoder.groups().items())[:200])
 
     def score(output: Any) -> float:
         return scores(target.task, y[some], output if target.classes else output[:, 0])[measure]

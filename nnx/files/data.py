@@ -1,4 +1,6 @@
-"""Networks, losses and initializers as plain data and back, through closed tables: nnx's own, and what was registered.
+"""Networks, losses, initializers and schedules as plain data and back, through closed tables.
+
+The tables hold nnx's own classes, and what was registered.
 
 A name in a file is looked up in these tables and nowhere else: nothing is imported or asked of a module by name.
 """
@@ -8,37 +10,52 @@ from functools import cache
 from math import isfinite
 from typing import Any, TypeVar, get_type_hints
 
-from .. import initializers
-from ..contract import Initializer, Layer, Loss, Row, Setting
+from .. import initializers, schedules
+from ..contract import Initializer, Layer, Loss, Row, Schedule, Setting
 from ..errors import ModelFileError, SettingError, numbers, require
 from ..layers import LAYERS
 from ..losses import KINDS
 from .check import DEPTH_LIMIT
 
-PART_LIMIT = 10_000  # layers, losses and initializers in one description
+PART_LIMIT = 10_000  # layers, losses, initializers and schedules in one description
 AXES = 8  # of a row of x
 LARGEST = 2**63  # a number of a description is below it
 _INITIALIZERS = [v for v in vars(initializers).values() if isinstance(v, type) and Initializer in v.__mro__[1:]]
+_SCHEDULES = [v for v in vars(schedules).values() if isinstance(v, type) and Schedule in v.__mro__[1:]]
 _TABLES: dict[Any, dict[str, Any]] = {
     kind: {k.__name__: k for k in known}
-    for kind, known in ((Layer, LAYERS.values()), (Loss, KINDS), (Initializer, _INITIALIZERS))
+    for kind, known in (
+        (Layer, LAYERS.values()),
+        (Loss, KINDS),
+        (Initializer, _INITIALIZERS),
+        (Schedule, _SCHEDULES),
+    )
 }
 _KINDS = {name: kind for table in _TABLES.values() for name, kind in table.items()}
-_NUMBERS = (Setting, tuple[float, ...], tuple[int, ...], float | None)
-_HELD = (bool, int, float, *_NUMBERS, *_TABLES, tuple[Layer, ...])  # the types of settings that a file can hold
+_ROWS = tuple[tuple[float, ...], ...]
+_NUMBERS = (Setting, tuple[float, ...], tuple[int, ...], float | None, int | None, tuple[int, ...] | None, _ROWS)
+_HELD = (  # the types of settings that a file can hold
+    bool,
+    int,
+    float,
+    *_NUMBERS,
+    *_TABLES,
+    tuple[Layer, ...],
+    Schedule | None,
+)
 
 Kind = TypeVar("Kind", bound=type[Any])
 
 
 def register(kind: Kind) -> Kind:
-    """Let model files hold a layer, loss or initializer of one's own, by the name of its class; also a decorator.
+    """Let model files hold a layer, loss, initializer or schedule of one's own, by its class's name; also a decorator.
 
     It is needed where a model is saved, and again where it is loaded: a file never imports anything. The class is a
-    frozen dataclass that inherits nnx.Layer, nnx.Loss or nnx.Initializer. Its settings are of the types int, float,
-    bool, float | None, tuples of int or float, nnx.Layer, tuple[nnx.Layer, ...], nnx.Loss, nnx.Initializer. A layer
-    with parameters has `shapes` too, which the parameters in a file are checked against. Loading makes the class with
-    the settings in the file, which may be anyone's: a constructor refuses those that it cannot do with, and opens and
-    runs nothing by them.
+    frozen dataclass that inherits nnx.Layer, nnx.Loss, nnx.Initializer or nnx.Schedule. Its settings are of the types
+    int, float, bool, int | None, float | None, tuples of int or float, tuples of tuples of float, nnx.Layer,
+    tuple[nnx.Layer, ...], nnx.Loss, nnx.Initializer, nnx.Schedule, nnx.Schedule | None. A layer with parameters has
+    `shapes` too, which the parameters in a file are checked against. Loading makes the class with the settings in the
+    file, which may be anyone's: a constructor refuses those that it cannot do with, and opens and runs nothing by them.
 
     Raises: SettingError for another class, or a name that another class has.
 
@@ -61,11 +78,13 @@ def register(kind: Kind) -> Kind:
 
 
 def _registrable(kind: Any) -> Any:
-    """Layer, Loss or Initializer, whichever a class is, if files can hold it. Raises: SettingError."""
+    """Layer, Loss, Initializer or Schedule, whichever a class is, if files can hold it. Raises: SettingError."""
     name = getattr(kind, "__name__", repr(kind)[:60])
     require(isinstance(kind, type) and is_dataclass(kind), f"register: expected a frozen dataclass, got {name}")
     base = next((b for b in _TABLES if b in kind.__mro__[1:]), None)
-    require(base is not None, f"register: {name} inherits none of nnx.Layer, nnx.Loss and nnx.Initializer")
+    require(
+        base is not None, f"register: {name} inherits none of nnx.Layer, nnx.Loss, nnx.Initializer and nnx.Schedule"
+    )
     made = kind.__dataclass_params__
     require(made.frozen and made.init, f"register: {name} must be @dataclass(frozen=True), with the __init__ of that")
     for setting, (field, expected) in _settings(kind).items():
@@ -91,7 +110,7 @@ def _settings(kind: type) -> dict[str, tuple[Field[Any], Any]]:
 
 
 def to_data(value: Any) -> Any:
-    """A layer, loss or initializer and its settings as plain data. Raises ModelFileError for classes not registered."""
+    """A layer, loss, initializer or schedule as plain data. Raises ModelFileError for classes not registered."""
     if is_dataclass(value) and not isinstance(value, type):
         kind = type(value).__name__
         if _KINDS.get(kind) is not type(value):
@@ -112,7 +131,7 @@ def to_data(value: Any) -> Any:
 
 
 def from_data(data: Any, expected: Any) -> Any:
-    """The part that `to_data` wrote, if it is of the kind expected: Layer, Loss or Initializer.
+    """The part that `to_data` wrote, if it is of the kind expected: Layer, Loss, Initializer or Schedule.
 
     Raises ModelFileError for an unknown name or setting, or one of another kind, and what a constructor raises.
     """
@@ -135,7 +154,7 @@ def _count(data: Any) -> None:
 
 
 def _part(data: Any, expected: Any, depth: int) -> Any:
-    """A layer, loss or initializer."""
+    """A layer, loss, initializer or schedule."""
     if depth > DEPTH_LIMIT:
         raise ModelFileError("layers are nested too deep")
     if type(data) is not dict:
@@ -168,12 +187,18 @@ def _unknown(name: Any, expected: Any) -> str:
 
 def _setting(place: str, data: Any, expected: Any, depth: int) -> Any:
     """One setting: a part, a list of layers, a number, or a list of numbers."""
+    if expected == Schedule | None:
+        return None if data is None else _part(data, Schedule, depth)
     if expected in _TABLES:
         return _part(data, expected, depth)
     if expected == tuple[Layer, ...]:
         if type(data) is not list:
             raise ModelFileError(f"{place} must be a list, found {_short(data)}")
         return tuple(_part(v, Layer, depth) for v in data)
+    if expected == _ROWS:
+        if type(data) is not list:
+            raise ModelFileError(f"{place} must be lists of numbers, found {_short(data)}")
+        return tuple(_setting(place, v, tuple[float, ...], depth) for v in data)
     if expected is bool and type(data) is bool:
         return data
     if expected is int and _is_number(data) and type(data) is int:
@@ -183,7 +208,7 @@ def _setting(place: str, data: Any, expected: Any, depth: int) -> Any:
     if expected not in (bool, int, float):  # one number for each member, or each class; or none
         if data is None or _is_number(data):
             return data
-        whole = expected == tuple[int, ...]
+        whole = expected in (tuple[int, ...], tuple[int, ...] | None)
         several = expected in (tuple[int, ...], tuple[float, ...])  # of these there may be none
         if (
             type(data) is list

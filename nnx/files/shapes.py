@@ -13,8 +13,8 @@ Found = Mapping[str, tuple[int, ...]]  # shapes of tensors by name, a population
 class Unknown(int):
     """A width that is not known yet: at least this number, and `each` more for each further column of x.
 
-    Sums and multiples of it are such widths too. It is equal to all that it may turn out to be, so that no layer
-    refuses it.
+    Sums and multiples of it are such widths too. It is equal to all that it may turn out to be, and not below anything,
+    so that no layer refuses it.
     """
 
     each: int
@@ -48,6 +48,11 @@ class Unknown(int):
         return not self == other
 
     __hash__ = int.__hash__
+
+    def __le__(self, other: int) -> bool:  # it may turn out to be larger
+        return False
+
+    __lt__ = __le__
 
     def columns(self, width: int) -> int:
         """The columns of x with which it is so wide; 0 if there are none."""

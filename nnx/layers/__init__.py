@@ -19,8 +19,13 @@ from .activation import (
 from .combine import Chain, Concat, Residual
 from .dense import Dense
 from .dropout import Dropout
+from .embedding import Embedding
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
+from .networks import Ensemble
 from .norm import BatchNorm, LayerNorm
+from .periodic import PBLDEmbedding, PLREmbedding
+from .piecewise import PiecewiseLinear, PiecewiseLinearEmbedding
+from .realmlp import NTPDense, ParametricActivation, Scale
 from .rms_norm import RMSNorm
 
 ACTIVATIONS: dict[str, type[Layer]] = {
@@ -38,7 +43,8 @@ ACTIVATIONS: dict[str, type[Layer]] = {
     "softplus": Softplus,
 }
 _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNorm, Chain, Residual, Concat)
-_OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble)
+_OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble, Scale, NTPDense, ParametricActivation)
+_OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding, Embedding)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
@@ -62,15 +68,24 @@ __all__ = [
     "Dense",
     "DenseEnsemble",
     "Dropout",
+    "Embedding",
+    "Ensemble",
     "EnsembleView",
     "GELUTanh",
     "Identity",
     "LayerNorm",
     "LeakyReLU",
     "Mish",
+    "NTPDense",
+    "PBLDEmbedding",
+    "PLREmbedding",
+    "ParametricActivation",
+    "PiecewiseLinear",
+    "PiecewiseLinearEmbedding",
     "RMSNorm",
     "ReLU",
     "Residual",
+    "Scale",
     "ScaleEnsemble",
     "SiLU",
     "Sigmoid",

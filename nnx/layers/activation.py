@@ -27,6 +27,28 @@ def softplus(x: Array) -> Array:
     return y
 
 
+def expm1_below(x: Array) -> Array:
+    """exp(min(x, 0)) - 1, as 2 t / (1 - t) with t = tanh(min(x, 0) / 2).
+
+    It keeps its digits near 0 as expm1 does, which on NumPy takes four times as long as tanh.
+    """
+    xp = namespace(x)
+    t = xp.tanh(0.5 * xp.minimum(x, 0.0))
+    below = 2.0 * t
+    below /= 1.0 - t
+    return below
+
+
+def bent(y: Array, above: float, shift: float) -> Array:
+    """`above` where y > 0, else y + shift: the slope of a bent exponential, by sums, which are faster than `where`."""
+    xp = namespace(y)
+    slope = xp.astype(y > 0.0, y.dtype)
+    slope *= above - shift
+    slope += xp.minimum(y, 0.0)
+    slope += shift
+    return slope
+
+
 class Elementwise(Layer):
     """y = f(x);  dx = dy f'(x). Shapes: x, y (..., n, i), as for all activations below."""
 
@@ -136,13 +158,11 @@ class ELU(Elementwise):
         settle(self, alpha=POSITIVE)
 
     def value(self, x: Array) -> tuple[Array, Saved]:
-        xp = namespace(x)
-        y = xp.maximum(x, 0.0) + self.alpha * xp.expm1(xp.minimum(x, 0.0))
+        y = namespace(x).maximum(x, 0.0) + self.alpha * expm1_below(x)
         return y, y
 
     def slope(self, y: Array) -> Array:
-        xp = namespace(y)
-        return xp.where(y > 0.0, xp.ones_like(y), y + self.alpha)
+        return bent(y, 1.0, self.alpha)
 
 
 _ALPHA = 1.6732632423543772  # SELU: solutions of its fixed-point equations for mean 0 and variance 1
@@ -157,13 +177,11 @@ class SELU(Elementwise):
     """
 
     def value(self, x: Array) -> tuple[Array, Saved]:
-        xp = namespace(x)
-        y = _SCALE * xp.maximum(x, 0.0) + (_SCALE * _ALPHA) * xp.expm1(xp.minimum(x, 0.0))
+        y = _SCALE * namespace(x).maximum(x, 0.0) + (_SCALE * _ALPHA) * expm1_below(x)
         return y, y
 
     def slope(self, y: Array) -> Array:
-        xp = namespace(y)
-        return xp.where(y > 0.0, xp.full_like(y, _SCALE), y + _SCALE * _ALPHA)
+        return bent(y, _SCALE, _SCALE * _ALPHA)
 
 
 @dataclass(frozen=True)
@@ -219,16 +237,27 @@ class SiLU(Elementwise):
 class Mish(Elementwise):
     """y = x t, t = tanh(log(1 + exp(x)));  y' = t + x (1 - t^2) / (1 + exp(-x)).
 
+    With e = exp(x) and m = e (e + 2), t = m / (m + 2) and y' = t + 4 x e (1 + e) / (m + 2)^2: one exp for all of it.
     Source: Misra 2020, eq. 1.
     """
 
     def value(self, x: Array) -> tuple[Array, Saved]:
-        t = namespace(x).tanh(softplus(x))
-        return x * t, (x, t)
+        xp = namespace(x)
+        e = xp.exp(xp.minimum(x, 20.0))  # from there on t is 1, and float32 has the square of the square of e
+        m = e * (e + 2.0)
+        t = m / (m + 2.0)
+        return x * t, (x, e, t)
 
     def slope(self, saved: Saved) -> Array:
-        x, t = saved
-        return t + x * (1.0 - t * t) * sigmoid(x)
+        x, e, t = saved
+        d = e * (e + 2.0)
+        d += 2.0
+        d *= d
+        slope = e * (1.0 + e)
+        slope *= 4.0 * x
+        slope /= d
+        slope += t
+        return slope
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,10 @@ class Dense(Layer):
 
     def _refuse(self, x: Array, W: Array) -> None:
         if x.ndim < 2:
-            raise ShapeError(f"Dense({self.units}): x has shape {x.shape}, expected (rows, {W.shape[-2]})")
+            raise ShapeError(
+                f"{type(self).__name__}({self.units}): x has shape {x.shape}, expected (rows, {W.shape[-2]})"
+            )
         raise ShapeError(
-            f"Dense({self.units}): x has {x.shape[-1]} features, W expects {W.shape[-2]}; "
+            f"{type(self).__name__}({self.units}): x has {x.shape[-1]} features, W expects {W.shape[-2]}; "
             "was the network initialised for another shape?"
         )

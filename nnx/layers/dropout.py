@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from math import prod
 
 from ..backends import each, namespace, per_member, same_library
-from ..contract import Array, Key, Layer, Params, Saved, Setting
+from ..contract import Array, Key, Layer, Params, Saved, Schedule, Setting
 from ..errors import SettingError
 from ..random import bits
 from ..settings import SHARE, settle
@@ -15,12 +15,15 @@ class Dropout(Layer):
 
     A rate is used to the nearest 1/65536: each element takes 16 random bits.
 
+    schedule: a factor on the rate that changes from step to step, such as nnx.FlatCosine().
+
     Shapes: x, y, m (..., n, i); rate a number in [0, 1), or one for each member of the population.
     Raises: SettingError if evaluated with train=True and no key.
     Source: Srivastava et al. 2014, in the "inverted" form that leaves prediction alone.
     """
 
     rate: Setting = 0.5
+    schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
         settle(self, rate=SHARE)
@@ -40,10 +43,20 @@ class Dropout(Layer):
         word = bits(key, (n + 1) // 2)
         drawn = xp.concat((word >> 16, word << 16 >> 16), axis=-1)[..., :n]  # each in [-32768, 32768)
         drawn = xp.astype(xp.reshape(drawn, shape), x.dtype)
-        first = per_member(each(lambda rate: rate * 65536 - 32768, self.rate), x, 2)
+        first, larger = self._of_step(key, x)
         mask = xp.astype(drawn >= first, x.dtype)
-        mask *= per_member(each(lambda rate: 1 / (1 - rate), self.rate), x, 2)
+        mask *= larger
         return x * mask, mask
+
+    def _of_step(self, key: Key, x: Array) -> tuple[Array, Array]:
+        """The first of the drawn numbers whose elements stay, and what these are multiplied by."""
+        if self.schedule is None:
+            first = each(lambda rate: rate * 65536 - 32768, self.rate)
+            larger = each(lambda rate: 1 / (1 - rate), self.rate)
+            return per_member(first, x, 2), per_member(larger, x, 2)
+        factor = self.schedule.evaluate(namespace(key.step).astype(key.step, x.dtype))
+        rate = factor * per_member(self.rate, x, 2)
+        return rate * 65536 - 32768, 1 / (1 - rate)
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True

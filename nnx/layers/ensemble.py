@@ -90,7 +90,7 @@ class ScaleEnsemble(Layer):
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         xm, R, dym = saved, params["R"], apart(dy, self.members)
-        grads = {"R": _over_rows(dym * xm)}
+        grads = {"R": over_rows(dym * xm)}
         return (rows(dym * R[..., None, :, :]) if need_dx else None), _own(grads, dy.ndim - R.ndim)
 
 
@@ -154,9 +154,9 @@ class BatchEnsemble(Layer):
         v = apart(xp.matmul(g, xp.matrix_transpose(W)), self.members)
         grads = {
             "W": xp.matmul(xp.matrix_transpose(h), g),
-            "R": _over_rows(v * xm),
-            "S": _over_rows(dym * hW),
-            "b": _over_rows(dym),
+            "R": over_rows(v * xm),
+            "S": over_rows(dym * hW),
+            "b": over_rows(dym),
         }
         return (rows(v * R[..., None, :, :]) if need_dx else None), _own(grads, dy.ndim - W.ndim)
 
@@ -195,19 +195,19 @@ class DenseEnsemble(Layer):
     ) -> tuple[Array, Saved]:
         W, b = params["W"], params["b"]
         _check(self, self.members, x, W, W.shape[-2], W=W.shape[:-1], b=b.shape)
-        x = _turned(apart(x, self.members))  # (..., k, n, i)
+        x = turned(apart(x, self.members))  # (..., k, n, i)
         y = namespace(x).matmul(x, W)
         y += b[..., None, :]
-        return rows(_turned(y)), x
+        return rows(turned(y)), x
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         xp, x, W = namespace(dy), saved, params["W"]
         extra = dy.ndim + 1 - W.ndim
-        dy = _turned(apart(dy, self.members))  # (..., k, n, u)
+        dy = turned(apart(dy, self.members))  # (..., k, n, u)
         grads = {"W": xp.matmul(xp.matrix_transpose(x), dy), "b": xp.sum(dy, axis=-2)}
-        dx = rows(_turned(xp.matmul(dy, xp.matrix_transpose(W)))) if need_dx else None
+        dx = rows(turned(xp.matmul(dy, xp.matrix_transpose(W)))) if need_dx else None
         return dx, _own(grads, extra)
 
 
@@ -229,13 +229,13 @@ def rows(x: Array) -> Array:
     return namespace(x).reshape(x, (*lead, n * k, i))
 
 
-def _over_rows(x: Array) -> Array:
+def over_rows(x: Array) -> Array:
     """The sum over the rows of each member: (..., n, k, i) -> (..., k, i)."""
     xp, (*lead, n, k, i) = namespace(x), x.shape
     return xp.reshape(xp.sum(xp.reshape(x, (*lead, n, k * i)), axis=-2), (*lead, k, i))
 
 
-def _turned(x: Array) -> Array:
+def turned(x: Array) -> Array:
     """(..., n, k, i) <-> (..., k, n, i)."""
     lead = x.ndim - 3
     return namespace(x).permute_dims(x, (*range(lead), lead + 1, lead, lead + 2))

@@ -123,13 +123,13 @@ class BatchNorm(Layer):
         return params
 
 
-def check_columns(layer: Layer, params: Mapping[str, Array], x: Array) -> None:
-    """Raise ShapeError or BackendError if x has not the columns, or is not of the library, of the layer's gain."""
-    gain = params["gain"]
+def check_columns(layer: Layer, params: Mapping[str, Array], x: Array, name: str = "gain") -> None:
+    """Raise ShapeError or BackendError if x has not the columns, or is not of the library, of a parameter."""
+    gain = params[name]
     if x.ndim < 2 or x.shape[-1] != gain.shape[-1]:
         raise ShapeError(f"{type(layer).__name__}: x has shape {x.shape}, expected (rows, {gain.shape[-1]})")
     if type(x) is not type(gain):
-        same_library(x=x, gain=gain)
+        same_library(**{"x": x, name: gain})
 
 
 def _scale(params: Mapping[str, Array], h: Array) -> Array:

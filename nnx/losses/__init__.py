@@ -7,10 +7,10 @@ batch in which all are 0 has the loss 0 and no gradient. The letters: z is the n
 """
 
 from ..contract import Loss
-from .cross_entropy import BinaryCrossEntropy, SoftmaxCrossEntropy, holds_labels
+from .cross_entropy import BinaryCrossEntropy, SoftmaxCrossEntropy, holds_labels, one_hot
 from .ensemble import EnsembleLoss
 from .regression import AbsoluteError, Huber, Poisson, Quantile, SquaredError
-from .scaled import ScaledLoss, without_scale
+from .scaled import ClampedLoss, ScaledLoss, without_scale
 
 LOSSES: dict[str, type[Loss]] = {
     "squared_error": SquaredError,
@@ -21,13 +21,14 @@ LOSSES: dict[str, type[Loss]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
     "softmax_cross_entropy": SoftmaxCrossEntropy,
 }
-KINDS: tuple[type[Loss], ...] = (*LOSSES.values(), EnsembleLoss, ScaledLoss)
+KINDS: tuple[type[Loss], ...] = (*LOSSES.values(), EnsembleLoss, ScaledLoss, ClampedLoss)
 
 __all__ = [
     "KINDS",
     "LOSSES",
     "AbsoluteError",
     "BinaryCrossEntropy",
+    "ClampedLoss",
     "EnsembleLoss",
     "Huber",
     "Poisson",
@@ -36,5 +37,6 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "SquaredError",
     "holds_labels",
+    "one_hot",
     "without_scale",
 ]

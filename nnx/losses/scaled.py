@@ -1,4 +1,4 @@
-"""The loss of a target that is far from zero, or whose columns differ in size."""
+"""Losses that know the target's values: its scale, where it is far from zero, and its range."""
 
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -36,29 +36,23 @@ class ScaledLoss(Loss):
         loss = self.loss
         free = not loss.labels and tuple(loss.domain) == (-inf, inf)
         require(free, f"ScaledLoss: {type(loss).__name__} is of classes or counts, which have no scale")
+        require(
+            not isinstance(loss, ClampedLoss), "ScaledLoss: give ClampedLoss(ScaledLoss(...)), in the target's units"
+        )
         for name in ("mean", "scale"):
-            value = getattr(self, name)
-            value = tuple(value) if hasattr(value, "__iter__") else (value,)
-            rows = value if value and hasattr(value[0], "__len__") else (value,)  # each member's, or of all
-            fine = all(len(row) == len(rows[0]) > 0 and all(_is_number(v) for v in row) for row in rows)
-            require(fine, f"ScaledLoss: {name} must be finite numbers, one for each column, got {value}")
-            plain = tuple(tuple(float(v) for v in row) for row in rows)
-            object.__setattr__(self, name, plain if rows is value else plain[0])
-            positive = name == "mean" or all(v > 0 for row in plain for v in row)
-            require(positive, f"ScaledLoss: scale must be positive, got {value}")
-        require(len(self._row("mean")) == len(self._row("scale")), "ScaledLoss: mean and scale differ in their number")
-
-    def _row(self, name: str) -> tuple[float, ...]:
-        """The numbers of one member."""
-        value = getattr(self, name)
-        return value[0] if hasattr(value[0], "__len__") else value  # type: ignore[no-any-return]
+            object.__setattr__(self, name, _columns(f"ScaledLoss: {name}", getattr(self, name)))
+        positive = all(v > 0 for row in _rows(self.scale) for v in row)
+        require(positive, f"ScaledLoss: scale must be positive, got {self.scale}")
+        require(
+            len(_rows(self.mean)[0]) == len(_rows(self.scale)[0]), "ScaledLoss: mean and scale differ in their number"
+        )
 
     @property
     def copies(self) -> int:
         return self.loss.copies
 
     def outputs(self, columns: int) -> int:
-        known = len(self._row("mean"))
+        known = len(_rows(self.mean)[0])
         require(columns == known, f"ScaledLoss: a target of {columns} columns, mean and scale are for {known}")
         return self.loss.outputs(columns)
 
@@ -84,9 +78,89 @@ class ScaledLoss(Loss):
         return (t - _along(self.mean, z)) / _along(self.scale, z)
 
 
+@dataclass(frozen=True)
+class ClampedLoss(Loss):
+    """`loss`, and predictions held within [low, high], such as the range of the target of the rows trained on.
+
+    predict(z) = min(max(y, low), high), y being what `loss` predicts; its value and its gradient are those of `loss`.
+
+    low, high: a number, or one for each column of the target (or such tuples, one for each member of a population).
+    Raises: SettingError where low is above high.
+    Source: the default of RealMLP for regression, Holzmueller, Grinsztajn & Steinwart 2024.
+
+    >>> loss = ClampedLoss(SquaredError(), low=0.0, high=10.0)
+    >>> loss.predict(np.asarray([[-1.0], [3.0], [12.0]])).tolist()
+    [[0.0], [3.0], [10.0]]
+    """
+
+    loss: Loss
+    low: Setting
+    high: Setting
+
+    def __post_init__(self) -> None:
+        settle(self, low=None, high=None)
+        for name in ("low", "high"):
+            object.__setattr__(self, name, _columns(f"ClampedLoss: {name}", getattr(self, name)))
+        low, high = _rows(self.low), _rows(self.high)
+        fine = [*map(len, low)] == [*map(len, high)]
+        require(fine, "ClampedLoss: low and high differ in their number")
+        fine = all(a <= b for row, other in zip(low, high, strict=True) for a, b in zip(row, other, strict=True))
+        require(fine, f"ClampedLoss: low must not be above high, got {self.low} and {self.high}")
+
+    @property
+    def labels(self) -> bool:
+        return self.loss.labels
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        return self.loss.domain
+
+    @property
+    def copies(self) -> int:
+        return self.loss.copies
+
+    def outputs(self, columns: int) -> int:
+        known = len(_rows(self.low)[0])
+        require(known in (1, columns), f"ClampedLoss: a target of {columns} columns, low and high are for {known}")
+        return self.loss.outputs(columns)
+
+    def evaluate(
+        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
+    ) -> tuple[Array, Saved]:
+        if total is None:
+            return self.loss.evaluate(z, target, weight)
+        return self.loss.evaluate(z, target, weight, total=total)
+
+    def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
+        return self.loss.weights(target, weight, like)
+
+    def backprop(self, saved: Saved) -> Array:
+        return self.loss.backprop(saved)
+
+    def predict(self, z: Array) -> Array:
+        y = self.loss.predict(z)
+        xp = namespace(y)
+        return xp.minimum(xp.maximum(y, _along(self.low, y)), _along(self.high, y))
+
+
 def without_scale(loss: Any) -> Any:
     """The loss that is scaled, or the loss itself."""
     return loss.loss if isinstance(loss, ScaledLoss) else loss
+
+
+def _columns(place: str, value: Any) -> Any:
+    """Numbers of columns as a tuple of floats, or of each member's such tuples. Raises SettingError."""
+    value = tuple(value) if hasattr(value, "__iter__") else (value,)
+    rows = _rows(value)
+    fine = all(len(row) == len(rows[0]) > 0 and all(_is_number(v) for v in row) for row in rows)
+    require(fine, f"{place} must be finite numbers, one for each column, got {value}")
+    plain = tuple(tuple(float(v) for v in row) for row in rows)
+    return plain if rows is value else plain[0]
+
+
+def _rows(value: Any) -> Any:
+    """Each member's numbers, or those of all as one."""
+    return value if value and hasattr(value[0], "__len__") else (value,)
 
 
 def _along(values: Any, like: Array) -> Array:

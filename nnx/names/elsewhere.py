@@ -28,7 +28,12 @@ Poisson: PoissonNLLLoss poisson_loss
 Quantile: pinball pinball_loss QuantileLoss
 accuracy: acc accuracy_score binary_accuracy categorical_accuracy sparse_categorical_accuracy
 r2: r2_score R2Score
-mean_squared_error: mse rmse
+balanced_accuracy: balanced_accuracy_score bac
+f1: f1_score macro_f1 f1_macro F1 F1Score
+log_loss: logloss neg_log_loss
+roc_auc: auc AUC auroc AUROC roc_auc_score roc_auc_ovr
+root_mean_squared_error: rmse RMSE
+mean_squared_error: mse
 mean_absolute_error: mae
 Adam: Nadam RAdam Adamax amsgrad optimizer
 SGD: GradientDescent gd
@@ -69,7 +74,7 @@ cupy: cuda gpu
 
 # What is not here, and what to do.
 ABSENT = {
-    "Conv1d Conv2d Conv3d Convolution Conv MaxPool1d MaxPool2d AvgPool2d Flatten Embedding LSTM GRU RNN LSTMCell "
+    "Conv1d Conv2d Conv3d Convolution Conv MaxPool1d MaxPool2d AvgPool2d Flatten LSTM GRU RNN LSTMCell "
     "MultiheadAttention MultiHeadDotProductAttention Transformer TransformerEncoder Unfold Upsample GlobalAvgPool": (
         "nnx has none: its layers work on rows of features, x (rows, features)"
     ),
@@ -93,9 +98,7 @@ ABSENT = {
     "nn optim optimizers losses layers functional F keras linen schedules callbacks": (
         "layers, losses, optimizers and schedules are names of nnx itself, such as nnx.Dense and nnx.Adam"
     ),
-    "f1_score roc_auc_score precision_score recall_score f1 auc AUC Precision Recall": (
-        "nnx.evaluation.scores gives F1, the area under the ROC curve and others"
-    ),
+    "precision_score recall_score Precision Recall": "nnx has the metrics balanced_accuracy, f1 and roc_auc",
     "train_test_split KFold": "give validation=0.1 to nnx.fit",
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..contract import Loss
 from ..errors import SettingError, require
-from ..losses import BinaryCrossEntropy, EnsembleLoss, Poisson, Quantile, ScaledLoss, SoftmaxCrossEntropy
+from ..losses import BinaryCrossEntropy, ClampedLoss, EnsembleLoss, Poisson, Quantile, ScaledLoss, SoftmaxCrossEntropy
 from .graph import Graph, Nodes, as_host, xp
 
 
@@ -51,6 +51,10 @@ def _scaled(graph: Nodes, loss: Any, z: str) -> str:
     return graph.node("Add", graph.node("Mul", y, list(loss.scale)), list(loss.mean))
 
 
+def _clamped(graph: Nodes, loss: Any, z: str) -> str:
+    return graph.node("Min", graph.node("Max", predict(graph, loss.loss, z), list(loss.low)), list(loss.high))
+
+
 PREDICT: dict[Callable[..., Any], Callable[[Nodes, Any, str], str]] = {
     Loss.predict: _same,
     SoftmaxCrossEntropy.predict: _softmax,
@@ -59,6 +63,7 @@ PREDICT: dict[Callable[..., Any], Callable[[Nodes, Any, str], str]] = {
     Quantile.predict: _sorted,
     EnsembleLoss.predict: _mean,
     ScaledLoss.predict: _scaled,
+    ClampedLoss.predict: _clamped,
 }
 
 

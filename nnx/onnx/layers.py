@@ -4,7 +4,7 @@ The formulas are the layers' own, in operators that every opset from 13 on has, 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from itertools import pairwise
 from math import pi, sqrt
 from typing import Any
 
@@ -21,15 +21,24 @@ from ..layers import (
     Dense,
     DenseEnsemble,
     Dropout,
+    Embedding,
+    Ensemble,
     EnsembleView,
     GELUTanh,
     Identity,
     LayerNorm,
     LeakyReLU,
     Mish,
+    NTPDense,
+    ParametricActivation,
+    PBLDEmbedding,
+    PiecewiseLinear,
+    PiecewiseLinearEmbedding,
+    PLREmbedding,
     ReLU,
     Residual,
     RMSNorm,
+    Scale,
     ScaleEnsemble,
     Sigmoid,
     SiLU,
@@ -37,33 +46,12 @@ from ..layers import (
     Tanh,
 )
 from ..layers.activation import _ALPHA, _SCALE
+from .columns import pbld_embedding, piecewise_linear, piecewise_linear_embedding, plr_embedding
 from .graph import Nodes, xp
+from .place import Place
 from .widths import outputs
 
-
-@dataclass(frozen=True)
-class Place:
-    """A layer's place in a network: the graph that takes its nodes, and its own among the host parameters."""
-
-    graph: Nodes
-    params: Mapping[str, Any]
-    path: str = ""
-
-    def at(self, i: int) -> "Place":
-        """The place of a container's i-th part."""
-        return Place(self.graph, self.params, f"{self.path}{i}.")
-
-    def array(self, name: str) -> Any:
-        """A parameter of the layer as a host array."""
-        return self.params[self.path + name]
-
-    def constant(self, name: str, array: Any = None) -> str:
-        """A parameter of the layer, or what is given in its stead, as a constant of the graph."""
-        return self.graph.constant(self.array(name) if array is None else array, self.path + name)
-
-    def node(self, op: str, *inputs: Any, **attributes: Any) -> str:
-        """Add a node and give its output's name."""
-        return self.graph.node(op, *inputs, **attributes)
+END = 2**31 - 1  # of a slice: the last column, wherever it is
 
 
 def network(graph: Nodes, net: Layer, params: Mapping[str, Any], x: str, features: int | None) -> str:
@@ -89,6 +77,20 @@ def _same(layer: Any, here: Place, x: str) -> str:
 
 def _dense(layer: Any, here: Place, x: str) -> str:
     return here.node("Gemm", x, here.constant("W"), here.constant("b"))
+
+
+def _ntp_dense(layer: Any, here: Place, x: str) -> str:
+    alpha = 1 / sqrt(here.array("W").shape[-2])
+    return here.node("Gemm", x, here.constant("W"), here.constant("b"), alpha=alpha)
+
+
+def _scale(layer: Any, here: Place, x: str) -> str:
+    return here.node("Mul", x, here.constant("gain"))
+
+
+def _parametric(layer: Any, here: Place, x: str) -> str:
+    bent = here.node("Sub", _add(layer.activation, here, x), x)
+    return here.node("Add", x, here.node("Mul", bent, here.constant("a")))
 
 
 def _sigmoid(layer: Any, here: Place, x: str) -> str:
@@ -178,6 +180,18 @@ def _batch_norm(layer: Any, here: Place, x: str) -> str:
     return here.node("Add", here.node("Mul", h, here.constant("gain", factor)), here.constant("shift"))
 
 
+def _embedding(layer: Any, here: Place, x: str) -> str:
+    """The rest of x, and beside it the rows of E (rows, codes, units) side by side."""
+    sizes, starts = (xp.asarray(v, dtype=here.graph.dtype) for v in (layer.sizes, layer.starts[:-1]))
+    code = here.node("Gather", x, xp.asarray(layer.columns), axis=1)
+    code = here.node("Floor", here.node("Add", code, 0.5))
+    known = here.node("And", here.node("Greater", code, 0.0), here.node("Less", code, sizes))
+    row = here.node("Add", here.node("Where", known, code, 0.0), starts)
+    v = here.node("Flatten", here.node("Gather", here.constant("E"), here.graph.cast(row, "int64"), axis=0), axis=1)
+    between = [(a + 1, b) for a, b in pairwise([-1, *sorted(layer.columns), END]) if b > a + 1]
+    return here.node("Concat", *(here.node("Slice", x, [a], [b], [1]) for a, b in between), v, axis=1)
+
+
 def _ensemble_view(layer: Any, here: Place, x: str) -> str:
     xm = here.node("Expand", here.node("Unsqueeze", x, [1]), [1, layer.members, 1])  # (rows, members, features)
     return here.node("Flatten", xm, axis=2)
@@ -205,6 +219,20 @@ def _dense_ensemble(layer: Any, here: Place, x: str) -> str:
     return here.node("Flatten", here.node("Add", y, here.constant("b")), axis=2)
 
 
+def _ensemble(layer: Any, here: Place, x: str) -> str:
+    c, members = layer.net.copies, []
+    for m in range(layer.members):
+        place = here.at(m)
+        own = {f"{place.path}{name}": here.array(name)[m] for name in (*layer.net.names, *layer.net.running)}
+        y = _add(layer.net, Place(here.graph, own, place.path), x)  # (rows c, units)
+        if c == 1:
+            members.append(here.node("Unsqueeze", y, [1]))
+        else:
+            units = here.node("Slice", here.node("Shape", y), [1], [2])
+            members.append(here.node("Reshape", y, here.node("Concat", [-1, c], units, axis=0)))
+    return here.node("Flatten", here.node("Concat", *members, axis=1), axis=2)
+
+
 def _chain(layer: Any, here: Place, x: str) -> str:
     for i, part in enumerate(layer.layers):
         x = _add(part, here.at(i), x)
@@ -223,6 +251,9 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     Identity: _same,
     Dropout: _same,
     Dense: _dense,
+    NTPDense: _ntp_dense,
+    Scale: _scale,
+    ParametricActivation: _parametric,
     Sigmoid: _sigmoid,
     Tanh: _tanh,
     ReLU: _relu,
@@ -237,10 +268,16 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     LayerNorm: _layer_norm,
     RMSNorm: _rms_norm,
     BatchNorm: _batch_norm,
+    Embedding: _embedding,
     EnsembleView: _ensemble_view,
     ScaleEnsemble: _scale_ensemble,
     BatchEnsemble: _batch_ensemble,
     DenseEnsemble: _dense_ensemble,
+    Ensemble: _ensemble,
+    PiecewiseLinear: piecewise_linear,
+    PiecewiseLinearEmbedding: piecewise_linear_embedding,
+    PLREmbedding: plr_embedding,
+    PBLDEmbedding: pbld_embedding,
     Chain: _chain,
     Residual: _residual,
     Concat: _concat,

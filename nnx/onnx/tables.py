@@ -9,12 +9,13 @@ from ..backends import numpy as host
 from ..contract import Loss
 from ..errors import SettingError, require
 from ..tables import Source, TableEncoder, Target, cells
-from ..tables.encoding.columns import LIMIT, Category, Column, Hashed, Levels, Number, Presence, Truth, Waves
+from ..tables.encoding.columns import Category, Coded, Column, Hashed, Presence, Truth, Waves
+from ..tables.encoding.numbers import LIMIT, Levels, Number, Pieces
 from ..tables.kinds.cells import TEXTS, compute, parted
 from ..tables.sources.again import kinds_for, open_again
 from ..tables.sources.source import need_columns
 from .graph import LEARNING, MICROSOFT, Graph, Nodes, xp
-from .heads import most_likely, predict
+from .heads import class_names, most_likely, predict
 
 MEANING = {
     "number": "a number; NaN is missing",
@@ -68,12 +69,21 @@ def answer(graph: Graph, target: Target, loss: Loss | None, z: str, width: int |
     if target.classes:
         many = len(target.classes)
         require(width in (None, many), f"to_onnx: the target has {many} classes, the network {width} outputs")
-        graph.output(graph.free("label"), most_likely(graph, p, target.classes), "str", ["rows"])
+        graph.output(graph.free("label"), _label(graph, p, target), "str", ["rows"])
         graph.output(graph.free("probabilities"), p, dtype, ["rows", many], cast=True)
         return
     y = graph.cast(graph.node("Gather", p, 0, axis=1), "float64")
     y = graph.node("Add", graph.node("Mul", y, _double(graph, target.scale)), _double(graph, target.mean))
     graph.output(graph.free("prediction"), y, "float64", ["rows"])
+
+
+def _label(graph: Graph, p: str, target: Target) -> str:
+    """The class (rows,) of probabilities p (rows, classes)."""
+    if len(target.classes) != 2 or target.threshold == 0.5:
+        return most_likely(graph, p, target.classes)
+    likely = graph.cast(graph.node("Gather", p, 1, axis=1), "float64")
+    second = graph.cast(graph.node("Greater", likely, _double(graph, target.threshold)), "int64")
+    return graph.node("Gather", class_names(target.classes), second, axis=0)
 
 
 def feeds(model: Any, table: Any) -> dict[str, Any]:
@@ -122,12 +132,20 @@ def _blocks(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> It
     columns = encoder.columns_
     waved = [c for c in columns if isinstance(c, Waves)]
     leveled = [c for c in columns if isinstance(c, Levels)]
-    numbers = [c for c in columns if isinstance(c, Number)] + [c.number for c in (*leveled, *waved)]
+    pieced = [c for c in columns if isinstance(c, Pieces)]
+    numbers = [c.number for c in (*pieced, *leveled, *waved)] + [c for c in columns if isinstance(c, Number)]
     truths = [c for c in columns if isinstance(c, Truth)]
     counted: list[Number | Truth] = [*numbers, *truths]
     gapped = [c for c in counted if c.gaps]
     if numbers:
-        yield _numbers(graph, numbers, _together(graph, given, numbers)), [at[c.name] for c in numbers]
+        z = _numbers(graph, numbers, _together(graph, given, numbers))
+        yield z, [at[c.name] for c in numbers]
+        for i, piece in enumerate(pieced):
+            start, many = at[piece.name] + len(piece.number.names), len(piece.edges) - 1
+            yield (
+                _pieces(graph, piece, i, graph.cast(z, encoder.dtype), encoder.dtype),
+                [start + t for t in range(many)],
+            )
     if truths:
         yield _truths(graph, _together(graph, given, truths)), [at[c.name] for c in truths]
     if gapped:
@@ -142,6 +160,8 @@ def _blocks(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> It
         places, v = [at[c.name] + i for i in range(len(c.names))], given[c.name]
         if isinstance(c, Category):
             yield _category(graph, c, v), places
+        elif isinstance(c, Coded):
+            yield _coded(graph, v, {text: i + 1 for i, text in enumerate(c.values)}, 0), places
         elif isinstance(c, Hashed):
             yield _hashed(graph, c, v), places
         elif isinstance(c, Levels):
@@ -160,6 +180,13 @@ def _numbers(graph: Nodes, columns: list[Number], v: str) -> str:
         return z
     u = graph.node("Div", z, _double(graph, [3.0 if c.smooth else inf for c in columns]))  # z / inf: z stays as it is
     return graph.node("Div", z, graph.node("Sqrt", graph.node("Add", graph.node("Mul", u, u), _double(graph, 1.0))))
+
+
+def _pieces(graph: Nodes, column: Pieces, i: int, z: str, dtype: str) -> str:
+    """What Pieces.spread adds to the number, column i of z (rows, numbers), in the encoder's float type."""
+    start, width, low, high = (graph.constant(xp.asarray(a, dtype=dtype), dtype=dtype) for a in column.pieces)
+    v = graph.node("Div", graph.node("Sub", graph.node("Gather", z, xp.asarray([i]), axis=1), start), width)
+    return graph.node("Min", graph.node("Max", v, low), high)
 
 
 def _truths(graph: Nodes, v: str) -> str:

@@ -1,13 +1,14 @@
 """The base of all optimizers: the rate, its schedule, decoupled weight decay, and the walk over the names."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf, log
 from typing import ClassVar
 
 from ..backends import along, constant, device, each, namespace
 from ..contract import Array, Factors, Optimizer, Params, Schedule, Setting, State
 from ..errors import numbers
+from ..schedules import over
 from ..settings import NOT_NEGATIVE, POSITIVE, SHARE, settle
 
 RANGES = {"rate": NOT_NEGATIVE, "weight_decay": NOT_NEGATIVE, "epsilon": POSITIVE}
@@ -58,7 +59,7 @@ class Rule(Optimizer):
         step += 1
         state["step"] = step
         t = namespace(step).astype(step, rate.dtype)
-        scalars, decay = self.scalars(rate, t), _product(self.weight_decay, rate)
+        scalars, decay = self.scalars(rate, t), self.shrinkage(rate, t)
         for name, g in grads.items():
             p, (of_rate, of_decay), own = params[name], factors_of(name, factors), scalars
             if of_rate != 1:
@@ -82,7 +83,11 @@ class Rule(Optimizer):
         return state["rate"] * self.schedule.evaluate(namespace(step).astype(step, state["rate"].dtype))
 
     def over(self, steps: int) -> Optimizer:
-        return self if self.schedule is None else replace(self, schedule=self.schedule.over(steps))
+        return over(self, steps)
+
+    def shrinkage(self, rate: Array, t: Array) -> Array | None:
+        """The part of a weight that the update takes off; None for nothing."""
+        return _product(self.weight_decay, rate)
 
     def scalars(self, rate: Array, t: Array) -> tuple[Setting, ...]:
         """The numbers that the formula takes after the arrays: computed once an update, not once a parameter."""

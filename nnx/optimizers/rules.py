@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..backends import elementwise, sign, sqrt
-from ..contract import Array, Setting
+from ..contract import Array, Schedule, Setting
 from .rule import Rule, power, rest as rest_of
 
 
@@ -165,10 +165,17 @@ class Adam(Rule):
 class AdamW(Adam):
     """Adam, with the weights (not the biases) first shrunk: p *= 1 - rate weight_decay.
 
+    Both factors may change from step to step, rate by `schedule` and weight_decay by `decay_schedule`.
+
     Source: Loshchilov & Hutter 2019, algorithm 2, with the decay multiplied by the rate as in PyTorch.
     """
 
     weight_decay: Setting = 1e-2
+    decay_schedule: Schedule | None = None
+
+    def shrinkage(self, rate: Array, t: Array) -> Array | None:
+        decay = super().shrinkage(rate, t)
+        return decay if decay is None or self.decay_schedule is None else decay * self.decay_schedule.evaluate(t - 1.0)
 
 
 @elementwise

@@ -1,5 +1,6 @@
 """Tables: reading them, and turning their columns into numbers."""
 
+from .encoding.edges import bin_edges
 from .encoding.encoder import TableEncoder
 from .encoding.target import TASKS, Target
 from .reading import Reading
@@ -15,6 +16,7 @@ __all__ = [
     "Source",
     "TableEncoder",
     "Target",
+    "bin_edges",
     "cells",
     "check_target",
     "from_python",

@@ -10,6 +10,7 @@ from ..contract import Array, Layer, Loss, Optimizer
 from ..errors import DataError, SettingError, TrainingError, require, shown
 from ..names import spelled
 from ..random import check_seed
+from ..schedules import over
 from ..settings import BETWEEN, MEMBERS, check_range, flag, integer, is_number, optional_name, plain, real
 from .alone import Alone, Held
 from .averages import Average
@@ -211,11 +212,13 @@ def fit(
         data = make_data(chosen, x, y, sample_weight, the_loss)
         if data.rows is None and settings.average is not None and net.running:
             raise SettingError("fit: average with BatchNorm needs x and y: its statistics ask for batches once more")
+        scheduled = net
         rows, held = _validation(chosen, data, validation, the_loss, the_seed)
         if rows is not None:
             settings.check_batches(net, len(rows))
-            the_optimizer = the_optimizer.over(settings.epochs * -(-len(rows) // settings.batch_size))
-        engine = Alone(net, the_loss, the_optimizer, chosen, settings, data, rows, the_seed)
+            steps = settings.epochs * -(-len(rows) // settings.batch_size)
+            scheduled, the_optimizer = over(net, steps), the_optimizer.over(steps)
+        engine = Alone(scheduled, the_loss, the_optimizer, chosen, settings, data, rows, the_seed)
         judge = Judge(settings.epochs, early_stopping, 1)
         engine.look(held)
         with resuming(engine, judge, checkpoint, resumed) as (begin, write):

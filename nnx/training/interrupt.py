@@ -21,6 +21,7 @@ class Interrupt:
     """
 
     number = signal.SIGINT
+    late = False  # seen because the time is over: the batch in hand is at least the first
 
     def __init__(self, notice: bytes = NOTICE) -> None:
         self.seen, self.notice = False, notice

@@ -54,7 +54,7 @@ class Judge:
 
         After Ctrl-C in a run before no batch is begun: the weights are those that the run would begin with.
         """
-        if interrupt.seen:
+        if interrupt.seen and not interrupt.late:
             self.stopped |= dict.fromkeys(self.live, "interrupted")
             after()
         while self.live and self.done < self.epochs:
@@ -62,7 +62,7 @@ class Judge:
             figures, ruined = engine.epoch(number, live, interrupt)
             better = self.weigh(number, figures, ruined)
             engine.keep(better)
-            asked = ask(number, figures)
+            asked = ask(number, {k: own for k, own in figures.items() if k not in self.stopped} or figures)
             for k in self.live:
                 if interrupt.seen and not engine.whole:
                     self.stopped[k] = "interrupted"

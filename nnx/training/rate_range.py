@@ -12,6 +12,7 @@ from ..errors import DataError, TrainingError, require, shown
 from ..names import spelled
 from ..network import init
 from ..random import key, one_seed, permutation
+from ..schedules import over
 from ..settings import POSITIVE, Range, integer, real
 from .check import choose_backend
 from .data import Data, make_data
@@ -68,7 +69,7 @@ def rate_range(
     require(smallest < largest, f"rate_range: expected 0 < smallest < largest, got {smallest} and {largest}")
     batch_size, steps = integer("rate_range: batch_size", batch_size), integer("rate_range: steps", steps, STEPS)
     net, the_loss, the_optimizer = parts(net, loss, optimizer, "rate_range")
-    the_optimizer, seed = _unscheduled(the_optimizer), one_seed("rate_range", seed)
+    net, the_optimizer, seed = over(net, steps), _unscheduled(the_optimizer).over(steps), one_seed("rate_range", seed)
     require(len(net.names) > 0, f"rate_range: the network has no parameters to train: {shown(net)}")
     chosen = choose_backend(x, y, None, None if backend is None else backends.backend(backend), "float32")
     with chosen.scope():

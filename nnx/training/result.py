@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ..backends import Backend
 from ..contract import Array, Layer, Loss, Params, State
 from ..errors import NNXError, shown
+from ..metrics import LARGER
 from ..names import Spelled, attribute, figure, spelled
 from ..network import predict
 from ..settings import AT_LEAST_1, NOT_NEGATIVE, one_of, settle
 from .check import as_rows
 
 HIDDEN = ("seconds", "samples_per_second", "rate")  # figures that are not of the network
-_LARGER = ("accuracy", "r2")
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class EarlyStopping(Spelled):
     """Stop when `monitor` has not become better by more than min_delta for `patience` epochs; keep the best weights.
 
     monitor: "validation_loss", "loss", or a metric such as "validation_accuracy".
+    ties: which of several epochs as good as the best is kept, the "first" or the "last".
     better: "smaller" or "larger"; "auto" knows it for losses, errors and nnx's own metrics.
     """
 
@@ -29,21 +30,25 @@ class EarlyStopping(Spelled):
     monitor: str = "validation_loss"
     min_delta: float = 0.0
     better: str = "auto"
+    ties: str = "first"
 
     def __post_init__(self) -> None:
         settle(self, patience=AT_LEAST_1, min_delta=NOT_NEGATIVE)
         one_of("EarlyStopping: better", self.better, ("auto", "smaller", "larger"))
+        one_of("EarlyStopping: ties", self.ties, ("first", "last"))
 
     @property
     def knows_what_is_better(self) -> bool:
         """True if it is plain if the monitored quantity is better when smaller or when larger."""
-        return self.better != "auto" or self.monitor.endswith(("loss", "error", *_LARGER))
+        return self.better != "auto" or self.monitor.endswith(("loss", "error", *LARGER))
 
     def improves(self, value: float, best: float | None) -> bool:
         """True if a value of the monitored quantity is better than the best so far; one that is not a number is not."""
         if best is None:
             return not isnan(value)
-        larger = self.better == "larger" or (self.better == "auto" and self.monitor.endswith(_LARGER))
+        larger = self.better == "larger" or (self.better == "auto" and self.monitor.endswith(LARGER))
+        if self.ties == "last" and value == best:
+            return True
         return value > best + self.min_delta if larger else value < best - self.min_delta
 
 

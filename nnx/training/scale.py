@@ -1,5 +1,6 @@
 """The scale of a target, from its values."""
 
+from dataclasses import replace
 from typing import Any
 
 from ..backends import Backend, backend_of
@@ -7,14 +8,16 @@ from ..backends.numpy import namespace as host_namespace
 from ..contract import Loss
 from ..errors import DataError, SettingError
 from ..inputs import as_numbers
-from ..losses import ScaledLoss
+from ..losses import ClampedLoss, ScaledLoss
 from .check import as_target, check_finite
 
 FEW_BITS = 2.0**-18  # a deviation of less than this part of the mean leaves float32 five bits of it
 
 
-def scaled(backend: Backend, loss: Loss, y: Any, weight: Any) -> ScaledLoss:
+def scaled(backend: Backend, loss: Loss, y: Any, weight: Any) -> Loss:
     """The loss of the standardised target, as the backend computes it. Raises DataError, SettingError."""
+    if isinstance(loss, ClampedLoss):  # in the target's own units
+        return replace(loss, loss=scaled(backend, loss.loss, y, weight))
     if y is None:
         raise SettingError("fit: scale_target needs y; for batches give loss=nnx.ScaledLoss(loss, mean, scale)")
     ScaledLoss(loss)  # refuses one whose target has no scale
@@ -22,6 +25,14 @@ def scaled(backend: Backend, loss: Loss, y: Any, weight: Any) -> ScaledLoss:
     check_finite("y", y)
     weight = None if weight is None else backend_of(w := as_numbers("sample_weight", weight)).to_numpy(w)
     return standardised(loss, backend_of(y).to_numpy(y), weight, backend.dtype)
+
+
+def scaled_alike(loss: Loss, like: Any) -> Any:
+    """A loss as `scaled` has made another."""
+    if isinstance(loss, ClampedLoss):
+        return replace(loss, loss=scaled_alike(loss.loss, like))
+    scale: Any = like.loss if isinstance(like, ClampedLoss) else like
+    return replace(scale, loss=loss)
 
 
 def standardised(

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from math import log
 from shlex import quote
 
+from ...backends import numpy as host
 from ..kinds.cells import TEXTS, arrow, compute, parted
 from ..kinds.infer import numeric, variants
-from .columns import Category, Clock, Column, Hashed, Levels, Moment, Number, Presence, Truth
+from .columns import Category, Clock, Coded, Column, Hashed, Moment, Presence, Truth
 from .ids import named_like_id
+from .numbers import Levels, Number, Pieces
 from .statistics import Numbers, Texts
 from .words import SCALE, TERMS, WORDY, Terms, Words
 
 ALIKE = 0.5  # text of which fewer cells than this share repeat an earlier one is taken for an id
 KNOWN = 0.2  # free text has at least this share of its words in common with other cells
-ROWS = 10  # for each column that the values of whole numbers become
+ROWS = 10  # for each column that the values of whole numbers become, and each piece of other numbers
+MANY, LEAST = 20, 4  # different values from which on a number has pieces, and so many pieces it has then at least
 FEW = 20  # rows below which nothing is taken for an id
 
 
@@ -28,6 +31,8 @@ class Ways:
     buckets: int
     max_words: int
     levels: bool
+    bins: int
+    embed: int
     seed: int
 
 
@@ -83,6 +88,31 @@ def with_levels(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], 
     return [both.get(c.name, c) if few else c for c in columns]
 
 
+def with_pieces(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], bins: int) -> list[Column]:
+    """The columns, with numbers of many values in up to `bins` pieces too, of as many training values each.
+
+    A piece is learned from the rows beyond its edge: there are to be at least ROWS rows for each of all pieces.
+    """
+    numbers = [c for c in columns if isinstance(c, Number) and _many(seen[c.name])]
+    rows = max((s.rows for s in seen.values()), default=0)
+    bins = min(bins, rows // (ROWS * max(len(numbers), 1)))
+    if bins < LEAST:
+        return list(columns)
+    shares = [t / bins for t in range(bins + 1)]
+    made: list[Column] = []
+    for c in columns:
+        about = seen[c.name]
+        if isinstance(c, Number) and isinstance(about, Numbers) and c in numbers:
+            c = Pieces.of(c, host.put(about.quantiles(*shares, method="nearest"), "float64", None))
+        made.append(c)
+    return made
+
+
+def _many(about: Numbers | Texts) -> bool:
+    """True for a column of numbers of which at least MANY differ."""
+    return isinstance(about, Numbers) and (about.levels is None or len(about.levels) >= MANY)
+
+
 def _levels(number: Number, seen: Numbers | Texts, ways: Ways) -> Levels | None:
     counts = getattr(seen, "levels", None) or {}
     if not 3 <= len(counts) <= ways.max_categories:
@@ -121,10 +151,12 @@ def _text(name: str, kind: str, seen: Texts, ways: Ways, asked: bool) -> tuple[C
         count = f"more than {len(seen.counts):,}" if seen.many else f"{len(seen.counts):,}"
         keep = f"(--kind {quote(f'{name}=category')} keeps it)"
         return None, f"column {name!r} looks like an id: {count} different texts in {seen.filled:,} cells {keep}"
-    if many:
-        return Hashed(name, ways.buckets, ways.seed, gaps), ""
     common = [(text, n) for text, n in seen.counts.items() if n >= ways.min_count]
     values = tuple(text for text, _ in sorted(common, key=lambda pair: (-pair[1], pair[0])))
+    if 0 < ways.embed < len(values) and not seen.many:
+        return Coded(name, values), ""
+    if many:
+        return Hashed(name, ways.buckets, ways.seed, gaps), ""
     if len(values) < 2:  # nearly nothing is common
         return Category(name, tuple(sorted(seen.counts)), False, gaps), ""
     return Category(name, values, len(values) < len(seen.counts), gaps), ""
@@ -132,7 +164,7 @@ def _text(name: str, kind: str, seen: Texts, ways: Ways, asked: bool) -> tuple[C
 
 def spellings(column: Column, seen: Numbers | Texts) -> str:
     """A note where texts of a column differ in capitals or blanks alone, or ""."""
-    if isinstance(seen, Numbers) or not isinstance(column, Category | Hashed):
+    if isinstance(seen, Numbers) or not isinstance(column, Category | Coded | Hashed):
         return ""
     groups = variants(seen.counts)
     if not groups:

@@ -10,79 +10,12 @@ from typing import Any, ClassVar
 from ...backends import numpy as host
 from ..kinds.cells import KINDS, TEXTS, arrow, compute
 from .murmur import murmur3
+from .numbers import Levels, Number, Pieces
 from .way import Way, coded, mark, on_host
 from .words import Words
 
 DAY = 86_400.0
 YEAR = 365.2425 * DAY  # the mean Gregorian year
-LIMIT = 1e6  # scaled numbers beyond it are cut off there
-
-
-@dataclass(frozen=True)
-class Number(Way):
-    """(v - center) / scale; with smooth, z / sqrt(1 + (z/3)^2), which lies between -3 and 3.
-
-    fill: what stands for a missing v. gaps: whether a further column says that v is missing.
-    Source: the robust scale and smooth clip of RealMLP (Holzmueller, Grinsztajn & Steinwart 2024, section 3).
-    """
-
-    kind: ClassVar[str] = "number"
-    name: str
-    center: float
-    scale: float
-    fill: float
-    smooth: bool
-    gaps: bool
-
-    @property
-    def names(self) -> list[str]:
-        return [self.name, *([f"{self.name} (missing)"] if self.gaps else [])]
-
-    def compact(self, v: Any) -> list[Any]:
-        """Columns of numbers from float64 v (n,), NaN where missing."""
-        xp = host.namespace()
-        missing = xp.isnan(v)
-        z = (xp.where(missing, self.fill, v) - self.center) / self.scale
-        z = xp.minimum(xp.maximum(z, -LIMIT), LIMIT)
-        if self.smooth:
-            z = z / xp.sqrt(1 + (z / 3) ** 2)
-        return [z, missing] if self.gaps else [z]
-
-
-@dataclass(frozen=True)
-class Levels(Way):
-    """A whole number of few values: the columns of the number, and one of 0 and 1 for each value.
-
-    Values seldom seen, and those never seen, share the column "rare"; without it these columns are 0 for them.
-    """
-
-    kind: ClassVar[str] = "levels"
-    name: str
-    number: Number
-    values: tuple[int, ...]  # ascending
-    rare: bool
-
-    @property
-    def names(self) -> list[str]:
-        return [*self.number.names, *(f"{self.name}={v}" for v in self.values), *[f"{self.name} (rare)"] * self.rare]
-
-    def compact(self, v: Any) -> list[Any]:
-        """The columns of the number, and the number of the value's column, -1 for none, from float64 v (n,)."""
-        xp, values = host.namespace(), host.put(self.values, "float64", None)
-        place = xp.minimum(xp.searchsorted(values, v), len(values) - 1)
-        other = xp.where(xp.isnan(v), -1, len(values) if self.rare else -1)
-        return [*self.number.compact(v), xp.where(values[place] == v, place, other)]
-
-    def spread(self, columns: Any, out: Any) -> None:
-        """Write the number, and 1 where the code says."""
-        k = self.number.compact_width
-        out[:, :k] = columns[:, :k]
-        mark(out[:, k:], columns[:, k])
-
-    @property
-    def compact_width(self) -> int:
-        """Those of the number, and one code."""
-        return self.number.compact_width + 1
 
 
 @dataclass(frozen=True)
@@ -118,6 +51,29 @@ class Category(Way):
     def compact_width(self) -> int:
         """One code."""
         return 1
+
+
+@dataclass(frozen=True)
+class Coded(Way):
+    """One column of whole numbers, for nnx.Embedding: 1 for the first value, 2 for the next; 0 for all else.
+
+    Values seldom seen, those never seen, and missing ones are 0.
+    """
+
+    kind: ClassVar[str] = "coded"
+    name: str
+    values: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{self.name} (code)"]
+
+    def compact(self, v: Any) -> list[Any]:
+        """The codes of Arrow text v (n,)."""
+        pa, pc = arrow(), compute()
+        texts, cell = coded(v)
+        code = on_host(pc.fill_null(pc.index_in(texts, value_set=pa.array(self.values, pa.string())), -1))
+        return [host.namespace().append(code + 1, 0)[cell]]
 
 
 @dataclass(frozen=True)
@@ -255,13 +211,15 @@ class Clock(Waves):
         return {"day": DAY}
 
 
-Column = Number | Levels | Category | Hashed | Words | Truth | Presence | Moment | Clock
+Column = Number | Levels | Pieces | Category | Coded | Hashed | Words | Truth | Presence | Moment | Clock
 COLUMNS: dict[str, type[Any]] = {c.kind: c for c in Column.__args__}
 NUMBERS = ("number", "duration")
 CELLS = {  # the kinds of cells that a column is encoded from
     "number": NUMBERS,
     "levels": NUMBERS,
+    "pieces": NUMBERS,
     "category": TEXTS,
+    "coded": TEXTS,
     "hashed": TEXTS,
     "words": TEXTS,
     "boolean": ("boolean",),

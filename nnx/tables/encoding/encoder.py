@@ -2,19 +2,20 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from ...backends import numpy as host
 from ...errors import DataError, ModelFileError, require, shown
 from ...names import Spelled
 from ...random import one_seed
-from ...settings import flag, integer, one_of
+from ...settings import NOT_NEGATIVE, flag, integer, one_of
 from ..ahead import ahead
 from ..kinds.cells import TEXTS, arrow, compute, parted
 from ..sources.source import Memory, Source, cells, from_python, need_columns
-from .choose import Ways, choose, counter, spellings, with_levels
-from .columns import Column
+from .choose import Ways, choose, counter, spellings, with_levels, with_pieces
+from .columns import Coded, Column
+from .numbers import Pieces
 from .plain import value, within
 from .statistics import Numbers, drawn
 from .stored import SCALES, WIDEST, column_of, settings_of
@@ -28,11 +29,13 @@ class TableEncoder(Spelled, Transformer):
 
     Numbers are scaled (scale="robust": median, quartiles and a smooth clip; "standard": mean and deviation), a missing
     one is the median, and a further column says that it was missing. With levels, whole numbers of few values are
-    categories too. Text has a column for each value; values seen in fewer than min_count rows share one, which values
-    never seen join; fold_case makes "Low" and "low" one. Text of more than max_categories values is hashed into
-    `buckets` columns; free text becomes its max_words commonest words and pairs of words. Booleans, and columns of one
-    value or nothing, are 1 and -1. Dates are a number, and sine and cosine of their place in year, week and day; so
-    are times of day. Left out, with a warning: constant and empty columns, ids and numbers of the rows.
+    categories too; with bins, other numbers are also encoded piecewise linearly between `bins` + 1 quantiles. Text has
+    a column for each value; values seen in fewer than min_count rows share one, which values never seen join; fold_case
+    makes "Low" and "low" one. Text of more than max_categories values is hashed into `buckets` columns, and with
+    embed, text of more than so many values is one column of codes for nnx.Embedding (`codes` has them); free text
+    becomes its max_words commonest words and pairs of words. Booleans, and columns of one value or nothing, are 1 and
+    -1. Dates are a number, and sine and cosine of their place in year, week and day; so are times of day. Left out,
+    with a warning: constant and empty columns, ids and numbers of the rows.
 
     kinds: {"zip": "text"} says what a column holds: number, text, boolean, date, or drop. Without it the type of the
         column says so: text is text, also where it spells numbers or dates ({"day": "date"} reads them).
@@ -53,14 +56,17 @@ class TableEncoder(Spelled, Transformer):
         buckets: int = 128,
         max_words: int = 4096,
         levels: bool = True,
+        bins: int = 0,
+        embed: int = 0,
         fold_case: bool = False,
         kinds: Mapping[str, str] | None = None,
         dtype: str = "float32",
         seed: int = 0,
     ) -> None:
         self.scale, self.max_categories, self.min_count = scale, max_categories, min_count
-        self.buckets, self.max_words, self.levels, self.fold_case = buckets, max_words, levels, fold_case
-        self.kinds, self.dtype, self.seed = kinds, dtype, seed
+        self.buckets, self.max_words, self.levels, self.bins = buckets, max_words, levels, bins
+        self.embed = embed
+        self.fold_case, self.kinds, self.dtype, self.seed = fold_case, kinds, dtype, seed
 
     def fit(self, X: Any, y: Any = None) -> "TableEncoder":
         """Learn how to encode the columns of X."""
@@ -98,9 +104,7 @@ class TableEncoder(Spelled, Transformer):
             first, learned = first + batch.num_rows, learned + n
         if first == 0:
             raise DataError(f"{source.place}: no rows")
-        ways = Ways(
-            self.scale, self.max_categories, self.min_count, self.buckets, self.max_words, self.levels, self.seed
-        )
+        ways = Ways(**{f.name: getattr(self, f.name) for f in fields(Ways)})
         columns: list[Column] = []
         dropped: dict[str, str] = {}
         for name, kind in chosen.items():
@@ -112,7 +116,8 @@ class TableEncoder(Spelled, Transformer):
         if not columns:
             reasons = "; ".join(dropped.values()) or "there is none"
             raise DataError(f"{source.place}: n_samples={first}: no column to learn from: {reasons}")
-        self.columns_, self.dropped_ = with_levels(columns, seen, ways), dropped
+        columns = with_pieces(with_levels(columns, seen, ways), seen, self.bins)
+        self.columns_, self.dropped_ = columns, dropped
         self.notes_ = [note for c in columns if (note := spellings(c, seen[c.name]))]
         self.kinds_ = {c.name: chosen[c.name] for c in columns}
         self.feature_names_in_ = host.put(list(kinds), "object", None)
@@ -187,6 +192,15 @@ class TableEncoder(Spelled, Transformer):
         self.check_fitted()
         return host.put([name for c in self.columns_ for name in c.names], "object", None)
 
+    def pieces(self) -> list[int]:
+        """The numbers of the columns that are pieces of a number."""
+        found, at = list[int](), 0
+        for c in self.columns_:
+            if isinstance(c, Pieces):
+                found += range(at + c.compact_width, at + c.width)
+            at += c.width
+        return found
+
     def groups(self) -> dict[str, list[int]]:
         """For each column of the table the numbers of the columns it became."""
         groups, at = {}, 0
@@ -194,6 +208,11 @@ class TableEncoder(Spelled, Transformer):
             groups[c.name] = list(range(at, at + c.width))
             at += c.width
         return groups
+
+    def codes(self) -> dict[int, int]:
+        """The columns that hold codes for `nnx.Embedding`, by their numbers, and the number of codes, 0 included."""
+        at = self.groups()
+        return {at[c.name][0]: len(c.values) + 1 for c in self.columns_ if isinstance(c, Coded)}
 
     def to_data(self) -> dict[str, Any]:
         """The fitted encoder as plain data: what a model file holds of it."""
@@ -229,6 +248,8 @@ class TableEncoder(Spelled, Transformer):
         one_of("TableEncoder: dtype", self.dtype, ("float32", "float64"))
         for name in ("max_categories", "min_count", "buckets", "max_words"):
             integer(f"TableEncoder: {name}", getattr(self, name))
+        for name in ("bins", "embed"):
+            integer(f"TableEncoder: {name}", getattr(self, name), NOT_NEGATIVE)
         for name in ("levels", "fold_case"):
             flag(f"TableEncoder: {name}", getattr(self, name))
         one_seed("TableEncoder", self.seed)

@@ -92,16 +92,18 @@ class Numbers:
             self.sample, self.ranks = self.sample[lowest], self.ranks[lowest]
             self.least = float(self.ranks.max())
 
-    def quantiles(self, *q: float) -> list[float]:
-        """Quantiles of the values, linear between neighbours."""
+    def quantiles(self, *q: float, method: str = "linear") -> list[float]:
+        """Quantiles of the values, linear between neighbours, or by another of NumPy's methods."""
         self._thin()
-        return [float(v) for v in host.namespace().quantile(self.sample, q)]
+        return [float(v) for v in host.namespace().quantile(self.sample, q, method=method)]
 
     @property
     def width(self) -> float:
-        """The distance of the quartiles; where they are one, half the median distance of the values that differ.
+        """The distance of the quartiles; where they are one, the values that differ say it: the geometric mean of their
+        median distance and of the one that a tenth of them pass.
 
-        Both are what most values say: the ends of the range are where one wrong cell puts them.
+        Both are what most values say: the ends of the range are where one wrong cell puts them. Values that few rows
+        have are often of a heavy tail: a smaller scale presses its end into one, a larger one its beginning.
         """
         low, middle, high = self.quantiles(0.25, 0.5, 0.75)
         if high - low > ROUNDING * max(abs(low), abs(high)):
@@ -110,7 +112,8 @@ class Numbers:
         distances = distances[distances > ROUNDING * abs(middle)]
         if not len(distances):  # those that differ are not in the sample
             return (self.high - self.low) / 2
-        return float(host.namespace().quantile(distances, 0.5)) / 2
+        distances, last = host.namespace().sort(distances), len(distances) - 1
+        return float(distances[last // 2] ** 0.5 * distances[9 * last // 10] ** 0.5)
 
     @property
     def gaps(self) -> int:

@@ -1,17 +1,25 @@
 """What a model file says of an encoder's settings and columns, checked before it is used."""
 
+from itertools import pairwise
 from math import inf
 from typing import Any
 
 from ..kinds.cells import parted
-from .columns import CELLS, COLUMNS, Column, Hashed, Levels, Number
+from .columns import CELLS, COLUMNS, Column, Hashed
+from .numbers import NARROW, Levels, Number, Pieces
 from .plain import settings, value, within
 from .words import TERMS, Words
 
 SCALES = ("robust", "standard")
 WIDEST = 2**24  # columns that an encoder in a file may make
 LONGEST = 4000  # characters of the kind of cells
-LATER = {"max_words": 4096, "levels": False, "fold_case": False}  # settings that older files lack, as they were then
+LATER = {
+    "max_words": 4096,
+    "levels": False,
+    "bins": 0,
+    "embed": 0,
+    "fold_case": False,
+}  # settings that older files lack, as they were then
 TYPES = {
     "scale": str,
     "max_categories": int,
@@ -19,6 +27,8 @@ TYPES = {
     "buckets": int,
     "max_words": int,
     "levels": bool,
+    "bins": int,
+    "embed": int,
     "fold_case": bool,
     "dtype": str,
     "seed": int,
@@ -60,6 +70,10 @@ def column_of(data: Any) -> tuple[Column, str]:
         within(f"column {column.name[:40]!r}: rarity", len(column.rarity), len(column.terms), len(column.terms))
     if isinstance(column, Levels):
         within(f"column {column.name[:40]!r}: the number of values", len(column.values), 1, WIDEST)
+    if isinstance(column, Pieces):
+        within(f"column {column.name[:40]!r}: the number of edges", len(column.edges), 3, WIDEST)
+        for a, b in pairwise(column.edges):
+            within(f"column {column.name[:40]!r}: the width of a piece", b - a, NARROW / 2, inf)
     return column, cell_kind
 
 

@@ -26,6 +26,7 @@ class Target:
     """The column to predict. classes: their spelling, in order; or none: then the network sees (y - mean) / scale.
 
     kind: what its cells are read as: text for classes, else number as the table writes it.
+    threshold: the probability above which the second of two classes is predicted.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Target:
     mean: float = 0.0
     scale: float = 1.0
     kind: str = ""
+    threshold: float = 0.5
 
     def __post_init__(self) -> None:
         if not self.kind:
@@ -61,12 +63,15 @@ class Target:
         """Class names of probabilities (n, classes), or values of standardised ones (n, 1)."""
         if not self.classes:
             return host.put(output[:, 0], "float64", None) * self.scale + self.mean
-        return host.put(self.classes, None, None)[output.argmax(axis=1)]
+        second = self.threshold != 0.5 and len(self.classes) == 2
+        codes = (output[:, 1] > self.threshold).astype("int64") if second else output.argmax(axis=1)
+        return host.put(self.classes, None, None)[codes]
 
     def to_data(self) -> dict[str, Any]:
         """The target as plain data."""
         return {"name": self.name, "classes": list(self.classes), "mean": self.mean, "scale": self.scale} | {
-            "kind": self.kind
+            "kind": self.kind,
+            "threshold": self.threshold,
         }
 
     @classmethod
@@ -75,6 +80,7 @@ class Target:
         try:
             target = cls(**settings(cls, data))
             within("scale", target.scale, 5e-324, inf)
+            within("threshold", target.threshold, 0.0, 1.0)
             if parted(target.kind)[0] not in (("text",) if target.classes else QUANTITIES) or len(target.kind) > 200:
                 raise ValueError(f"the kind {target.kind[:40]!r} is none of such a target")
         except (KeyError, TypeError, ValueError) as error:

@@ -20,7 +20,7 @@ from ..judge import Figures, Judge
 from ..memory import Memory
 from ..progress import progress
 from ..result import EarlyStopping, Report
-from ..scale import scaled
+from ..scale import scaled, scaled_alike
 from ..settings import Metric, Settings, lists, not_swapped, shows
 from .fitting import in_runs
 from .member import Member, Rows, groups_of, row_numbers
@@ -135,7 +135,7 @@ class Population(Spelled):
             members = self.members
             if flag("fit: scale_target", scale_target):
                 scale = scaled(chosen, members[0].loss, y, sample_weight)
-                members = tuple(replace(m, loss=replace(scale, loss=m.loss)) for m in members)
+                members = tuple(replace(m, loss=scaled_alike(m.loss, scale)) for m in members)
             check_range(chosen.dtype, *(part for m in members for part in (m.net, m.loss, m.optimizer)))
             data = Data(chosen, x, y, sample_weight, validation)
             rows = data.rows(members)

@@ -17,7 +17,7 @@ from ...layers import BatchNorm, Chain, Dense
 from ...layers.activation import Elementwise, Identity
 from ...optimizers import OPTIMIZERS, ClipNorm, ClipValue, WeightDecay
 
-OF_COLUMNS = ("class_weight", "mean", "scale")  # settings of losses with a number for each column
+OF_COLUMNS = ("class_weight", "mean", "scale", "low", "high")  # settings of losses with a number for each column
 KEEP_ZEROS = (*OPTIMIZERS.values(), ClipNorm, ClipValue, WeightDecay)  # a weight of 0 without gradient stays 0
 
 

@@ -11,6 +11,7 @@ from ...contract import Array, Key, Layer, Loss, Optimizer, Params
 from ...errors import SettingError
 from ...network import init
 from ...random import permutation, seed_words
+from ...schedules import over
 from ..averages import Statistics, averaged
 from ..data import DeviceData
 from ..engine import CHUNK, carry_of, checked, copies, measured, step_of, trained_names, tried
@@ -64,6 +65,7 @@ class Members:
         self.settings, self.backend, self.data = settings, backend, data
         self.members, self.rows = list(members), list(rows)
         steps = settings.epochs * -(-len(self.rows[0].train) // settings.batch_size)
+        self.nets = [over(m.net, steps) for m in self.members]
         self.optimizers = [m.optimizer.over(steps) for m in self.members]
         self.known: dict[tuple[int, ...], tuple[Layer, Loss, Optimizer]] = {}
         self.predictions: dict[tuple[int, ...], Callable[[Params, Array, Array | None], Array]] = {}
@@ -90,7 +92,7 @@ class Members:
         """Network, loss and optimizer of a population of these members, joined once."""
         key = tuple(members)
         if key not in self.known:
-            whole = [(self.members[k].net, self.members[k].loss, self.optimizers[k]) for k in members]
+            whole = [(self.nets[k], self.members[k].loss, self.optimizers[k]) for k in members]
             self.known[key] = tuple(joined(part) for part in zip(*whole, strict=True))
         return self.known[key]
 

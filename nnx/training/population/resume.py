@@ -12,6 +12,7 @@ from zlib import crc32
 from ...backends import Backend, numpy as host
 from ...contract import Array, Params
 from ...errors import ModelFileError
+from ...files import Model
 from ..checkpoint import Checkpoint, Contents, ResumeWarning, Writer
 from ..identity import Facts, environment, flat, mark, other_bits, same_settings
 from ..interrupt import Interrupt
@@ -46,6 +47,7 @@ class Read:
     about: dict[str, Any]
     arrays: dict[str, Any]
     path: Path
+    model: Model  # of the first member of the run
 
     @property
     def epoch(self) -> int:
@@ -79,7 +81,7 @@ class Runs:
         self.features = int(data.train.x.shape[1])
         facts, place = self.identity(rows, data), environment(backend, settings.compile)
         if resume is not None:
-            self.read = newest(Path(resume), _read)
+            self.read = read(resume)
             same_settings(self.read.about["settings"], facts)
             if text := other_bits(self.read.about["environment"], place):
                 warnings.warn(text, ResumeWarning, stacklevel=5)
@@ -247,8 +249,13 @@ class Runs:
         return PopulationFit([self.fits[k] for k in range(len(self.members))], self.backend, runs)
 
 
+def read(path: str | os.PathLike[str]) -> Read:
+    """The checkpoint of a population, or with a warning the one before it. Raises: ModelFileError."""
+    return newest(Path(path), _read)
+
+
 def _read(path: Path) -> Read:
     model, about = opened(path, population=True)
     if not {"parts", "run", "epoch", "judge", "order", "finished", "settings", "environment"} <= about.keys():
         raise ModelFileError(f"{path}: not a whole checkpoint of a population")
-    return Read(about, model.arrays, path)
+    return Read(about, model.arrays, path, model)

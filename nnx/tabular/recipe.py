@@ -1,6 +1,6 @@
 """The settings of a training checked, completed for a table, and made into a network, a loss and an optimizer."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace as replace_
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,16 +14,34 @@ from ..optimizers import OPTIMIZERS, ClipNorm
 from ..random import check_seed
 from ..schedules import Cosine, OneCycle
 from ..tables import TASKS, TableEncoder
-from .config import Config, amount, plain, seconds
+from ..training import EMA, EarlyStopping
 from .prepare import Prepared, encoder_settings
+from .settings import Config, amount, plain, seconds
 from .table import reading_of
 
 SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCycle}
 LARGEST = 2**31 - 1  # of the whole numbers among the settings but for seeds
 DECAYING = ("adamw", "lion")
 REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
-MOST_THREADS = 4096
+MOST_THREADS, MOST_MEMBERS = 4096, 1000
+LITTLE = 1e-4  # of a log loss
 WIDE = 1000  # features from which on a table is wide
+PRESETS = ("fast", "default", "best")
+MONITORS = {  # figures of the rows held out, by the names of metrics
+    "auto": "validation_loss",
+    "log_loss": "validation_log_loss",
+    "accuracy": "validation_accuracy",
+    "balanced_accuracy": "validation_balanced_accuracy",
+    "auc": "validation_roc_auc",
+    "f1": "validation_f1",
+    "rmse": "validation_root_mean_squared_error",
+    "mae": "validation_mean_absolute_error",
+    "r2": "validation_r2",
+}
+METRICS_OF = {
+    "classification": ("auto", "log_loss", "accuracy", "balanced_accuracy", "auc", "f1"),
+    "regression": ("auto", "rmse", "mae", "r2"),
+}
 LOSSES_OF = {"regression": ("auto", *REGRESSION), "classification": ("auto", "softmax_cross_entropy")}
 
 
@@ -37,6 +55,8 @@ def check(config: Config) -> None:
         ("schedule", optimizer.schedule, SCHEDULES),
         ("loss", training.loss, ("auto", *REGRESSION, "softmax_cross_entropy")),
         ("class_weight", training.class_weight, ("none", "balanced")),
+        ("preset", training.preset, PRESETS),
+        ("metric", training.metric, MONITORS),
     ):
         if value not in known:
             raise SettingError(unknown(kind, value, list(known)))
@@ -45,7 +65,8 @@ def check(config: Config) -> None:
     TableEncoder(**encoder_settings(config)).check()
     for name in ("validation", "test"):
         share = getattr(data, name)
-        require(0 <= share < 1, f"--{name} must be at least 0 and below 1, got {share}")
+        fine = share is None or 0 <= share < 1
+        require(fine, f"--{name} must be at least 0 and below 1, got {share}")
     check_seed(training.seed)
     check_seed(config.data_seed)
     activation(config.network.activation)
@@ -61,13 +82,16 @@ def check(config: Config) -> None:
             )
             if name != "seed" and largest > LARGEST:
                 raise SettingError(f"{section}.{name} must be at most {LARGEST}, got {largest}")
-    for name in ("epochs", "batch_size", "patience"):
+    for name in ("epochs", "batch_size", "patience", "members"):
         value = getattr(training, name)
         require(value is None or value >= 1, f"{name} must be at least 1, got {value}")
+    most = training.members or 1
+    require(most <= MOST_MEMBERS, f"members must be at most {MOST_MEMBERS}, got {most}")
     require(training.micro_batches >= 1, f"--micro-batches must be at least 1, got {training.micro_batches}")
     every = training.checkpoint_every
     require(every is None or every >= 0, f"--checkpoint-every must not be negative, got {every}")
     require(0 <= training.label_smoothing < 1, f"label_smoothing must be in 0 to 1, got {training.label_smoothing}")
+    require(0 <= training.average <= 1e6, f"average must be a number of epochs from 0 on, got {training.average}")
     require(optimizer.clip >= 0, f"optimizer.clip must not be negative, got {optimizer.clip}")
     threads = config.place.threads
     require(threads >= 0, f"--threads must not be negative, got {threads}")
@@ -88,9 +112,11 @@ class Recipe:
     batch_size: int
     epochs: int
     patience: int
+    members: int
+    validation: float
 
 
-def recipe(rows: int, features: int = 0) -> Recipe:
+def recipe(rows: int, features: int = 0, preset: str = "default") -> Recipe:
     """The settings for a table with so many rows to train on, encoded as so many features.
 
     Batches grow with the table as in RealMLP and TabM (Holzmueller et al. 2024; Gorishniy et al. 2025), and epochs
@@ -104,28 +130,37 @@ def recipe(rows: int, features: int = 0) -> Recipe:
     On free text, thousands of features, 1e-3 was past the best weights after the first epoch or two: 3e-4 took the log
     loss of 4,200 tweets from 0.44 to 0.36 and of 2,450 reviews from 0.43 to 0.41.
     """
-    sizes = ((1_000, 32, 200), (5_000, 64, 150), (30_000, 128, 100), (100_000, 256, 60), (1_000_000, 512, 30))
+    sizes = ((1_000, 64, 200), (5_000, 128, 150), (30_000, 256, 100), (100_000, 256, 60), (1_000_000, 512, 30))
     batch_size, epochs = next(((b, e) for n, b, e in sizes if rows <= n), (1024, 12))
     width = 128 if rows <= 1_000 else 256
     depth = 2 if rows <= 30_000 else 3
-    rate = 3e-4 if features > WIDE else 1e-3 if rows <= 30_000 else 2e-3
-    return Recipe((width,) * depth, 0.1, rate, batch_size, epochs, max(epochs // 5, 5))
+    rate = 3e-4 if features > WIDE else 1e-3
+    members = 1 if preset == "fast" else 3
+    return Recipe((width,) * depth, 0.1, rate, batch_size, epochs, 10, members, 0.1)
 
 
-def settled(config: Config, prepared: Prepared, *, validated: bool) -> Config:
+def settled(config: Config, prepared: Prepared) -> Config:
     """The settings with what was left to the size of the table, and to its target, filled in."""
     task = prepared.target.task
-    chosen = recipe(prepared.rows[0], prepared.encoder.width)
     network, optimizer, training = config.network, config.optimizer, config.training
+    if training.metric not in METRICS_OF[task]:
+        raise SettingError(f"metric {training.metric!r} is none of a {task}: {', '.join(METRICS_OF[task])}")
+    chosen = recipe(prepared.sizes[0], prepared.encoder.width, training.preset)
+    if prepared.in_blocks:
+        chosen = replace_(chosen, members=1)
+        require(training.members in (None, 1), f"members = {training.members}: a table read in blocks trains one")
     loss = training.loss
     if loss == "auto":
-        loss = "softmax_cross_entropy" if prepared.target.classes else "squared_error"
+        values = "absolute_error" if training.metric == "mae" else "squared_error"
+        loss = "softmax_cross_entropy" if prepared.target.classes else values
     if loss not in LOSSES_OF[task]:
         raise SettingError(f"loss {loss!r} does not fit a {task}; leave it out, or see --task")
+    data = _filled(config.data, chosen)
+    validated = prepared.validation is not None or data.validation > 0
     stopping = training.early_stopping and validated
     return replace(
         config,
-        data=replace(config.data, task=task, target=prepared.target.name),
+        data=replace(data, task=task, target=prepared.target.name),
         network=_filled(network, chosen),
         optimizer=_filled(optimizer, chosen),
         training=replace(_filled(training, chosen), loss=loss, early_stopping=stopping),
@@ -138,10 +173,34 @@ def _filled(section: Any, chosen: Recipe) -> Any:
     return replace(section, **{name: value for name, value in own.items() if getattr(section, name) is None})
 
 
-def network(config: Config, outputs: int) -> Any:
+def network(config: Config, prepared: Prepared) -> Any:
     """The network of the settings."""
-    n = config.network
+    n, outputs = config.network, len(prepared.target.classes) or 1
     return mlp(n.hidden or (), outputs, activation=n.activation, dropout=n.dropout or 0.0)
+
+
+def average_of(config: Config, steps: int) -> EMA | None:
+    """The average of the weights, of so many updates in an epoch."""
+    epochs = config.training.average
+    return EMA(max(1 - 1 / (epochs * steps), 0.5)) if epochs else None
+
+
+def monitor_of(config: Config) -> str:
+    """The figure that early stopping follows."""
+    return MONITORS[config.training.metric]
+
+
+def stopping_of(config: Config) -> EarlyStopping:
+    """When a network stops: a log loss that falls towards 0 by less than LITTLE has fallen."""
+    loss = config.training.loss == "softmax_cross_entropy" and monitor_of(config).endswith("loss")
+    return EarlyStopping(config.training.patience or 1, monitor_of(config), LITTLE if loss else 0.0)
+
+
+def metrics_of(config: Config, prepared: Prepared) -> list[str]:
+    """The metrics measured on the rows held out after each epoch: the usual one, and the one that is followed."""
+    usual = "accuracy" if prepared.target.classes else "r2"
+    followed = monitor_of(config).removeprefix("validation_")
+    return list(dict.fromkeys([usual, followed])) if followed != "loss" else [usual]
 
 
 def loss_of(config: Config, prepared: Prepared) -> Loss:

@@ -16,7 +16,7 @@ from ..errors import DataError
 from ..files.write import clean, temporary_name
 from ..tables import Source, TableEncoder, Target
 from .blocks import Part, Writer
-from .config import Config
+from .settings import Config
 
 PARTS = ("train", "validation", "test")
 

@@ -1,61 +1,92 @@
 """From a table to what is trained on: kinds of columns, target, parts, encoder, and the encoded rows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..backends import numpy as host
 from ..errors import DataError, require
 from ..random import words
-from ..tables import Memory, Source, TableEncoder, Target, cells, check_target
+from ..tables import Source, TableEncoder, Target, cells, check_target
 from ..tables.encoding.target import left_out, look, make_target, task_of
-from ..tables.kinds.cells import arrow
-from ..tables.kinds.kinds import as_column
 from ..training import split
 from .blocks import Blocks, Writer
 from .cache import Cache
-from .config import Config, amount
+from .folds import Fold, splits
+from .given import Given
 from .leaks import leaks
+from .loaded import loaded
 from .notes import balance, spellings
+from .settings import Config, amount
 from .table import columns_of, opened, reading_of, unused
 
 TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, 3
 COPIES = 3  # of the encoded rows there are for a while
+SHARE = 0.1  # of the rest to validate on, of a table in blocks
 HELD = 50_000  # rows of a table in blocks that are held out at most, for validation and for the test
 
 
 @dataclass
 class Prepared:
-    """A table ready to train on."""
+    """A table ready to train on.
+
+    `train` has the rows to learn from: arrays (x, y) on the host, of which `folds` says what each network is trained on
+    and which it validates on; or Blocks, of a table too large for that. `validation` has rows beside these that all
+    networks validate on, where there are such.
+    """
 
     source: Source
     kinds: dict[str, str]
     encoder: TableEncoder
     target: Target
-    rows: tuple[int, int, int]  # to train on, to validate on, to test on
+    sizes: tuple[int, int, int]  # rows to learn from, to validate on beside these, to test on
     notes: list[str]
-    train: Any = None  # (x, y) on the host, or Blocks
-    validation: tuple[Any, Any] | None = None
+    in_blocks: bool = False
+    train: Any = None
+    validation: tuple[Any, ...] | None = None
     test: tuple[Any, Any] | None = None
-    counts: list[int] = field(default_factory=list)  # rows of each class that are trained on
+    counts: list[int] = field(default_factory=list)  # rows of each class that are learned from
+    weight: Any = None  # (rows,) of those in `train`
+    groups: Any = None  # (rows,) rows of one group are never trained on and validated on by one network
+    folds: list[Fold] = field(default_factory=list)
+
+    @property
+    def rows(self) -> tuple[int, int, int]:
+        """The rows that a network is trained on, those that it validates on, and those of the test."""
+        if not self.folds or self.folds[0].held is None:
+            return self.sizes
+        first = self.folds[0]
+        return len(first.rows), len(first.held), self.sizes[2]
+
+    @property
+    def labels(self) -> Any:
+        """The class number of each row in `train`, or None."""
+        return self.train[1] if self.target.classes and not self.in_blocks and self.train is not None else None
 
 
-def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, in_memory: bool = False) -> Prepared:
+def prepare(
+    config: Config,
+    say: Callable[[str], None],
+    *,
+    given: Given | None = None,
+    encode: bool = True,
+    in_memory: bool = False,
+) -> Prepared:
     """Read the table, find what its columns hold, part its rows, learn the encoder, and encode.
 
-    The encoder and the scale of the target see training rows only. encode: False stops before the rows are encoded.
+    The encoder and the scale of the target never see test rows. encode: False stops before the rows are encoded.
     in_memory: a table that is larger than data.memory is refused, not read in blocks.
     Raises: DataError, SettingError.
     """
     data = config.data
     limit = amount(data.memory)
-    source = opened(data)
+    source = opened(data) if given is None else given.source
     name = check_target(source, data.target)
     asked = dict.fromkeys(columns_of(data.drop, source.columns, "--drop"), "drop")
     require(name not in asked, f"the target {name!r} is dropped")
     asked |= data.kinds
     scan = source.scan(asked)
-    in_blocks = source.size > limit
+    in_blocks = source.size > limit and given is None
     if in_blocks:
         _refuse(in_memory, source.name, data.memory)
         if scan.rows > limit:
@@ -73,28 +104,60 @@ def prepare(config: Config, say: Callable[[str], None], *, encode: bool = True, 
     if not any(kind != "drop" for kind in kinds.values()):
         raise DataError(f"{source.place}: no column besides the target {name!r}")
     if not in_blocks:
-        source = _loaded(source, {**kinds, name: seen.kind if task == "regression" else seen.text_kind})
+        source = loaded(source, {**kinds, name: seen.kind if task == "regression" else seen.text_kind})
     target = make_target(seen, task, source.place, fold=data.fold_case)
     labels = None if in_blocks or not target.classes else _labels(source, target)
     roles = _roles(config, scan.rows, labels, seen.there, in_blocks)
+    if given is not None:
+        given.check(scan.rows)
+        if given.weight is not None:
+            roles[given.weight == 0] = LEFT_OUT
     if not target.classes:
         where = f"in all {int((roles == TRAIN).sum())} rows to train on"
         target = make_target(look(source, name, seen.kind, roles == TRAIN), task, source.place, where)
-    counts = tuple(int((roles == role).sum()) for role in (TRAIN, VALIDATION, TEST))
     encoder = TableEncoder(**encoder_settings(config), kinds=asked, seed=config.data_seed)
     encoder.learn(source, kinds, roles == TRAIN)
     notes += [*(f"{reason}; it is left out" for reason in encoder.dropped_.values()), *encoder.notes_]
     notes += [*spellings(target), *leaks(source, encoder, target, roles == TRAIN)]
-    prepared = Prepared(source, kinds, encoder, target, (counts[0], counts[1], counts[2]), notes)
+    prepared = Prepared(source, kinds, encoder, target, _counts(roles), notes)
     if labels is not None:
         prepared.counts = _counted(labels[roles == TRAIN], target)
+    if given is not None:
+        prepared.weight, prepared.groups = (
+            None if a is None else a[roles == TRAIN] for a in (given.weights(labels, target.classes), given.groups)
+        )
+        if given.validation is not None:
+            prepared.validation = held_out(prepared, *given.validation)
+            prepared.sizes = prepared.sizes[0], len(prepared.validation[0]), prepared.sizes[2]
+    too_large = scan.rows * encoder.width * 4 * COPIES > limit and given is None
+    prepared.in_blocks = in_blocks or too_large
+    if too_large and not in_blocks:
+        _set_apart(roles, _share(config), config.data_seed, labels)
+        prepared.sizes = _counts(roles)
     if encode:
-        too_large = scan.rows * encoder.width * 4 * COPIES > limit
         _refuse(in_memory and too_large, f"{source.name}, encoded as {encoder.width} features,", data.memory)
-        _encode(prepared, roles, config, in_blocks or too_large, say)
+        _encode(prepared, roles, config, say)
     notes += balance(target, prepared.counts, weighted=config.training.class_weight != "none")
     prepared.notes = list(dict.fromkeys(filter(None, notes)))
     return prepared
+
+
+def fold(prepared: Prepared, config: Config) -> None:
+    """Give each network its rows to train on and to validate on."""
+    n, t = prepared.sizes[0], config.training
+    if prepared.in_blocks:
+        return
+    share = 0.0 if prepared.validation is not None else config.data.validation or 0.0
+    prepared.folds = splits(n, t.members or 1, share, config.data_seed, prepared.labels, prepared.groups)
+
+
+def held_out(prepared: Prepared, source: Source, weight: Any = None) -> tuple[Any, ...]:
+    """The encoded rows and targets of another source of the same columns, and their weights where there are some."""
+    y = _targets(source, prepared.target)
+    if prepared.target.classes and (y < 0).any():
+        names = ", ".join(prepared.target.classes[:5])
+        raise DataError(f"a row to validate on is of no class that is trained on: these are {names}")
+    return (prepared.encoder.encode(source), y) if weight is None else (prepared.encoder.encode(source), y, weight)
 
 
 def _refuse(refused: bool, what: str, limit: str) -> None:
@@ -109,38 +172,6 @@ def encoder_settings(config: Config) -> dict[str, Any]:
     """The settings of the encoder as nnx.TableEncoder takes them."""
     e = config.encoder
     return {name: getattr(e, name) for name in e.__struct_fields__} | {"fold_case": config.data.fold_case}
-
-
-def _loaded(source: Source, kinds: Mapping[str, str]) -> Source:
-    """The source in memory, its cells read as their kinds once and for all; messages still name lines of the file."""
-    if isinstance(source, Memory):
-        return source
-    pa, first, parts = arrow(), 0, []
-    wanted = {name: kind for name, kind in kinds.items() if kind != "drop"}
-    for batch in source.batches(list(wanted), wanted):
-        columns = [cells(source, batch, name, kind, first, coded=True) for name, kind in wanted.items()]
-        typed = [as_column(c, kind) for c, kind in zip(columns, wanted.values(), strict=True)]
-        parts.append(pa.RecordBatch.from_arrays(typed, list(wanted)))
-        first += batch.num_rows
-    table = pa.Table.from_batches(parts)
-    return Loaded(table, source.name, source.place, source.target, reading=source.reading, origin=source)
-
-
-@dataclass
-class Loaded(Memory):
-    """A file that was read whole."""
-
-    origin: Any = None
-
-    @property
-    def digest(self) -> str | None:
-        """sha256 of the file."""
-        found: str | None = self.origin.digest
-        return found
-
-    def where(self, row: int) -> str:
-        """The place in the file."""
-        return str(self.origin.where(row))
 
 
 def _labels(source: Source, target: Target) -> Any:
@@ -160,7 +191,10 @@ def _roles(config: Config, rows: int, labels: Any, there: Any, in_blocks: bool) 
     roles = xp.zeros(rows, dtype="uint8")
     if in_blocks:
         share = min(data.test, HELD / rows)
-        limits = share, share + min(data.validation * (1 - data.test), HELD / rows)
+        limits = (
+            share,
+            share + min((SHARE if data.validation is None else data.validation) * (1 - data.test), HELD / rows),
+        )
         for start in range(0, rows, 1 << 20):
             stop = min(start + (1 << 20), rows)
             u = host.uniform(words(seed, "roles", stop - start, start >> 20))
@@ -171,18 +205,35 @@ def _roles(config: Config, rows: int, labels: Any, there: Any, in_blocks: bool) 
     rest = xp.arange(rows)
     if there is not None:
         roles[~there], rest = LEFT_OUT, rest[there]
-    for role, share, purpose in ((TEST, data.test, "test"), (VALIDATION, data.validation, "validation")):
-        if share:
-            kept, held = split(len(rest), share, seed, None if labels is None else labels[rest], purpose)
-            roles[rest[held]] = role
-            rest = rest[kept]
+    if data.test:
+        _, held = split(len(rest), data.test, seed, None if labels is None else labels[rest], "test")
+        roles[rest[held]] = TEST
     return roles
 
 
-def _encode(prepared: Prepared, roles: Any, config: Config, in_blocks: bool, say: Callable[[str], None]) -> None:
+def _counts(roles: Any) -> tuple[int, int, int]:
+    """The rows to learn from, to validate on, to test on."""
+    train, validation, test = (int((roles == role).sum()) for role in (TRAIN, VALIDATION, TEST))
+    return train, validation, test
+
+
+def _share(config: Config) -> float:
+    """The share of the rows of a table in blocks that is validated on."""
+    return SHARE if config.data.validation is None else config.data.validation
+
+
+def _set_apart(roles: Any, share: float, seed: int, labels: Any) -> None:
+    """Make some of the rows to train on rows to validate on."""
+    rest = (roles == TRAIN).nonzero()[0]
+    if share:
+        _, held = split(len(rest), share, seed, None if labels is None else labels[rest], "validation")
+        roles[rest[held]] = VALIDATION
+
+
+def _encode(prepared: Prepared, roles: Any, config: Config, say: Callable[[str], None]) -> None:
     """Encode the rows into arrays, or the training rows into a cache on disk."""
-    source, encoder, target, xp = prepared.source, prepared.encoder, prepared.target, host.namespace()
-    if in_blocks:
+    source, encoder, target = prepared.source, prepared.encoder, prepared.target
+    if prepared.in_blocks:
         cache = Cache.of(config, source, encoder, target, prepared.rows)
         if cache.there:
             say(f"encoded rows taken from the cache {cache.folder}")
@@ -196,10 +247,9 @@ def _encode(prepared: Prepared, roles: Any, config: Config, in_blocks: bool, say
         prepared.validation, prepared.test = (_some((encoder.spread(x), y)) for x, y in wholes)
         prepared.counts = cache.counts
         return
-    x = encoder.encode(source)
-    y = xp.concat([_target(source, target, batch, first) for batch, first in _numbered(source, target.name)])
-    prepared.train, *held = ((x[roles == role], y[roles == role]) for role in (TRAIN, VALIDATION, TEST))
-    prepared.validation, prepared.test = map(_some, held)
+    x, y = encoder.encode(source), _targets(source, target)
+    prepared.train, test = ((x[roles == role], y[roles == role]) for role in (TRAIN, TEST))
+    prepared.test = _some(test)
 
 
 def _pass(prepared: Prepared, roles: Any, write: Writer) -> None:
@@ -223,6 +273,12 @@ def _numbered(source: Source, name: str) -> Any:
 def _target(source: Source, target: Target, batch: Any, first: int) -> Any:
     y = target.encode(cells(source, batch, target.name, target.kind, first))
     return y if target.classes else y.astype("float32")
+
+
+def _targets(source: Source, target: Target) -> Any:
+    """The encoded target of each row."""
+    parts = [_target(source, target, batch, first) for batch, first in _numbered(source, target.name)]
+    return host.namespace().concat(parts)
 
 
 def _some(part: tuple[Any, Any]) -> tuple[Any, Any] | None:

@@ -8,7 +8,7 @@ from ..errors import DataError, unknown
 from ..tables import BUILT_IN, Reading, Source, open_table
 from ..tables.sources.rows import RowFile
 from ..tables.sources.text import TextFile
-from .config import Data, amount
+from .settings import Data, amount
 
 STANDARD_INPUT = "-"
 TEXT_ALONE = ("delimiter", "encoding", "quote", "escape", "comment")  # of no use to workbooks and JSON

@@ -1,0 +1,101 @@
+"""An ensemble of whole networks: what a population becomes when it is one model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..backends import namespace
+from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
+from ..errors import ShapeError
+from ..random import split
+from ..settings import MEMBERS, settle
+from .ensemble import rows, turned
+
+
+@dataclass(frozen=True)
+class Ensemble(Layer):
+    """k networks of the same layers that share nothing, in one: member m makes row k i + m of y from row i of x.
+
+    The parameters are those of `net` under their own names, each with the members along axis 0 (after the axes of a
+    population of ensembles): the parameters of a trained population of k networks are those of Ensemble(net, k) as
+    they stand. To `net` the members are a population: a setting with one number for each is taken, and running
+    statistics are each member's own. Dropout draws for each member by a word of its own from the key. `EnsembleLoss`
+    with as many members brings the rows together again.
+
+    Shapes: x (..., n, i), parameters (..., k, *those of net), y (..., n k, u); n k c where net makes c rows of each.
+    Raises: ShapeError if the parameters are for another number of members.
+
+    >>> net = Ensemble(nnx.mlp((8,), 3), 4)
+    >>> params = nnx.init(net, 5)
+    >>> params["0.W"].shape, nnx.predict(net, params, np.ones((2, 5))).shape
+    ((4, 5, 8), (8, 3))
+    """
+
+    net: Layer
+    members: int
+
+    def __post_init__(self) -> None:
+        settle(self, members=MEMBERS)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.net.names
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        return self.net.running
+
+    @property
+    def copies(self) -> int:
+        return self.members * self.net.copies
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        shapes, out = self.net.shapes(row)
+        return {name: (self.members, *shape) for name, shape in shapes.items()}, out
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        drawn = [self.net.init(features, draw.fold(f"member {m}")) for m in range(self.members)]
+        axis = draw.constant((), 0.0).ndim  # behind the population of the draw
+        return {
+            name: namespace(p).stack([params[name] for params, _ in drawn], axis=axis)
+            for name, p in drawn[0][0].items()
+        }, drawn[0][1]
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        if x.ndim < 2:
+            raise ShapeError(f"Ensemble: x has shape {x.shape}, expected (rows, features)")
+        k, key = self.members, None if key is None else split(key, self.members)
+        y, saved = self.net.evaluate(params, x[..., None, :, :], train=train, key=key)  # (..., k, n c, u)
+        if y.shape[-3] != k:
+            if self.names:
+                many = y.shape[-3]
+                raise ShapeError(
+                    f"Ensemble: parameters are for {many} members, not {k}; was the network initialised for others?"
+                )
+            y = namespace(y).broadcast_to(y, (*y.shape[:-3], k, *y.shape[-2:]))
+        return _joined(y, self.net.copies), saved
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        dx, grads = self.net.backprop(params, saved, _parted(dy, self.members, self.net.copies), need_dx=need_dx)
+        return (namespace(dx).sum(dx, axis=-3) if need_dx else None), grads
+
+    def update(self, params: Params, saved: Saved) -> Params:
+        return self.net.update(params, saved)
+
+
+def _joined(y: Array, c: int) -> Array:
+    """Members along an axis to members in the rows: (..., k, n c, u) -> (..., n k c, u)."""
+    *lead, k, nc, u = y.shape
+    y = namespace(y).reshape(y, (*lead, k, nc // c, c * u))
+    y = rows(turned(y))  # (..., n k, c u)
+    return namespace(y).reshape(y, (*lead, k * nc, u))
+
+
+def _parted(y: Array, k: int, c: int) -> Array:
+    """The way back: (..., n k c, u) -> (..., k, n c, u)."""
+    *lead, nkc, u = y.shape
+    y = turned(namespace(y).reshape(y, (*lead, nkc // (k * c), k, c * u)))
+    return namespace(y).reshape(y, (*lead, k, nkc // k, u))

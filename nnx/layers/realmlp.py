@@ -1,0 +1,169 @@
+"""The layers of RealMLP: a scale for each column, dense layers in another parametrisation, learned activations.
+
+Source of all three: Holzmueller, Grinsztajn & Steinwart 2024, "Better by default: strong pre-tuned MLPs and boosted
+trees on tabular data".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import sqrt
+
+from ..backends import matmul, namespace, transposed
+from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved, Shapes
+from ..errors import SettingError
+from ..initializers import Normal
+from ..settings import AT_LEAST_1, settle
+from .activation import Elementwise
+from .dense import Dense
+from .norm import check_columns
+
+NORMAL = Normal()
+
+
+@dataclass(frozen=True)
+class Scale(Layer):
+    """y = x gain, one learned factor for each column, 1 at first;  dgain = sum(dy x), dx = dy gain.
+
+    In front of a network, at several times the rate of the rest, it learns which columns matter.
+
+    Shapes: x, y (..., n, i), gain (..., i).
+    Raises: ShapeError if x has other columns than gain.
+    Source: Holzmueller et al. 2024, section 3, the "scaling layer".
+
+    >>> y, _ = Scale().evaluate({"gain": np.asarray([1.0, 2.0])}, np.ones((1, 2)))
+    >>> y.tolist()
+    [[1.0, 2.0]]
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("gain",)
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        return {"gain": row[-1:]}, row
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        return {"gain": draw.constant((features,), 1.0)}, features
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        check_columns(self, params, x)
+        return x * params["gain"][..., None, :], x
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        x, gain = saved, params["gain"]
+        grads = {"gain": _of_columns(dy * x, gain)}
+        return (dy * gain[..., None, :] if need_dx else None), grads
+
+
+@dataclass(frozen=True)
+class NTPDense(Dense):
+    """y = x W / sqrt(i) + b, with W and b of variance 1: the neural tangent parametrisation of an affine map.
+
+    With g = dy / sqrt(i):  dW = x^T g, db = sum(dy), dx = g W^T. A step of Adam moves W by the rate whatever the width,
+    so that one rate suits layers of every width; it is about sqrt(i) times that of `Dense`.
+
+    Shapes: x (..., n, i), W (..., i, u), b (..., u), y (..., n, u). The rows x may be sparse, as for `Dense`.
+    Raises: ShapeError if the last axis of x is not i.
+    Source: Jacot, Gabriel & Hongler 2018, section 3; W and b drawn as in Holzmueller et al. 2024, TD-S, where those of
+    the last layer begin as `nnx.Zeros()`.
+
+    >>> net = NTPDense(3, weight=nnx.Zeros())
+    >>> nnx.init(net, 5)["W"].shape
+    (5, 3)
+    """
+
+    weight: Initializer = NORMAL
+    bias: Initializer = NORMAL
+
+    def __post_init__(self) -> None:
+        settle(self, units=AT_LEAST_1)
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        W = params["W"]
+        if x.ndim < 2 or x.shape[-1] != W.shape[-2]:
+            self._refuse(x, W)
+        y = matmul(x, W)
+        y *= 1.0 / sqrt(x.shape[-1])
+        y += params["b"][..., None, :]
+        return y, x
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        xp, x, W = namespace(dy), saved, params["W"]
+        g = dy * (1.0 / sqrt(x.shape[-1]))
+        grads = {"W": matmul(transposed(x), g), "b": xp.sum(dy, axis=-2)}
+        if dy.ndim > W.ndim:  # members that share W add up
+            shared = tuple(range(dy.ndim - W.ndim))
+            grads = {name: xp.sum(d, axis=shared) for name, d in grads.items()}
+        return (xp.matmul(g, xp.matrix_transpose(W)) if need_dx else None), grads
+
+
+@dataclass(frozen=True)
+class ParametricActivation(Layer):
+    """y = x + a (f(x) - x), f an activation and a its share of each neuron, learned, 1 at first.
+
+    da = sum(dy (f(x) - x)), dx = dy (1 + a (f'(x) - 1)).
+
+    Shapes: x, y (..., n, i), a (..., i).
+    Raises: SettingError for what is no activation; ShapeError if x has other columns than a.
+    Source: Holzmueller et al. 2024, section 3.
+
+    >>> layer = ParametricActivation(nnx.ReLU())
+    >>> layer.evaluate({"a": np.asarray([1.0, 0.5])}, np.asarray([[-2.0, -2.0]]))[0].tolist()
+    [[0.0, -1.0]]
+    """
+
+    activation: Layer
+
+    def __post_init__(self) -> None:
+        settle(self)
+        if not isinstance(self.activation, Elementwise):
+            kind = type(self.activation).__name__
+            raise SettingError(f"ParametricActivation: activation must be one such as nnx.SELU(), got {kind}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("a",)
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        return {"a": row[-1:]}, row
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        return {"a": draw.constant((features,), 1.0)}, features
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        a = params["a"]
+        check_columns(self, params, x, "a")
+        f, saved = self.activation.value(x)  # type: ignore[attr-defined]
+        bent = f - x
+        return x + a[..., None, :] * bent, (bent, saved)
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        (bent, of_f), a = saved, params["a"]
+        grads = {"a": _of_columns(dy * bent, a)}
+        if not need_dx:
+            return None, grads
+        slope = self.activation.slope(of_f)  # type: ignore[attr-defined]
+        slope -= 1.0
+        dx = slope * a[..., None, :]
+        dx += 1.0
+        dx *= dy
+        return dx, grads
+
+
+def _of_columns(d: Array, p: Array) -> Array:
+    """The sum over the rows of each column, and over members that share p: (..., n, i) -> p's shape."""
+    xp = namespace(d)
+    total = xp.sum(d, axis=-2)
+    return xp.sum(total, axis=tuple(range(total.ndim - p.ndim))) if total.ndim > p.ndim else total

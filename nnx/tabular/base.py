@@ -1,0 +1,242 @@
+"""The base of TabularClassifier and TabularRegressor: scikit-learn's contract around a training on a table."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ..backends import Backend, backend, backend_of, first_working, preferred
+from ..errors import DataError, TrainingError, require
+from ..evaluation import Evaluation
+from ..files import Model, save
+from ..names import Spelled
+from ..tables import Target
+from ..training import Fit
+from ..training.progress import progress
+from .frames import groups_of, is_array, is_elsewhere, is_path, source_of, target_name, weights_of, with_target
+from .given import Given
+from .model import trained
+from .parameters import config_of, end_of
+from .prepare import Prepared, fold, prepare
+from .recipe import check, settled
+from .settings import Config
+from .training import saved, time_limit, train
+from .use import Explanation, explanation
+
+
+class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
+    """The parameters and methods that both estimators have; see TabularClassifier."""
+
+    task: ClassVar[str]
+
+    def __init__(
+        self,
+        preset: str = "default",
+        *,
+        metric: str = "auto",
+        time_limit: float | str | None = None,
+        members: int | None = None,
+        hidden: Any = None,
+        activation: str = "relu",
+        dropout: float | None = None,
+        rate: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        patience: int | None = None,
+        validation: float | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
+        calibrate: bool = True,
+        kinds: Mapping[str, str] | None = None,
+        drop: Any = (),
+        settings: Mapping[str, Any] | None = None,
+        backend: str | None = None,
+        dtype: str = "float32",
+        random_state: Any = 0,
+        verbose: bool = False,
+    ) -> None:
+        self.preset, self.metric, self.time_limit, self.members = preset, metric, time_limit, members
+        self.hidden, self.activation, self.dropout, self.rate = hidden, activation, dropout, rate
+        self.epochs, self.batch_size, self.patience, self.validation = epochs, batch_size, patience, validation
+        self.class_weight, self.calibrate, self.kinds, self.drop = class_weight, calibrate, kinds, drop
+        self.settings, self.backend, self.dtype = settings, backend, dtype
+        self.random_state, self.verbose = random_state, verbose
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None, groups: Any = None
+    ) -> Any:
+        """Train on a table.
+
+        X: a table (rows, columns) of pandas, polars, pyarrow; an array of any library, or a sparse matrix of SciPy; a
+            dictionary of columns; or the name of a file.
+        y: (rows,), or the name of the column of X that is to be predicted.
+        sample_weight: (rows,). groups: (rows,); rows of one group are not trained on and validated on by one network.
+        X_val, y_val: rows that all networks validate on, in place of rows that each of them holds out.
+        Raises: DataError, SettingError, TrainingError.
+        """
+        end = end_of(self)
+        given, name, fixed = self._given(X, y, sample_weight, X_val, y_val, groups)
+        config = config_of(self, name, fixed)
+        check(config)
+        chosen = self._backend(config, X)
+        prepared = prepare(config, lambda text: None, given=given)
+        prepared.encoder.named_ = not is_array(X)
+        config = settled(config, prepared)
+        fold(prepared, config)
+        self._keep(config, prepared, self._trained(config, prepared, chosen, end))
+        self._name(given)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        for name in ("allow_nan", "sparse", "string", "categorical"):
+            setattr(tags.input_tags, name, True)
+        return tags
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the whole, from the columns of a table to its predictions, as one model file: see nnx.load."""
+        check_is_fitted(self)
+        m = self.model_
+        beside: dict[str, Any] = {"arrays": m.arrays, "about": m.about, "encoder": m.encoder, "target": m.target}
+        save(path, m.net, m.params, loss=m.loss, **beside)
+
+    def to_onnx(self, path: str | os.PathLike[str] | None = None, *, opset: int = 17) -> Any:
+        """The whole as an onnx.ModelProto, whose inputs are the columns of the table: see nnx.to_onnx."""
+        from ..onnx import to_onnx
+
+        check_is_fitted(self)
+        return to_onnx(self.model_, path, opset=opset)
+
+    def explain(self, X: Any, output: Any = None) -> Explanation:
+        """What each column adds to the prediction for each row of X, by integrated gradients.
+
+        output: the class whose logit is explained; None: the last of classes_. Of a regression it is the value.
+        """
+        x = self._encoded(X)
+        return explanation(self.model_, x, self._number(output))
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write one HTML page: scores on rows held out, curves, pictures, notes, settings. It needs matplotlib."""
+        from ..plots.report import report
+
+        check_is_fitted(self)
+        target, count = self._model_target, self.model_.net.copies
+        facts = {
+            "predicted": f"{target.name} ({target.task})",
+            "model": f"{count} network{'s' * (count > 1)}, {len(self.history_['epoch'])} epochs, {self.stopped_}",
+            "backend": str(self.model_.backend),
+        }
+        report(
+            path,
+            title=target.name,
+            facts=facts,
+            history=self.history_,
+            evaluation=self.evaluation_,
+            config_text="",
+            notes=self.notes_,
+            held="held out",
+            best_epoch=self.best_epoch_,
+        )
+
+    def _given(
+        self, X: Any, y: Any, weight: Any, X_val: Any, y_val: Any, groups: Any
+    ) -> tuple[Given, str, dict[str, str]]:
+        """The table with its target as a column, the name of that, and the kinds of the columns of an array."""
+        source = source_of(X)
+        fixed = dict.fromkeys(source.numeric, "number") if is_array(X) else {}  # none of an array's is an id
+        if y is None:
+            raise DataError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        own: Any = None
+        if isinstance(y, str):
+            name = y
+        else:
+            name = target_name(y, source.columns)
+            column, own = self._target(y)
+            source = with_target(source, column, name)
+        require(X_val is not None or y_val is None, "fit: y_val is given without X_val; give both, or neither")
+        other = None
+        if X_val is not None:
+            other = source_of(X_val)
+            if not isinstance(y, str) or not (y_val is None or isinstance(y_val, str)):
+                require(y_val is not None and not isinstance(y_val, str), "fit: X_val needs y_val, its targets")
+                other = with_target(other, self._target(y_val)[0], name)
+        weights, groups = weights_of(weight), groups_of(groups)
+        others = None if other is None else (other, None)
+        return Given(source, weights, groups, others, own, self.class_weight), name, fixed
+
+    def _target(self, y: Any) -> tuple[Any, Any]:
+        """The target (rows,) on the host, as a column holds it, and the classes in it. Raises: DataError."""
+        raise NotImplementedError
+
+    def _backend(self, config: Config, X: Any) -> Backend:
+        """That of the parameter, else of the array X where it is on no host, else the preferred one."""
+        place = config.place
+        if not place.backend and is_elsewhere(X):
+            return backend_of(X, place.dtype)
+        used, why = first_working(place.backend or preferred(), place.dtype)
+        return replace(backend(used, place.dtype), why=why)
+
+    def _trained(self, config: Config, prepared: Prepared, chosen: Backend, end: float | None) -> list[Fit]:
+        def late(report: Any) -> bool:
+            return over()
+
+        with (
+            time_limit(end) as over,
+            progress(config.training.epochs or 1, bool(self.verbose), head=chosen.why) as show,
+        ):
+            try:
+                return train(config, prepared, chosen, callbacks=[show, late])
+            except TrainingError as error:
+                if fits := saved(error):
+                    return fits
+                raise
+
+    def _keep(self, config: Config, prepared: Prepared, fits: list[Fit]) -> None:
+        """The attributes of a fitted estimator."""
+        result, encoder = trained(config, prepared, fits), prepared.encoder
+        fit, held = result.fit, result.held
+        about = {"reading": prepared.source.reading.to_data(), "asked": {}} | result.about
+        parts = result.arrays, about, fit.backend, encoder, result.target, (encoder.width,)
+        self.model_ = Model(fit.net, fit.params, fit.loss, *parts)
+        self.config_, self.notes_ = config, prepared.notes
+        self.history_, self.best_epoch_, self.stopped_ = fit.history, fit.best_epoch, fit.stopped
+        self.n_features_in_ = encoder.n_features_in_
+        if encoder.named_:
+            self.feature_names_in_ = encoder.feature_names_in_
+        self.evaluation_: Evaluation | None = None if held is None else self._evaluation(held.y, held.output)
+
+    def _evaluation(self, y: Any, output: Any) -> Evaluation:
+        """The evaluation of rows that were held out, each predicted by a network that was not trained on it."""
+        target = self._model_target
+        if target.classes:
+            return Evaluation.of("classification", y, output, classes=target.classes)
+        return Evaluation.of("regression", target.decode(y[:, None]), target.decode(output))
+
+    def _number(self, output: Any) -> int:
+        """The number of the output for a class. Raises: DataError."""
+        require(output is None, "explain: a regression has one output: leave output= out")
+        return 0
+
+    def _name(self, given: Given) -> None:
+        """Set classes_, where there are classes."""
+
+    @property
+    def _model_target(self) -> Target:
+        target = self.model_.target
+        assert target is not None
+        return target
+
+    def _encoded(self, X: Any) -> Any:
+        """The rows of a table as the networks see them, (rows, features) on the host."""
+        check_is_fitted(self)
+        source, encoder = source_of(X), self.model_.encoder
+        assert encoder is not None
+        if is_array(X) or not (encoder.named_ or is_path(X)):
+            if len(source.columns) != self.n_features_in_:
+                own, count = type(self).__name__, len(source.columns)
+                expected = self.n_features_in_
+                raise DataError(f"X has {count} features, but {own} is expecting {expected} features as input")
+            source.table = source.table.rename_columns([str(name) for name in encoder.feature_names_in_])
+        return encoder.encode(source)

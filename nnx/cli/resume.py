@@ -43,7 +43,8 @@ def resume(folder: str, say: Voice) -> int:
         same_files(config.data, hashed)
         file = path / run_folder.CHECKPOINT
         there = file.exists() or previous(file).exists()
-        before = Before(file, config.training.members or 1) if there else None
+        with of_file(path / run_folder.CONFIG, config):
+            before = Before(file, config.training.members or 1) if there else None
         where = f"goes on after epoch {before.epoch}" if before else "no checkpoint: it begins anew"
         say(f"{path}: {where}")
         with of_file(path / run_folder.CONFIG, config):

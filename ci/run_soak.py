@@ -49,6 +49,7 @@ USUAL = ["--target", "y", "--hidden", "4", "--no-early-stopping", "--checkpoint-
 OPERATIONS = ("open", "write", "fsync", "link", "replace", "unlink", "mkdir", "rmdir", "ftruncate")
 GRID = ["--grid", "rate=0.001,0.01", "--grid", "batch_size=16,32", "--cv", "2"]
 SEEDS = ("1", "2", "3")
+MEMBERS = {"1": "1", "2": "1", "3": "3"}  # networks of a run, by its seed
 CODES = {0, 2, 3, 130, 143, *(-number for number in SIGNALS)}
 KEPT = {"best.safetensors", "config.toml", "metrics.csv", "events.jsonl", "data.json"}
 KEPT |= {"environment.json", "README.md"}  # without matplotlib, which takes longer than all else
@@ -56,13 +57,14 @@ KEPT |= {"environment.json", "README.md"}  # without matplotlib, which takes lon
 
 def words(kind, seed="1", epochs=30):
     """The command of this kind."""
-    train = ["train", "data.csv", *USUAL, str(epochs), "--seed", seed]
+    usual = [*USUAL, str(epochs), "--seed", seed, "--set", f"training.members={MEMBERS[seed]}"]
+    train = ["train", "data.csv", *usual]
     return {
         "train": [*train, "--out", "run"],
         "force": [*train, "--out", "run", "--force"],
         "restarts": [*train, "--out", "run", "--force", "--restarts", "1"],
         "resume": ["resume", "run", "-q"],
-        "search": ["search", "data.csv", *USUAL, str(epochs), *GRID, "--seed", seed, "--out", "run", "--force"],
+        "search": ["search", "data.csv", *usual, *GRID, "--out", "run", "--force"],
         "predict": ["predict", "run", "data.csv", "-o", "p.csv"],
         "evaluate": ["evaluate", "run", "data.csv"],
         "inspect": ["inspect", "run"],

@@ -96,7 +96,16 @@ def members():
     return net, nnx.init(net, 3, seed=7), {"loss": nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 3)}
 
 
-GOLDEN = {make.__name__: make for make in (dense, every_layer, classes, values, optimizer, members)}
+def networks():
+    """Whole networks in one, and a table, as `nnx train` writes them."""
+    table, net = encoder(), nnx.Ensemble(nnx.mlp((4,), 3, dropout=0.1), 2)
+    loss = nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 2)
+    target = nnx.tables.Target("who", ("no", "yes", "maybe"))
+    return net, nnx.init(net, table.width, seed=8), {"loss": loss, "encoder": table, "target": target}
+
+
+GOLDEN = {make.__name__: make for make in (dense, every_layer, classes, values, optimizer, members, networks)}
+NEW = {(1, "networks")}  # kinds of file that a format never had
 
 
 def answers(model):

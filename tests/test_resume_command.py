@@ -180,7 +180,7 @@ def test_under_supervision_a_run_survives_two_kills(nnx, pictures):
 
 def test_a_killed_search_is_gone_on_with_to_the_same_files(nnx, folder):
     grid = ["search", "data.csv", "--target", "y", "--grid", "rate=0.001,0.01,0.1", "--grid", "optimizer=adamw,sgd"]
-    grid += ["--cv", "3", "--epochs", "40", "--no-early-stopping", "--checkpoint-every", "1"]
+    grid += ["--cv", "3", "--hidden", "8", "--epochs", "40", "--no-early-stopping", "--checkpoint-every", "1"]
     assert nnx(*grid, "--out", "whole", "-q")[0] == 0
     process = subprocess.Popen([sys.executable, "-m", "nnx", *grid, "--out", "run", "-q"], stderr=subprocess.PIPE)
     files = folder / "run" / "search-1.safetensors", folder / "run" / "search-1.safetensors.previous"

@@ -147,13 +147,18 @@ def test_the_readmes_code_runs(tmp_path, monkeypatch, capsys):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    days = pd.date_range("2020-01-01", periods=60).strftime("%d.%m.%Y")
+    table = {"day": days, "town": ["Oslo", "Rome", None] * 20, "price": [f"{100 + i % 7}.5" for i in range(60)]}
+    pd.DataFrame(table).to_csv("data.csv", index=False)
     names = {}
     for block in blocks:
         exec(block, names)
     accuracy, stopped = capsys.readouterr().out.split(maxsplit=1)
     assert float(accuracy) > 0.95 and stopped.strip() in ("epochs", "early stopping")
     assert names["model"].net == names["net"]
+    assert set(names["prices"].model_.encoder.kinds_) == {"day", "town"}
 
 
 def test_the_readmes_commands_exist():

@@ -63,7 +63,7 @@ EXPECTED = dict.fromkeys(
 
 
 @parametrize_with_checks(
-    [classifier(epochs=5, dtype="float64"), regressor(epochs=5, dtype="float64")],  # checks compare to 1e-7
+    [classifier(epochs=5, dtype="float64"), regressor(epochs=30, dtype="float64")],  # checks compare to 1e-7
     expected_failed_checks=lambda estimator: EXPECTED,
 )
 def test_scikit_learns_checks_pass(estimator, check):

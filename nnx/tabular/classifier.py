@@ -17,7 +17,7 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
     Columns of numbers, text, dates and gaps are read and encoded as by `nnx.TableEncoder`; several networks are
     trained as one population, each with rows of its own held out, and their mean probability predicts.
 
-    preset: "fast" (one network), "default", or "best" (more networks, several times as long).
+    preset: "fast" (2 networks), "default" (5), or "best" (16, several times as long).
     metric: what early stopping and the recipe follow: "log_loss", "accuracy", ...; "auto": the loss.
     time_limit: seconds, or "10m", after which training ends with what there is.
     members, hidden, dropout, rate, epochs, batch_size, patience, validation: None: chosen from the size of the table.

@@ -139,7 +139,7 @@ def peak():
 
 def apart(table, name, folder):
     """`preset` in a process of its own."""
-    command = [sys.executable, *sys.orig_argv[1:2], "--packages", str(folder), "--one", table, name]
+    command = [sys.executable, __file__, "--packages", str(folder), "--one", table, name]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 

@@ -150,7 +150,27 @@ def page(found):
     explained = [(key, r["explained"]) for name in found for key, r in runs(found[name]) if "explained" in r]
     parts += [of_gradients(explained)] if explained else []
     about = "What is measured: " + __doc__.split("fit: ", 1)[1].strip()
-    return "\n".join(["# How sure of itself nnx is on tables\n", about + "\n", *parts])
+    return "\n".join(["# How sure of itself nnx is on tables\n", about + "\n", short(found), *parts])
+
+
+def short(found):
+    """The page in a few lines."""
+    rows = []
+    if classes := [[*r["without"], *r["with"]] for _, r in runs(found["classes"])]:
+        loss0, error0, loss, error = np.transpose(classes)
+        change = loss - loss0
+        rows += [
+            ["log loss with temperatures, mean change", f"{change.mean():+.5f}", "below 0"],
+            [f"its worst change in {len(change)} runs", f"{change.max():+.4f}", "at most 0.002"],
+            ["calibration error without and with, means", f"{error0.mean():.4f}, {error.mean():.4f}", ""],
+        ]
+    if covered := [r["all"] + r["one"] for _, r in runs(found["intervals"])]:
+        means = np.mean(covered, axis=0)
+        for i, c in enumerate(COVERAGES):
+            what = f"mean coverage of {100 * c:g} % intervals in {len(covered)} runs, of one network's"
+            one = means[i + len(COVERAGES)]
+            rows.append([what, f"{100 * means[i][0]:.1f} %, {100 * one[0]:.1f} %", "within 2 points"])
+    return f"## In short\n\n{table_of(['what', 'measured', 'asked'], rows)}"
 
 
 def runs(section):

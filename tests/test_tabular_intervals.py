@@ -1,6 +1,7 @@
 """Intervals: values by hand, the definition, coverage on rows not seen, and what a model file holds of them."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from sklearn import datasets
 from sklearn.linear_model import Ridge
 
 import nnx
+from nnx.backends import backend
 from nnx.tabular.intervals import KEPT, Residuals
+from nnx.tabular.model import Held, _variance
 
 
 def test_split_conformal_by_hand():
@@ -107,12 +110,15 @@ def test_members_that_differ_have_a_mean_that_is_wrong_by_less():
         hits.append([np.mean((i[:, 0] <= new) & (new <= i[:, 1])) for i in (ends, plus)])
         wide.append([np.mean(i[:, 1] - i[:, 0]) for i in (ends, plus)])
     assert np.mean(shrinks) == pytest.approx(np.sqrt(2 / 5), rel=0.03)
+    assert Residuals.of(errors, variance=4.0).shrink == pytest.approx(np.sqrt(2 / 5), rel=0.1)
     assert abs(np.mean(hits, axis=0)[0] - 0.9) < 0.015 and np.mean(hits, axis=0)[1] > 0.97
     assert np.mean(wide, axis=0)[0] < 0.7 * np.mean(wide, axis=0)[1]
 
 
 def test_rows_that_no_two_members_leave_out_shrink_nothing():
     assert Residuals.of([[1.0, 2.0], [3.0]], [[0, 1], [2]]).shrink is None
+    assert Residuals.of([[1.0, 2.0], [3.0]], variance=0.0).shrink == 1
+    assert Residuals.of([[0.0], [0.0]], variance=1.0).shrink is None  # there is no error
     with pytest.raises(nnx.DataError, match="2 numbers of rows for 3 errors"):
         Residuals.of([[1.0, 2.0], [3.0]], [[0, 1], []])
 
@@ -168,3 +174,17 @@ def test_a_file_that_is_wrong_is_refused(data):
 def test_what_gives_no_interval_is_one_line(make, text):
     with pytest.raises((nnx.DataError, nnx.SettingError), match=text):
         make()
+
+
+def test_the_variance_of_networks_is_that_of_those_that_did_not_hold_a_row_out():
+    fits = [SimpleNamespace(backend=backend("numpy"), predict=lambda x, add=add: x + add) for add in (0.0, 1.0, 3.0)]
+    parts = [Held(None, np.zeros((n, 1)), None) for n in (1, 1, 2)]
+    assert _variance(fits, parts, 2.0) == pytest.approx(4 * (2 + 4.5 + 2 * 0.5) / 4)
+    assert _variance(fits[:2], parts[:2], 2.0) == 0 and _variance(fits[:1], parts[:1], 2.0) is None
+
+
+def test_the_mean_of_several_networks_has_narrower_intervals_than_cv_plus():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 3))
+    model = nnx.TabularRegressor(members=3, epochs=3).fit(X, X[:, 0] + rng.normal(size=90)).model_
+    assert 0 < Residuals.from_data(model.about["residuals"]).shrink < 1

@@ -29,12 +29,13 @@ class Residuals:
     shrink: float | None = None  # the error of the members' mean by that of one; None: not known
 
     @classmethod
-    def of(cls, errors: Sequence[Any], rows: Sequence[Any] | None = None) -> "Residuals":
+    def of(cls, errors: Sequence[Any], rows: Sequence[Any] | None = None, variance: float | None = None) -> "Residuals":
         """The residuals from what each member was wrong by on its rows, (rows,) each. Raises: DataError.
 
-        rows: the numbers of these rows, where several members leave out the same ones. With v the variance of their
-        errors for the same row and s the mean square of all errors, the mean of k members is wrong by about
-        sqrt((s - v + v / k) / s) times as much as one: `shrink`, with which intervals are narrower.
+        With v the variance of members for the same row and s the mean square of all errors, the mean of k members is
+        wrong by about sqrt((s - v + v / k) / s) times as much as one: `shrink`, with which intervals are narrower.
+        rows: the numbers of these rows, where several members leave out the same ones, which tell v.
+        variance: v itself, where no rows tell it.
         """
         xp, found = host.namespace(), [abs(host.put(e, "float64", None)) for e in errors]
         if not found or any(R.ndim != 1 or not R.size or not xp.all(xp.isfinite(R)) for R in found):
@@ -42,7 +43,9 @@ class Residuals:
         count = sum(R.size for R in found)
         share = min(1.0, KEPT / count)
         kept = tuple(tuple(_thinned(R, max(int(R.size * share), 1)).tolist()) for R in found)
-        return cls(kept, count, None if rows is None else _shrink(errors, rows))
+        if rows is not None:
+            variance = _variance(errors, rows)
+        return cls(kept, count, None if variance is None else _shrink(found, variance))
 
     def interval(self, predicted: Any, coverage: float) -> Any:
         """The lower and the upper end (n, 2) for rows of which the members predict (k, n).
@@ -114,20 +117,24 @@ def require_file(holds: bool, text: str) -> None:
         raise ModelFileError(text)
 
 
-def _shrink(errors: Sequence[Any], rows: Sequence[Any]) -> float | None:
-    """The error of the mean of the members by that of one; None where no row is left out by two. Raises: DataError."""
+def _variance(errors: Sequence[Any], rows: Sequence[Any]) -> float | None:
+    """The variance of members for a row; None where no row is left out by two. Raises: DataError."""
     xp = host.namespace()
     e, row = (xp.concat([host.get(part) for part in parts]) for parts in (errors, rows))
     if e.shape != row.shape:
         raise DataError(f"Residuals: {row.size} numbers of rows for {e.size} errors")
     _, place, count = xp.unique(row, return_inverse=True, return_counts=True)
     again = e.size - count.size
-    total = float(xp.mean(e * e))
-    if not again or not total:
-        return None
     apart = e - (xp.bincount(place, e) / count)[place]
-    variance = min(float(xp.sum(apart * apart)) / again, total)
-    return max(sqrt(1.0 - variance / total * (1.0 - 1.0 / len(errors))), 1e-6)
+    return float(xp.sum(apart * apart)) / again if again else None
+
+
+def _shrink(errors: Sequence[Any], variance: float) -> float | None:
+    """The error of the mean of the members by that of one; None where there is no error."""
+    xp = host.namespace()
+    e = xp.concat(errors)
+    total = float(xp.mean(e * e))
+    return max(sqrt(1.0 - min(variance / total, 1.0) * (1.0 - 1.0 / len(errors))), 1e-6) if total else None
 
 
 def _thinned(R: Any, many: int) -> Any:

@@ -76,8 +76,10 @@ def trained(config: Config, prepared: Prepared, fits: Sequence[Fit]) -> Trained:
         target = _with_threshold(target, config.training.metric, held)
     else:
         errors = [target.decode(p.output) - target.decode(p.y[:, None]) for p in parts]
-        again = len(held.rows) < sum(len(p.rows) for p in parts)
-        residuals = Residuals.of(errors, rows=[p.rows for p in parts] if again else None)
+        if len(held.rows) < sum(len(p.rows) for p in parts):
+            residuals = Residuals.of(errors, rows=[p.rows for p in parts])
+        else:
+            residuals = Residuals.of(errors, variance=_variance(own, parts, target.scale))
     return Trained(model, target, mean, held, tuple(found), residuals)
 
 
@@ -102,6 +104,22 @@ def _apart(prepared: Prepared, k: int) -> Held | None:
         return None
     x, y = prepared.train
     return Held(rows, x[rows], y[rows], None if prepared.weight is None else prepared.weight[rows])
+
+
+def _variance(fits: Sequence[Fit], parts: Sequence[Held], scale: float) -> float | None:
+    """The variance between networks for rows that one of them held out, from what the others predict for these.
+
+    The others were trained on them: it is about that for new rows, or less. 0 for two networks, None for one.
+    """
+    xp, found = host.namespace(), []
+    if len(fits) < 3:
+        return 0.0 if len(fits) == 2 else None
+    for k, part in enumerate(parts):
+        others = [
+            host.put(fit.backend.to_numpy(fit.predict(part.x)), "float64", None) for fit in fits if fit is not fits[k]
+        ]
+        found.append(xp.var(xp.stack(others), axis=0, correction=1))
+    return float(xp.mean(xp.concat(found))) * scale**2
 
 
 def _together(parts: Sequence[Held]) -> Held:

@@ -33,8 +33,8 @@ class TabularRegressor(RegressorMixin, Tabular):  # type: ignore[misc]
     def predict_interval(self, X: Any, coverage: float = 0.9) -> Any:
         """The lower and upper ends within which targets lie with this probability: (rows, 2).
 
-        By CV+ from the rows that each network held out; for rows like those of the training, see
-        Barber, Candes, Ramdas & Tibshirani 2021.
+        From what each network was wrong by on the rows that it held out; for rows like those of the training.
+        About their mean, by CV+ (Barber, Candes, Ramdas & Tibshirani 2021) with what the mean is wrong by less.
         """
         x = self._encoded(X)
         return interval(self.model_, x, coverage)

@@ -22,7 +22,7 @@ from .metrics import (
 )
 from .names import spelled
 from .random import one_seed, permutation
-from .settings import integer
+from .settings import UP_TO_1, integer, real
 
 TASKS = ("classification", "regression")
 ROUNDING = 1e-5  # by which probabilities in few digits may lie outside 0 to 1
@@ -41,6 +41,7 @@ class Importance:
 class Evaluation:
     """Predictions for rows held out, what they should have been, and the scores of that.
 
+    threshold: the probability above which the second of two classes is predicted.
     Shapes: target (n,), class numbers from 0 or values; predicted (n, k) probabilities, or (n,) values.
     """
 
@@ -50,6 +51,12 @@ class Evaluation:
     predicted: Any
     scores: Mapping[str, float]
     importance: Importance | None = None
+    threshold: float = 0.5
+
+    @property
+    def guess(self) -> Any:
+        """The numbers (n,) of the classes that are predicted."""
+        return guessed(probabilities("Evaluation: predicted", self.predicted), self.threshold)
 
     @classmethod
     def of(
@@ -60,6 +67,7 @@ class Evaluation:
         *,
         classes: Sequence[str] = (),
         importance: Importance | None = None,
+        threshold: float = 0.5,
     ) -> "Evaluation":
         """The evaluation of these predictions, its scores computed. Raises DataError if they do not fit each other."""
         fine = hasattr(classes, "__len__") and not isinstance(classes, (str, bytes))
@@ -67,16 +75,18 @@ class Evaluation:
         fine = importance is None or isinstance(importance, Importance)
         require(fine, f"Evaluation: importance must be an Importance, got {shown(importance)}")
         target, predicted = (numbers(f"Evaluation: {n}", a) for n, a in (("target", target), ("predicted", predicted)))
-        found = scores(task, target, predicted)
+        found = scores(task, target, predicted, threshold=threshold)
         k = probabilities("Evaluation: predicted", predicted).shape[1] if task == "classification" else len(classes)
         if len(classes) != k:
             raise DataError(f"Evaluation: {len(classes)} names for {k} classes")
-        return cls(task, tuple(map(str, classes)), target, predicted, found, importance)
+        return cls(task, tuple(map(str, classes)), target, predicted, found, importance, threshold)
 
 
 @spelled
-def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
+def scores(task: str, target: Any, predicted: Any, *, threshold: float = 0.5) -> dict[str, float]:
     """The usual scores of predictions for the task.
+
+    threshold: the probability above which the second of two classes is predicted; log loss and area have no use for it.
 
     Classification: accuracy, balanced accuracy (the mean recall of the classes that occur), log loss, macro F1 (the
         mean F1 of the classes that occur or are predicted), and for two classes the area under the ROC curve (not a
@@ -99,13 +109,22 @@ def scores(task: str, target: Any, predicted: Any) -> dict[str, float]:
         }
     p = probabilities("scores: predicted", predicted)
     target = class_numbers(target, p.shape[1], None, "scores")
+    threshold = real("scores: threshold", threshold, UP_TO_1)
+    sure = host.namespace().eye(p.shape[1])[guessed(p, threshold)] if threshold != 0.5 else p
     found = {
-        "accuracy": float(accuracy(p, target)),
-        "balanced_accuracy": float(balanced_accuracy(p, target)),
+        "accuracy": float(accuracy(sure, target)),
+        "balanced_accuracy": float(balanced_accuracy(sure, target)),
         "log_loss": float(log_loss(p, target)),
-        "macro_f1": float(f1(p, target)),
+        "macro_f1": float(f1(sure, target)),
     }
     return found | ({"roc_auc": float(roc_auc(p, target))} if p.shape[1] == 2 else {})
+
+
+def guessed(p: Any, threshold: float) -> Any:
+    """The class numbers (n,) that probabilities (n, k) predict; of two the second where it is above the threshold."""
+    if threshold != 0.5 and p.shape[1] == 2:
+        return (p[:, 1] > threshold).astype("int64")
+    return p.argmax(axis=1)
 
 
 def class_numbers(labels: Any, k: int, classes: Sequence[Any] | None, place: str) -> Any:

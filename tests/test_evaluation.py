@@ -139,6 +139,15 @@ def test_the_columns_of_a_group_are_shuffled_together():
     assert any(np.any(rows != x) for rows in seen[1:])
 
 
+def test_a_threshold_is_that_of_the_guess_and_leaves_probabilities_alone():
+    p, target = np.array([[0.9, 0.1], [0.7, 0.3], [0.6, 0.4], [0.2, 0.8]]), np.array([0, 1, 1, 1])
+    usual, low = scores("classification", target, p), scores("classification", target, p, threshold=0.2)
+    assert (usual["accuracy"], low["accuracy"], low["balanced_accuracy"], low["macro_f1"]) == (0.5, 1.0, 1.0, 1.0)
+    assert [usual[name] for name in ("log_loss", "roc_auc")] == [low[name] for name in ("log_loss", "roc_auc")]
+    found = Evaluation.of("classification", target, p, classes=["a", "b"], threshold=0.2)
+    assert found.guess.tolist() == [0, 1, 1, 1] and found.scores == low
+
+
 def test_importance_is_the_same_again_and_leaves_x_alone():
     x, before = RNG.normal(size=(50, 2)), None
     before = x.copy()

@@ -119,6 +119,12 @@ def test_a_second_fit_forgets_the_first():
     np.testing.assert_array_equal(one.fit(X, Y).predict_proba(X), classifier().fit(X, Y).predict_proba(X))
 
 
+def test_a_second_fit_to_an_array_forgets_the_names_of_columns():
+    model = regressor().fit({"a": X[:, 0], "b": X[:, 1]}, Z)
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    assert not hasattr(model.fit(X, Z), "feature_names_in_")
+
+
 def test_random_states_are_what_scikit_learn_makes_of_them():
     def predicted(state):
         return classifier(random_state=state).fit(X, Y).predict_proba(X)
@@ -352,6 +358,34 @@ def test_weights_of_classes_are_weights_of_their_rows():
         made.predict_proba(X), classifier().fit(X, Y, sample_weight=np.where(Y, 5.0, 1.0)).predict_proba(X)
     )
     assert classifier(class_weight="balanced").fit(X, Y).config_.training.class_weight == "balanced"
+
+
+@pytest.mark.parametrize("kind", ["float64", "int64", "bool"])
+def test_weights_of_classes_are_given_by_the_labels_that_y_has(kind):
+    y = Y.astype(kind)
+    given = classifier(class_weight=dict(zip(np.unique(y), (1, 3), strict=True))).fit(X, y)
+    usual = classifier(class_weight={"0": 1, "1": 3}).fit(X, Y.astype(str))
+    np.testing.assert_array_equal(given.predict_proba(X), usual.predict_proba(X))
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "f1"])
+def test_the_evaluation_has_the_scores_of_what_is_predicted(metric):
+    """The same rows are validated on by all networks, so that they are predicted once."""
+    rare = (X[:, 0] > 1.0).astype(int)
+    model = classifier(metric=metric, epochs=30).fit(X, rare, X_val=X, y_val=rare)
+    assert model.model_.target.threshold != 0.5
+    found, guess = model.evaluation_, model.predict(X)
+    np.testing.assert_array_equal(found.guess, guess)
+    assert found.scores["accuracy"] == pytest.approx((guess == rare).mean())
+    shares = [(guess == rare)[rare == k].mean() for k in (0, 1)]
+    assert found.scores["balanced_accuracy"] == pytest.approx(np.mean(shares))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1"])
+def test_a_metric_that_does_not_move_at_first_ends_no_training(metric):
+    """All rows are predicted as the common class for ten epochs and more: the first is as good as those after it."""
+    rare = (X[:, 0] + X[:, 1] > 1.9).astype(int)
+    assert classifier(metric=metric, epochs=25, rate=1e-4).fit(X, rare).best_epoch_ == 25
 
 
 def test_rows_of_a_group_are_never_trained_on_and_validated_on_by_one_network(monkeypatch):

@@ -36,7 +36,7 @@ def pictures(
     if data:
         found = run.evaluate(run.open(data, given))
         if run.target.classes:
-            drawn["confusion"] = plots.confusion_matrix(found.target, found.predicted.argmax(axis=1), found.classes)
+            drawn["confusion"] = plots.confusion_matrix(found.target, found.guess, found.classes)
             drawn["calibration"] = plots.calibration(found.target, found.predicted)
         else:
             drawn["predicted"] = plots.predicted_against_true(found.target, found.predicted)

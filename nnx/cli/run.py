@@ -118,7 +118,7 @@ class Run:
 def evaluation(target: Target, y: Any, output: Any) -> Evaluation:
     """The evaluation of a network's predictions for encoded targets, in the target's own units."""
     if target.classes:
-        return Evaluation.of("classification", y, output, classes=target.classes)
+        return Evaluation.of("classification", y, output, classes=target.classes, threshold=target.threshold)
     return Evaluation.of("regression", target.decode(y[:, None]), target.decode(output))
 
 

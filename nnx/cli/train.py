@@ -105,7 +105,8 @@ def complete(
     with Interrupt(b""):  # what is trained is written whole
         write(path, config, prepared, made)
         tested = test(prepared, made)
-        poor = worse(prepared.target, tested, weighted=config.training.class_weight != "none")
+        weighted = config.training.class_weight != "none" or made.target.threshold != 0.5
+        poor = worse(prepared.target, tested, weighted=weighted)
         prepared.notes += poor
         say(*(f"note: {note}" for note in poor))
         for remark in describe(path, config, prepared, schema | {"notes": prepared.notes}, made, tested, chosen):
@@ -204,7 +205,8 @@ def test(prepared: Prepared, made: Trained) -> Evaluation | None:
         return result.backend.to_numpy(result.predict(x))
 
     def score(output: Any) -> float:
-        return scores(target.task, y[some], output if target.classes else output[:, 0])[measure]
+        own = output if target.classes else output[:, 0]
+        return scores(target.task, y[some], own, threshold=target.threshold)[measure]
 
     return replace(found, importance=permutation_importance(predicted, x[some], columns, score, repeats=3))
 

@@ -92,7 +92,7 @@ def _curves(history: Mapping[str, Sequence[float]], name: str, best_epoch: int |
 
 
 def _classification(e: Evaluation, held: str) -> list[str]:
-    matrix = inline_svg(confusion_matrix(e.target, e.predicted, e.classes), "confusion", "confusion matrix")
+    matrix = inline_svg(confusion_matrix(e.target, e.guess, e.classes), "confusion", "confusion matrix")
     means = calibration(e.target, e.predicted, classes=e.classes)
     large = len(e.classes) > 12
     confused = section(

@@ -205,13 +205,15 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = encoder.n_features_in_
         if encoder.named_:
             self.feature_names_in_ = encoder.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):  # of an earlier fit
+            del self.feature_names_in_
         self.evaluation_: Evaluation | None = None if held is None else self._evaluation(held.y, held.output)
 
     def _evaluation(self, y: Any, output: Any) -> Evaluation:
         """The evaluation of rows that were held out, each predicted by a network that was not trained on it."""
         target = self._model_target
         if target.classes:
-            return Evaluation.of("classification", y, output, classes=target.classes)
+            return Evaluation.of("classification", y, output, classes=target.classes, threshold=target.threshold)
         return Evaluation.of("regression", target.decode(y[:, None]), target.decode(output))
 
     def _number(self, output: Any) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from ..backends import numpy as host
 from ..errors import DataError, SettingError, shown, unknown
 from ..tables import Source
+from ..tables.encoding.target import in_order
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Given:
         """The weight of each row, whose class has this number; None where all weigh the same. Raises: SettingError."""
         if not isinstance(self.class_weight, Mapping) or codes is None:
             return self.weight
-        given = {str(label): weight for label, weight in self.class_weight.items()}
+        given = {in_order([str(label)])[0]: weight for label, weight in self.class_weight.items()}
         for label, weight in given.items():
             if label not in classes:
                 raise SettingError(f"class_weight: {unknown('class', label, classes)}")

@@ -38,6 +38,7 @@ MONITORS = {  # figures of the rows held out, by the names of metrics
     "mae": "validation_mean_absolute_error",
     "r2": "validation_r2",
 }
+COUNTED = ("accuracy", "balanced_accuracy", "f1")  # metrics that know few values
 METRICS_OF = {
     "classification": ("auto", "log_loss", "accuracy", "balanced_accuracy", "auc", "f1"),
     "regression": ("auto", "rmse", "mae", "r2"),
@@ -190,9 +191,14 @@ def monitor_of(config: Config) -> str:
 
 
 def stopping_of(config: Config) -> EarlyStopping:
-    """When a network stops: a log loss that falls towards 0 by less than LITTLE has fallen."""
-    loss = config.training.loss == "softmax_cross_entropy" and monitor_of(config).endswith("loss")
-    return EarlyStopping(config.training.patience or 1, monitor_of(config), LITTLE if loss else 0.0)
+    """When a network stops: a log loss that falls towards 0 by less than LITTLE has fallen. Of epochs with as many rows
+    right the last is kept: where one class is rare, all rows are taken for the other for many epochs."""
+    monitor = monitor_of(config)
+    loss = config.training.loss == "softmax_cross_entropy" and monitor.endswith("loss")
+    counted = config.training.metric in COUNTED
+    return EarlyStopping(
+        config.training.patience or 1, monitor, LITTLE if loss else 0.0, ties="last" if counted else "first"
+    )
 
 
 def metrics_of(config: Config, prepared: Prepared) -> list[str]:

@@ -4,7 +4,7 @@ Everything here is on the host and in float64. The letters: n = rows, k = classe
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .backends import numpy as host
@@ -47,8 +47,8 @@ class Evaluation:
 
     task: str  # "classification" or "regression"
     classes: tuple[str, ...]  # () in a regression
-    target: Any
-    predicted: Any
+    target: Any = field(repr=False)
+    predicted: Any = field(repr=False)
     scores: Mapping[str, float]
     importance: Importance | None = None
     threshold: float = 0.5

@@ -340,6 +340,39 @@ def test_rows_without_a_target_are_refused_or_left_out():
     assert any("left out" in note for note in made.notes_)
 
 
+def test_score_takes_the_name_of_the_target_as_fit_does():
+    table = frame()
+    values, classes = regressor().fit(table, "number"), classifier().fit(table, "colour")
+    assert values.score(table, "number") == pytest.approx(values.score(table, table["number"]), abs=1e-6)  # of float32
+    assert classes.score(table, "colour") == classes.score(table, table["colour"])
+    with pytest.raises(nnx.DataError, match="is of no class that was trained on"):
+        classes.score(table.assign(colour="pink"), "colour")
+
+
+def test_notes_and_errors_name_parameters_and_not_options_of_the_command():
+    table = frame().assign(id=range(ROWS))
+    notes = regressor().fit(table, "number").notes_
+    assert any("kinds={'id': 'number'} keeps it" in note for note in notes) and not any("--" in note for note in notes)
+    for settings, target, words in (
+        ({"validation": 2.0}, "colour", "^validation must be"),
+        ({"drop": ["x"]}, "colour", "^drop: unknown column 'x'"),
+        ({}, "number", "too many for classes; for a quantity: TabularRegressor"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            classifier(**settings).fit(table, target)
+
+
+def test_rows_to_validate_on_without_their_target_are_refused():
+    table = frame()
+    with pytest.raises(nnx.DataError, match="unknown column 'number'"):
+        regressor().fit(table, "number", X_val=table.drop(columns="number"))
+
+
+def test_an_evaluation_is_shown_by_its_scores():
+    shown = repr(regressor().fit(X, Z).evaluation_)
+    assert "'r2'" in shown and "array" not in shown
+
+
 # ---- weights, groups, validation, time
 
 

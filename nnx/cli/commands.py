@@ -156,7 +156,7 @@ def evaluate(run: str, data: tuple[str, ...], as_json: bool, **given: Any) -> No
 @click.option("-o", "--output", help="the file, of the format its suffix says [default: standard output]")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="csv, tsv, jsonl, parquet, arrow [default: csv]")
 @click.option("--proba", is_flag=True, help="the probability of each class, a column each")
-@click.option("--interval", type=float, help="two columns more: where targets lie with this probability, such as 0.9")
+@click.option("--interval", type=float, help="of values, the two ends between which a target lies so often: 0.9")
 @click.option("--keep", multiple=True, help="columns of DATA to write beside the predictions: id,name")
 @click.option("--safe-csv", "safe", is_flag=True, help="an apostrophe before what spreadsheets run: = + - @")
 @reading

@@ -13,18 +13,19 @@ from ..errors import DataError, TrainingError, require
 from ..evaluation import Evaluation
 from ..files import Model, save
 from ..names import Spelled
-from ..tables import Target
+from ..tables import Target, check_target
 from ..training import Fit
 from ..training.progress import progress
 from .frames import groups_of, is_array, is_elsewhere, is_path, source_of, target_name, weights_of, with_target
 from .given import Given
 from .model import trained
 from .parameters import config_of, end_of
-from .prepare import Prepared, fold, prepare
+from .prepare import Prepared, fold, prepare, targets
 from .recipe import check, settled
 from .settings import Config
 from .training import saved, time_limit, train
 from .use import Explanation, explanation
+from .wording import in_python, python_errors
 
 
 class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
@@ -79,11 +80,12 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         end = end_of(self)
         given, name, fixed = self._given(X, y, sample_weight, X_val, y_val, groups)
         config = config_of(self, name, fixed)
-        check(config)
         chosen = self._backend(config, X)
-        prepared = prepare(config, lambda text: None, given=given)
+        with python_errors():
+            check(config)
+            prepared = prepare(config, lambda text: None, given=given)
+            config = settled(config, prepared)
         prepared.encoder.named_ = not is_array(X)
-        config = settled(config, prepared)
         fold(prepared, config)
         self._keep(config, prepared, self._trained(config, prepared, chosen, end))
         self._name(given)
@@ -159,7 +161,9 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         other = None
         if X_val is not None:
             other = source_of(X_val)
-            if not isinstance(y, str) or not (y_val is None or isinstance(y_val, str)):
+            if isinstance(y, str) and (y_val is None or isinstance(y_val, str)):
+                check_target(other, name)
+            else:
                 require(y_val is not None and not isinstance(y_val, str), "fit: X_val needs y_val, its targets")
                 other = with_target(other, self._target(y_val)[0], name)
         weights, groups = weights_of(weight), groups_of(groups)
@@ -200,7 +204,7 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         about = {"reading": prepared.source.reading.to_data(), "asked": {}} | result.about
         parts = result.arrays, about, fit.backend, encoder, result.target, (encoder.width,)
         self.model_ = Model(fit.net, fit.params, fit.loss, *parts)
-        self.config_, self.notes_ = config, prepared.notes
+        self.config_, self.notes_ = config, [in_python(note) for note in prepared.notes]
         self.history_, self.best_epoch_, self.stopped_ = fit.history, fit.best_epoch, fit.stopped
         self.n_features_in_ = encoder.n_features_in_
         if encoder.named_:
@@ -215,6 +219,20 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         if target.classes:
             return Evaluation.of("classification", y, output, classes=target.classes, threshold=target.threshold)
         return Evaluation.of("regression", target.decode(y[:, None]), target.decode(output))
+
+    def _column(self, X: Any, y: Any) -> Any:
+        """The target for `score`: y, or the column of X of this name, as `predict` gives it. Raises: DataError."""
+        if not isinstance(y, str):
+            return y
+        check_is_fitted(self)
+        source = source_of(X)
+        target = replace(self._model_target, name=check_target(source, y))
+        with python_errors():
+            return self._values(targets(source, target))
+
+    def _values(self, encoded: Any) -> Any:
+        """The target (rows,), as `predict` gives it, of class numbers or standardised values."""
+        raise NotImplementedError
 
     def _number(self, output: Any) -> int:
         """The number of the output for a class. Raises: DataError."""
@@ -246,4 +264,5 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
                 expected = self.n_features_in_
                 raise DataError(f"X has {count} features, but {own} is expecting {expected} features as input")
             source.table = source.table.rename_columns([str(name) for name in encoder.feature_names_in_])
-        return encoder.encode(source)
+        with python_errors():
+            return encoder.encode(source)

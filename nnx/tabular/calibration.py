@@ -36,7 +36,7 @@ def temperature(z: Any, labels: Any, weight: Any = None) -> float:
     n = len(t)
     w = xp.ones(n) if weight is None else _weights(weight, n)
     t = t * w[:, None]
-    along = float(xp.sum(t * z))
+    right = float(xp.sum(t * z))
 
     def slope(s: float) -> tuple[float, float]:
         """The derivative of the loss by b at b = exp(s), and that of this derivative by s."""
@@ -44,7 +44,7 @@ def temperature(z: Any, labels: Any, weight: Any = None) -> float:
         p = _softmax(b * z)
         mean = xp.sum(p * z, axis=1)
         spread = xp.sum(p * (z - mean[:, None]) ** 2, axis=1)
-        return float(w @ mean) - along + PRIOR * (1.0 - 1.0 / b), b * float(w @ spread) + PRIOR / b
+        return float(w @ mean) - right + PRIOR * (1.0 - 1.0 / b), b * float(w @ spread) + PRIOR / b
 
     return exp(-_root(slope, log(1 / HOTTEST), log(1 / COLDEST)))
 

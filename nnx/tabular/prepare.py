@@ -11,7 +11,7 @@ from ..tables import Source, TableEncoder, Target, cells, check_target
 from ..tables.encoding.target import left_out, look, make_target, task_of
 from ..training import split
 from .blocks import Blocks, Writer
-from .cache import Cache
+from .cache import PARTS, Cache
 from .folds import Fold, splits
 from .given import Given
 from .leaks import leaks
@@ -20,7 +20,7 @@ from .notes import balance, spellings
 from .settings import Config, amount
 from .table import columns_of, opened, reading_of, unused
 
-TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, 3
+TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, 3  # the first three are numbers of PARTS
 COPIES = 3  # of the encoded rows there are for a while
 SHARE = 0.1  # of the rest to validate on, of a table in blocks
 HELD = 50_000  # rows of a table in blocks that are held out at most, for validation and for the test
@@ -106,7 +106,7 @@ def prepare(
     if not in_blocks:
         source = loaded(source, {**kinds, name: seen.kind if task == "regression" else seen.text_kind})
     target = make_target(seen, task, source.place, fold=data.fold_case)
-    labels = None if in_blocks or not target.classes else _labels(source, target)
+    labels = None if in_blocks or not target.classes else targets(source, target)
     roles = _roles(config, scan.rows, labels, seen.there, in_blocks)
     if given is not None:
         given.check(scan.rows)
@@ -132,7 +132,7 @@ def prepare(
     too_large = scan.rows * encoder.width * 4 * COPIES > limit and given is None
     prepared.in_blocks = in_blocks or too_large
     if too_large and not in_blocks:
-        _set_apart(roles, _share(config), config.data_seed, labels)
+        _set_apart(roles, VALIDATION, _share(config), config.data_seed, labels)
         prepared.sizes = _counts(roles)
     if encode:
         _refuse(in_memory and too_large, f"{source.name}, encoded as {encoder.width} features,", data.memory)
@@ -153,7 +153,7 @@ def fold(prepared: Prepared, config: Config) -> None:
 
 def held_out(prepared: Prepared, source: Source, weight: Any = None) -> tuple[Any, ...]:
     """The encoded rows and targets of another source of the same columns, and their weights where there are some."""
-    y = _targets(source, prepared.target)
+    y = targets(source, prepared.target)
     if prepared.target.classes and (y < 0).any():
         names = ", ".join(prepared.target.classes[:5])
         raise DataError(f"a row to validate on is of no class that is trained on: these are {names}")
@@ -174,12 +174,6 @@ def encoder_settings(config: Config) -> dict[str, Any]:
     return {name: getattr(e, name) for name in e.__struct_fields__} | {"fold_case": config.data.fold_case}
 
 
-def _labels(source: Source, target: Target) -> Any:
-    """The class number of each row."""
-    parts = [target.encode(cells(source, b, target.name, target.kind, 0)) for b in source.batches([target.name])]
-    return host.namespace().concat(parts)
-
-
 def _counted(labels: Any, target: Target) -> list[int]:
     """The number of rows of each class."""
     return [int(n) for n in host.namespace().bincount(labels, minlength=len(target.classes))]
@@ -187,27 +181,23 @@ def _counted(labels: Any, target: Target) -> list[int]:
 
 def _roles(config: Config, rows: int, labels: Any, there: Any, in_blocks: bool) -> Any:
     """Of each row whether it is trained on, validated on, tested on or, without a target, left out: uint8 (rows,)."""
-    data, seed, xp = config.data, config.data_seed, host.namespace()
-    roles = xp.zeros(rows, dtype="uint8")
-    if in_blocks:
-        share = min(data.test, HELD / rows)
-        limits = (
-            share,
-            share + min((SHARE if data.validation is None else data.validation) * (1 - data.test), HELD / rows),
-        )
-        for start in range(0, rows, 1 << 20):
-            stop = min(start + (1 << 20), rows)
-            u = host.uniform(words(seed, "roles", stop - start, start >> 20))
-            roles[start:stop] = xp.where(u < limits[0], TEST, xp.where(u < limits[1], VALIDATION, TRAIN))
-        if there is not None:
-            roles[~there] = LEFT_OUT
-        return roles
-    rest = xp.arange(rows)
+    roles = _drawn(config, rows) if in_blocks else host.namespace().zeros(rows, dtype="uint8")
     if there is not None:
-        roles[~there], rest = LEFT_OUT, rest[there]
-    if data.test:
-        _, held = split(len(rest), data.test, seed, None if labels is None else labels[rest], "test")
-        roles[rest[held]] = TEST
+        roles[~there] = LEFT_OUT
+    if not in_blocks:
+        _set_apart(roles, TEST, config.data.test, config.data_seed, labels)
+    return roles
+
+
+def _drawn(config: Config, rows: int) -> Any:
+    """The roles of the rows of a table in blocks, each drawn by itself."""
+    xp, roles = host.namespace(), host.namespace().zeros(rows, dtype="uint8")
+    tested = min(config.data.test, HELD / rows)
+    validated = tested + min(_share(config) * (1 - config.data.test), HELD / rows)
+    for start in range(0, rows, 1 << 20):
+        stop = min(start + (1 << 20), rows)
+        u = host.uniform(words(config.data_seed, "roles", stop - start, start >> 20))
+        roles[start:stop] = xp.where(u < tested, TEST, xp.where(u < validated, VALIDATION, TRAIN))
     return roles
 
 
@@ -222,12 +212,12 @@ def _share(config: Config) -> float:
     return SHARE if config.data.validation is None else config.data.validation
 
 
-def _set_apart(roles: Any, share: float, seed: int, labels: Any) -> None:
-    """Make some of the rows to train on rows to validate on."""
+def _set_apart(roles: Any, role: int, share: float, seed: int, labels: Any) -> None:
+    """Give this share of the rows to train on another role; of classes each as large a share."""
     rest = (roles == TRAIN).nonzero()[0]
     if share:
-        _, held = split(len(rest), share, seed, None if labels is None else labels[rest], "validation")
-        roles[rest[held]] = VALIDATION
+        _, held = split(len(rest), share, seed, None if labels is None else labels[rest], PARTS[role])
+        roles[rest[held]] = role
 
 
 def _encode(prepared: Prepared, roles: Any, config: Config, say: Callable[[str], None]) -> None:
@@ -247,7 +237,7 @@ def _encode(prepared: Prepared, roles: Any, config: Config, say: Callable[[str],
         prepared.validation, prepared.test = (_some((encoder.spread(x), y)) for x, y in wholes)
         prepared.counts = cache.counts
         return
-    x, y = encoder.encode(source), _targets(source, target)
+    x, y = encoder.encode(source), targets(source, target)
     prepared.train, test = ((x[roles == role], y[roles == role]) for role in (TRAIN, TEST))
     prepared.test = _some(test)
 
@@ -263,21 +253,17 @@ def _pass(prepared: Prepared, roles: Any, write: Writer) -> None:
         first += len(y)
 
 
-def _numbered(source: Source, name: str) -> Any:
-    first = 0
-    for batch in source.batches([name]):
-        yield batch, first
-        first += batch.num_rows
-
-
 def _target(source: Source, target: Target, batch: Any, first: int) -> Any:
     y = target.encode(cells(source, batch, target.name, target.kind, first))
     return y if target.classes else y.astype("float32")
 
 
-def _targets(source: Source, target: Target) -> Any:
-    """The encoded target of each row."""
-    parts = [_target(source, target, batch, first) for batch, first in _numbered(source, target.name)]
+def targets(source: Source, target: Target) -> Any:
+    """The encoded target of each row: class numbers (-1: none of them), or standardised values."""
+    parts, first = [], 0
+    for batch in source.batches([target.name]):
+        parts.append(_target(source, target, batch, first))
+        first += batch.num_rows
     return host.namespace().concat(parts)
 
 

@@ -32,7 +32,7 @@ def interval(model: Model, x: Any, coverage: float) -> Any:
     """
     target = model.target
     if target is None or target.classes or "residuals" not in model.about:
-        raise SettingError("intervals need a regression that held rows out: fit with validation=0.1, or X_val")
+        raise SettingError("intervals need a regression that was trained with rows held out: give a validation above 0")
     return bounds(model, target, Residuals.from_data(model.about["residuals"]), x, coverage)
 
 

@@ -194,6 +194,7 @@ def make_target(seen: Seen, task: str, place: str, rows: str = "in every row", *
         what = f"{len(classes)} different texts in {seen.texts.rows} rows, too many for classes"
         kind = numeric(seen.texts.counts)
         hint = f"if they are numbers: --kind {quote(f'{seen.name}={kind}')}" if kind else "is it the right column?"
+        hint = "for a quantity: --task regression" if parted(seen.kind)[0] in QUANTITIES else hint
         raise DataError(f"{place}: the target {seen.name!r} has {what}; {hint}")
     if len(classes) < 2:
         raise DataError(f"{place}: the target {seen.name!r} has one class, {classes[0][:30]!r}: nothing to learn")

@@ -17,7 +17,8 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
     Columns of numbers, text, dates and gaps are read and encoded as by `nnx.TableEncoder`; several networks are
     trained as one population, each with rows of its own held out, and their mean probability predicts.
 
-    preset: "fast" (one network), "default", or "best" (more networks, several times as long).
+    preset: "fast", "default", or "best": more networks, half of them of another kind (`nnx.realmlp`), in 5 to 10 times
+        the time.
     metric: what early stopping and the recipe follow: "log_loss", "accuracy", ...; "auto": the loss.
     time_limit: seconds, or "10m", after which training ends with what there is.
     members, hidden, dropout, rate, epochs, batch_size, patience, validation: None: chosen from the size of the table.

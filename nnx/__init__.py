@@ -16,10 +16,10 @@ _HOMES = {
         "Constant GlorotNormal GlorotUniform HeNormal HeUniform LeCunNormal LeCunUniform Normal Orthogonal Signs Zeros"
     ),
     "layers": (
-        "BatchEnsemble BatchNorm Chain Concat Dense DenseEnsemble Dropout ELU Embedding Ensemble EnsembleView GELU "
-        "GELUTanh Identity LayerNorm LeakyReLU Mish NTPDense PBLDEmbedding PLREmbedding ParametricActivation "
-        "PiecewiseLinear PiecewiseLinearEmbedding RMSNorm ReLU Residual SELU Scale ScaleEnsemble Sigmoid SiLU "
-        "Softplus Tanh"
+        "BatchEnsemble BatchNorm Chain Committee Concat Dense DenseEnsemble Dropout ELU Embedding Ensemble "
+        "EnsembleView GELU GELUTanh Identity LayerNorm LeakyReLU Mish NTPDense PBLDEmbedding PLREmbedding "
+        "ParametricActivation PiecewiseLinear PiecewiseLinearEmbedding RMSNorm ReLU Residual SELU Scale "
+        "ScaleEnsemble Sigmoid SiLU Softplus Tanh"
     ),
     "network": "init mlp predict realmlp tabm",
     "from_data": "init_from_data",

@@ -51,6 +51,7 @@ from .layers import (
     BatchEnsemble as BatchEnsemble,
     BatchNorm as BatchNorm,
     Chain as Chain,
+    Committee as Committee,
     Concat as Concat,
     Dense as Dense,
     DenseEnsemble as DenseEnsemble,

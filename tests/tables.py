@@ -65,6 +65,15 @@ LAYERS = {
         3,
     ),
     "ensemble_without_parameters": (nnx.Ensemble(nnx.Chain(nnx.Tanh(), nnx.Dropout(0.3)), 2), 4),
+    "committee": (
+        nnx.Committee(
+            nnx.Ensemble(nnx.Chain(nnx.Dense(3), nnx.BatchNorm(), nnx.Tanh(), nnx.Dense(2)), 3),
+            nnx.Chain(nnx.Dense(2), nnx.Dropout(0.3)),
+            nnx.tabm((3,), 2, members=2, activation="tanh"),
+        ),
+        4,
+    ),
+    "committee_of_few_parameters": (nnx.Chain(nnx.Dense(3), nnx.Committee(nnx.Tanh(), nnx.Dense(3))), 4),
     "piecewise": (nnx.PiecewiseLinear(_EDGES, (0, 2, 3, 5)), 6),
     "piecewise_even": (nnx.PiecewiseLinear(((-1.0, 0.1, 0.9),) * 3), 3),
     "piecewise_embedding": (nnx.Chain(nnx.PiecewiseLinearEmbedding(_EDGES, 3, (0, 2, 3, 5)), nnx.Dense(2)), 6),

@@ -247,6 +247,33 @@ def test_members_of_an_ensemble_begin_apart_and_drop_other_units():
     assert not masks & {tuple(row) for row in again != 0}
 
 
+def test_a_committee_is_the_rows_of_its_parts_next_to_each_other():
+    parts = nnx.Ensemble(nnx.mlp((5,), 3), 2), nnx.mlp((), 3), nnx.tabm((4,), 3, members=2)
+    net, x = nnx.Committee(*parts), np.random.default_rng(0).normal(size=(6, 4))
+    params = nnx.init(net, 4, seed=1, dtype="float64")
+    z = nnx.predict(net, params, x).reshape(6, 5, 3)
+    start = 0
+    for i, part in enumerate(parts):
+        own = {name.removeprefix(f"{i}."): p for name, p in params.items() if name.startswith(f"{i}.")}
+        found = nnx.predict(part, own, x).reshape(6, part.copies, 3)
+        np.testing.assert_allclose(z[:, start : start + part.copies], found, **EXACT)
+        start += part.copies
+    loss = nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 5)
+    p = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(loss.predict(z.reshape(30, 3)), p.mean(axis=1), **EXACT)
+    with pytest.raises(nnx.ShapeError, match=r"Committee: its parts give rows of the shapes \[\(2,\), \(3,\)\]"):
+        nnx.init(nnx.Committee(nnx.Dense(2), nnx.Dense(3)), 4)
+
+
+def test_a_committee_is_trained_saved_and_loaded(tmp_path):
+    x, y = data(40)
+    net, loss = nnx.Committee(nnx.mlp((5,), 3), nnx.mlp((), 3)), nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 2)
+    fit = nnx.fit(net, x, y, loss=loss, epochs=5, batch_size=10)
+    assert fit.history["loss"][-1] < fit.history["loss"][0]
+    nnx.save(tmp_path / "model.safetensors", fit.net, fit.params, loss=fit.loss)
+    np.testing.assert_array_equal(nnx.load(tmp_path / "model.safetensors").predict(x), fit.predict(x))
+
+
 def test_a_setting_for_each_member_of_an_ensemble_is_its_own():
     net = nnx.Ensemble(nnx.Dropout((0.0, 0.5)), 2)
     y, _ = net.evaluate({}, np.ones((1000, 1)), train=True, key=nnx.key(0, 1))

@@ -79,6 +79,21 @@ def test_a_killed_run_is_gone_on_with_to_the_same_files(nnx, monkeypatch):
     assert code == 2 and "the run is finished" in err and err.count("\n") == 1
 
 
+@pytest.mark.parametrize("second", [False, True])
+def test_a_killed_run_of_two_kinds_is_gone_on_with_to_the_same_files(nnx, second):
+    settings = [*TRAIN, "--epochs", "25", "--preset", "best", "--members", "3"]
+    assert nnx(*settings, "--out", "whole")[0] == 0
+    process = begun(*settings, "--out", "run", epochs=25 if second else 7)
+    for _ in range(5):  # of the second kind, where the first has had its 25
+        process.stdout.readline()
+    process.kill()
+    process.communicate()
+    code, out, err = nnx("resume", "run")
+    assert code == 0 and err == "" and "run: goes on after epoch" in out
+    same("run", "whole")
+    assert len(metrics("run")) == 50
+
+
 def test_a_run_that_is_asked_to_end_saves_and_says_how_to_go_on(nnx):
     settings = [*TRAIN, "--epochs", "200"]
     assert nnx(*settings, "--out", "whole", "-q")[0] == 0

@@ -9,9 +9,9 @@ from typing import Any
 from ..backends import Backend
 from ..errors import TrainingError
 from ..tabular.folds import Fold
+from ..tabular.kinds import initial
 from ..tabular.prepare import Prepared
 from ..tabular.recipe import average_of, loss_of, network, optimizer_of
-from ..tabular.training import initial
 from ..training import EarlyStopping, Fit, Member, Population, PopulationReport
 from ..training.memory import PART, bytes_of_step
 from ..training.population.fit import showing as best_shown

@@ -9,7 +9,7 @@ from ..backends import Backend
 from ..errors import DataError, ModelFileError, NNXError
 from ..evaluation import Evaluation
 from ..files import save, write_whole
-from ..layers import Ensemble
+from ..layers import Committee, Ensemble
 from ..tabular.model import Trained
 from ..tabular.prepare import Prepared
 from ..tabular.settings import Config, plain
@@ -37,7 +37,8 @@ Schema = dict[str, Any]  # the table as it was read
 
 def together(result: Fit) -> str:
     """How many networks of these widths there are, where there are several."""
-    return f", {result.net.members} of them: the mean of what they predict" if isinstance(result.net, Ensemble) else ""
+    several = isinstance(result.net, (Committee, Ensemble))
+    return f", {result.net.copies} of them: the mean of what they predict" if several else ""
 
 
 def begin(path: Path, config: Config, prepared: Prepared) -> Schema:

@@ -4,6 +4,7 @@ from ..backends import Backend
 from ..tables.encoding.columns import Category, Coded, Column, Hashed, Presence, Waves
 from ..tables.encoding.numbers import Levels, Number, Pieces
 from ..tables.encoding.words import Words
+from ..tabular.kinds import realmlps
 from ..tabular.prepare import Prepared
 from ..tabular.settings import Config
 
@@ -23,11 +24,13 @@ def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
 
 def network_line(config: Config, prepared: Prepared, chosen: Backend) -> str:
     """Networks, optimizer and batches, for a person."""
-    many = config.training.members or 1
+    many, tuned = config.training.members or 1, realmlps(config, prepared)
     return (
         f"{f'{many} networks' if many > 1 else 'network'} {'-'.join(map(str, widths(config, prepared)))} "
         f"{config.network.activation}, {config.optimizer.name} "
-        f"at {config.optimizer.rate:g}, batches of {config.training.batch_size}, backend {chosen}"
+        f"at {config.optimizer.rate:g}, batches of {config.training.batch_size}"
+        + f", but {tuned} of them RealMLP" * (tuned > 0)
+        + f", backend {chosen}"
     )
 
 

@@ -21,7 +21,7 @@ from .dense import Dense
 from .dropout import Dropout
 from .embedding import Embedding
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
-from .networks import Ensemble
+from .networks import Committee, Ensemble
 from .norm import BatchNorm, LayerNorm
 from .periodic import PBLDEmbedding, PLREmbedding
 from .piecewise import PiecewiseLinear, PiecewiseLinearEmbedding
@@ -44,7 +44,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
 }
 _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNorm, Chain, Residual, Concat)
 _OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble, Scale, NTPDense, ParametricActivation)
-_OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding, Embedding)
+_OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding, Embedding, Committee)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
@@ -64,6 +64,7 @@ __all__ = [
     "BatchEnsemble",
     "BatchNorm",
     "Chain",
+    "Committee",
     "Concat",
     "Dense",
     "DenseEnsemble",

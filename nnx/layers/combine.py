@@ -1,9 +1,10 @@
 """Layers made of layers: networks nest without a graph engine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -191,7 +192,55 @@ class Residual(Layer):
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class Concat(_Container):
+class SideBySide(_Container):
+    """Layers on the same input: what containers have in common that differ in how they join the outputs."""
+
+    def _shapes(self, row: Row) -> tuple[Shapes, list[Row]]:
+        shapes: Shapes = {}
+        out: list[Row] = []
+        for i, layer in enumerate(self.layers):
+            with self._at(i):
+                part, own = layer.shapes(row)
+            shapes |= {f"{i}.{name}": shape for name, shape in part.items()}
+            out.append(own)
+        return shapes, out
+
+    def _init(self, features: int, draw: Draw) -> tuple[Params, list[int]]:
+        params: Params = {}
+        widths: list[int] = []
+        for i, layer in enumerate(self.layers):
+            with self._at(i):
+                part, width = layer.init(features, draw.fold(str(i)))
+            params |= {f"{i}.{name}": p for name, p in part.items()}
+            widths.append(width)
+        return params, widths
+
+    def _evaluate(
+        self, params: Mapping[str, Array], x: Array, train: bool, key: Key | None
+    ) -> tuple[list[Array], list[Saved]]:
+        outputs, values = [], []
+        for i, layer in enumerate(self.layers):
+            with self._at(i):
+                part_key = None if key is None else key.fold(i)
+                y, saved = layer.evaluate(self._parts.of(i, params), x, train=train, key=part_key)
+            outputs.append(y)
+            values.append(saved)
+        return outputs, values
+
+    def _backprop(
+        self, params: Mapping[str, Array], saved: Sequence[Saved], pieces: Sequence[Array], need_dx: bool
+    ) -> tuple[Array | None, Params]:
+        grads: Params = {}
+        total: Any = None
+        for i, (layer, values, piece) in enumerate(zip(self.layers, saved, pieces, strict=True)):
+            dx, part = layer.backprop(self._parts.of(i, params), values, piece, need_dx=need_dx)
+            grads |= {f"{i}.{name}": g for name, g in part.items()}
+            total = dx if total is None or dx is None else total + dx
+        return (total if need_dx else None), grads
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Concat(SideBySide):
     """Layers side by side on the same input, their outputs joined: y = [f_0(x), f_1(x), ...].
 
     Shapes: x (..., n, i), y (..., n, sum of the parts' features).
@@ -207,13 +256,7 @@ class Concat(_Container):
         return self.layers[0].copies
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        shapes: Shapes = {}
-        out: list[Row] = []
-        for i, layer in enumerate(self.layers):
-            with self._at(i):
-                part, own = layer.shapes(row)
-            shapes |= {f"{i}.{name}": shape for name, shape in part.items()}
-            out.append(own)
+        shapes, out = self._shapes(row)
         lead, width = out[0][:-1], sum(own[-1] for own in out)
         if any(own[:-1] != lead for own in out):
             raise ShapeError(f"Concat: its parts give rows of the shapes {out}, which differ before the last axis")
@@ -222,50 +265,33 @@ class Concat(_Container):
         return shapes, (*lead, width)
 
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
-        params: Params = {}
-        out = 0
-        for i, layer in enumerate(self.layers):
-            with self._at(i):
-                part, width = layer.init(features, draw.fold(str(i)))
-            params |= {f"{i}.{name}": p for name, p in part.items()}
-            out += width
-        return params, out
+        params, widths = self._init(features, draw)
+        return params, sum(widths)
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
     ) -> tuple[Array, Saved]:
-        outputs, values = [], []
-        for i, layer in enumerate(self.layers):
-            with self._at(i):
-                part_key = None if key is None else key.fold(i)
-                y, saved = layer.evaluate(self._parts.of(i, params), x, train=train, key=part_key)
-            outputs.append(y)
-            values.append((y.shape[-1], saved))
-        return namespace(x).concat(_level(outputs), axis=-1), values
+        outputs, saved = self._evaluate(params, x, train, key)
+        widths = [y.shape[-1] for y in outputs]
+        return namespace(x).concat(level(outputs, 2), axis=-1), (widths, saved)
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
-        grads: Params = {}
-        total: Any = None
-        start = 0
-        for i, (width, values) in enumerate(saved):
-            piece = dy[..., start : start + width]
-            dx, part = self.layers[i].backprop(self._parts.of(i, params), values, piece, need_dx=need_dx)
-            grads |= {f"{i}.{name}": g for name, g in part.items()}
-            total = dx if total is None or dx is None else total + dx
-            start += width
-        return (total if need_dx else None), grads
+        widths, values = saved
+        ends = accumulate(widths)
+        pieces = [dy[..., end - width : end] for width, end in zip(widths, ends, strict=True)]
+        return self._backprop(params, values, pieces, need_dx)
 
     def update(self, params: Params, saved: Saved) -> Params:
-        return super().update(params, [values for _, values in saved])
+        return super().update(params, saved[1])
 
 
-def _level(outputs: list[Array]) -> list[Array]:
-    """Parts without parameters give no population axis; join needs all to have the same."""
-    leading = {y.shape[:-2] for y in outputs}
+def level(outputs: list[Array], own: int) -> list[Array]:
+    """Parts without parameters give no population axis before their `own` axes; join needs all to have the same."""
+    leading = {y.shape[:-own] for y in outputs}
     if len(leading) == 1:
         return outputs
     xp = namespace(outputs[0])
     shape = max(leading, key=len)
-    return [xp.broadcast_to(y, (*shape, *y.shape[-2:])) for y in outputs]
+    return [xp.broadcast_to(y, (*shape, *y.shape[-own:])) for y in outputs]

@@ -1,4 +1,4 @@
-"""An ensemble of whole networks: what a population becomes when it is one model."""
+"""Whole networks as members of one model: of one kind, what a population becomes; and of several kinds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError
 from ..random import split
 from ..settings import MEMBERS, settle
+from .combine import SideBySide, level
 from .ensemble import rows, turned
 
 
@@ -84,6 +85,66 @@ class Ensemble(Layer):
 
     def update(self, params: Params, saved: Saved) -> Params:
         return self.net.update(params, saved)
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Committee(SideBySide):
+    """Networks of several kinds on the same input, their outputs in rows next to each other.
+
+    Part i makes c_i rows of each row of x, one where it is a single network and k where it is an Ensemble of k; the
+    committee makes c = c_0 + c_1 + ... of each, those of part 0 first. `EnsembleLoss` with c members brings them
+    together again, each with the same weight. Parameters: those of part i have the prefix "i.".
+
+    Shapes: x (..., n, i), y (..., n c, u).
+    Raises: ShapeError if the parts give different numbers of outputs.
+    Source: Bishop 2006, "Pattern Recognition and Machine Learning", section 14.2.
+
+    >>> net = Committee(Ensemble(nnx.mlp((8,), 3), 4), nnx.mlp((), 3))
+    >>> net.copies, nnx.predict(net, nnx.init(net, 5), np.ones((2, 5))).shape
+    (5, (10, 3))
+    """
+
+    @property
+    def copies(self) -> int:
+        return sum(layer.copies for layer in self.layers)
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        shapes, out = self._shapes(row)
+        if len(set(out)) > 1:
+            raise ShapeError(f"Committee: its parts give rows of the shapes {out}; a mean needs them alike")
+        return shapes, out[0]
+
+    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        params, widths = self._init(features, draw)
+        return params, widths[0]
+
+    def evaluate(
+        self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
+    ) -> tuple[Array, Saved]:
+        outputs, saved = self._evaluate(params, x, train, key)
+        apart = [_apart(y, layer.copies) for y, layer in zip(outputs, self.layers, strict=True)]
+        return _together(namespace(x).concat(level(apart, 3), axis=-2)), saved
+
+    def backprop(
+        self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        dy, pieces, start = _apart(dy, self.copies), list[Array](), 0
+        for layer in self.layers:
+            pieces.append(_together(dy[..., start : start + layer.copies, :]))
+            start += layer.copies
+        return self._backprop(params, saved, pieces, need_dx)
+
+
+def _apart(y: Array, c: int) -> Array:
+    """(..., n c, u) -> (..., n, c, u)."""
+    *lead, nc, u = y.shape
+    return namespace(y).reshape(y, (*lead, nc // c, c, u))
+
+
+def _together(y: Array) -> Array:
+    """The way back: (..., n, c, u) -> (..., n c, u)."""
+    *lead, n, c, u = y.shape
+    return namespace(y).reshape(y, (*lead, n * c, u))
 
 
 def _joined(y: Array, c: int) -> Array:

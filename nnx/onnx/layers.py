@@ -17,6 +17,7 @@ from ..layers import (
     BatchEnsemble,
     BatchNorm,
     Chain,
+    Committee,
     Concat,
     Dense,
     DenseEnsemble,
@@ -220,11 +221,23 @@ def _dense_ensemble(layer: Any, here: Place, x: str) -> str:
 
 
 def _ensemble(layer: Any, here: Place, x: str) -> str:
-    c, members = layer.net.copies, []
+    members = []
     for m in range(layer.members):
         place = here.at(m)
         own = {f"{place.path}{name}": here.array(name)[m] for name in (*layer.net.names, *layer.net.running)}
-        y = _add(layer.net, Place(here.graph, own, place.path), x)  # (rows c, units)
+        members.append(_add(layer.net, Place(here.graph, own, place.path), x))
+    return _next_to(here, members, [layer.net.copies] * layer.members)
+
+
+def _committee(layer: Any, here: Place, x: str) -> str:
+    parts = [_add(part, here.at(i), x) for i, part in enumerate(layer.layers)]
+    return _next_to(here, parts, [part.copies for part in layer.layers])
+
+
+def _next_to(here: Place, outputs: list[str], copies: list[int]) -> str:
+    """The rows of several outputs (rows c, units) next to each other, c copies of each row from each output."""
+    members = []
+    for y, c in zip(outputs, copies, strict=True):
         if c == 1:
             members.append(here.node("Unsqueeze", y, [1]))
         else:
@@ -274,6 +287,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     BatchEnsemble: _batch_ensemble,
     DenseEnsemble: _dense_ensemble,
     Ensemble: _ensemble,
+    Committee: _committee,
     PiecewiseLinear: piecewise_linear,
     PiecewiseLinearEmbedding: piecewise_linear_embedding,
     PLREmbedding: plr_embedding,

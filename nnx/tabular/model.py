@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backends import numpy as host
-from ..layers import Ensemble
+from ..contract import Layer, Params
+from ..layers import Committee, Ensemble
 from ..losses import EnsembleLoss
 from ..tables import Target
 from ..training import Fit
@@ -88,11 +89,22 @@ def _joined(alive: Sequence[Fit], fits: Sequence[Fit]) -> Fit:
     if len(fits) == 1:
         return alive[0]
     first, count = alive[0], len(alive)
-    params = {name: first.backend.xp.stack([fit.params[name] for fit in alive]) for name in first.params}
     best = sorted(fit.best_epoch for fit in alive)[count // 2]
-    net, loss = Ensemble(first.net, count), EnsembleLoss(first.loss, count)
+    of_kinds = [_ensemble([fit for fit in alive if fit.net == net]) for net in dict.fromkeys(fit.net for fit in alive)]
+    net, params = of_kinds[0]
+    if len(of_kinds) > 1:
+        net = Committee(*(own for own, _ in of_kinds))
+        params = {f"{i}.{name}": p for i, (_, own) in enumerate(of_kinds) for name, p in own.items()}
+    loss = EnsembleLoss(first.loss, count)
     history = history_of([fit.history for fit in alive])
     return Fit(net, loss, params, {}, history, first.backend, best, ended_by(fits), first.execution)
+
+
+def _ensemble(fits: Sequence[Fit]) -> tuple[Layer, Params]:
+    """Networks of one kind as one, and its parameters."""
+    first = fits[0]
+    params = {name: first.backend.xp.stack([fit.params[name] for fit in fits]) for name in first.params}
+    return Ensemble(first.net, len(fits)), params
 
 
 def _apart(prepared: Prepared, k: int) -> Held | None:

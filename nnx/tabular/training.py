@@ -11,9 +11,7 @@ from time import monotonic
 from typing import Any
 
 from ..backends import Backend
-from ..contract import Layer, Params
 from ..errors import TrainingError
-from ..network import init
 from ..training import Checkpoint, Fit, Member, Population, PopulationReport, Report, fit
 from ..training.checkpoint import Resumed
 from ..training.interrupt import listening
@@ -21,6 +19,7 @@ from ..training.population.arrays import histories_from
 from ..training.population.resume import Read, read as read_population
 from ..training.restore import read as read_alone
 from .blocks import Blocks
+from .kinds import initial, kinds_of
 from .prepare import Prepared
 from .recipe import average_of, loss_of, metrics_of, network, optimizer_of, stopping_of
 from .settings import Config
@@ -57,16 +56,8 @@ def train(
         "resume": resume,
     }
     if len(prepared.folds) > 1:
-        steps = -(-len(prepared.folds[0].rows) // (t.batch_size or 1))
-        given |= {"average": average_of(config, steps)}
         given |= {"callbacks": [_averaged(c) for c in callbacks], "resume": None if resume is None else resume.path}
-        members = []
-        for k, (rows, apart) in enumerate(prepared.folds):
-            own = net, loss_of(config, prepared), optimizer_of(config, steps * (t.epochs or 1))
-            begin = initial(net, prepared, t.seed + k)
-            members.append(Member(*own, seed=t.seed + k, rows=rows, held=apart, params=begin))
-        given |= {"n_members_per_run": len(members)}  # as one: they have figures of each epoch together
-        return list(Population(members).fit(*data, sample_weight=prepared.weight, **given))
+        return _of_kinds(config, prepared, given)
     if isinstance(data, Blocks):
         data = replace(data, batch_size=t.batch_size or 1)
         given |= {"x": data}
@@ -83,13 +74,28 @@ def train(
     return [fit(net, loss=loss_of(config, prepared), optimizer=optimizer, seed=t.seed, **given)]
 
 
-def initial(net: Layer, prepared: Prepared, seed: int) -> Params | None:
-    """Initial parameters with which a number's pieces count for nothing yet; None: the usual ones."""
-    if not (pieces := prepared.encoder.pieces()):
-        return None
-    params = init(net, prepared.encoder.width, seed=seed, backend="numpy")
-    params["0.W"][pieces] = 0.0
-    return params
+def _of_kinds(config: Config, prepared: Prepared, given: Mapping[str, Any]) -> list[Fit]:
+    """Several networks, one population of each kind after another. Only the first goes on from a checkpoint."""
+    fits = list[Fit]()
+    for kind in kinds_of(config, prepared):
+        members = []
+        for k in range(len(fits), len(fits) + kind.members):
+            (rows, apart), seed = prepared.folds[k], config.training.seed + k
+            begin = kind.begin(seed, rows)
+            loss = loss_of(config, prepared)
+            members.append(Member(kind.net, loss, kind.optimizer, seed=seed, rows=rows, held=apart, params=begin))
+        own = {**given, **kind.given, "n_members_per_run": len(members)}  # as one: they have figures of each epoch
+        if fits:
+            own |= {"checkpoint": None, "resume": None}
+        try:
+            fits += Population(members).fit(*prepared.train, sample_weight=prepared.weight, **own)
+        except TrainingError as error:
+            if not fits:
+                raise
+            fits += getattr(error.fit, "fits", ())
+        if {fit.stopped for fit in fits} & {"interrupted", "callback"}:
+            break
+    return fits
 
 
 def _averaged(callback: Callable[[Report], Any]) -> Callable[[PopulationReport], Any]:

@@ -15,7 +15,7 @@ from ..kinds.cells import TEXTS, arrow, compute, parted
 from ..sources.source import Memory, Source, cells, from_python, need_columns
 from .choose import Ways, choose, counter, spellings, with_levels, with_pieces
 from .columns import Coded, Column
-from .numbers import Pieces
+from .numbers import Levels, Number, Pieces
 from .plain import value, within
 from .statistics import Numbers, drawn
 from .stored import SCALES, WIDEST, column_of, settings_of
@@ -191,6 +191,15 @@ class TableEncoder(Spelled, Transformer):
         """The names of the columns that transform gives."""
         self.check_fitted()
         return host.put([name for c in self.columns_ for name in c.names], "object", None)
+
+    def numbers(self) -> list[int]:
+        """The numbers of the columns that are a number of the table, scaled."""
+        found, at = list[int](), 0
+        for c in self.columns_:
+            if isinstance(c, (Number, Levels, Pieces)):
+                found.append(at)
+            at += c.width
+        return found
 
     def pieces(self) -> list[int]:
         """The numbers of the columns that are pieces of a number."""

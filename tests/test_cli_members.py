@@ -190,12 +190,12 @@ def test_tables_of_few_rows(nnx, rows, task):
 
 
 def test_a_table_in_blocks_trains_one(nnx):
-    blocks = [*TRAIN, "--memory", "1KB", "--out", "run", "-q"]
+    blocks = [*TRAIN[:-4], "--memory", "1KB", "--out", "run", "-q"]
     assert nnx(*blocks)[0] == 0 and isinstance(library.load("run/best.safetensors").net, library.Chain)
     assert tomllib.loads(Path("run/config.toml").read_text())["training"]["members"] == 1
-    code, _, err = nnx(*blocks, "--force", "--set", "training.members=3")
+    code, _, err = nnx(*blocks, "--force", "--members", 3)
     assert code == 2 and "members = 3: a table read in blocks trains one" in err
-    code, _, err = nnx(*TRAIN, "--set", "training.members=1001")
+    code, _, err = nnx(*TRAIN, "--members", 1001)
     assert code == 2 and "members must be at most 1000" in err
 
 

@@ -14,14 +14,14 @@ pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 
 import nnx as library
 from nnx.cli.config import resolve
-from nnx.tabular.model import held_out
+from nnx.tabular.model import trained
 from nnx.tabular.prepare import fold, prepare
 from nnx.tabular.recipe import settled
 from nnx.tabular.training import train
 from nnx.training.population.members import Members
 
 TRAIN = ["train", "data.csv", "--target", "y", "--hidden", "8", "--epochs", "6", "--no-early-stopping"]
-TRAIN += ["--checkpoint-every", "1"]
+TRAIN += ["--checkpoint-every", "1", "--members", "3", "--validation", "0.1"]
 
 
 @pytest.fixture(autouse=True)
@@ -72,11 +72,11 @@ def interrupting():
 
 
 def test_the_model_and_its_figures_are_the_means_of_networks_that_hold_out_rows_of_their_own(nnx):
-    code, out, err = nnx(*TRAIN, "--out", "run")
-    assert code == 0 and err == "" and "3 networks 2-8-2 relu, adamw at" in out and "58 train, 6 validation" in out
+    code, out, err = nnx(*TRAIN, "--set", "training.calibrate=false", "--out", "run")
+    assert code == 0 and err == "" and "3 networks 8-8-2 relu, adamw at" in out and "58 train, 6 validation" in out
     config = tomllib.loads(Path("run/config.toml").read_text())
     assert config["training"]["members"] == 3 and config["data"]["validation"] == 0.1
-    assert "2 - 8 - 2, 3 of them: the mean of what they predict" in Path("run/README.md").read_text()
+    assert "8 - 8 - 2, 3 of them: the mean of what they predict" in Path("run/README.md").read_text()
 
     config = resolve("run/config.toml", (), {})
     prepared = prepare(config, lambda text: None)
@@ -92,7 +92,7 @@ def test_the_model_and_its_figures_are_the_means_of_networks_that_hold_out_rows_
         assert [float(row[name]) for row in metrics()] == pytest.approx(means.tolist())
     held = [own.held for own in prepared.folds]
     assert len(set(np.concatenate(held))) == sum(map(len, held)) == 18
-    assert len(held_out(prepared, fits)[1]) == 18
+    assert len(trained(config, prepared, fits).held.rows) == 18
 
 
 def test_every_command_takes_such_a_run(nnx, pictures):
@@ -110,15 +110,15 @@ def test_every_command_takes_such_a_run(nnx, pictures):
     assert code == 0 and len(out.split()) == 3
     page = Path("run/report.html").read_text()
     assert (
-        "2 - 8 - 2, 3 of them" in page and "in the mean over 3 networks" in page and "middle one of the epochs" in page
+        "8 - 8 - 2, 3 of them" in page and "in the mean over 3 networks" in page and "middle one of the epochs" in page
     )
 
 
 def test_a_dry_run_tells_of_all_networks(nnx):
     _, out, _ = nnx(*TRAIN, "--dry-run")
     assert "58 train, 6 validation, 16 test" in out
-    assert "3 networks 2-8-2" in out and "parameters  42 in each of 3 networks" in out
-    one, three = (json.loads(nnx(*TRAIN, "--dry-run", "--json", "--set", f"training.members={k}")[1]) for k in (1, 3))
+    assert "3 networks 8-8-2" in out and "parameters  90 in each of 3 networks" in out
+    one, three = (json.loads(nnx(*TRAIN, "--dry-run", "--json", "--members", k)[1]) for k in (1, 3))
     assert (one["networks"], three["networks"]) == (1, 3) and three["memory_bytes"] > one["memory_bytes"]
 
 
@@ -190,18 +190,18 @@ def test_tables_of_few_rows(nnx, rows, task):
 
 
 def test_a_table_in_blocks_trains_one(nnx):
-    blocks = [*TRAIN, "--memory", "1KB", "--out", "run", "-q"]
+    blocks = [*TRAIN[:-4], "--memory", "1KB", "--out", "run", "-q"]
     assert nnx(*blocks)[0] == 0 and isinstance(library.load("run/best.safetensors").net, library.Chain)
     assert tomllib.loads(Path("run/config.toml").read_text())["training"]["members"] == 1
-    code, _, err = nnx(*blocks, "--force", "--set", "training.members=3")
+    code, _, err = nnx(*blocks, "--force", "--members", 3)
     assert code == 2 and "members = 3: a table read in blocks trains one" in err
-    code, _, err = nnx(*TRAIN, "--set", "training.members=1001")
+    code, _, err = nnx(*TRAIN, "--members", 1001)
     assert code == 2 and "members must be at most 1000" in err
 
 
 def test_the_best_of_a_search_is_trained_as_several_networks(nnx):
-    search = ["search", *TRAIN[1:], "--grid", "preset=fast,default", "--cv", 2]
+    search = ["search", *TRAIN[1:-4], "--grid", "preset=fast,default", "--cv", 2]
     assert nnx(*search, "--out", "run", "-q")[0] == 0
     config = tomllib.loads(Path("run/config.toml").read_text())["training"]
     net = library.load("run/best.safetensors").net
-    assert getattr(net, "members", 1) == config["members"] == (1 if config["preset"] == "fast" else 3)
+    assert getattr(net, "members", 1) == config["members"] == (2 if config["preset"] == "fast" else 5)

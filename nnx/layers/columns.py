@@ -7,12 +7,12 @@ number is then a loop over rows with the same constants, and the embeddings lie 
 The letters: f = embedded columns, t = what is made of each number, u = units of an embedding.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
 from ..backends import namespace, same_library
-from ..contract import Array, Layer, Params
+from ..contract import Array, Layer
 from ..errors import SettingError, ShapeError, require, shown
 from ..settings import NOT_NEGATIVE, integer
 
@@ -106,12 +106,3 @@ def _pieces(dx: Array, d: Array, columns: tuple[int, ...]) -> Iterator[Array]:
         at, done = stop, done + stop - start
     if at < dx.shape[-1]:
         yield dx[..., at:]
-
-
-def own(grads: Params, params: Mapping[str, Array]) -> Params:
-    """Gradients without the population axes in front that the parameters have not: who shares them adds up."""
-    return {name: _summed(g, g.ndim - params[name].ndim) for name, g in grads.items()}
-
-
-def _summed(g: Array, extra: int) -> Array:
-    return namespace(g).sum(g, axis=tuple(range(extra))) if extra else g

@@ -6,6 +6,7 @@ from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved,
 from ..errors import ShapeError
 from ..initializers import GlorotUniform, Zeros
 from ..settings import AT_LEAST_1, settle
+from .shared import added_up
 
 GLOROT, ZEROS = GlorotUniform(), Zeros()
 
@@ -59,10 +60,7 @@ class Dense(Layer):
     ) -> tuple[Array | None, Params]:
         xp, x, W = namespace(dy), saved, params["W"]
         grads = {"W": matmul(transposed(x), dy), "b": xp.sum(dy, axis=-2)}
-        if dy.ndim > W.ndim:  # members that share W add up
-            shared = tuple(range(dy.ndim - W.ndim))
-            grads = {name: xp.sum(g, axis=shared) for name, g in grads.items()}
-        return (xp.matmul(dy, xp.matrix_transpose(W)) if need_dx else None), grads
+        return (xp.matmul(dy, xp.matrix_transpose(W)) if need_dx else None), added_up(grads, params)
 
     def _refuse(self, x: Array, W: Array) -> None:
         if x.ndim < 2:

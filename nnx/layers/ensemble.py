@@ -16,6 +16,7 @@ from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved,
 from ..errors import ShapeError
 from ..initializers import Constant, Signs
 from ..settings import AT_LEAST_1, settle
+from .shared import added_up
 
 ONES, SIGNS = Constant(1.0), Signs()
 
@@ -91,7 +92,7 @@ class ScaleEnsemble(Layer):
     ) -> tuple[Array | None, Params]:
         xm, R, dym = saved, params["R"], apart(dy, self.members)
         grads = {"R": over_rows(dym * xm)}
-        return (rows(dym * R[..., None, :, :]) if need_dx else None), _own(grads, dy.ndim - R.ndim)
+        return (rows(dym * R[..., None, :, :]) if need_dx else None), added_up(grads, params)
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class BatchEnsemble(Layer):
             "S": over_rows(dym * hW),
             "b": over_rows(dym),
         }
-        return (rows(v * R[..., None, :, :]) if need_dx else None), _own(grads, dy.ndim - W.ndim)
+        return (rows(v * R[..., None, :, :]) if need_dx else None), added_up(grads, params)
 
 
 @dataclass(frozen=True)
@@ -204,11 +205,10 @@ class DenseEnsemble(Layer):
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         xp, x, W = namespace(dy), saved, params["W"]
-        extra = dy.ndim + 1 - W.ndim
         dy = turned(apart(dy, self.members))  # (..., k, n, u)
         grads = {"W": xp.matmul(xp.matrix_transpose(x), dy), "b": xp.sum(dy, axis=-2)}
         dx = rows(turned(xp.matmul(dy, xp.matrix_transpose(W)))) if need_dx else None
-        return dx, _own(grads, extra)
+        return dx, added_up(grads, params)
 
 
 def repeat(x: Array, k: int) -> Array:
@@ -239,12 +239,6 @@ def turned(x: Array) -> Array:
     """(..., n, k, i) <-> (..., k, n, i)."""
     lead = x.ndim - 3
     return namespace(x).permute_dims(x, (*range(lead), lead + 1, lead, lead + 2))
-
-
-def _own(grads: Params, shared: int) -> Params:
-    """Gradients without the population axes in front that the parameters have not: who shares them adds up."""
-    axes = tuple(range(shared))
-    return {name: namespace(g).sum(g, axis=axes) for name, g in grads.items()} if axes else grads
 
 
 def _uniform(inputs: int, shape: tuple[int, ...], draw: Draw) -> Array:

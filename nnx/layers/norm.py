@@ -5,6 +5,7 @@ from ..backends import namespace, same_library
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError
 from ..settings import BELOW_1, UP_TO_1, settle
+from .shared import added_up
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,7 @@ def _scale(params: Mapping[str, Array], h: Array) -> Array:
 
 def _scale_gradients(params: Mapping[str, Array], h: Array, dy: Array) -> Params:
     xp = namespace(dy)
-    grads = {"gain": xp.sum(dy * h, axis=-2), "shift": xp.sum(dy, axis=-2)}
-    extra = dy.ndim - 1 - params["gain"].ndim
-    return {name: xp.sum(g, axis=tuple(range(extra))) for name, g in grads.items()} if extra > 0 else grads
+    return added_up({"gain": xp.sum(dy * h, axis=-2), "shift": xp.sum(dy, axis=-2)}, params)
 
 
 def _centre(params: Mapping[str, Array], h: Array, inverse: Array, dy: Array, *, axis: int) -> Array:

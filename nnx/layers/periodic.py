@@ -7,8 +7,9 @@ from math import pi, sqrt
 from ..backends import namespace
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..settings import AT_LEAST_1, NOT_NEGATIVE, settle
-from .columns import Columns, across, beside, by_column, check, check_given, embeddings, onto, own, picked, settled
+from .columns import Columns, across, beside, by_column, check, check_given, embeddings, onto, picked, settled
 from .ensemble import over_rows
+from .shared import added_up
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class PLREmbedding(Layer):
         da -= dh[..., :k, :] * h[..., k:, :]
         dx, grads = _waves(params, column, da, dy, self.columns, need_dx)
         grads |= {"W": xp.matmul(h, xp.matrix_transpose(de)), "b": xp.sum(de, axis=-1)}
-        return dx, own(grads, params)
+        return dx, added_up(grads, params)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class PBLDEmbedding(Layer):
         da *= -xp.sin(a)
         dx, grads = _waves(params, column, da, dy, self.columns, need_dx)
         grads |= {"p": xp.sum(da, axis=-1), "W": xp.matmul(h, by_column(de)), "b": over_rows(de)}
-        return dx, own(grads, params)
+        return dx, added_up(grads, params)
 
 
 def embedded(layer: Layer, columns: Columns, features: int) -> int:

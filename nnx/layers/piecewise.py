@@ -19,8 +19,9 @@ from ..backends import constant, namespace
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import require, shown
 from ..settings import AT_LEAST_1, SMALLEST, real, settle
-from .columns import Columns, across, beside, by_column, check, check_given, embeddings, onto, own, picked, settled
+from .columns import Columns, across, beside, by_column, check, check_given, embeddings, onto, picked, settled
 from .ensemble import over_rows
+from .shared import added_up
 
 Edges = tuple[tuple[float, ...], ...]  # ascending numbers for each column
 
@@ -178,7 +179,7 @@ class PiecewiseLinearEmbedding(Layer):
             "w": over_rows(de * column[..., None]),
             "b": over_rows(de),
         }
-        grads = own(grads, params)
+        grads = added_up(grads, params)
         if not need_dx:
             return None, grads
         dv = xp.matmul(W, xp.matrix_transpose(by_column(de)))  # (..., f, t, n)

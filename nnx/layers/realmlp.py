@@ -16,6 +16,7 @@ from ..settings import AT_LEAST_1, settle
 from .activation import Elementwise
 from .dense import Dense
 from .norm import check_columns
+from .shared import added_up
 
 NORMAL = Normal()
 
@@ -55,7 +56,7 @@ class Scale(Layer):
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         x, gain = saved, params["gain"]
-        grads = {"gain": _of_columns(dy * x, gain)}
+        grads = added_up({"gain": namespace(dy).sum(dy * x, axis=-2)}, params)
         return (dy * gain[..., None, :] if need_dx else None), grads
 
 
@@ -99,10 +100,7 @@ class NTPDense(Dense):
         xp, x, W = namespace(dy), saved, params["W"]
         g = dy * (1.0 / sqrt(x.shape[-1]))
         grads = {"W": matmul(transposed(x), g), "b": xp.sum(dy, axis=-2)}
-        if dy.ndim > W.ndim:  # members that share W add up
-            shared = tuple(range(dy.ndim - W.ndim))
-            grads = {name: xp.sum(d, axis=shared) for name, d in grads.items()}
-        return (xp.matmul(g, xp.matrix_transpose(W)) if need_dx else None), grads
+        return (xp.matmul(g, xp.matrix_transpose(W)) if need_dx else None), added_up(grads, params)
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ class ParametricActivation(Layer):
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         (bent, of_f), a = saved, params["a"]
-        grads = {"a": _of_columns(dy * bent, a)}
+        grads = added_up({"a": namespace(dy).sum(dy * bent, axis=-2)}, params)
         if not need_dx:
             return None, grads
         slope = self.activation.slope(of_f)  # type: ignore[attr-defined]
@@ -160,10 +158,3 @@ class ParametricActivation(Layer):
         dx += 1.0
         dx *= dy
         return dx, grads
-
-
-def _of_columns(d: Array, p: Array) -> Array:
-    """The sum over the rows of each column, and over members that share p: (..., n, i) -> p's shape."""
-    xp = namespace(d)
-    total = xp.sum(d, axis=-2)
-    return xp.sum(total, axis=tuple(range(total.ndim - p.ndim))) if total.ndim > p.ndim else total

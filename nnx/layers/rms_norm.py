@@ -5,6 +5,7 @@ from ..backends import namespace
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..settings import BELOW_1, settle
 from .norm import check_columns
+from .shared import added_up
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,10 @@ class RMSNorm(Layer):
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         xp, (h, inverse), gain = namespace(dy), saved, params["gain"]
-        grad = xp.sum(dy * h, axis=-2)
-        if grad.ndim > gain.ndim:  # members that share the gain add up
-            grad = xp.sum(grad, axis=tuple(range(grad.ndim - gain.ndim)))
+        grads = added_up({"gain": xp.sum(dy * h, axis=-2)}, params)
         if not need_dx:
-            return None, {"gain": grad}
+            return None, grads
         dh = dy * gain[..., None, :]
         dh -= h * xp.mean(dh * h, axis=-1, keepdims=True)
         dh *= inverse
-        return dh, {"gain": grad}
+        return dh, grads

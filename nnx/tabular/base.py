@@ -191,7 +191,9 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
             progress(config.training.epochs or 1, bool(self.verbose), head=chosen.why) as show,
         ):
             try:
-                return train(config, prepared, chosen, callbacks=[show, late])
+                fits = train(config, prepared, chosen, callbacks=[show, late])
+                ended = ("interrupted", "callback") if over() else ()
+                return [replace(fit, stopped="time") if fit.stopped in ended else fit for fit in fits]
             except TrainingError as error:
                 if fits := saved(error):
                     return fits

@@ -53,7 +53,9 @@ def _grouped(groups: Any, count: int, seed: int, turn: int) -> list[Fold]:
     xp = host.namespace()
     names, place, sizes = xp.unique(groups, return_inverse=True, return_counts=True)
     if len(names) < 2:
-        raise DataError(f"groups: all rows are of one group, {names[0]!r}; a network cannot be validated on others")
+        raise DataError(
+            f"groups: all rows are of one group, {str(names[0])!r}; a network cannot be validated on others"
+        )
     count = min(count, len(names))
     order = permutation(seed, "folds", len(names), turn)
     order = order[xp.argsort(-sizes[order], stable=True)]

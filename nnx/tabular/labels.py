@@ -36,6 +36,11 @@ def labels(y: Any) -> tuple[Any, Any]:
     check_classification_targets(y)
     classes, codes = xp.unique(y, return_inverse=True)
     names = [str(c) for c in classes.tolist()]
+    if any(not name.strip() for name in names):
+        first = names.index(next(name for name in names if not name.strip()))
+        raise DataError(
+            f"y: the label of row {int((codes == first).argmax())} is blank: give it a name, or leave it out"
+        )
     if len(in_order(names)) < len(names):
         raise DataError("y has labels that spell one number, such as '1' and '1.0': make them one")
     return classes, xp.asarray(names, dtype=object)[codes]

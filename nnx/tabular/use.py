@@ -14,7 +14,10 @@ from .intervals import Residuals
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the columns of a table add to an output: output = base + sum of the values of a row, to rounding.
+    """What the columns of a table add to an output: output = base + sum of the values of a row.
+
+    Both sides differ by the error of the quadrature, which is asked to be below 1e-3 of the largest output - base of
+    all rows (`integrated_gradients`).
 
     Shapes: values (rows, columns), base and output (rows,), float64 on the host.
     """

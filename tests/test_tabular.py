@@ -531,6 +531,16 @@ def test_backends_agree(backend, request):
     np.testing.assert_allclose(found, expected.predict_proba(X), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
+def test_a_pickle_keeps_every_bit_of_float64(backend, request):
+    make(request, backend)
+    made = regressor(backend=backend, dtype="float64", members=2, epochs=1).fit(X, Z)
+    again = pickle.loads(pickle.dumps(made))
+    assert all("float64" in str(p.dtype) for p in again.model_.params.values())
+    np.testing.assert_array_equal(again.predict(X), made.predict(X))
+
+
 @pytest.mark.parametrize("kind", ["text", "numbers", "regression"])
 def test_onnx_takes_the_columns_of_the_table_and_predicts_the_same(kind, tmp_path):
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

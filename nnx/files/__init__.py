@@ -70,6 +70,16 @@ class Model:
         said = f"; with {', '.join(beside)}" if beside else ""
         return f"Model({self.net!r}, {self.loss!r}; {count} parameters on {self.backend}{said})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickled with host arrays: JAX makes float32 of its own float64 ones as it reads them."""
+        with self.backend.scope():
+            return vars(self) | {"params": {name: self.backend.to_numpy(p) for name, p in self.params.items()}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        with self.backend.scope():
+            self.params = {name: self.backend.floats(p) for name, p in self.params.items()}
+
     def output(self, x: Array) -> Array:
         """The network's output z for x (rows, features), which may be on the host."""
         with self.backend.scope():

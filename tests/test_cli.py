@@ -249,7 +249,7 @@ def test_scaling_sees_only_training_rows(nnx, folder):
     from nnx import load
 
     (column,) = load("run/best.safetensors").encoder.columns_
-    assert column.center != np.median([r[0] for r in rows])
+    assert column.number.center != np.median([r[0] for r in rows])
 
 
 def test_out_of_memory_is_one_line_and_leaves_nothing(nnx, folder):

@@ -95,6 +95,8 @@ OWN = {
     "ClampedLoss": {"loss": nnx.SquaredError(), "low": 0.0, "high": 1.0},
     "ParametricActivation": {"activation": nnx.Tanh()},
     "ScaledLoss": {"loss": nnx.SquaredError(), "mean": (1.0,), "scale": (2.0,)},
+    "Embedding": {"sizes": (4,), "columns": (0,)},
+    **{name: {"edges": ((0.0, 1.0, 2.0),) * 3} for name in ("PiecewiseLinear", "PiecewiseLinearEmbedding")},
     "to_onnx": {"model": NET, "params": PARAMS},
     **{name: {"y": P} for name in ("r2", "mean_squared_error", "mean_absolute_error", "root_mean_squared_error")},
 }
@@ -108,7 +110,8 @@ MORE = {
 # Slow ones are crossed with a few values, and what they share with another one only there.
 SHORT = ("None", "text", "-1", "nan", "10**400", "object", "class")
 FAMILIES = {"MLPRegressor": "MLPClassifier", "EnsembleRegressor": "EnsembleClassifier"}
-SLOW = {"MLPClassifier", "EnsembleClassifier", "PopulationSearchCV", "Population.fit", *FAMILIES}
+FAMILIES |= {"TabularRegressor": "TabularClassifier"}
+SLOW = {"MLPClassifier", "EnsembleClassifier", "TabularClassifier", "PopulationSearchCV", "Population.fit", *FAMILIES}
 FIT = {"epochs": 1, "compile": False, "loss": nnx.SoftmaxCrossEntropy()}
 # Functions of the user's that nnx calls fail as they like.
 CALLS = {("fit", "x"), ("PopulationSearchCV", "refit"), ("evaluation.permutation_importance", "predict")}

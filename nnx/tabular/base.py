@@ -16,6 +16,7 @@ from ..names import Spelled
 from ..tables import Target, check_target
 from ..training import Fit
 from ..training.progress import progress
+from ..training.settings import shows
 from .frames import groups_of, is_array, is_elsewhere, is_path, source_of, target_name, weights_of, with_target
 from .given import Given
 from .model import trained
@@ -188,7 +189,7 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
 
         with (
             time_limit(end) as over,
-            progress(config.training.epochs or 1, bool(self.verbose), head=chosen.why) as show,
+            progress(config.training.epochs or 1, shows(self.verbose), head=chosen.why) as show,
         ):
             try:
                 fits = train(config, prepared, chosen, callbacks=[show, late])

@@ -1,6 +1,7 @@
 """The parameters of an estimator as the settings of the command."""
 
 from collections.abc import Mapping
+from operator import index
 from time import monotonic
 from typing import Any
 
@@ -46,19 +47,34 @@ def config_of(estimator: Any, name: str, kinds: Mapping[str, str]) -> Config:
         value = getattr(estimator, parameter)
         if isinstance(value, Mapping) and parameter == "class_weight":
             continue  # the weights of the rows hold them
-        if value is not None and value != ():
-            put(values, setting, dict(value) if isinstance(value, Mapping) else value, f"{parameter}:")
+        if value is not None and not (isinstance(value, tuple) and not value):
+            put(values, setting, _plain(value), f"{parameter}:")
     fine = estimator.settings is None or isinstance(estimator.settings, Mapping)
     require(fine, f"settings must be a dict such as {{'optimizer.clip': 1.0}}, got {shown(estimator.settings)}")
     for setting, value in (estimator.settings or {}).items():
         require(setting not in FIXED, f"settings: {setting} is not for {own}: {FIXED.get(setting)}")
         put(values, setting, value, "settings:")
-    seed = estimator.random_state
-    if type(seed) is not int:
-        seed = int(check_random_state(seed).randint(2**31 - 1))
+    seed = _seed(estimator.random_state)
     values["data"] |= {"target": name, "task": estimator.task, "test": 0.0}
     put(values, "training.seed", seed, "random_state:")
     return convert(values)
+
+
+def _plain(value: Any) -> Any:
+    """A value as a configuration holds it: arrays are lists there."""
+    return dict(value) if isinstance(value, Mapping) else value.tolist() if hasattr(value, "tolist") else value
+
+
+def _seed(given: Any) -> int:
+    """The seed that a random_state is, or gives. Raises: SettingError."""
+    whole = hasattr(given, "__index__") and not isinstance(given, bool)
+    try:
+        seed = index(given) if whole else int(check_random_state(given).randint(2**31 - 1))
+    except (TypeError, ValueError):
+        seed = -1
+    fine = 0 <= seed < 2**64
+    require(fine, f"random_state must be a whole number below 2**64, a RandomState or None, got {shown(given)}")
+    return seed
 
 
 def end_of(estimator: Any) -> float | None:

@@ -110,7 +110,7 @@ def test_columns_with_marks_in_their_names_are_dropped_kept_and_given_a_kind(nnx
     data = table("a.csv", ["p=q", "x,y", "town", "y"], [[a, i % 3, t, y] for i, (a, t, y) in enumerate(mixed())])
     found = trained(nnx, data, *Y, "--drop", "x,y", "--drop", "town", "--kind", "p=q=number")
     assert {c["name"]: c["becomes"] for c in found["columns"] if c["becomes"] != "left out"} == {
-        "p=q": "number, 1 wide"
+        "p=q": "pieces, 5 wide"
     }
     assert tomllib.loads(text("run/config.toml"))["data"]["drop"] == ["x,y", "town"]
     out = nnx("predict", "run", data, "--keep", "x,y", "--keep", "town,p=q")[1]

@@ -16,7 +16,7 @@ from ..errors import DataError
 from ..files.write import clean, temporary_name
 from ..tables import Source, TableEncoder, Target
 from .blocks import Part, Writer
-from .settings import Config
+from .settings import Config, share_in_blocks
 
 PARTS = ("train", "validation", "test")
 
@@ -47,7 +47,7 @@ class Cache:
             "reading": source.reading.to_data(),
             "encoder": encoder.to_data(),
             "target": target.to_data(),
-            "split": [config.data.test, config.data.validation, config.data_seed, rows],
+            "split": [config.data.test, share_in_blocks(config), config.data_seed, rows],
         }
         name = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
         classes = len(target.classes)

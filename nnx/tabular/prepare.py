@@ -17,12 +17,11 @@ from .given import Given
 from .leaks import leaks
 from .loaded import loaded
 from .notes import balance, spellings
-from .settings import Config, amount
+from .settings import Config, amount, share_in_blocks
 from .table import columns_of, opened, reading_of, unused
 
 TRAIN, VALIDATION, TEST, LEFT_OUT = 0, 1, 2, 3  # the first three are numbers of PARTS
 COPIES = 3  # of the encoded rows there are for a while
-SHARE = 0.1  # of the rest to validate on, of a table in blocks
 HELD = 50_000  # rows of a table in blocks that are held out at most, for validation and for the test
 
 
@@ -132,7 +131,7 @@ def prepare(
     too_large = scan.rows * encoder.width * 4 * COPIES > limit and given is None
     prepared.in_blocks = in_blocks or too_large
     if too_large and not in_blocks:
-        _set_apart(roles, VALIDATION, _share(config), config.data_seed, labels)
+        _set_apart(roles, VALIDATION, share_in_blocks(config), config.data_seed, labels)
         prepared.sizes = _counts(roles)
     if encode:
         _refuse(in_memory and too_large, f"{source.name}, encoded as {encoder.width} features,", data.memory)
@@ -193,7 +192,7 @@ def _drawn(config: Config, rows: int) -> Any:
     """The roles of the rows of a table in blocks, each drawn by itself."""
     xp, roles = host.namespace(), host.namespace().zeros(rows, dtype="uint8")
     tested = min(config.data.test, HELD / rows)
-    validated = tested + min(_share(config) * (1 - config.data.test), HELD / rows)
+    validated = tested + min(share_in_blocks(config) * (1 - config.data.test), HELD / rows)
     for start in range(0, rows, 1 << 20):
         stop = min(start + (1 << 20), rows)
         u = host.uniform(words(config.data_seed, "roles", stop - start, start >> 20))
@@ -205,11 +204,6 @@ def _counts(roles: Any) -> tuple[int, int, int]:
     """The rows to learn from, to validate on, to test on."""
     train, validation, test = (int((roles == role).sum()) for role in (TRAIN, VALIDATION, TEST))
     return train, validation, test
-
-
-def _share(config: Config) -> float:
-    """The share of the rows of a table in blocks that is validated on."""
-    return SHARE if config.data.validation is None else config.data.validation
 
 
 def _set_apart(roles: Any, role: int, share: float, seed: int, labels: Any) -> None:

@@ -16,7 +16,7 @@ from ..schedules import Cosine, OneCycle
 from ..tables import TASKS, TableEncoder
 from ..training import EMA, EarlyStopping
 from .prepare import Prepared, encoder_settings
-from .settings import Config, amount, plain, seconds
+from .settings import SHARE, Config, amount, plain, seconds
 from .table import reading_of
 
 SCHEDULES: dict[str, Any] = {"none": None, "cosine": Cosine, "one_cycle": OneCycle}
@@ -125,10 +125,10 @@ def recipe(rows: int, features: int = 0, preset: str = "default") -> Recipe:
     rate with weights averaged over two epochs, and larger batches: nothing lost, half of the time; a schedule that
     falls over a few epochs lost 0.014, as some tables need a hundred and others five. Pieces of numbers that count for
     nothing at first: +0.005 to +0.009. Up to 1,000 rows, which have few steps in an epoch, a table without noise needs
-    smaller batches and more patience (R2 0.91, else 0.88). Above 5,000 rows (three tables) three networks at a higher rate took a third to
-    half of the time of five and lost 0.0005. Width, depth and dropout are those found before, one network at a time.
-    Half of the networks RealMLPs: +0.016 (standard error 0.011) for four and four over five on nine tables, in 7 times
-    the time; two regressions give nearly all of it. More of the usual kind: +0.001 to +0.002.
+    smaller batches and more patience (R2 0.91, else 0.88). Above 5,000 rows (three tables) three networks at a higher
+    rate took a third to half of the time of five and lost 0.0005. Width, depth and dropout are those found before, one
+    network at a time. Half of the networks RealMLPs: +0.016 (standard error 0.011) for four and four over five on nine
+    tables, in 7 times the time; two regressions give nearly all of it. More of the usual kind: +0.001 to +0.002.
     On free text, thousands of features, 1e-3 was past the best weights after the first epoch or two: 3e-4 took the log
     loss of 4,200 tweets from 0.44 to 0.36 and of 2,450 reviews from 0.43 to 0.41.
     """
@@ -151,7 +151,7 @@ def settled(config: Config, prepared: Prepared) -> Config:
         raise SettingError(f"metric {training.metric!r} is none of a {task}: {', '.join(METRICS_OF[task])}")
     chosen = recipe(prepared.sizes[0], prepared.encoder.width, training.preset)
     if prepared.in_blocks:
-        chosen = replace_(chosen, members=1)
+        chosen = replace_(chosen, members=1, validation=SHARE)
         require(training.members in (None, 1), f"members = {training.members}: a table read in blocks trains one")
     loss = training.loss
     if loss == "auto":

@@ -13,6 +13,7 @@ WORDS = (  # what msgspec calls a type, and what a person does
     *(("int", "a whole number"), ("float", "a number"), ("bool", "true or false")),
 )
 LISTS = ("hidden", "drop", "missing", "keep_text")  # settings that one value may be given to
+SHARE = 0.1  # of the rows to validate on, of a table in blocks
 LONGEST, LARGEST = 1e9, 1e9  # seconds of a training; an amount, in its unit
 
 
@@ -172,6 +173,11 @@ def put(values: dict[str, Any], name: str, value: Any, origin: str) -> None:
         at.setdefault(parts[-1], {}).update(value)
     else:
         at[parts[-1]] = value
+
+
+def share_in_blocks(config: Config) -> float:
+    """The share of the rows of a table in blocks that is validated on."""
+    return SHARE if config.data.validation is None else config.data.validation
 
 
 def plain(config: Config) -> dict[str, Any]:

@@ -134,6 +134,9 @@ def _named(arrays: Params, names: list[str], like: Params) -> Params:
     shapes = {name: tuple(a.shape) for name, a in arrays.items()}
     if sorted(names) != sorted(shapes) or any(shapes[name] != tuple(like[name].shape) for name in names):
         raise ValueError("its parameters are of other names or shapes than those of its network")
+    strange = [name for name in names if arrays[name].dtype != like[name].dtype]
+    if strange:
+        raise ValueError(f"its {strange[0]} is {arrays[strange[0]].dtype}, expected {like[strange[0]].dtype}")
     return {name: arrays[name] for name in names}
 
 

@@ -57,7 +57,7 @@ LAYERS = {
     "batch_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.BatchEnsemble(4, 3, nnx.Normal())), 5),
     "dense_ensemble": (nnx.Chain(nnx.Tanh(), nnx.EnsembleView(3), nnx.DenseEnsemble(4, 3)), 5),
     "ensemble": (
-        nnx.Ensemble(nnx.Chain(nnx.Dense(4), nnx.BatchNorm(), nnx.Tanh(), nnx.Dropout(0.3), nnx.Dense(2)), 3),
+        nnx.Ensemble(nnx.Chain(nnx.Dense(4), nnx.Tanh(), nnx.BatchNorm(), nnx.Dropout(0.3), nnx.Dense(2)), 3),
         5,
     ),
     "ensemble_of_ensembles": (
@@ -67,7 +67,7 @@ LAYERS = {
     "ensemble_without_parameters": (nnx.Ensemble(nnx.Chain(nnx.Tanh(), nnx.Dropout(0.3)), 2), 4),
     "committee": (
         nnx.Committee(
-            nnx.Ensemble(nnx.Chain(nnx.Dense(3), nnx.BatchNorm(), nnx.Tanh(), nnx.Dense(2)), 3),
+            nnx.Ensemble(nnx.Chain(nnx.Dense(3), nnx.Tanh(), nnx.BatchNorm(), nnx.Dense(2)), 3),
             nnx.Chain(nnx.Dense(2), nnx.Dropout(0.3)),
             nnx.tabm((3,), 2, members=2, activation="tanh"),
         ),

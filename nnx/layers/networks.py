@@ -9,7 +9,7 @@ from ..errors import ShapeError
 from ..random import split
 from ..settings import MEMBERS, settle
 from .combine import SideBySide, level
-from .ensemble import rows, turned
+from .ensemble import over_rows, rows, turned
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Ensemble(Layer):
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         dx, grads = self.net.backprop(params, saved, _parted(dy, self.members, self.net.copies), need_dx=need_dx)
-        return (namespace(dx).sum(dx, axis=-3) if need_dx else None), grads
+        return (over_rows(dx) if need_dx else None), grads  # (..., k, n, i) over the members
 
     def update(self, params: Params, saved: Saved) -> Params:
         return self.net.update(params, saved)

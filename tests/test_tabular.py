@@ -405,7 +405,7 @@ def test_weights_of_classes_are_given_by_the_labels_that_y_has(kind):
 def test_the_evaluation_has_the_scores_of_what_is_predicted(metric):
     """The same rows are validated on by all networks, so that they are predicted once."""
     rare = (X[:, 0] > 1.0).astype(int)
-    model = classifier(metric=metric, epochs=30).fit(X, rare, X_val=X, y_val=rare)
+    model = classifier(metric=metric, epochs=5).fit(X, rare, X_val=X, y_val=rare)
     assert model.model_.target.threshold != 0.5
     found, guess = model.evaluation_, model.predict(X)
     np.testing.assert_array_equal(found.guess, guess)

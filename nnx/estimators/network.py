@@ -10,8 +10,8 @@ from ..backends import along, constant, namespace
 from ..contract import Array, Key, Layer, Loss, Params, Saved, Setting
 from ..layers import BatchNorm, Chain, Dense, Dropout, LayerNorm, Sigmoid, activation as named_activation
 from ..losses import Poisson, SquaredError, without_scale
+from ..losses.wrapper import evaluated
 from ..optimizers import decays
-from ..training.objective import evaluated
 from .arrays import is_foreign
 
 NORMS: dict[str, Layer] = {"layer": LayerNorm(), "batch": BatchNorm()}

@@ -9,7 +9,7 @@ from ..errors import ShapeError
 from ..random import split
 from ..settings import MEMBERS, settle
 from .combine import SideBySide, level
-from .ensemble import over_rows, rows, turned
+from .ensemble import apart, over_rows, rows, turned
 
 
 @dataclass(frozen=True)
@@ -122,29 +122,17 @@ class Committee(SideBySide):
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
     ) -> tuple[Array, Saved]:
         outputs, saved = self._evaluate(params, x, train, key)
-        apart = [_apart(y, layer.copies) for y, layer in zip(outputs, self.layers, strict=True)]
-        return _together(namespace(x).concat(level(apart, 3), axis=-2)), saved
+        members = [apart(y, layer.copies) for y, layer in zip(outputs, self.layers, strict=True)]
+        return rows(namespace(x).concat(level(members, 3), axis=-2)), saved
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
-        dy, pieces, start = _apart(dy, self.copies), list[Array](), 0
+        dy, pieces, start = apart(dy, self.copies), list[Array](), 0
         for layer in self.layers:
-            pieces.append(_together(dy[..., start : start + layer.copies, :]))
+            pieces.append(rows(dy[..., start : start + layer.copies, :]))
             start += layer.copies
         return self._backprop(params, saved, pieces, need_dx)
-
-
-def _apart(y: Array, c: int) -> Array:
-    """(..., n c, u) -> (..., n, c, u)."""
-    *lead, nc, u = y.shape
-    return namespace(y).reshape(y, (*lead, nc // c, c, u))
-
-
-def _together(y: Array) -> Array:
-    """The way back: (..., n, c, u) -> (..., n c, u)."""
-    *lead, n, c, u = y.shape
-    return namespace(y).reshape(y, (*lead, n * c, u))
 
 
 def _joined(y: Array, c: int) -> Array:

@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 
 from ..backends import namespace
-from ..contract import Array, Loss, Saved
+from ..contract import Array, Saved
 from ..errors import ShapeError, require, shown
 from ..layers.ensemble import apart, repeat
 from ..settings import AT_LEAST_1, settle
 from .cross_entropy import holds_labels
 from .mean import check_given
+from .wrapper import Wrapper
 
 
 @dataclass(frozen=True)
-class EnsembleLoss(Loss):
+class EnsembleLoss(Wrapper):
     """The mean over rows and members of `loss`, each member held to the target by itself, and not their mean.
 
     z has the rows of `EnsembleView`, those of the k members next to each other; target and weight have one for all.
@@ -27,7 +28,6 @@ class EnsembleLoss(Loss):
     (2, 4)
     """
 
-    loss: Loss
     members: int
 
     def __post_init__(self) -> None:
@@ -38,19 +38,8 @@ class EnsembleLoss(Loss):
         )
 
     @property
-    def labels(self) -> bool:
-        return self.loss.labels
-
-    @property
-    def domain(self) -> tuple[float, float]:
-        return self.loss.domain
-
-    @property
     def copies(self) -> int:
         return self.members
-
-    def outputs(self, columns: int) -> int:
-        return self.loss.outputs(columns)
 
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
@@ -67,16 +56,11 @@ class EnsembleLoss(Loss):
         else:
             raise ShapeError(f"EnsembleLoss: target has shape {target.shape}, expected {n} rows for {n * k} of output")
         weight = None if weight is None else _repeated(weight, k)
-        if total is None:
-            return self.loss.evaluate(z, target, weight)
-        return self.loss.evaluate(z, target, weight, total=total)
+        return super().evaluate(z, target, weight, total)
 
     def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
-        w = self.loss.weights(target, weight, like)
+        w = super().weights(target, weight, like)
         return None if w is None else repeat(w, self.members)
-
-    def backprop(self, saved: Saved) -> Array:
-        return self.loss.backprop(saved)
 
     def predict(self, z: Array) -> Array:
         self._check(z)

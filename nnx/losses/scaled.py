@@ -5,14 +5,15 @@ from math import inf, isfinite
 from typing import Any
 
 from ..backends import constant, namespace
-from ..contract import Array, Loss, Saved, Setting
+from ..contract import Array, Saved, Setting
 from ..errors import require
 from ..settings import settle
 from .mean import as_type, check_given
+from .wrapper import Wrapper
 
 
 @dataclass(frozen=True)
-class ScaledLoss(Loss):
+class ScaledLoss(Wrapper):
     """`loss` of the standardised target (t - mean) / scale; `predict` gives t's own units again.
 
     A network begins with outputs near 0 and learns in steps of about the rate: targets of a mean or a deviation far
@@ -27,7 +28,6 @@ class ScaledLoss(Loss):
     1050.0
     """
 
-    loss: Loss
     mean: Setting = (0.0,)
     scale: Setting = (1.0,)
 
@@ -47,10 +47,6 @@ class ScaledLoss(Loss):
             len(_rows(self.mean)[0]) == len(_rows(self.scale)[0]), "ScaledLoss: mean and scale differ in their number"
         )
 
-    @property
-    def copies(self) -> int:
-        return self.loss.copies
-
     def outputs(self, columns: int) -> int:
         known = len(_rows(self.mean)[0])
         require(columns == known, f"ScaledLoss: a target of {columns} columns, mean and scale are for {known}")
@@ -60,14 +56,10 @@ class ScaledLoss(Loss):
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
         check_given(self, z, target, weight)
-        t = self._standardised(target, z)
-        return self.loss.evaluate(z, t, weight) if total is None else self.loss.evaluate(z, t, weight, total=total)
+        return super().evaluate(z, self._standardised(target, z), weight, total)
 
     def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
-        return self.loss.weights(self._standardised(target, like), weight, like)
-
-    def backprop(self, saved: Saved) -> Array:
-        return self.loss.backprop(saved)
+        return super().weights(self._standardised(target, like), weight, like)
 
     def predict(self, z: Array) -> Array:
         y = self.loss.predict(z)
@@ -79,7 +71,7 @@ class ScaledLoss(Loss):
 
 
 @dataclass(frozen=True)
-class ClampedLoss(Loss):
+class ClampedLoss(Wrapper):
     """`loss`, and predictions held within [low, high], such as the range of the target of the rows trained on.
 
     predict(z) = min(max(y, low), high), y being what `loss` predicts; its value and its gradient are those of `loss`.
@@ -93,7 +85,6 @@ class ClampedLoss(Loss):
     [[0.0], [3.0], [10.0]]
     """
 
-    loss: Loss
     low: Setting
     high: Setting
 
@@ -107,35 +98,10 @@ class ClampedLoss(Loss):
         fine = all(a <= b for row, other in zip(low, high, strict=True) for a, b in zip(row, other, strict=True))
         require(fine, f"ClampedLoss: low must not be above high, got {self.low} and {self.high}")
 
-    @property
-    def labels(self) -> bool:
-        return self.loss.labels
-
-    @property
-    def domain(self) -> tuple[float, float]:
-        return self.loss.domain
-
-    @property
-    def copies(self) -> int:
-        return self.loss.copies
-
     def outputs(self, columns: int) -> int:
         known = len(_rows(self.low)[0])
         require(known in (1, columns), f"ClampedLoss: a target of {columns} columns, low and high are for {known}")
         return self.loss.outputs(columns)
-
-    def evaluate(
-        self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
-    ) -> tuple[Array, Saved]:
-        if total is None:
-            return self.loss.evaluate(z, target, weight)
-        return self.loss.evaluate(z, target, weight, total=total)
-
-    def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
-        return self.loss.weights(target, weight, like)
-
-    def backprop(self, saved: Saved) -> Array:
-        return self.loss.backprop(saved)
 
     def predict(self, z: Array) -> Array:
         y = self.loss.predict(z)

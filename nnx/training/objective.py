@@ -6,6 +6,7 @@ from typing import Protocol
 from ..backends import namespace
 from ..contract import Array, Key, Layer, Loss, Params, Saved
 from ..losses.mean import total
+from ..losses.wrapper import evaluated
 
 
 class Objective(Protocol):
@@ -74,13 +75,6 @@ class MeanLoss:
         self, value: Array, grads: Params, weights: Params, target: Array, weight: Array | None, rows: int
     ) -> tuple[Array, Params]:
         return value, grads
-
-
-def evaluated(
-    loss: Loss, z: Array, target: Array, weight: Array | None, total: Array | float | None
-) -> tuple[Array, Saved]:
-    """The loss of rows: of a batch of their own, or as a part of one."""
-    return loss.evaluate(z, target, weight) if total is None else loss.evaluate(z, target, weight, total=total)
 
 
 def total_of(loss: Loss, target: Array, weight: Array | None, rows: int, like: Array) -> Array | float:

@@ -14,10 +14,13 @@ pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
 import nnx as library
+from nnx.cli.candidates import kinds
 from nnx.cli.config import resolve
 from nnx.cli.grid import candidates, parameters, shown
+from nnx.cli.ranking import Candidate
 from nnx.tabular.folds import folds_of
 from nnx.tabular.prepare import prepare
+from nnx.tabular.recipe import settled
 
 QUICK = ["--hidden", "8", "--epochs", 4]
 
@@ -377,3 +380,11 @@ def test_folds_hold_every_row_once_and_each_class_evenly():
         counts = np.bincount(y[fold.held], minlength=3)
         np.testing.assert_allclose(counts, np.bincount(y) / 4, atol=1.01 + 3 / 4)
     assert not np.array_equal(folds[0].held, folds_of(y, len(y), 4, 1)[0].held)
+
+
+def test_candidates_stop_by_the_metric_that_is_followed():
+    config = resolve(None, ("training.metric='accuracy'",), {"data.path": "iris"})
+    data = prepare(config, lambda text: None)
+    config = settled(config, data)
+    (key,) = kinds([Candidate({}, config)])
+    assert key[2] == library.EarlyStopping(config.training.patience, "validation_accuracy", ties="last")

@@ -11,7 +11,7 @@ from ..errors import TrainingError
 from ..tabular.folds import Fold
 from ..tabular.kinds import initial
 from ..tabular.prepare import Prepared
-from ..tabular.recipe import average_of, loss_of, network, optimizer_of
+from ..tabular.recipe import average_of, loss_of, metrics_of, network, optimizer_of, stopping_of
 from ..training import EarlyStopping, Fit, Member, Population, PopulationReport
 from ..training.memory import PART, bytes_of_step
 from ..training.population.fit import showing as best_shown
@@ -111,7 +111,7 @@ def trained_together(
 ) -> list[tuple[int, str]]:
     """Train these candidates for a part of their epochs. Returns the number of networks of each run, and its words."""
     runs, k = [], len(task.folds)
-    for (epochs, size, patience, _), own in kinds(alive).items():
+    for (epochs, size, stopping, _), own in kinds(alive).items():
         if (known := log.next(len(own), k, -(-epochs // part))) is not None:
             for c, trials in zip(own, known[0], strict=True):
                 c.trials = trials
@@ -126,8 +126,8 @@ def trained_together(
                     batch_size=size,
                     micro_batches=own[0].config.training.micro_batches,
                     average=average_of(own[0].config, -(-len(task.folds[0].rows) // size)),
-                    early_stopping=EarlyStopping(patience) if patience else None,
-                    metrics=[task.measure],
+                    early_stopping=stopping,
+                    metrics=metrics_of(own[0].config, task.prepared),
                     callbacks=[show],
                     backend=task.backend,
                     **log.checkpoint(),
@@ -149,14 +149,13 @@ def trained_together(
     return runs
 
 
-def kinds(candidates: Sequence[Candidate]) -> dict[tuple[int, int, int, float], list[Candidate]]:
-    """The candidates by epochs, size of a batch, patience (0: no early stopping) and average, which they must share."""
-    found: dict[tuple[int, int, int, float], list[Candidate]] = {}
+def kinds(candidates: Sequence[Candidate]) -> dict[tuple[int, int, EarlyStopping | None, float], list[Candidate]]:
+    """The candidates by epochs, size of a batch, early stopping and average, which those trained together share."""
+    found: dict[tuple[int, int, EarlyStopping | None, float], list[Candidate]] = {}
     for c in candidates:
         t = c.config.training
-        found.setdefault(
-            (t.epochs or 1, t.batch_size or 1, t.early_stopping * (t.patience or 1), t.average), []
-        ).append(c)
+        stopping = stopping_of(c.config) if t.early_stopping else None
+        found.setdefault((t.epochs or 1, t.batch_size or 1, stopping, t.average), []).append(c)
     return found
 
 

@@ -16,6 +16,7 @@ from .recipe import WIDE, average_of, monitor_of, network, optimizer_of, stoppin
 from .settings import Config
 
 EPOCHS = 128  # of a RealMLP; its authors take 256
+BATCHES = ((1_024, 64), (8_192, 128), (30_000, 256), (100_000, 512))  # of its authors, by rows
 
 
 @dataclass(frozen=True)
@@ -65,41 +66,35 @@ def _usual(config: Config, prepared: Prepared, members: int) -> Kind:
 
 
 def _realmlp(config: Config, prepared: Prepared, members: int) -> Kind:
-    """RealMLP-TD as docs/realmlp.md has it, kept by the figure that is followed, in half of the epochs.
+    """RealMLP-TD as docs/realmlp.md has it, batches too, kept by the figure that is followed, in half of the epochs.
 
-    Batches are half of the others': 64 rows of up to 1,000. The pieces of numbers, of which it has no need, are left
-    out: where a gain and a row of W are both 0, neither has a gradient.
+    The pieces of numbers, of which it has no need, are left out: where a gain and a row of W are both 0, neither has a
+    gradient.
     """
-    t, classes = config.training, prepared.target.classes
-    numbers, epochs = prepared.encoder.numbers(), min(EPOCHS, t.epochs or 1)
-    front = PBLDEmbedding(columns=tuple(numbers)) if numbers else None
-    net = realmlp(
-        (256, 256, 256),
-        len(classes) or 1,
-        kind="td",
-        activation="selu" if classes else "mish",
-        embedding=front,
-    )
-    at, factors = ("0.*", 0.1), {"*.gain": 6.0, "*.a": 0.1}
-    decays = dict([at] if front else []) | factors
+    t, classes, encoder = config.training, prepared.target.classes, prepared.encoder
+    numbers, pieces, epochs = encoder.numbers(), encoder.pieces(), min(EPOCHS, t.epochs or 1)
+    embedding = PBLDEmbedding(columns=tuple(numbers)) if numbers else None
+    activation = "selu" if classes else "mish"
+    net = realmlp((256, 256, 256), len(classes) or 1, kind="td", activation=activation, embedding=embedding)
+    scale = 0 if embedding is None else 1  # the number of the layer nnx.Scale
+    decays = {"*.gain": 6.0, "*.a": 0.1} if embedding is None else {"0.*": 0.1, "*.gain": 6.0, "*.a": 0.1}
+    rows = len(prepared.folds[0].rows)
     given = {
         "epochs": epochs,
-        "batch_size": max((t.batch_size or 1) // 2, 1),
+        "batch_size": next((size for most, size in BATCHES if rows <= most), 1024),
         "early_stopping": EarlyStopping(epochs, monitor_of(config), ties="last") if t.early_stopping else None,
         "rate_factors": decays | {"*.b": 0.1},
         "decay_factors": decays,
     }
-    decay = FlatCosine()
-    optimizer = AdamW(0.04 if classes else 0.2, PeriodicCosine(), beta2=0.95, weight_decay=0.02, decay_schedule=decay)
-    scale = "1." if front else "0."
-    pieces = prepared.encoder.pieces()
+    rate, decay = 0.04 if classes else 0.2, FlatCosine()
+    optimizer = AdamW(rate, PeriodicCosine(), beta2=0.95, weight_decay=0.02, decay_schedule=decay)
 
     def begin(seed: int, rows: Any) -> Params:
         x = prepared.train[0][rows]
         x[:, pieces] = 0.0
         params = init_from_data(net, x, seed=seed, backend="numpy")
-        params[f"{scale}gain"][pieces] = 0.0
-        params[f"{int(scale[0]) + 1}.W"][pieces] = 0.0
+        params[f"{scale}.gain"][pieces] = 0.0
+        params[f"{scale + 1}.W"][pieces] = 0.0
         return params
 
     return Kind(members, net, optimizer, begin, given)

@@ -127,8 +127,8 @@ def recipe(rows: int, features: int = 0, preset: str = "default") -> Recipe:
     nothing at first: +0.005 to +0.009. Up to 1,000 rows, which have few steps in an epoch, a table without noise needs
     smaller batches and more patience (R2 0.91, else 0.88). Above 5,000 rows (three tables) three networks at a higher
     rate took a third to half of the time of five and lost 0.0005. Width, depth and dropout are those found before, one
-    network at a time. Half of the networks RealMLPs: +0.016 (standard error 0.011) for four and four over five on nine
-    tables, in 7 times the time; two regressions give nearly all of it. More of the usual kind: +0.001 to +0.002.
+    network at a time. Half of the networks RealMLPs: +0.014 (standard error 0.008) for four and four over five on
+    twelve tables, in 7 times the time; two regressions give nearly all of it. More of the usual kind: +0.001 to +0.002.
     On free text, thousands of features, 1e-3 was past the best weights after the first epoch or two: 3e-4 took the log
     loss of 4,200 tweets from 0.44 to 0.36 and of 2,450 reviews from 0.43 to 0.41.
     """

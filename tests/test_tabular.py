@@ -579,3 +579,19 @@ def test_plots_take_what_it_has(tmp_path):
     made.report(tmp_path / "report.html")
     regressor().fit(X, Z).report(tmp_path / "regression.html")
     assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_weights_by_class_count_alike_in_training_validation_and_temperatures():
+    rare = (X[:, 0] > 1.0).astype(int)
+    counts = np.bincount(rare)
+    weights = {k: len(rare) / (2 * n) for k, n in enumerate(counts.tolist())}
+    found = [
+        classifier(class_weight=own, epochs=5, calibrate=True).fit(X, rare, X_val=X[:90], y_val=rare[:90])
+        for own in ("balanced", weights)
+    ]
+    for one, other in zip(*(m.history_["validation_loss"] for m in found), strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+    temperatures = [m.model_.about["temperatures"] for m in found]
+    np.testing.assert_allclose(*temperatures, rtol=1e-3)
+    usual = classifier(epochs=5, calibrate=True).fit(X, rare, X_val=X[:90], y_val=rare[:90])
+    assert abs(found[0].history_["validation_loss"][-1] - usual.history_["validation_loss"][-1]) > 0.01

@@ -1,6 +1,7 @@
 """The base of TabularClassifier and TabularRegressor: scikit-learn's contract around a training on a table."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -29,7 +30,7 @@ from .use import Explanation, explanation
 from .wording import in_python, python_errors
 
 
-class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
+class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
     """The parameters and methods that both estimators have; see TabularClassifier."""
 
     task: ClassVar[str]
@@ -167,13 +168,11 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
             else:
                 require(y_val is not None and not isinstance(y_val, str), "fit: X_val needs y_val, its targets")
                 other = with_target(other, self._target(y_val)[0], name)
-        weights, groups = weights_of(weight), groups_of(groups)
-        others = None if other is None else (other, None)
-        return Given(source, weights, groups, others, own, self.class_weight), name, fixed
+        return Given(source, weights_of(weight), groups_of(groups), other, own, self.class_weight), name, fixed
 
+    @abstractmethod
     def _target(self, y: Any) -> tuple[Any, Any]:
         """The target (rows,) on the host, as a column holds it, and the classes in it. Raises: DataError."""
-        raise NotImplementedError
 
     def _backend(self, config: Config, X: Any) -> Backend:
         """That of the parameter, else of the array X where it is on no host, else the preferred one."""
@@ -184,15 +183,12 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         return replace(backend(used, place.dtype), why=why)
 
     def _trained(self, config: Config, prepared: Prepared, chosen: Backend, end: float | None) -> list[Fit]:
-        def late(report: Any) -> bool:
-            return over()
-
         with (
             time_limit(end) as over,
             progress(config.training.epochs or 1, shows(self.verbose), head=chosen.why) as show,
         ):
             try:
-                fits = train(config, prepared, chosen, callbacks=[show, late])
+                fits = train(config, prepared, chosen, callbacks=[show, lambda report: over()])
                 ended = ("interrupted", "callback") if over() else ()
                 return [replace(fit, stopped="time") if fit.stopped in ended else fit for fit in fits]
             except TrainingError as error:
@@ -233,9 +229,9 @@ class Tabular(Spelled, BaseEstimator):  # type: ignore[misc]
         with python_errors():
             return self._values(targets(source, target))
 
+    @abstractmethod
     def _values(self, encoded: Any) -> Any:
         """The target (rows,), as `predict` gives it, of class numbers or standardised values."""
-        raise NotImplementedError
 
     def _number(self, output: Any) -> int:
         """The number of the output for a class. Raises: DataError."""

@@ -20,7 +20,7 @@ class Given:
     source: Source
     weight: Any = None
     groups: Any = None
-    validation: tuple[Source, Any] | None = None  # other rows to validate on, and their weights
+    validation: Source | None = None  # other rows to validate on
     labels: Any = None  # the classes of a target that is no column of the source's
     class_weight: Any = None
 
@@ -32,13 +32,17 @@ class Given:
 
     def weights(self, codes: Any, classes: Sequence[str]) -> Any:
         """The weight of each row, whose class has this number; None where all weigh the same. Raises: SettingError."""
+        own = self.of_classes(codes, classes)
+        return self.weight if own is None else own if self.weight is None else own * self.weight
+
+    def of_classes(self, codes: Any, classes: Sequence[str]) -> Any:
+        """The weights (rows,) that rows have by their classes; None where all weigh the same. Raises: SettingError."""
         if not isinstance(self.class_weight, Mapping) or codes is None:
-            return self.weight
+            return None
         given = {in_order([str(label)])[0]: weight for label, weight in self.class_weight.items()}
         for label, weight in given.items():
             if label not in classes:
                 raise SettingError(f"class_weight: {unknown('class', label, classes)}")
             if not isinstance(weight, (int, float)) or not 0 <= weight < float("inf"):
                 raise SettingError(f"class_weight: numbers from 0 on are expected, got {shown(weight)} for {label!r}")
-        own = host.namespace().asarray([float(given.get(name, 1.0)) for name in classes])[codes]
-        return own if self.weight is None else own * self.weight
+        return host.namespace().asarray([float(given.get(name, 1.0)) for name in classes])[codes]

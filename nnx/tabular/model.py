@@ -64,7 +64,9 @@ def trained(config: Config, prepared: Prepared, fits: Sequence[Fit]) -> Trained:
     own, found = [fits[k] for k in alive], list[float]()
     if parts and prepared.target.classes and config.training.calibrate:
         for i, (fit, part) in enumerate(zip(own, parts, strict=True)):
-            found.append(temperature(fit.backend.to_numpy(fit.output(part.x)), part.y, part.weight))
+            z = fit.backend.to_numpy(fit.output(part.x))
+            weight = fit.loss.weights(part.y, part.weight, z)  # by classes too
+            found.append(temperature(z, part.y, None if weight is None else weight[:, 0]))
             own[i] = replace(fit, params=fold_temperature(fit.net, fit.params, found[-1]))
     model, target, residuals = _joined(own, fits), prepared.target, None
     mean = None if prepared.in_blocks else prepared.train[0].mean(axis=0)

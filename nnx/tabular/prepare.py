@@ -126,7 +126,7 @@ def prepare(
             None if a is None else a[roles == TRAIN] for a in (given.weights(labels, target.classes), given.groups)
         )
         if given.validation is not None:
-            prepared.validation = held_out(prepared, *given.validation)
+            prepared.validation = _beside(prepared, given, given.validation)
             prepared.sizes = prepared.sizes[0], len(prepared.validation[0]), prepared.sizes[2]
     too_large = scan.rows * encoder.width * 4 * COPIES > limit and given is None
     prepared.in_blocks = in_blocks or too_large
@@ -150,13 +150,13 @@ def fold(prepared: Prepared, config: Config) -> None:
     prepared.folds = splits(n, t.members or 1, share, config.data_seed, prepared.labels, prepared.groups)
 
 
-def held_out(prepared: Prepared, source: Source, weight: Any = None) -> tuple[Any, ...]:
+def _beside(prepared: Prepared, given: Given, source: Source) -> tuple[Any, ...]:
     """The encoded rows and targets of another source of the same columns, and their weights where there are some."""
-    y = targets(source, prepared.target)
-    if prepared.target.classes and (y < 0).any():
-        names = ", ".join(prepared.target.classes[:5])
-        raise DataError(f"a row to validate on is of no class that is trained on: these are {names}")
-    return (prepared.encoder.encode(source), y) if weight is None else (prepared.encoder.encode(source), y, weight)
+    y, classes = targets(source, prepared.target), prepared.target.classes
+    if classes and (y < 0).any():
+        raise DataError(f"a row to validate on is of no class that is trained on: these are {', '.join(classes[:5])}")
+    x, weight = prepared.encoder.encode(source), given.of_classes(y if classes else None, classes)
+    return (x, y) if weight is None else (x, y, weight)
 
 
 def _refuse(refused: bool, what: str, limit: str) -> None:

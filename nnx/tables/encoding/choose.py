@@ -93,6 +93,8 @@ def with_pieces(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], 
 
     A piece is learned from the rows beyond its edge: there are to be at least ROWS rows for each of all pieces.
     """
+    if bins < 2:
+        return list(columns)
     values = {c.name: _values(seen[c.name]) for c in columns if isinstance(c, Number)}
     rows = max((s.rows for s in seen.values()), default=0)
     while bins > 1 and ROWS * sum(min(bins, len(v) - 1) for v in values.values()) > rows:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -48,6 +49,12 @@ def lock(file: int) -> bool:
             return False
         raise
     return True
+
+
+def cache_folder() -> Path:
+    """The folder of all caches: $NNX_CACHE, or nnx in $XDG_CACHE_HOME, or in ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(os.environ.get("NNX_CACHE") or Path(base) / "nnx")
 
 
 def machine() -> str:

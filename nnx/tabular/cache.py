@@ -12,6 +12,7 @@ from typing import Any
 
 from .._version import __version__
 from ..backends import numpy as host
+from .. import system
 from ..errors import DataError
 from ..files.write import clean, temporary_name
 from ..tables import Source, TableEncoder, Target
@@ -19,12 +20,6 @@ from .blocks import Part, Writer
 from .settings import Config, share_in_blocks
 
 PARTS = ("train", "validation", "test")
-
-
-def home() -> Path:
-    """The folder of all caches: $NNX_CACHE, or nnx in $XDG_CACHE_HOME, or in ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(os.environ.get("NNX_CACHE") or Path(base) / "nnx")
 
 
 @dataclass
@@ -51,7 +46,7 @@ class Cache:
         }
         name = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
         classes = len(target.classes)
-        return cls(home() / f"{source.name}-{name}", encoder.compact_width, classes, rows)
+        return cls(system.cache_folder() / f"{source.name}-{name}", encoder.compact_width, classes, rows)
 
     @property
     def there(self) -> bool:

@@ -6,9 +6,29 @@ from typing import Any
 import numpy as np
 
 from ..native.calls import Refused
-from ..native.formulas import ARITHMETIC
 
-FORMULAS = ARITHMETIC | {
+FORMULAS = {
+    "add": "{} + {}",
+    "subtract": "{} - {}",
+    "multiply": "{} * {}",
+    "divide": "{} / {}",
+    "negative": "-{}",
+    "positive": "{}",
+    "square": "{0} * {0}",
+    "reciprocal": "1 / {}",
+    "greater": "{} > {}",
+    "greater_equal": "{} >= {}",
+    "less": "{} < {}",
+    "less_equal": "{} <= {}",
+    "equal": "{} == {}",
+    "not_equal": "{} != {}",
+    "bitwise_and": "{} & {}",
+    "bitwise_or": "{} | {}",
+    "bitwise_xor": "{} ^ {}",
+    "bitwise_left_shift": "{} << {}",
+    "left_shift": "{} << {}",
+    "bitwise_right_shift": "{} >> {}",
+    "right_shift": "{} >> {}",
     "absolute": "{0} < 0 ? -{0} : {0}",
     "sign": "{0} != {0} ? {0} : ({0} > 0) - ({0} < 0)",
     "maximum": "{0} >= {1} || {0} != {0} ? {0} : {1}",

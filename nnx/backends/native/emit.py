@@ -1,35 +1,90 @@
-"""Scheduled passes as the text of Python functions of plain loops, for numba to compile."""
+"""Scheduled passes as functions of plain loops, in LLVM's language."""
 
-import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .calls import Refused
-from .formulas import FORMULAS, SCALARS
+from .code import Code, literal, type_of
+from .formulas import SCALARS, formula
 from .program import Constant, Operation, Program, View, dtype_of
 from .schedule import Pass, Shared, by_columns
 
-LITERAL = 16  # loops up to this length are written with their length, and unrolled
+LITERAL = 4  # loops up to this length are written with their length, and unrolled
 LONG, LANES = 64, 4  # sums from this length on are taken as so many sums side by side
+PLAIN = (0, 1, -1, 2, 0.5)  # numbers that are part of the text, because LLVM knows shorter ways for them
 
 
 class Kernel:
-    """One loop over rows as the text of a function, and the arrays it is to be called with."""
+    """A function of two tables: addresses and numbers. What is written in it holds for any of them.
+
+    `addresses` says what the addresses are of: ("view", buffer, offset), ("scratch", bytes), ("constant", array),
+    ("loop", operation) and ("data", operation) of NumPy, ("function", name, dtype) of the C library.
+    `numbers` has the others: Python integers, and NumPy scalars.
+    """
+
+    def __init__(self) -> None:
+        self.addresses: list[Any] = []
+        self.numbers: list[Any] = []
+        self.names: dict[Any, Any] = {}
+        self.scopes: dict[Any, int] = {}  # pieces of memory, none of which lies across another
+        self.code = Code()
+
+    def address(self, spec: Any, key: Any = None) -> str:
+        """The name of an address in the table."""
+        key = spec if key is None else key
+        if key not in self.names:
+            self.names[key] = f"%a{len(self.addresses)}"
+            self.addresses.append(spec)
+        return str(self.names[key])
+
+    def number(self, x: Any) -> str:
+        """The name of a number in the table: an integer, or a NumPy scalar in its type."""
+        if type(x) is int and x <= LITERAL and x >= 0:
+            return str(x)
+        if isinstance(x, np.generic) and (x in PLAIN or x.dtype == bool):
+            return literal(x, x.dtype)
+        self.numbers.append(x)
+        return f"%n{len(self.numbers) - 1}"
+
+    def note(self, key: Any) -> str:
+        """What LLVM is told of an access: it meets no other piece of memory than this."""
+        scope = self.scopes.setdefault(key, len(self.scopes))
+        return f", !alias.scope !{3 * scope + 2}, !noalias !{3 * scope + 3}"
+
+    @property
+    def text(self) -> str:
+        """The function, called @kernel."""
+        heads = [
+            line
+            for number in range(len(self.addresses))
+            for line in (
+                f"%a{number}.at = getelementptr ptr, ptr %p, i64 {number}",
+                f"%a{number} = load ptr, ptr %a{number}.at",
+            )
+        ]
+        for number, x in enumerate(self.numbers):
+            kind = "i64" if type(x) is int else type_of(x.dtype)
+            heads += [
+                f"%n{number}.at = getelementptr i64, ptr %n, i64 {number}",
+                f"%n{number} = load {kind}, ptr %n{number}.at",
+            ]
+        lines = [*self.code.variables, *heads, *self.code.lines, "ret i32 0"]
+        return "\n".join(["define internal i32 @kernel(ptr %p, ptr %n) #0 {", *lines, "}"])
+
+
+class Loops(Kernel):
+    """One loop over rows, with all that is done in it."""
 
     def __init__(self, group: Shared, program: Program, outside: set[int]) -> None:
-        self.arrays: list[Any] = []  # (view, shape, strides) or ("scratch", columns, dtype)
-        self.constants: list[Constant] = []
-        self.loops: list[Operation] = []  # those left to NumPy
-        self.sizes: list[int] = []
-        self.names: dict[Any, str] = {}
-        self.lines: list[str] = []
-        self.count = 0
+        super().__init__()
+        self.constants: list[Any] = []  # as long as they are there, no other has their ids
         self.rows = group.passes[0].rows
         self.items = by_columns(group.passes)
         self.stored = self._stored(outside)
         self.row_values: dict[Any, str] = {}  # numbers of the row that are held in variables
+        self.before: list[list[str]] = [[] for _ in range(len(self.rows) + 1)]  # the loop over each axis
+        self.after: list[list[str]] = [[] for _ in range(len(self.rows) + 1)]
         self._write()
 
     def _stored(self, outside: set[int]) -> dict[int, str]:
@@ -52,209 +107,207 @@ class Kernel:
                 homes[buffer] = "variable"
         return homes
 
-    # ---- text
+    # ---- elements
 
-    def _name(self, prefix: str) -> str:
-        self.count += 1
-        return f"{prefix}{self.count}"
-
-    def _size(self, n: int) -> str:
-        if n <= LITERAL:
-            return str(n)
-        if n not in self.sizes:
-            self.sizes.append(n)
-        return f"n{self.sizes.index(n)}"
-
-    def _array(self, key: Any) -> str:
-        if key not in self.names:
-            self.names[key] = f"a{len(self.arrays)}"
-            self.arrays.append(key)
-        return self.names[key]
-
-    def _element(self, p: Pass, view: View, column: str) -> str:
-        """The text of the view's element at this row and column."""
+    def _element(self, p: Pass, view: View, column: str) -> tuple[str, str]:
+        """The address of the view's element at this row and column, and the note for it."""
         if self.stored.get(view.buffer) == "row":
-            columns = p.columns if p.strides(view)[-1] else 1
-            name = self._array(("scratch", view.buffer, columns, view.dtype))
-            return f"{name}[{column if p.strides(view)[-1] else '0'}]"
-        strides = p.strides(view)
-        axes = [a for a, stride in enumerate(strides) if stride and p.shape[a] > 1]
-        shape = tuple(p.shape[a] for a in axes) or (1,)
-        steps = tuple(strides[a] for a in axes) or (view.dtype.itemsize,)
-        name = self._array((view.buffer, view.offset, shape, steps, view.dtype))
-        index = [column if a == len(strides) - 1 else f"i{a}" for a in axes] or ["0"]
-        return f"{name}[{', '.join(index)}]"
+            size = (p.columns if p.strides(view)[-1] else 1) * view.dtype.itemsize
+            base = self.address(("scratch", size), ("scratch", view.buffer))
+            place = self.code.offset(base, column if p.strides(view)[-1] else "0", _unit(view.dtype))
+            return place, self.note(view.buffer)
+        strides = tuple(s if n > 1 else 0 for s, n in zip(p.strides(view), p.shape, strict=True))
+        base = self.address(("view", view.buffer, view.offset))
+        return self._at(base, (view.buffer, view.offset), strides, view.dtype, column), self.note(view.buffer)
+
+    def _at(self, base: str, key: Any, strides: tuple[int, ...], dtype: Any, column: str) -> str:
+        """The address of an element of the present row, the strides in bytes."""
+        place = base
+        for axis, stride in enumerate(strides[:-1]):
+            if stride:
+                name = (key, strides, axis)
+                if name not in self.names:
+                    self.names[name] = self.number(stride)
+                place = self.code.offset(place, self.code.value(f"mul nsw i64 %r{axis}, {self.names[name]}"))
+        if strides[-1] == dtype.itemsize:
+            return self.code.offset(place, column, _unit(dtype))
+        if not strides[-1] or column == "0":
+            return place
+        name = (key, strides, len(strides) - 1)
+        if name not in self.names:
+            self.names[name] = self.number(strides[-1])
+        return self.code.offset(place, self.code.value(f"mul nsw i64 {column}, {self.names[name]}"))
 
     def _key(self, p: Pass, view: View) -> Any:
         return view.buffer, view.offset, p.strides(view), view.dtype
 
     def _operand(self, p: Pass, x: Any, dtype: Any, column: str, values: dict[Any, str]) -> str:
-        """The text of an input, in the type that the operation computes in."""
+        """An input, in the type that the operation computes in."""
         if isinstance(x, Constant) and x.array.ndim == 0:
-            x = x.array.item()
-        if isinstance(x, (bool, int, float)):
-            text = repr(x) if math.isfinite(x) else f"math.{abs(x)}" if x != -math.inf else "-math.inf"
-            return f"{_type(dtype)}({text})"
+            x = x.array[()]
+        if isinstance(x, (bool, int, float, np.generic)):
+            return self.number(np.asarray(x).astype(dtype)[()])
         if isinstance(x, Constant):
-            name = self._constant(p, x, column)
-            return f"{_type(dtype)}({name})"
+            base, strides, array = self._constant(p, x)
+            place = self._at(base, ("constant", id(x)), strides, array.dtype, column)
+            found = self.code.load(array.dtype, place, self.note(("constant", id(x))))
+            return self.code.convert(found, array.dtype, dtype)
         known = values.get(self._key(p, x)) or self.row_values.get(self._key(p, x)[:2])
         if known is None and self.stored[x.buffer] == "variable":
             raise Refused("a number that is used in another place than it was made in")
-        text = known or self._element(p, x, column)
-        return text if x.dtype == dtype else f"{_type(dtype)}({text})"
+        known = known or self.code.load(x.dtype, *self._element(p, x, column))
+        return self.code.convert(known, x.dtype, dtype)
 
-    def _constant(self, p: Pass, x: Constant, column: str) -> str:
+    def _constant(self, p: Pass, x: Constant) -> tuple[str, tuple[int, ...], Any]:
+        """The address of a constant, its strides along the axes of the pass, and itself."""
         array = np.broadcast_to(x.array, p.shape)
-        axes = [a for a, stride in enumerate(array.strides) if stride and p.shape[a] > 1]
-        part = array[tuple(slice(None) if a in axes else 0 for a in range(array.ndim))]
-        self.constants.append(x)  # as long as it is there, no other has its id
-        name = self._array(("constant", id(x), part.shape))
-        self.arrays[int(name[1:])] = ("constant", np.ascontiguousarray(part).reshape(part.shape or (1,)))
-        index = [column if a == len(p.shape) - 1 else f"i{a}" for a in axes] or ["0"]
-        return f"{name}[{', '.join(index)}]"
+        kept = [n > 1 and bool(stride) for n, stride in zip(p.shape, array.strides, strict=True)]
+        part = np.ascontiguousarray(array[tuple(slice(None) if keep else slice(0, 1) for keep in kept)])
+        strides = tuple(stride if keep else 0 for stride, keep in zip(part.strides, kept, strict=True))
+        self.constants.append(x)
+        return self.address(("constant", part), ("constant", id(x), p.shape)), strides, part
 
-    def _formula(self, p: Pass, column: str, values: dict[Any, str]) -> str:
+    def _formula(self, p: Pass, column: str, values: dict[Any, str]) -> tuple[str, Any]:
+        """What the pass computes of an element, and its type."""
         op = p.op
         if op.kind == "reduce":
-            return self._operand(p, op.inputs[0], op.output.dtype, column, values)
+            return self._operand(p, op.inputs[0], op.output.dtype, column, values), op.output.dtype
         if op.kind in ("copy", "fill"):
             dtype = op.output.dtype if op.kind == "fill" else dtype_of(op.inputs[0])
-            return self._operand(p, op.inputs[0], dtype, column, values)
+            return self._operand(p, op.inputs[0], dtype, column, values), dtype
         if op.kind == "where":
             chosen, a, b = op.inputs
             dtype = op.output.dtype
             first, second = (self._operand(p, x, dtype, column, values) for x in (a, b))
-            return f"{first} if {self._operand(p, chosen, np.dtype(bool), column, values)} else {second}"
-        texts = [self._operand(p, x, k, column, values) for x, k in zip(op.inputs, op.kinds, strict=False)]
-        name = op.function.__name__
-        return (FORMULAS.get(name) or SCALARS[name]).format(*texts)
+            condition = self._operand(p, chosen, np.dtype(bool), column, values)
+            t = type_of(dtype)
+            return self.code.value(f"select i1 {condition}, {t} {first}, {t} {second}"), dtype
+        operands = [self._operand(p, x, k, column, values) for x, k in zip(op.inputs, op.kinds, strict=False)]
+        name, kind = op.function.__name__, op.kinds[0]
+        if name in SCALARS:
+            function, t = self.address(("function", name, kind.name)), type_of(kind)
+            return self.code.value(f"call {t} {function}({t} {operands[0]}) #1"), kind
+        return formula(self.code, name, kind, operands), op.kinds[-1]
+
+    # ---- loops
 
     def _write(self) -> None:
-        depth = len(self.rows)
-        inner: list[tuple[int, str]] = []  # (indent, text)
-        before: dict[int, list[str]] = {}  # level of a loop -> what comes before it
-        after: dict[int, list[str]] = {}
-        for item in self.items:
-            inner += [(depth, line) for line in self._item(item, before, after)]
-        text: list[str] = []
+        inner: list[str] = []
+        with self.code.into(inner):
+            for item in self.items:
+                self._item(item)
+        for level in range(len(self.rows) + 1):
+            self.code.lines += self.before[level]
+            if level < len(self.rows):
+                self.code.open(f"r{level}", self.number(self.rows[level]))
+        self.code.lines += inner
+        for level in range(len(self.rows), -1, -1):
+            if level < len(self.rows):
+                self.code.close(f"r{level}")
+            self.code.lines += self.after[level]
 
-        def emit(indent: int, line: str) -> None:
-            text.append("    " * (indent + 1) + line)
-
-        for level in range(depth + 1):
-            for line in before.get(level, []):
-                emit(level, line)
-            if level < depth:
-                emit(level, f"for i{level} in range({self._size(self.rows[level])}):")
-        for indent, line in inner:
-            emit(indent, line)
-        for level in range(depth, -1, -1):
-            for line in after.get(level, []):
-                emit(level, line)
-        self.lines = text
-
-    def _item(self, item: Shared, before: dict[int, list[str]], after: dict[int, list[str]]) -> Iterator[str]:
+    def _item(self, item: Shared) -> None:
         first = item.passes[0]
         if first.vector:
-            yield from self._vector(first)
-            return
-        if first.within_row or len(first.reduced) > 1:
-            yield from self._total(first, before, after)
-            return
+            self._vector(first)
+        elif first.within_row or len(first.reduced) > 1:
+            self._total(first)
+        elif first.columns == 1:
+            self._elements(item, "0")
+        else:
+            with self.code.loop(self.number(first.columns)) as j:
+                self._elements(item, j)
+
+    def _elements(self, item: Shared, j: str) -> None:
+        """All that is done with the elements in a column of the row."""
         values: dict[Any, str] = {}
-        body: list[str] = []
         last = {self._key(p, p.op.output): p for p in item.passes if not p.reduced}
         for p in item.passes:
+            value, dtype = self._formula(p, j, values)
+            out = p.op.output
+            value = self.code.convert(value, dtype, out.dtype)
             if p.reduced:  # over the rows: one sum for each column
-                target = self._element(p, p.op.output, "j")
-                level = p.reduced[0]
-                zero = self._size(p.columns)
-                before.setdefault(level, []).extend([f"for j in range({zero}):", f"    {target} = 0"])
-                body.append(f"{target} += {self._formula(p, 'j', values)}")
+                self._zeros(p)
+                place = self._element(p, out, j)
+                total = formula(self.code, "add", out.dtype, [self.code.load(out.dtype, *place), value])
+                self.code.store(out.dtype, total, *place)
                 continue
-            name = self._name("v")
-            body.append(f"{name} = {_type(p.op.output.dtype)}({self._formula(p, 'j', values)})")
-            key = self._key(p, p.op.output)
-            values[key] = name
-            home = self.stored[p.op.output.buffer]
+            key = self._key(p, out)
+            values[key] = value
+            home = self.stored[out.buffer]
             if home == "variable" and p.columns == 1:
-                self.row_values[key[:2]] = name
+                self.row_values[key[:2]] = value
             elif home != "variable" and last[key] is p:
-                body.append(f"{self._element(p, p.op.output, 'j')} = {name}")
-        if first.columns == 1:
-            yield from body
-            return
-        yield f"for j in range({self._size(first.columns)}):"
-        yield from ("    " + line for line in body)
+                self.code.store(out.dtype, value, *self._element(p, out, j))
 
-    def _total(self, p: Pass, before: dict[int, list[str]], after: dict[int, list[str]]) -> Iterator[str]:
+    def _zeros(self, p: Pass) -> None:
+        with self.code.into(self.before[p.reduced[0]]), self.code.loop(self.number(p.columns)) as j:
+            self.code.store(p.op.output.dtype, literal(0, p.op.output.dtype), *self._element(p, p.op.output, j))
+
+    def _total(self, p: Pass) -> None:
         """A sum, or the largest or smallest number, of a row or of the last axes together."""
-        name, dtype = self._name("s"), p.op.output.dtype
-        kind = p.op.function.__name__
-        level = p.reduced[0]
+        dtype, kind, level = p.op.output.dtype, p.op.function.__name__, p.reduced[0]
         wide = np.dtype("float64") if dtype.kind == "f" and kind == "add" else dtype
-        start = f"{name} = {_type(wide)}(0)"
-        if kind != "add":
-            start = f"{name} = {self._formula(p, '0', {})}"
-        target = self._element(p, p.op.output, "0")
-        end = f"{target} = {_type(dtype)}({name})"
-        if level < len(p.rows):
-            before.setdefault(level, []).append(start)
-            after.setdefault(level, []).append(end)
-        else:
-            yield start
-        columns = self._size(p.columns)
-        if kind == "add" and p.columns >= LONG:  # sums that do not wait for each other
-            lanes = [f"{name}_{lane}" for lane in range(LANES)]
-            yield from (f"{lane} = {_type(wide)}(0)" for lane in lanes)
-            yield f"for k in range({columns} // {LANES}):"
-            yield from (f"    {x} += {self._formula(p, f'{LANES} * k + {i}', {})}" for i, x in enumerate(lanes))
-            yield f"{name} += {' + '.join(lanes)}"
-            yield f"for j in range({columns} // {LANES} * {LANES}, {columns}):"
-        else:
-            yield f"for j in range({columns}):"
-        value = self._formula(p, "j", {})
-        if kind == "add":
-            yield f"    {name} += {value}"
-        else:
-            yield f"    w = {value}"
-            yield f"    {name} = {FORMULAS[kind].format(name, 'w')}"
-        if level >= len(p.rows):
-            if self.stored[p.op.output.buffer] == "variable":
-                held = self._name("v")
-                yield f"{held} = {_type(dtype)}({name})"
-                self.row_values[self._key(p, p.op.output)[:2]] = held
-            else:
-                yield end
+        total = self.code.variable(type_of(wide))
+        inside = level >= len(self.rows)
+        with self.code.into(self.code.lines if inside else self.before[level]):
+            start = literal(0, wide) if kind == "add" else self._formula(p, "0", {})[0]
+            self.code.line(f"store {type_of(wide)} {start}, ptr {total}")
 
-    def _vector(self, p: Pass) -> Iterator[str]:
-        number = len(self.loops)
-        self.loops.append(p.op)
-        texts = []
-        for x, kind in zip((*p.op.inputs, p.op.output), p.op.kinds, strict=True):
-            if not isinstance(x, View):
-                x = x if isinstance(x, Constant) else Constant(np.asarray(x, kind))
-                wide = np.broadcast_to(x.array, p.shape).strides[-1] and p.columns > 1
-                texts.append((self._constant(p, x, "0"), x.array.itemsize if wide else 0))
+        def take(into: str, column: str) -> None:
+            value = self.code.convert(self._formula(p, column, {})[0], dtype, wide)
+            old = self.code.value(f"load {type_of(wide)}, ptr {into}")
+            value = formula(self.code, kind, wide, [old, value])
+            self.code.line(f"store {type_of(wide)} {value}, ptr {into}")
+
+        columns, begin = self.number(p.columns), "0"
+        if kind == "add" and p.columns >= LONG:  # sums that do not wait for each other
+            begin = self.code.value(f"and i64 {columns}, -{LANES}")
+            lanes = [self.code.variable(type_of(wide)) for _ in range(LANES)]
+            for lane in lanes:
+                self.code.line(f"store {type_of(wide)} {literal(0, wide)}, ptr {lane}")
+            with self.code.loop(begin, step=LANES) as k:
+                for number, lane in enumerate(lanes):
+                    take(lane, self.code.value(f"add nsw i64 {k}, {number}"))
+            for lane in lanes:
+                parts = [self.code.value(f"load {type_of(wide)}, ptr {x}") for x in (total, lane)]
+                self.code.line(f"store {type_of(wide)} {formula(self.code, kind, wide, parts)}, ptr {total}")
+        with self.code.loop(columns, begin) as j:
+            take(total, j)
+        with self.code.into(self.code.lines if inside else self.after[level]):
+            value = self.code.convert(self.code.value(f"load {type_of(wide)}, ptr {total}"), wide, dtype)
+            if inside and self.stored[p.op.output.buffer] == "variable":
+                self.row_values[self._key(p, p.op.output)[:2]] = value
             else:
+                self.code.store(dtype, value, *self._element(p, p.op.output, "0"))
+
+    def _vector(self, p: Pass) -> None:
+        """NumPy's own loop over the row."""
+        code, count = self.code, len(p.op.inputs) + 1
+        pointers, strides, length = code.variable("ptr", count), code.variable("i64", count), code.variable("i64")
+        for k, (x, kind) in enumerate(zip((*p.op.inputs, p.op.output), p.op.kinds, strict=True)):
+            if isinstance(x, View):
                 stride = p.strides(x)[-1]
                 if self.stored.get(x.buffer) == "row":
                     stride = x.dtype.itemsize if stride else 0
-                texts.append((self._element(p, x, "0"), stride))
-        for k, (text, _) in enumerate(texts):
-            name, _, inside = text.partition("[")
-            index = enumerate(inside.rstrip("]").split(", "))
-            terms = [f"{name}.ctypes.data", *(f"{i} * {name}.strides[{axis}]" for axis, i in index if i != "0")]
-            yield f"pointers{number}[{k}] = {' + '.join(terms)}"
-        for k, (_, stride) in enumerate(texts):
-            yield f"strides{number}[{k}] = {stride}"
-        yield f"length{number}[0] = {self._size(p.columns)}"
-        yield (
-            f"loop{number}(pointers{number}.ctypes.data, length{number}.ctypes.data, strides{number}.ctypes.data, "
-            f"data{number})"
-        )
+                place = self._element(p, x, "0")[0]
+            else:
+                x = x if isinstance(x, Constant) else Constant(np.asarray(x, kind))
+                base, steps, array = self._constant(p, x)
+                place, stride = self._at(base, ("constant", id(x)), steps, array.dtype, "0"), steps[-1]
+            code.line(f"store ptr {place}, ptr {code.offset(pointers, str(k), 'ptr')}")
+            step = str(stride) if stride == kind.itemsize else self.number(stride)
+            code.line(f"store i64 {step}, ptr {code.offset(strides, str(k), 'i64')}")
+        code.line(f"store i64 {self.number(p.columns)}, ptr {length}")
+        numpy_loop(self, p.op, pointers, length, strides)
 
 
-def _type(dtype: Any) -> str:
-    return "boolean" if dtype == np.dtype(bool) else str(dtype)
+def numpy_loop(kernel: Kernel, op: Operation, pointers: str, lengths: str, strides: str) -> None:
+    """A call of the loop that NumPy itself has for an operation, on tables in memory."""
+    loop, data = (kernel.address((what, op), (what, id(op))) for what in ("loop", "data"))
+    kernel.code.line(f"call void {loop}(ptr {pointers}, ptr {lengths}, ptr {strides}, ptr {data})")
+
+
+def _unit(dtype: Any) -> str:
+    """The type of an element in memory."""
+    return "i8" if dtype == bool else type_of(dtype)

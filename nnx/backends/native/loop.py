@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from ...errors import BackendError
 from ..arrays import library_name
 from ..base import Plain, compiling
 from .calls import Refused, leaves, mapped, refusing
+from .machine import can_compile
 from .memory import apart, in_turn, most_in_use
 from .program import Program, program
 from .record import record
@@ -47,7 +47,7 @@ class Native(Plain):
     def require(self) -> None:
         """Raise BackendError if what compiling needs is missing."""
         if not can_compile():
-            raise BackendError("compile=True needs numba and scipy: pip install 'nnx-array[fast]'")
+            raise BackendError("compile=True needs llvmlite: pip install 'nnx-array[fast]'")
 
     def kind(self, carry: Any, batch: Any) -> Any:
         """What must be alike for a recording to hold: shapes and types, and which arrays the rows are taken from."""
@@ -212,11 +212,6 @@ def is_worth_it(found: Program, expected: int) -> bool:
     """Whether so many steps save a few times what compiling takes."""
     written = sum(op.output.size * op.output.dtype.itemsize for op in found.operations)
     return expected * (CALL * len(found.operations) + BYTE * written) > WORTH * COMPILING * len(found.operations)
-
-
-def can_compile() -> bool:
-    """Whether what compiling needs is installed."""
-    return find_spec("numba") is not None and find_spec("scipy") is not None
 
 
 def arrays_in(tree: Any) -> list[Any]:

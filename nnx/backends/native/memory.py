@@ -32,7 +32,7 @@ def most_in_use(program: Program) -> int:
 
 def apart(program: Program, given: Sequence[Any]) -> list[Any]:
     """The memory of each buffer: the arrays given, and new ones."""
-    return [*given, *(_block(size) for size in program.sizes[program.leaves :])]
+    return [*given, *(block(size) for size in program.sizes[program.leaves :])]
 
 
 def in_turn(program: Program, given: Sequence[Any]) -> list[Any]:
@@ -54,7 +54,7 @@ def in_turn(program: Program, given: Sequence[Any]) -> list[Any]:
                 done.discard(own)
             else:
                 fits = [i for i, block in enumerate(free) if size <= block.size <= 2 * size + ALIGNED]
-                memory[out] = free.pop(fits[-1]) if fits else _block(size)
+                memory[out] = free.pop(fits[-1]) if fits else block(size)
         free += [memory[b] for b in done]
     return memory
 
@@ -68,7 +68,8 @@ def _can_be(op: Operation, buffer: int) -> bool:
     return all(view == (out.offset, out.shape, out.strides, out.dtype) for view in same)
 
 
-def _block(size: int) -> Any:
+def block(size: int) -> Any:
+    """So many bytes, whose first one lies at a good place."""
     block = np.empty(size + ALIGNED, dtype=np.uint8)
     start = -address(block) % ALIGNED
     return block[start : start + size]

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .calls import Refused
-from .formulas import TYPES, is_vector
+from .code import TYPES
+from .formulas import is_vector
 from .program import Constant, Operation, View, disjoint, dtype_of
 from .recorded import indexed
 

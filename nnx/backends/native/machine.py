@@ -1,0 +1,92 @@
+"""From the text of a program to a function of this processor: by LLVM, through the package llvmlite."""
+
+import ctypes
+import platform
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
+from typing import Any
+
+from . import programs
+from .calls import Refused
+from .flat import Executable, flat
+
+SIGNATURE = (ctypes.c_int, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 3)
+_ready: dict[str, Callable[..., int]] = {}
+_one_at_a_time = Lock()  # so that lanes that are prepared side by side share what is compiled
+
+
+def function(text: str) -> Callable[..., int]:
+    """The function @run of the text, compiled once on this machine. Raises Refused.
+
+    It takes the addresses of three tables and three integers, and gives an integer.
+    """
+    key = sha256("\n".join([*_facts(), text]).encode()).hexdigest()
+    with _one_at_a_time:
+        if key not in _ready:
+            code = programs.load(key)
+            if code is None:
+                code = flat(_object(text))
+                programs.save(key, code)
+            memory = Executable(code)
+            found = ctypes.CFUNCTYPE(*SIGNATURE)(memory.address)
+            found.memory = memory  # type: ignore[attr-defined]
+            _ready[key] = found
+    return _ready[key]
+
+
+def is_known(text: str) -> bool:
+    """Whether the text has been compiled before."""
+    key = sha256("\n".join([*_facts(), text]).encode()).hexdigest()
+    return key in _ready or programs.load(key) is not None
+
+
+@cache
+def can_compile() -> bool:
+    """Whether steps are compiled here: on Linux on x86-64, with llvmlite installed."""
+    return _llvmlite() != "" and (platform.system(), platform.machine()) == ("Linux", "x86_64")
+
+
+@cache
+def _llvmlite() -> str:
+    try:
+        return version("llvmlite")
+    except PackageNotFoundError:
+        return ""
+
+
+@cache
+def _facts() -> tuple[str, ...]:
+    """What machine code depends on besides its text."""
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        processor = file.read(8192).partition("\n\n")[0].splitlines()
+    kept = ("vendor_id", "cpu family", "model\t", "flags")
+    return _llvmlite(), *(line for line in processor if line.startswith(kept))
+
+
+def _object(text: str) -> bytes:
+    """The object file of a text."""
+    llvm, machine, builder = _compiler()
+    try:
+        module = llvm.parse_assembly(text)
+        module.verify()
+    except RuntimeError as error:
+        raise Refused(f"LLVM does not take it: {str(error).strip().splitlines()[0]}") from None
+    builder.getModulePassManager().run(module, builder)
+    return bytes(machine.emit_object(module))
+
+
+@cache
+def _compiler() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    machine = target.create_target_machine(llvm.get_host_cpu_name(), features, opt=3, reloc="pic", codemodel="small")
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = True
+    return llvm, machine, llvm.create_pass_builder(machine, options)

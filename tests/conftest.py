@@ -50,11 +50,12 @@ def pytest_cmdline_main(config):
 
 
 def compiled_once():
-    """What is compiled is kept while the tests run, for all their processes: XLA's programs, and g++'s kernels."""
+    """What is compiled is kept while the tests run, for all their processes: steps, XLA's programs, g++'s kernels."""
     if "NNX_TESTS_COMPILED" not in os.environ:
         folder = tempfile.mkdtemp(prefix="nnx-tests-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ["NNX_TESTS_COMPILED"] = folder
+        os.environ.setdefault("NNX_CACHE", str(Path(folder, "nnx")))
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(folder, "jax")))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")

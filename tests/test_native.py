@@ -18,13 +18,20 @@ from nnx.backends.native.loop import Native, can_compile, recorded
 from nnx.backends.native.record import Refused, mapped
 from nnx.random import seed_words
 
-COMPILED = pytest.param(True, marks=pytest.mark.skipif(not can_compile(), reason="numba is not installed"))
+COMPILED = pytest.param(True, marks=pytest.mark.skipif(not can_compile(), reason="nothing is compiled here"))
 DEVICE = pytest.param("device", marks=pytest.mark.skipif(COMPILER is None, reason="no C++ compiler"))
 CUPY = pytest.param("cupy", marks=pytest.mark.gpu)
 MODES = ["auto", COMPILED, DEVICE, CUPY]
 HOW = {"auto": "recorded and replayed", True: "recorded and compiled"}
 HOW |= dict.fromkeys(("device", "cupy"), "captured as a CUDA graph")
 ROWS, BATCH, BATCHES = 24, 7, 9
+
+
+@pytest.fixture(autouse=True)
+def auto_means_replayed(monkeypatch):
+    from nnx.backends.native import loop
+
+    monkeypatch.setattr(loop, "is_worth_it", lambda *given: False)
 
 
 def native(step, mode, epochs):
@@ -312,7 +319,7 @@ def test_a_fit_on_a_file_and_on_a_stream_is_the_same(mode, tmp_path):
         same_fit(plain, fast, 0 if mode == "auto" else 1e-5)
 
 
-@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+@pytest.mark.skipif(not can_compile(), reason="nothing is compiled here")
 def test_tensors_are_trained_by_the_compiled_step():
     import torch
 
@@ -324,7 +331,7 @@ def test_tensors_are_trained_by_the_compiled_step():
     same_fit(plain, fast, 1e-4)
 
 
-@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+@pytest.mark.skipif(not can_compile(), reason="nothing is compiled here")
 def test_a_layer_of_torch_alone_says_that_it_cannot_be_compiled():
     import torch
 
@@ -341,13 +348,20 @@ def test_the_same_seed_gives_the_same_bits(mode):
 
 
 def test_what_pays_is_compiled_and_only_that(monkeypatch):
+    """Any fit of more than a few steps where programs are kept; else by the number and the size of its steps."""
     from nnx.backends.native import loop
 
+    monkeypatch.undo()
+    compiled = HOW[True] if can_compile() else HOW["auto"]
+    few = dict(epochs=1, batch_size=7)
+    assert trained("auto").execution == compiled and trained("auto", **few).execution == "step by step"
+    monkeypatch.setenv("NNX_PROGRAMS", "never")
+    assert trained("auto").execution == HOW["auto"]
     monkeypatch.setattr(loop, "WORTH", 0)
-    assert trained("auto").execution == (HOW[True] if can_compile() else HOW["auto"])
+    assert trained("auto").execution == compiled
     monkeypatch.setattr(loop, "WORTH", 1e9)
     monkeypatch.setenv("NNX_COMPILE", "always")
-    assert trained("auto").execution == (HOW[True] if can_compile() else HOW["auto"])
+    assert trained("auto").execution == compiled
     x, y = data()
     assert trained("auto", x, y, backend="array_api_strict", epochs=1).execution == "step by step"  # no error
     monkeypatch.setenv("NNX_COMPILE", "never")
@@ -355,13 +369,13 @@ def test_what_pays_is_compiled_and_only_that(monkeypatch):
     assert trained("auto", epochs=1, batch_size=48).execution == "step by step"
 
 
-def test_without_numba_a_step_is_replayed_and_asking_for_more_is_one_line(monkeypatch):
+def test_without_llvmlite_a_step_is_replayed_and_asking_for_more_is_one_line(monkeypatch):
     from nnx.backends.native import loop
 
-    monkeypatch.setattr(loop, "WORTH", 0)
+    monkeypatch.setattr(loop, "is_worth_it", lambda *given: True)
     monkeypatch.setattr(loop, "can_compile", lambda: False)
     assert trained("auto").execution == HOW["auto"]
-    with pytest.raises(nnx.BackendError, match=r"compile=True needs numba and scipy: pip install 'nnx-array\[fast\]'"):
+    with pytest.raises(nnx.BackendError, match=r"compile=True needs llvmlite: pip install 'nnx-array\[fast\]'"):
         trained(True)
 
 
@@ -465,7 +479,7 @@ def test_whatever_goes_wrong_in_planning_is_a_reason(mode, monkeypatch):
     from nnx.backends.native import loop
 
     if mode is True and not can_compile():
-        pytest.skip("numba is not installed")
+        pytest.skip("nothing is compiled here")
 
     def broken(*args):
         raise KeyError("a plan\nin two lines")
@@ -479,33 +493,37 @@ def test_whatever_goes_wrong_in_planning_is_a_reason(mode, monkeypatch):
         assert trained("auto").execution.startswith("step by step: KeyError: 'a plan")
 
 
-@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+@pytest.mark.skipif(not can_compile(), reason="nothing is compiled here")
 def test_whatever_goes_wrong_in_compiling_is_a_reason_to_replay(monkeypatch):
     from nnx.backends.native import build
 
     def broken(*args):
         raise KeyError("a text")
 
-    monkeypatch.setattr(build, "_whole", broken)
+    monkeypatch.setattr(build, "planned", broken)
     monkeypatch.setenv("NNX_COMPILE", "always")
     assert trained("auto").execution == "recorded and replayed, not compiled: KeyError: 'a text'"
 
 
-@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
-def test_a_step_is_compiled_once_for_the_batches_of_a_fit():
+@pytest.mark.skipif(not can_compile(), reason="nothing is compiled here")
+def test_a_step_is_compiled_once_whatever_its_sizes(monkeypatch):
+    """Sizes, the batch's among them, rates and weights are no part of what is compiled."""
     from nnx.backends.native import build
 
-    before = set(build._wholes)
-    trained(True, *data(50), net=nnx.mlp((9,), 3, activation="softplus"))
-    new = [build._wholes[key] for key in set(build._wholes) - before]
-    assert new and all(len(whole.signatures) == 1 for whole in new)
+    texts = set()
+    monkeypatch.setattr(build, "function", lambda text, known=build.function: texts.add(text) or known(text))
+    monkeypatch.setattr(build, "_plans", [])
+    for hidden, rows, size, rate in ((30, 150, 32, 0.01), (40, 150, 50, 0.01), (70, 180, 33, 0.02)):
+        net, rule = nnx.mlp((hidden,), 5, activation="softplus"), nnx.Adam(rate)
+        trained(True, *data(rows), net=net, optimizer=rule, batch_size=size)
+    assert len(texts) == 1
 
 
-@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+@pytest.mark.skipif(not can_compile(), reason="nothing is compiled here")
 def test_what_has_no_loop_is_replayed_and_says_why(monkeypatch):
     from nnx.backends.native import loop
 
-    monkeypatch.setattr(loop, "WORTH", 0)
+    monkeypatch.setattr(loop, "is_worth_it", lambda *given: True)
     fast = trained("auto", net=own(lambda x: np.sort(x, axis=-1)))
     assert fast.execution == "recorded and replayed, not compiled: numpy.sort"
     same_fit(trained(False, net=own(lambda x: np.sort(x, axis=-1))), fast, 0)
@@ -520,7 +538,7 @@ def test_what_was_given_is_left_alone(mode):
     agree(before, {"x": x, "y": y, **params}, "auto")
 
 
-@pytest.mark.skipif(not can_compile(), reason="numba is not installed")
+@pytest.mark.skipif(not can_compile(), reason="nothing is compiled here")
 def test_numbers_that_are_not_finite_are_found_in_a_compiled_step():
     with pytest.raises(nnx.TrainingError, match="not finite in epoch") as error:
         trained(True, optimizer=nnx.SGD(1e20), epochs=50)

@@ -17,7 +17,7 @@ from .arrays import (
 )
 from .base import DTYPES, TOLD, Backend, Plain
 from .choose import LIBRARIES, backend, backend_of, first_working, is_host, on_device, preferred, probe
-from .fused import elementwise, has_numba, sign, sqrt
+from .fused import elementwise, sign, sqrt
 
 __all__ = [
     "DTYPES",
@@ -34,7 +34,6 @@ __all__ = [
     "elementwise",
     "erf",
     "first_working",
-    "has_numba",
     "is_array",
     "is_host",
     "is_sparse",

@@ -1,24 +1,22 @@
 """`@elementwise`: a formula written once for arrays, and run as one compiled loop where that pays.
 
-On NumPy, and on PyTorch's CPU, a formula of ten operations is ten passes over memory. With numba installed (the extra
-`fast`), the same function is compiled once as a scalar loop: one pass, the same bits. Compiling takes about a second,
-so it happens only after a formula has run for about as long; NNX_FUSED=always or NNX_FUSED=never in the environment
-decides otherwise.
+On NumPy, and on PyTorch's CPU, a formula of ten operations is ten passes over memory. With llvmlite installed (the
+extra `fast`), the same function is recorded once and compiled as one loop: one pass, the same bits. That happens only
+after a formula has run for about as long as it takes; NNX_FUSED=always or NNX_FUSED=never in the environment decides
+otherwise.
 """
 
 import os
 from collections.abc import Callable
 from functools import update_wrapper
-from importlib.util import find_spec
-from types import FunctionType
 from typing import Any
 
 from ..contract import Array
 from .arrays import library_name, namespace
 
-ENOUGH = 6e8  # elements computed plainly before compiling: about a second
+ENOUGH = 1e8  # elements computed plainly before compiling: about as long as that takes
 CALL = 8e3  # a call costs as much as so many elements
-SMALL = 2048  # elements below which starting the loop costs more than ten short passes
+SMALL = 16384  # elements below which starting the loop costs more than ten short passes
 choice = os.environ.get("NNX_FUSED", "auto")  # "always", "never", or "auto": when it pays
 
 
@@ -42,7 +40,7 @@ class elementwise:
     def __init__(self, formula: Callable[..., tuple[Array, ...]]) -> None:
         self.plain = formula
         self.work = 0.0
-        self.loop: Callable[..., None] | None = None
+        self.programs: dict[Any, Any] = {}  # by the size and the type of the arrays
         update_wrapper(self, formula)
 
     def __call__(self, *args: Any) -> tuple[Array, ...]:
@@ -54,17 +52,23 @@ class elementwise:
             return self.plain(*args)
         if not all(_alike(a, first) for a in arrays):
             return self.plain(*args)  # members with settings of their own, or a view
-        if self.loop is None:
-            self.loop, self.written = _compile(self.plain, len(arrays))
-        number = first.dtype.type
-        self.loop(*(a.reshape(-1) for a in arrays), *(number(a) for a in args[len(arrays) :]))
-        return args[: self.written]
+        from .native.loop import formula_of
+
+        given = [*(a.reshape(-1) for a in arrays), *(first.dtype.type(a) for a in args[len(arrays) :])]
+        kind = first.size, first.dtype
+        if kind not in self.programs:
+            self.programs[kind] = formula_of(self.plain, given)
+        return args[: self.programs[kind](given)]
 
     def _is_worth_it(self, size: int) -> bool:
         if choice == "auto" and self.work < ENOUGH:
             self.work += size + CALL
             return False
-        return choice != "never" and has_numba()
+        if choice == "never":
+            return False
+        from .native.machine import can_compile
+
+        return can_compile()
 
 
 def _alike(a: Any, b: Any) -> bool:
@@ -76,34 +80,3 @@ def _host_view(x: Array) -> Any:
     if library_name(x) == "torch":
         return x.numpy() if x.device.type == "cpu" and not x.requires_grad else None
     return x if hasattr(type(x), "flags") else None  # an array, and not one that is being recorded
-
-
-_numba: bool | None = None
-
-
-def has_numba() -> bool:
-    """Whether numba is installed."""
-    global _numba
-    if _numba is None:
-        _numba = find_spec("numba") is not None
-    return _numba
-
-
-def _compile(formula: Callable[..., Any], arrays: int) -> tuple[Callable[..., None], int]:
-    """The loop over a formula whose first arguments are so many arrays, and how many of them it writes."""
-    import numba
-    import numpy as np
-
-    names = formula.__code__.co_varnames[: formula.__code__.co_argcount]
-    scalar = numba.njit(FunctionType(formula.__code__, {"sqrt": np.sqrt, "sign": np.sign}), inline="always")
-    written = len(formula(*(np.ones(1) for _ in names)))
-    elements = [f"{name}[i]" for name in names[:arrays]]
-    source = (
-        f"def loop({', '.join(names)}):\n"
-        f"    for i in range({names[0]}.size):\n"
-        f"        {', '.join(elements[:written])}, = scalar({', '.join([*elements, *names[arrays:]])})\n"
-    )
-    found: dict[str, Any] = {"scalar": scalar}
-    exec(source, found)  # the text is made of the formula's own argument names
-    loop: Callable[..., None] = numba.njit(found["loop"], error_model="numpy")
-    return loop, written

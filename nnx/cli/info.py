@@ -3,7 +3,8 @@
 from typing import Any
 
 from .._version import __version__
-from ..backends import LIBRARIES, backend, has_numba, preferred, probe
+from ..backends import LIBRARIES, backend, preferred, probe
+from ..backends.native.machine import can_compile
 from ..errors import BackendError
 
 
@@ -22,7 +23,7 @@ def facts() -> dict[str, dict[str, Any]]:
 
 def lines() -> list[str]:
     """The same for a person."""
-    compiled = "compiled by numba on long runs" if has_numba() else "not compiled: pip install 'nnx-array[fast]'"
+    compiled = "compiled by LLVM" if can_compile() else "not compiled: pip install 'nnx-array[fast]'"
     out = [f"nnx {__version__}", f"steps on a CPU: {compiled}"]
     out.append("steps on CuPy: one after another; captured as a CUDA graph with compile=True or NNX_COMPILE=always")
     if preferred(""):

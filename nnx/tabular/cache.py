@@ -10,9 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from .. import system
 from .._version import __version__
 from ..backends import numpy as host
-from .. import system
 from ..errors import DataError
 from ..files.write import clean, temporary_name
 from ..tables import Source, TableEncoder, Target

@@ -3,8 +3,8 @@
 import numpy as np
 
 from .calls import Refused
-from .emit import Kernel, _unit, numpy_loop
 from .formulas import formula
+from .kernel import Kernel, call_numpy, unit
 from .product import matrices
 from .program import View
 from .schedule import Pass
@@ -32,9 +32,9 @@ def taken(p: Pass) -> Kernel:
         start = code.offset(source, code.value(f"mul nsw i64 {row}, {far}"))
         end = code.offset(target, code.value(f"mul nsw i64 {i}, {far}"))
         with code.loop(width) as j:
-            value = code.value(f"load {_unit(x.dtype)}, ptr {code.offset(start, j, _unit(x.dtype))}{kernel.note(0)}")
-            place = code.offset(end, j, _unit(x.dtype))
-            code.line(f"store {_unit(x.dtype)} {value}, ptr {place}{kernel.note(1)}")
+            value = code.value(f"load {unit(x.dtype)}, ptr {code.offset(start, j, unit(x.dtype))}{kernel.note(0)}")
+            place = code.offset(end, j, unit(x.dtype))
+            code.line(f"store {unit(x.dtype)} {value}, ptr {place}{kernel.note(1)}")
     return kernel
 
 
@@ -59,7 +59,7 @@ def product(p: Pass) -> Kernel:
         code.line(f"store i64 {kernel.number(n)}, ptr {code.offset(lengths, str(k), 'i64')}")
     for k, stride in enumerate([*(x[0] if x else 0 for x in last), *(s for x in (a, b, c) for s in x.strides[-2:])]):
         code.line(f"store i64 {kernel.number(stride)}, ptr {code.offset(strides, str(k), 'i64')}")
-    numpy_loop(kernel, p.op, pointers, lengths, strides)
+    call_numpy(kernel, p.op, pointers, lengths, strides)
     for name in names[::-1]:
         code.close(name)
     return kernel
@@ -84,12 +84,14 @@ def _small_product(a: View, b: View, c: View) -> Kernel:
             place = code.offset(place, code.value(f"mul nsw i64 {index}, {stride}"))
         return place
 
-    total = code.variable(_unit(dtype))
+    total = code.variable(unit(dtype))
     with code.loop(kernel.number(a.shape[-2])) as i, code.loop(kernel.number(b.shape[-1])) as j:
         first = [code.load(dtype, element(k, *at)) for k, at in enumerate(((i, "0"), ("0", j)))]
         code.store(dtype, formula(code, "multiply", dtype, first), total)
         with code.loop(kernel.number(a.shape[-1]), "1") as k:
-            value = formula(code, "multiply", dtype, [code.load(dtype, element(0, i, k)), code.load(dtype, element(1, k, j))])
+            value = formula(
+                code, "multiply", dtype, [code.load(dtype, element(0, i, k)), code.load(dtype, element(1, k, j))]
+            )
             code.store(dtype, formula(code, "add", dtype, [code.load(dtype, total), value]), total)
         code.store(dtype, code.load(dtype, total), element(2, i, j))
     for name in names[::-1]:

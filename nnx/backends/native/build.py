@@ -3,21 +3,20 @@
 The text of the function holds for any addresses and any sizes, so that it is compiled once on a machine.
 """
 
-import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from .alone import product, taken
-from .calls import Refused, refusing
+from .calls import refusing
 from .code import Code, type_of
-from .emit import Kernel, Loops
+from .emit import Loops
+from .kernel import Kernel
 from .machine import function
-from .memory import block
-from .program import Operation, Program, address, dtype_of
+from .memory import ALIGNED, block
+from .program import Program, address
 from .schedule import as_pass, by_rows
 
 HEAD = """declare float @llvm.sqrt.f32(float)
@@ -29,41 +28,6 @@ attributes #1 = { nounwind willreturn memory(none) }
 !0 = distinct !{!0}"""
 
 
-class _UFunc(ctypes.Structure):
-    """The beginning of PyUFuncObject, which is part of NumPy's binary interface (numpy/ufuncobject.h)."""
-
-    _fields_ = (
-        ("head", ctypes.c_byte * object.__basicsize__),
-        ("nin", ctypes.c_int),
-        ("nout", ctypes.c_int),
-        ("nargs", ctypes.c_int),
-        ("identity", ctypes.c_int),
-        ("functions", ctypes.POINTER(ctypes.c_void_p)),
-        ("data", ctypes.POINTER(ctypes.c_void_p)),
-        ("ntypes", ctypes.c_int),
-    )
-
-
-def _numpy_loop(op: Operation) -> tuple[int, int]:
-    """The addresses of NumPy's own inner loop for an operation, and of the data it wants. Raises Refused."""
-    fields = _UFunc.from_address(id(op.function))
-    own, kinds = [dtype_of(x) for x in op.inputs], op.kinds
-    wanted = "".join(k.char for k in kinds[:-1]) + "->" + kinds[-1].char
-    if any(d is not None and d != k for d, k in zip(own, kinds, strict=False)) or kinds[-1] != op.output.dtype:
-        raise Refused(f"{op.function.__name__} with a conversion")
-    if fields.ntypes != len(op.function.types) or wanted not in op.function.types:
-        raise Refused(f"{op.function.__name__} of these types")
-    number = op.function.types.index(wanted)
-    return int(fields.functions[number]), int(fields.data[number] or 0)
-
-
-@cache
-def _c_function(name: str, kind: str) -> int:
-    """The address of a function of the C library."""
-    found = getattr(ctypes.CDLL(None), name + ("f" if kind == "float32" else ""))
-    return int(ctypes.cast(found, ctypes.c_void_p).value or 0)
-
-
 @dataclass
 class Plan:
     """A compiled program, and what its tables are filled with: see `Kernel`."""
@@ -71,7 +35,7 @@ class Plan:
     program: Program
     rows: Any  # the type of the row numbers of a batch, or None
     run: Callable[..., int]
-    more: list[Any]  # memory beyond the program's: so many bytes of scratch, or an array of constants
+    more: list[Any]  # memory beyond what is given: so many bytes of results, or an array of constants
     bases: Any  # for each address in the table, which memory it is in: 0 for none, 1 for the row numbers of a batch
     offsets: Any
     numbers: Any
@@ -94,26 +58,48 @@ def planned(program: Program, rows: Any) -> Plan:
 
 def _plan(program: Program, rows: Any) -> Plan:
     kernels = _kernels(program)
-    more: list[Any] = []
+    results, more = _results(program, kernels)
     places, numbers = [(1, 0)], [x for kernel in kernels for x in kernel.numbers]
     for spec in (spec for kernel in kernels for spec in kernel.addresses):
         match spec:
             case ("view", buffer, offset):
-                places.append((2 + buffer, offset))
+                places.append((2 + results.get(buffer, buffer), offset))
             case ("scratch" | "constant", extra):
-                places.append((2 + len(program.sizes) + len(more), 0))
+                places.append((2 + program.leaves + len(more), 0))
                 more.append(extra)
-            case ("loop", op):
-                places.append((0, _numpy_loop(op)[0]))
-            case ("data", op):
-                places.append((0, _numpy_loop(op)[1]))
-            case (_, name, kind):
-                places.append((0, _c_function(name, kind)))
+            case (_, function_or_data):
+                places.append((0, function_or_data))
     table = np.zeros(len(numbers) + 1, dtype=np.int64)
     for slot, x in enumerate(numbers):
         table[slot : slot + 1].view(np.uint8)[: np.asarray(x).nbytes] = np.atleast_1d(x).view(np.uint8)
     bases, offsets = (np.array(column, dtype=np.int64) for column in zip(*places, strict=True))
     return Plan(program, rows, function(_text(kernels, rows)), more, bases, offsets, table)
+
+
+def _results(program: Program, kernels: list[Kernel]) -> tuple[dict[int, int], list[Any]]:
+    """Where the buffers lie that are not given, and the bytes of each piece of memory for them.
+
+    What is no longer needed gives its place to what comes; the place that was left last is taken first, because it is
+    still in the processor's cache.
+    """
+    used = [{spec[1] for spec in kernel.addresses if spec[0] == "view"} for kernel in kernels]
+    last = {buffer: number for number, buffers in enumerate(used) for buffer in buffers}
+    places: dict[int, int] = {}
+    sizes: list[Any] = []
+    free: list[int] = []
+    for number, buffers in enumerate(used):
+        own = sorted(buffer for buffer in buffers if buffer >= program.leaves)
+        for buffer in own:
+            if buffer not in places:
+                size = program.sizes[buffer]
+                fits = [place for place in free if size <= sizes[place] <= 2 * size + ALIGNED]
+                if fits:
+                    free.remove(fits[-1])
+                else:
+                    sizes.append(size)
+                places[buffer] = fits[-1] if fits else len(sizes) - 1
+        free += [places[buffer] for buffer in own if last[buffer] == number]
+    return {buffer: program.leaves + place for buffer, place in places.items()}, sizes
 
 
 def _text(kernels: list[Kernel], rows: Any) -> str:
@@ -131,7 +117,9 @@ def _text(kernels: list[Kernel], rows: Any) -> str:
     for kernel in kernels:
         text = kernel.text
         name = names.setdefault(text, f"@k{len(names)}")
-        bad = code.value(f"call i32 {name}(ptr {code.offset('%p', str(p), 'ptr')}, ptr {code.offset('%n', str(n), 'i64')})")
+        bad = code.value(
+            f"call i32 {name}(ptr {code.offset('%p', str(p), 'ptr')}, ptr {code.offset('%n', str(n), 'i64')})"
+        )
         if "ret i32 1" in text:
             code.count += 1
             code.line(f"br i1 {code.value(f'icmp eq i32 {bad}, 0')}, label %go{code.count}, label %failed")
@@ -163,18 +151,23 @@ def _kernels(program: Program) -> list[Kernel]:
     return found
 
 
-def compiled(program: Program, memory: Sequence[Any], rows: Any) -> Callable[[Any, int, int], None]:
+def compiled(program: Program, given: Sequence[Any], rows: Any) -> Callable[[Any, int, int], None]:
     """A function (row numbers of batches, start, stop) that runs the program on the batches from start to stop.
 
     rows: the array among the program's leaves that takes the row numbers of a batch, or None. Raises Refused.
     """
     with refusing():
         plan = planned(program, None if rows is None else rows.dtype)
+    return bound(plan, given, rows)
+
+
+def bound(plan: Plan, given: Sequence[Any], rows: Any) -> Callable[[Any, int, int], None]:
+    """The same for a plan."""
     more = [block(x) if isinstance(x, int) else x for x in plan.more]
-    own = np.empty(0, dtype=np.int64) if rows is None else rows
-    starts = [0, address(own), *map(address, [*memory, *more])]
+    own = _NONE if rows is None else rows
+    starts = [0, *map(address, [own, *given, *more])]
     addresses = np.array(starts, dtype=np.int64)[plan.bases] + plan.offsets
-    held = (memory, own, more, addresses, plan)
+    held = (given, own, more, addresses, plan)
     p, n, width, run = address(addresses), address(plan.numbers), own.size, plan.run
 
     def steps(batches: Any, start: int, stop: int) -> None:
@@ -183,3 +176,6 @@ def compiled(program: Program, memory: Sequence[Any], rows: Any) -> Callable[[An
 
     steps.held = held  # type: ignore[attr-defined]  # as long as it is run
     return steps
+
+
+_NONE = np.empty(0, dtype=np.int64)

@@ -65,12 +65,12 @@ class Code:
 
     def load(self, dtype: Any, address: str, note: str = "") -> str:
         """An element in memory; note: what LLVM is told of where it may lie."""
-        if dtype == bool:
+        if np.dtype(dtype) == np.bool_:
             return self.value(f"icmp ne i8 {self.value(f'load i8, ptr {address}{note}')}, 0")
         return self.value(f"load {type_of(dtype)}, ptr {address}{note}")
 
     def store(self, dtype: Any, value: str, address: str, note: str = "") -> None:
-        if dtype == bool:
+        if np.dtype(dtype) == np.bool_:
             self.line(f"store i8 {self.value(f'zext i1 {value} to i8')}, ptr {address}{note}")
         else:
             self.line(f"store {type_of(dtype)} {value}, ptr {address}{note}")

@@ -5,72 +5,14 @@ from typing import Any
 import numpy as np
 
 from .calls import Refused
-from .code import Code, literal, type_of
+from .code import literal, type_of
 from .formulas import SCALARS, formula
-from .program import Constant, Operation, Program, View, dtype_of
+from .kernel import LITERAL, Kernel, call_numpy, unit
+from .outside import c_function
+from .program import Constant, Program, View, dtype_of
 from .schedule import Pass, Shared, by_columns
 
-LITERAL = 4  # loops up to this length are written with their length, and unrolled
-LONG, LANES = 64, 4  # sums from this length on are taken as so many sums side by side
-PLAIN = (0, 1, -1, 2, 0.5)  # numbers that are part of the text, because LLVM knows shorter ways for them
-
-
-class Kernel:
-    """A function of two tables: addresses and numbers. What is written in it holds for any of them.
-
-    `addresses` says what the addresses are of: ("view", buffer, offset), ("scratch", bytes), ("constant", array),
-    ("loop", operation) and ("data", operation) of NumPy, ("function", name, dtype) of the C library.
-    `numbers` has the others: Python integers, and NumPy scalars.
-    """
-
-    def __init__(self) -> None:
-        self.addresses: list[Any] = []
-        self.numbers: list[Any] = []
-        self.names: dict[Any, Any] = {}
-        self.scopes: dict[Any, int] = {}  # pieces of memory, none of which lies across another
-        self.code = Code()
-
-    def address(self, spec: Any, key: Any = None) -> str:
-        """The name of an address in the table."""
-        key = spec if key is None else key
-        if key not in self.names:
-            self.names[key] = f"%a{len(self.addresses)}"
-            self.addresses.append(spec)
-        return str(self.names[key])
-
-    def number(self, x: Any) -> str:
-        """The name of a number in the table: an integer, or a NumPy scalar in its type."""
-        if type(x) is int and x <= LITERAL and x >= 0:
-            return str(x)
-        if isinstance(x, np.generic) and (x in PLAIN or x.dtype == bool):
-            return literal(x, x.dtype)
-        self.numbers.append(x)
-        return f"%n{len(self.numbers) - 1}"
-
-    def note(self, key: Any) -> str:
-        """What LLVM is told of an access: it meets no other piece of memory than this."""
-        scope = self.scopes.setdefault(key, len(self.scopes))
-        return f", !alias.scope !{3 * scope + 2}, !noalias !{3 * scope + 3}"
-
-    @property
-    def text(self) -> str:
-        """The function, called @kernel."""
-        heads = [
-            line
-            for number in range(len(self.addresses))
-            for line in (
-                f"%a{number}.at = getelementptr ptr, ptr %p, i64 {number}",
-                f"%a{number} = load ptr, ptr %a{number}.at",
-            )
-        ]
-        for number, x in enumerate(self.numbers):
-            kind = "i64" if type(x) is int else type_of(x.dtype)
-            heads += [
-                f"%n{number}.at = getelementptr i64, ptr %n, i64 {number}",
-                f"%n{number} = load {kind}, ptr %n{number}.at",
-            ]
-        lines = [*self.code.variables, *heads, *self.code.lines, "ret i32 0"]
-        return "\n".join(["define internal i32 @kernel(ptr %p, ptr %n) #0 {", *lines, "}"])
+LANES = 4  # longer sums are taken as so many side by side
 
 
 class Loops(Kernel):
@@ -114,7 +56,7 @@ class Loops(Kernel):
         if self.stored.get(view.buffer) == "row":
             size = (p.columns if p.strides(view)[-1] else 1) * view.dtype.itemsize
             base = self.address(("scratch", size), ("scratch", view.buffer))
-            place = self.code.offset(base, column if p.strides(view)[-1] else "0", _unit(view.dtype))
+            place = self.code.offset(base, column if p.strides(view)[-1] else "0", unit(view.dtype))
             return place, self.note(view.buffer)
         strides = tuple(s if n > 1 else 0 for s, n in zip(p.strides(view), p.shape, strict=True))
         base = self.address(("view", view.buffer, view.offset))
@@ -130,7 +72,7 @@ class Loops(Kernel):
                     self.names[name] = self.number(stride)
                 place = self.code.offset(place, self.code.value(f"mul nsw i64 %r{axis}, {self.names[name]}"))
         if strides[-1] == dtype.itemsize:
-            return self.code.offset(place, column, _unit(dtype))
+            return self.code.offset(place, column, unit(dtype))
         if not strides[-1] or column == "0":
             return place
         name = (key, strides, len(strides) - 1)
@@ -185,7 +127,7 @@ class Loops(Kernel):
         operands = [self._operand(p, x, k, column, values) for x, k in zip(op.inputs, op.kinds, strict=False)]
         name, kind = op.function.__name__, op.kinds[0]
         if name in SCALARS:
-            function, t = self.address(("function", name, kind.name)), type_of(kind)
+            function, t = self.address(("outside", c_function(name, kind.name))), type_of(kind)
             return self.code.value(f"call {t} {function}({t} {operands[0]}) #1"), kind
         return formula(self.code, name, kind, operands), op.kinds[-1]
 
@@ -261,7 +203,7 @@ class Loops(Kernel):
             self.code.line(f"store {type_of(wide)} {value}, ptr {into}")
 
         columns, begin = self.number(p.columns), "0"
-        if kind == "add" and p.columns >= LONG:  # sums that do not wait for each other
+        if kind == "add" and p.columns > LITERAL:  # sums that do not wait for each other
             begin = self.code.value(f"and i64 {columns}, -{LANES}")
             lanes = [self.code.variable(type_of(wide)) for _ in range(LANES)]
             for lane in lanes:
@@ -299,15 +241,4 @@ class Loops(Kernel):
             step = str(stride) if stride == kind.itemsize else self.number(stride)
             code.line(f"store i64 {step}, ptr {code.offset(strides, str(k), 'i64')}")
         code.line(f"store i64 {self.number(p.columns)}, ptr {length}")
-        numpy_loop(self, p.op, pointers, length, strides)
-
-
-def numpy_loop(kernel: Kernel, op: Operation, pointers: str, lengths: str, strides: str) -> None:
-    """A call of the loop that NumPy itself has for an operation, on tables in memory."""
-    loop, data = (kernel.address((what, op), (what, id(op))) for what in ("loop", "data"))
-    kernel.code.line(f"call void {loop}(ptr {pointers}, ptr {lengths}, ptr {strides}, ptr {data})")
-
-
-def _unit(dtype: Any) -> str:
-    """The type of an element in memory."""
-    return "i8" if dtype == bool else type_of(dtype)
+        call_numpy(self, p.op, pointers, length, strides)

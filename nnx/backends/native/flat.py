@@ -18,7 +18,10 @@ def flat(object_file: bytes, name: str = "run") -> bytes:
     """
     if object_file[:6] != b"\x7fELF\x02\x01":
         raise Refused("LLVM writes no ELF files of 64 bits here")
-    start, size, count, names = (*struct.unpack_from("<Q", object_file, 40), *struct.unpack_from("<3H", object_file, 58))
+    start, size, count = (
+        *struct.unpack_from("<Q", object_file, 40),
+        *struct.unpack_from("<2H", object_file, 58),
+    )
     heads = [struct.unpack_from("<IIQQQQIIQQ", object_file, start + i * size) for i in range(count)]
     code, places = bytearray(16), {}  # where each section is put
     for number, (_, kind, flags, _, offset, length, _, _, align, _) in enumerate(heads):

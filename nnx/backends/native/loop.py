@@ -9,17 +9,18 @@ import numpy as np
 from ...errors import BackendError
 from ..arrays import library_name
 from ..base import Plain, compiling
+from . import programs
 from .calls import Refused, leaves, mapped, refusing
 from .machine import can_compile
-from .memory import apart, in_turn, most_in_use
+from .memory import in_turn, most_in_use
 from .program import Program, program
 from .record import record
 from .replay import steps
 
 FEW = 8  # steps for which nothing is prepared
 CALL, BYTE = 0.8e-6, 5e-11  # seconds that a compiled step saves for each operation, and for each byte it writes
-COMPILING = 0.04  # seconds for each operation
-WORTH = 3  # how often the time of compiling must be saved
+COMPILING = 0.004  # seconds for each operation
+WORTH = 3  # how often the time of compiling must be saved where it is not kept
 
 Run = Callable[[Any, int, int], None]  # of row numbers in batches, and the batches to begin and to stop at
 
@@ -189,7 +190,7 @@ def _executor(found: Program, given: Sequence[Any], rows: Any, loop: Native, wor
 
         compiling(COMPILING * len(found.operations))
         try:
-            return compiled(found, apart(found, given), rows), "recorded and compiled", True
+            return compiled(found, given, rows), "recorded and compiled", True
         except Refused as refusal:
             if loop.mode is True:
                 raise
@@ -208,8 +209,31 @@ def _executor(found: Program, given: Sequence[Any], rows: Any, loop: Native, wor
     return run, f"recorded and replayed{reason}", False
 
 
+def formula_of(formula: Callable[..., Any], given: Sequence[Any]) -> Callable[[Sequence[Any]], int]:
+    """The compiled loop of a formula of arrays and NumPy numbers that gives new values for its first arguments.
+
+    It takes others of the same shapes and types, writes on the first of them, and gives how many. Raises Refused.
+    """
+    from .build import bound, planned
+
+    blank = [np.array(x) for x in given]
+    result, calls = record(formula, tuple(blank), compute=False)
+    plan = planned(program(calls, blank, result), None)
+
+    def run(arrays: Sequence[Any]) -> int:
+        bound(plan, list(map(np.asarray, arrays)), None)(_NONE, 0, 1)
+        return len(result)
+
+    return run
+
+
 def is_worth_it(found: Program, expected: int) -> bool:
-    """Whether so many steps save a few times what compiling takes."""
+    """Whether so many steps are compiled: any but a few where what is compiled is kept, because it is compiled once.
+
+    This does not ask whether it has been compiled: the same call gives the same bits, the first time and later.
+    """
+    if programs.is_used():
+        return expected >= FEW
     written = sum(op.output.size * op.output.dtype.itemsize for op in found.operations)
     return expected * (CALL * len(found.operations) + BYTE * written) > WORTH * COMPILING * len(found.operations)
 

@@ -37,12 +37,6 @@ def function(text: str) -> Callable[..., int]:
     return _ready[key]
 
 
-def is_known(text: str) -> bool:
-    """Whether the text has been compiled before."""
-    key = sha256("\n".join([*_facts(), text]).encode()).hexdigest()
-    return key in _ready or programs.load(key) is not None
-
-
 @cache
 def can_compile() -> bool:
     """Whether steps are compiled here: on Linux on x86-64, with llvmlite installed."""

@@ -30,13 +30,10 @@ def most_in_use(program: Program) -> int:
     return max(counts, default=0)
 
 
-def apart(program: Program, given: Sequence[Any]) -> list[Any]:
-    """The memory of each buffer: the arrays given, and new ones."""
-    return [*given, *(block(size) for size in program.sizes[program.leaves :])]
-
-
 def in_turn(program: Program, given: Sequence[Any]) -> list[Any]:
-    """The same for operations that are run in their order: what is no longer needed gives its place to what comes.
+    """The memory of each buffer, the arrays given and new ones, for operations that are run in their order.
+
+    What is no longer needed gives its place to what comes.
 
     An element-wise function writes in the place of an argument that nothing else will look at. The place that was left
     last is taken first, because it is still in the processor's cache.
@@ -53,7 +50,7 @@ def in_turn(program: Program, given: Sequence[Any]) -> list[Any]:
                 memory[out] = memory[own]
                 done.discard(own)
             else:
-                fits = [i for i, block in enumerate(free) if size <= block.size <= 2 * size + ALIGNED]
+                fits = [i for i, place in enumerate(free) if size <= place.size <= 2 * size + ALIGNED]
                 memory[out] = free.pop(fits[-1]) if fits else block(size)
         free += [memory[b] for b in done]
     return memory

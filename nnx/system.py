@@ -30,15 +30,16 @@ _BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 _FAR = 1 << 30  # the byte that is locked on Windows, where nobody can read a locked one
 
 
-def lock(file: int) -> bool:
+def lock(file: int, *, shared: bool = False) -> bool:
     """Lock an open file for this process, until it closes it or ends in whatever way. False: another process has it.
 
+    shared: others may have it too, if they share it; where there are no such locks, as on Windows, one has it alone.
     By records of POSIX, which NFS knows too: a process that is forked has no part in them.
     Raises: OSError with a number in NO_LOCKS where there are no locks.
     """
     try:
         if fcntl is not None:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         elif msvcrt is not None:
             os.lseek(file, _FAR, os.SEEK_SET)
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)

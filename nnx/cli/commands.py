@@ -235,6 +235,17 @@ def info() -> None:
 
 
 @nnx.command()
+@click.option("--clear", is_flag=True, help="remove what is there, but no table that a training reads")
+@click.option("--fill", is_flag=True, help="compile the steps of the usual networks, so that no training waits for it")
+def cache(clear: bool, fill: bool) -> None:
+    """What nnx keeps on this machine: compiled programs, and the encoded rows of large tables."""
+    from . import caches
+
+    done = [*(caches.clear() if clear else []), *(caches.fill() if fill else [])]
+    print(*(done or caches.lines()), sep="\n")
+
+
+@nnx.command()
 @click.option("--backends", default="all", show_default=True, help="those to try, by commas: numpy,torch,jax,cupy")
 @click.option("--json", "as_json", is_flag=True, help="one line of JSON for each backend")
 def verify(backends: str, as_json: bool) -> int:

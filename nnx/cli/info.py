@@ -6,6 +6,7 @@ from .._version import __version__
 from ..backends import LIBRARIES, backend, preferred, probe
 from ..backends.native.machine import can_compile
 from ..errors import BackendError
+from .caches import lines as cache_lines
 
 
 def facts() -> dict[str, dict[str, Any]]:
@@ -25,6 +26,7 @@ def lines() -> list[str]:
     """The same for a person."""
     compiled = "compiled by LLVM" if can_compile() else "not compiled: pip install 'nnx-array[fast]'"
     out = [f"nnx {__version__}", f"steps on a CPU: {compiled}"]
+    out += cache_lines()
     out.append("steps on CuPy: one after another; captured as a CUDA graph with compile=True or NNX_COMPILE=always")
     if preferred(""):
         out.append(f"NNX_BACKEND={preferred('')}: what trains where no option, argument or array of a device decides")

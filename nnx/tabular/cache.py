@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,29 @@ from .blocks import Part, Writer
 from .settings import Config, share_in_blocks
 
 PARTS = ("train", "validation", "test")
+LOCK = "lock"
+
+
+def entries() -> list[tuple[float, int, Path]]:
+    """The time of last use, the bytes and the folder of each table's encoded rows, the oldest first."""
+    found = []
+    with suppress(OSError):
+        for entry in os.scandir(system.cache_folder()):
+            with suppress(OSError):
+                if Path(entry.path, "counts.json").is_file():
+                    files = [file.stat() for file in os.scandir(entry.path)]
+                    size = sum(file.st_size for file in files)
+                    found.append((max(file.st_mtime for file in files), size, Path(entry.path)))
+    return sorted(found)
+
+
+def remove(folder: Path) -> bool:
+    """Remove the encoded rows of a table. False: a process is training on them. Raises OSError."""
+    with open(folder / LOCK, "a+b") as file:
+        if not system.lock(file.fileno()):
+            return False
+        shutil.rmtree(folder)
+    return True
 
 
 @dataclass
@@ -30,6 +53,7 @@ class Cache:
     width: int
     classes: int
     rows: tuple[int, int, int]
+    used: Any = None  # the open file whose lock tells other processes that this one reads the rows
 
     @classmethod
     def of(
@@ -55,6 +79,13 @@ class Cache:
             return False
         return all(self.part(role).is_whole for role in range(len(PARTS)))
 
+    def use(self) -> None:
+        """Tell other processes, while a part of this object is there, that the rows are in use."""
+        with suppress(OSError):
+            self.used = open(self.folder / LOCK, "a+b")  # noqa: SIM115  # closed with what reads the rows
+            system.lock(self.used.fileno(), shared=True)
+            os.utime(self.folder / LOCK)
+
     @property
     def counts(self) -> list[int]:
         """The number of training rows of each class."""
@@ -67,7 +98,7 @@ class Cache:
 
     def part(self, role: int) -> Part:
         """The rows to train on, to validate on or to test on."""
-        return Part(self.folder, PARTS[role], self.rows[role], self.width, self.classes > 0)
+        return Part(self.folder, PARTS[role], self.rows[role], self.width, self.classes > 0, self.used)
 
     @contextmanager
     def filling(self) -> Iterator[Writer]:

@@ -226,6 +226,7 @@ def _encode(prepared: Prepared, roles: Any, config: Config, say: Callable[[str],
                 _pass(prepared, roles, write)
             say(f"encoded rows in the cache {cache.folder}: {cache.bytes / 2**20:,.0f} MiB")
         memory = amount(config.data.memory) // 16
+        cache.use()
         prepared.train = Blocks(cache.part(TRAIN), encoder.spread, config.training.seed, memory)
         wholes = (cache.part(role).whole() for role in (VALIDATION, TEST))
         prepared.validation, prepared.test = (_some((encoder.spread(x), y)) for x, y in wholes)

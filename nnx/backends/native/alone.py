@@ -88,10 +88,9 @@ def _small_product(a: View, b: View, c: View) -> Kernel:
     with code.loop(kernel.number(a.shape[-2])) as i, code.loop(kernel.number(b.shape[-1])) as j:
         first = [code.load(dtype, element(k, *at)) for k, at in enumerate(((i, "0"), ("0", j)))]
         code.store(dtype, formula(code, "multiply", dtype, first), total)
-        with code.loop(kernel.number(a.shape[-1]), "1") as k:
-            value = formula(
-                code, "multiply", dtype, [code.load(dtype, element(0, i, k)), code.load(dtype, element(1, k, j))]
-            )
+        with code.loop(kernel.number(a.shape[-1]), "1") as inner:
+            parts = [code.load(dtype, element(0, i, inner)), code.load(dtype, element(1, inner, j))]
+            value = formula(code, "multiply", dtype, parts)
             code.store(dtype, formula(code, "add", dtype, [code.load(dtype, total), value]), total)
         code.store(dtype, code.load(dtype, total), element(2, i, j))
     for name in names[::-1]:

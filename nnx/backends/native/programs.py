@@ -79,6 +79,12 @@ def entries() -> list[tuple[float, int, Path]]:
     return sorted(found)
 
 
+def remove(path: Path) -> bool:
+    """Remove a program; who runs it has it in memory. Raises OSError."""
+    path.unlink(missing_ok=True)
+    return True
+
+
 def _make_room(place: Path) -> None:
     kept = entries()
     total = sum(size for _, size, _ in kept)

@@ -1,5 +1,6 @@
 """`nnx cache`: what nnx keeps on this machine beside the files of its user."""
 
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from time import localtime, strftime
@@ -54,23 +55,29 @@ def fill() -> list[str]:
             for loss, outputs in USUAL.items():
                 _fit(dtype, hidden, loss, outputs)
                 if find_spec("sklearn") is not None:
-                    _fit_estimator(dtype, hidden, outputs)
+                    _fit_estimator(dtype, hidden, loss, outputs)
     return [f"programs   {len(programs.entries()) - before} compiled", *lines()[:1]]
 
 
-USUAL = {"softmax_cross_entropy": 8, "sigmoid_cross_entropy": 1, "squared_error": 1}  # losses, and outputs
+USUAL = {"softmax_cross_entropy": 8, "binary_cross_entropy": 1, "squared_error": 1}  # losses, and outputs
 
 
 def _fit(dtype: str, hidden: tuple[int, ...], loss: str, outputs: int) -> None:
-    x, y = _data(dtype, max(outputs, 2 if loss.startswith("sigmoid") else 1))
+    x, y = _data(dtype, _classes(loss, outputs))
     fit(mlp(hidden, outputs), x, y, loss=loss, batch_size=100, epochs=4, dtype=dtype, compile=True)
 
 
-def _fit_estimator(dtype: str, hidden: tuple[int, ...], outputs: int) -> None:
+def _fit_estimator(dtype: str, hidden: tuple[int, ...], loss: str, outputs: int) -> None:
     from ..estimators import MLPClassifier, MLPRegressor
 
-    kind = MLPRegressor if outputs == 1 else MLPClassifier
-    kind(hidden, batch_size=100, max_iter=4, tol=0.0).fit(*_data(dtype, outputs))
+    kind = MLPRegressor if loss == "squared_error" else MLPClassifier
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that four epochs are few
+        kind(hidden_layer_sizes=hidden, batch_size=100, max_iter=4).fit(*_data(dtype, _classes(loss, outputs)))
+
+
+def _classes(loss: str, outputs: int) -> int:
+    return 2 if loss == "binary_cross_entropy" else outputs
 
 
 def _data(dtype: str, classes: int) -> tuple[Any, Any]:

@@ -197,7 +197,7 @@ def head():
         line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "name" in line
     ]
     versions = {}
-    for package in ("numpy", "scipy", "numba", "scikit-learn", "torch", "jax", "keras"):
+    for package in ("numpy", "scipy", "llvmlite", "scikit-learn", "torch", "jax", "keras"):
         try:
             from importlib.metadata import version
 

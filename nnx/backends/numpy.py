@@ -1,5 +1,6 @@
 """NumPy: arrays on the host. Also the host's random words, from which every backend's weights are drawn."""
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
@@ -162,6 +163,8 @@ def is_memmap(x: Any) -> bool:
 
 def masked(x: Any) -> int:
     """How many values of a masked array are declared missing; 0 for anything else."""
+    if "numpy.ma" not in sys.modules:  # then there are none, and importing it takes a while
+        return 0
     return np.ma.getmaskarray(x).tobytes().count(1) if isinstance(x, np.ma.MaskedArray) else 0
 
 

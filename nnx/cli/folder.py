@@ -48,7 +48,7 @@ def environment(backend: Backend) -> dict[str, Any]:
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {"nnx": __version__, "python": platform.python_version()}
-    for name in ("numpy", "pyarrow", "safetensors", "torch", "jax", "numba", "scipy", "cupy-cuda12x", "cupy-cuda13x"):
+    for name in ("numpy", "pyarrow", "safetensors", "torch", "jax", "llvmlite", "cupy-cuda12x", "cupy-cuda13x"):
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
     return {

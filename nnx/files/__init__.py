@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from math import prod
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .. import backends
 from ..backends import DTYPES, Backend, backend_of, numpy as host
@@ -20,7 +20,6 @@ from ..inputs import as_numbers
 from ..names import spelled
 from ..network import predict
 from ..settings import file_path, integer, optional_name
-from ..tables import TableEncoder, Target
 from . import foreign
 from .check import HEADER_LIMIT, NAME, TENSOR_LIMIT, TYPES, VERSION, NoModelFile, Tensor, checked, header, parse
 from .data import from_data, register, row_from, to_data
@@ -28,6 +27,9 @@ from .given import check_beside, sorted_out
 from .lock import LockWarning, locked, writer
 from .shapes import Found, fit, row_of
 from .write import fault, open_whole, replacing, write_whole
+
+if TYPE_CHECKING:  # reading tables is a third of nnx, and a training on arrays needs none of it
+    from ..tables import TableEncoder, Target
 
 __all__ = [
     "HEADER_LIMIT",
@@ -58,8 +60,8 @@ class Model:
     arrays: dict[str, Any]  # host arrays, such as the means of the input columns
     about: dict[str, Any]  # plain data, such as the names of classes
     backend: Backend
-    encoder: TableEncoder | None = None  # from the columns of a table to x
-    target: Target | None = None  # from the output to class names or values
+    encoder: "TableEncoder | None" = None  # from the columns of a table to x
+    target: "Target | None" = None  # from the output to class names or values
     row: Row | None = None  # the shape of a row of x, where parameters or encoder tell it
 
     def __repr__(self) -> str:
@@ -121,8 +123,8 @@ def save(
     loss: Loss | None = None,
     arrays: Mapping[str, Any] | None = None,
     about: Mapping[str, Any] | None = None,
-    encoder: TableEncoder | None = None,
-    target: Target | None = None,
+    encoder: "TableEncoder | None" = None,
+    target: "Target | None" = None,
     row: int | Sequence[int] | None = None,
 ) -> None:
     """Write a network and its parameters, of any library, to one file; an older file is replaced whole or not at all.
@@ -225,6 +227,8 @@ class _Described:
             self.about: dict[str, Any] = data["about"]
             self.net: Layer = from_data(data["net"], Layer)
             self.loss: Loss | None = None if data["loss"] is None else from_data(data["loss"], Loss)
+            from ..tables import TableEncoder, Target
+
             self.encoder = None if data["encoder"] is None else TableEncoder.from_data(data["encoder"])
             self.target = None if data["target"] is None else Target.from_data(data["target"])
             self.row = row_from(data.get("row")) or row_of(self.net, shapes)

@@ -1,16 +1,15 @@
 """The identity of a fit: its settings, which a checkpoint must share, and the environment that its bits depend on."""
 
 import os
-import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from zlib import crc32
 
 from .._version import __version__
 from ..backends import Backend, is_array, is_sparse, numpy as host
+from ..backends.native import programs
 from ..errors import SettingError
 
 Facts = dict[str, str]
@@ -46,11 +45,12 @@ def mark(backend: Backend, *arrays: Any) -> str:
 
 def environment(backend: Backend, compile: bool | str) -> Facts:
     """The environment that bits depend on besides settings and data."""
+    from importlib.metadata import PackageNotFoundError, version
+
     facts = backend.describe()
     found = {"nnx": __version__, "numpy": host.namespace().__version__}
-    for name in ("numba", "scipy"):  # with which steps are compiled
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
+    with suppress(PackageNotFoundError):
+        found["llvmlite"] = version("llvmlite")  # with which steps are compiled
     found |= {"backend": backend.place, f"{backend.name} version": facts.get("version", "")}
     found |= {"BLAS": facts.get("BLAS", ""), "threads": str(host.threads())}
     if backend.name == "torch":
@@ -59,7 +59,8 @@ def environment(backend: Backend, compile: bool | str) -> Facts:
         found["cores"] = str(os.cpu_count())
     found |= {"precision": backend.precision, "processor": _processor()}
     wanted = os.environ.get("NNX_COMPILE", "") if compile == "auto" else ""
-    return found | {"compile": wanted or str(compile)}
+    found["compile"] = wanted or str(compile)
+    return found | {"programs": "kept" if programs.is_used() else "not kept"}
 
 
 def _processor() -> str:
@@ -67,6 +68,8 @@ def _processor() -> str:
         for line in file:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
+    import platform
+
     return platform.processor() or platform.machine()
 
 

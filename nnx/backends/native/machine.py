@@ -1,11 +1,12 @@
 """From the text of a program to a function of this processor: by LLVM, through the package llvmlite."""
 
 import ctypes
-import platform
+import os
+import sys
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from threading import Lock
 from typing import Any
 
@@ -40,15 +41,7 @@ def function(text: str) -> Callable[..., int]:
 @cache
 def can_compile() -> bool:
     """Whether steps are compiled here: on Linux on x86-64, with llvmlite installed."""
-    return _llvmlite() != "" and (platform.system(), platform.machine()) == ("Linux", "x86_64")
-
-
-@cache
-def _llvmlite() -> str:
-    try:
-        return version("llvmlite")
-    except PackageNotFoundError:
-        return ""
+    return sys.platform == "linux" and os.uname().machine == "x86_64" and find_spec("llvmlite") is not None
 
 
 @cache
@@ -57,7 +50,10 @@ def _facts() -> tuple[str, ...]:
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
         processor = file.read(8192).partition("\n\n")[0].splitlines()
     kept = ("vendor_id", "cpu family", "model\t", "flags")
-    return _llvmlite(), *(line for line in processor if line.startswith(kept))
+    spec = find_spec("llvmlite")
+    made = os.stat(spec.origin) if spec is not None and spec.origin else None
+    compiler = "" if made is None else f"{made.st_size} {made.st_mtime_ns}"  # another release is another file
+    return compiler, *(line for line in processor if line.startswith(kept))
 
 
 def _object(text: str) -> bytes:

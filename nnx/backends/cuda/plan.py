@@ -52,7 +52,7 @@ def works(program: Program, sources: Sequence[int]) -> list[Work]:
     """
     operations = _converted(program.operations, program.leaves, set(sources[1:]), "copy")
     operations = _converted(operations, program.leaves, set(sources[1:]), "round")
-    passes = [_simpler(replace(as_pass(op), vector=False)) for op in operations]
+    passes = [_simpler(as_pass(op, loops=False)) for op in operations]
     of_batch = [p for p in passes if any(view.buffer in sources for view in p.views())]
     for p in of_batch:
         if p.op.kind != "take" or p.op.inputs[0].buffer not in sources[1:] or p.op.inputs[1].buffer != sources[0]:

@@ -3,13 +3,10 @@
 import numpy as np
 
 from .calls import Refused
-from .formulas import formula
 from .kernel import Kernel, call_numpy, unit
 from .product import matrices
 from .program import View
 from .schedule import Pass
-
-SMALL = 512  # multiplications in a matrix product below which plain loops are faster than a call of the BLAS
 
 
 def taken(p: Pass) -> Kernel:
@@ -41,8 +38,6 @@ def taken(p: Pass) -> Kernel:
 def product(p: Pass) -> Kernel:
     """A matrix product, or one for each member: by NumPy's own loop, which calls the BLAS that NumPy was built on."""
     a, b, c = matrices(p)
-    if a.shape[-2] * a.shape[-1] * b.shape[-1] <= SMALL:
-        return _small_product(a, b, c)
     kernel = Kernel()
     code, lead = kernel.code, c.shape[:-2]
     names = [f"p{axis}" for axis in range(len(lead) - 1)]
@@ -59,40 +54,7 @@ def product(p: Pass) -> Kernel:
         code.line(f"store i64 {kernel.number(n)}, ptr {code.offset(lengths, str(k), 'i64')}")
     for k, stride in enumerate([*(x[0] if x else 0 for x in last), *(s for x in (a, b, c) for s in x.strides[-2:])]):
         code.line(f"store i64 {kernel.number(stride)}, ptr {code.offset(strides, str(k), 'i64')}")
-    call_numpy(kernel, p.op, pointers, lengths, strides)
-    for name in names[::-1]:
-        code.close(name)
-    return kernel
-
-
-def _small_product(a: View, b: View, c: View) -> Kernel:
-    kernel = Kernel()
-    code, lead, dtype = kernel.code, c.shape[:-2], c.dtype
-    names = [f"p{axis}" for axis in range(len(lead))]
-    members = [code.open(name, kernel.number(n)) for name, n in zip(names, lead, strict=True)]
-    bases = []
-    for k, x in enumerate((a, b, c)):
-        place = kernel.address(("view", x.buffer, x.offset), k)
-        for member, stride in zip(members, _member_strides(x, len(lead)), strict=True):
-            if stride:
-                place = code.offset(place, code.value(f"mul nsw i64 {member}, {kernel.number(stride)}"))
-        bases.append((place, [kernel.number(s) for s in x.strides[-2:]]))
-
-    def element(k: int, row: str, column: str) -> str:
-        place, strides = bases[k]
-        for index, stride in zip((row, column), strides, strict=True):
-            place = code.offset(place, code.value(f"mul nsw i64 {index}, {stride}"))
-        return place
-
-    total = code.variable(unit(dtype))
-    with code.loop(kernel.number(a.shape[-2])) as i, code.loop(kernel.number(b.shape[-1])) as j:
-        first = [code.load(dtype, element(k, *at)) for k, at in enumerate(((i, "0"), ("0", j)))]
-        code.store(dtype, formula(code, "multiply", dtype, first), total)
-        with code.loop(kernel.number(a.shape[-1]), "1") as inner:
-            parts = [code.load(dtype, element(0, i, inner)), code.load(dtype, element(1, inner, j))]
-            value = formula(code, "multiply", dtype, parts)
-            code.store(dtype, formula(code, "add", dtype, [code.load(dtype, total), value]), total)
-        code.store(dtype, code.load(dtype, total), element(2, i, j))
+    call_numpy(kernel, np.matmul, [c.dtype] * 3, (pointers, lengths, strides))
     for name in names[::-1]:
         code.close(name)
     return kernel

@@ -24,7 +24,6 @@ declare double @llvm.sqrt.f64(double)
 declare float @llvm.fabs.f32(float)
 declare double @llvm.fabs.f64(double)
 attributes #0 = { nounwind noinline "no-builtins" }
-attributes #1 = { nounwind willreturn memory(none) }
 !0 = distinct !{!0}"""
 
 

@@ -1,18 +1,19 @@
 """Scheduled passes as functions of plain loops, in LLVM's language."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .calls import Refused
 from .code import literal, type_of
-from .formulas import SCALARS, formula
+from .formulas import formula
 from .kernel import LITERAL, Kernel, call_numpy, unit
-from .outside import c_function
 from .program import Constant, Program, View, dtype_of
 from .schedule import Pass, Shared, by_columns
 
-LANES = 4  # longer sums are taken as so many side by side
+LANES = 8  # longer sums are taken as so many side by side, as NumPy does
+PAIRWISE = 128  # numbers that NumPy adds up in this way; more are halves of their own
 
 
 class Loops(Kernel):
@@ -25,8 +26,7 @@ class Loops(Kernel):
         self.items = by_columns(group.passes)
         self.stored = self._stored(outside)
         self.row_values: dict[Any, str] = {}  # numbers of the row that are held in variables
-        self.before: list[list[str]] = [[] for _ in range(len(self.rows) + 1)]  # the loop over each axis
-        self.after: list[list[str]] = [[] for _ in range(len(self.rows) + 1)]
+        self.before: list[list[str]] = [[] for _ in range(len(self.rows) + 1)]  # what comes before the loop of an axis
         self._write()
 
     def _stored(self, outside: set[int]) -> dict[int, str]:
@@ -125,11 +125,7 @@ class Loops(Kernel):
             t = type_of(dtype)
             return self.code.value(f"select i1 {condition}, {t} {first}, {t} {second}"), dtype
         operands = [self._operand(p, x, k, column, values) for x, k in zip(op.inputs, op.kinds, strict=False)]
-        name, kind = op.function.__name__, op.kinds[0]
-        if name in SCALARS:
-            function, t = self.address(("outside", c_function(name, kind.name))), type_of(kind)
-            return self.code.value(f"call {t} {function}({t} {operands[0]}) #1"), kind
-        return formula(self.code, name, kind, operands), op.kinds[-1]
+        return formula(self.code, op.function.__name__, op.kinds[0], operands), op.kinds[-1]
 
     # ---- loops
 
@@ -143,16 +139,14 @@ class Loops(Kernel):
             if level < len(self.rows):
                 self.code.open(f"r{level}", self.number(self.rows[level]))
         self.code.lines += inner
-        for level in range(len(self.rows), -1, -1):
-            if level < len(self.rows):
-                self.code.close(f"r{level}")
-            self.code.lines += self.after[level]
+        for level in reversed(range(len(self.rows))):
+            self.code.close(f"r{level}")
 
     def _item(self, item: Shared) -> None:
         first = item.passes[0]
         if first.vector:
             self._vector(first)
-        elif first.within_row or len(first.reduced) > 1:
+        elif first.within_row:
             self._total(first)
         elif first.columns == 1:
             self._elements(item, "0")
@@ -187,58 +181,77 @@ class Loops(Kernel):
             self.code.store(p.op.output.dtype, literal(0, p.op.output.dtype), *self._element(p, p.op.output, j))
 
     def _total(self, p: Pass) -> None:
-        """A sum, or the largest or smallest number, of a row or of the last axes together."""
-        dtype, kind, level = p.op.output.dtype, p.op.function.__name__, p.reduced[0]
-        wide = np.dtype("float64") if dtype.kind == "f" and kind == "add" else dtype
-        total = self.code.variable(type_of(wide))
-        inside = level >= len(self.rows)
-        with self.code.into(self.code.lines if inside else self.before[level]):
-            start = literal(0, wide) if kind == "add" else self._formula(p, "0", {})[0]
-            self.code.line(f"store {type_of(wide)} {start}, ptr {total}")
+        """A sum, or the largest or smallest number, of a row: in the order in which NumPy takes its numbers.
+
+        Source: numpy/_core/src/umath/loops_utils.h.src, "pairwise_sum".
+        """
+        code, out, name = self.code, p.op.output, p.op.function.__name__
+        dtype, columns = out.dtype, self.number(p.columns)
+        t = type_of(dtype)
+        start = literal(0, dtype) if name == "add" else self._formula(p, "0", {})[0]
+        total = code.variable(t)
+        code.line(f"store {t} {start}, ptr {total}")
 
         def take(into: str, column: str) -> None:
-            value = self.code.convert(self._formula(p, column, {})[0], dtype, wide)
-            old = self.code.value(f"load {type_of(wide)}, ptr {into}")
-            value = formula(self.code, kind, wide, [old, value])
-            self.code.line(f"store {type_of(wide)} {value}, ptr {into}")
+            value = self._formula(p, column, {})[0]
+            found = formula(code, name, dtype, [code.value(f"load {t}, ptr {into}"), value])
+            code.line(f"store {t} {found}, ptr {into}")
 
-        columns, begin = self.number(p.columns), "0"
-        if kind == "add" and p.columns > LITERAL:  # sums that do not wait for each other
-            begin = self.code.value(f"and i64 {columns}, -{LANES}")
-            lanes = [self.code.variable(type_of(wide)) for _ in range(LANES)]
-            for lane in lanes:
-                self.code.line(f"store {type_of(wide)} {literal(0, wide)}, ptr {lane}")
-            with self.code.loop(begin, step=LANES) as k:
-                for number, lane in enumerate(lanes):
-                    take(lane, self.code.value(f"add nsw i64 {k}, {number}"))
-            for lane in lanes:
-                parts = [self.code.value(f"load {type_of(wide)}, ptr {x}") for x in (total, lane)]
-                self.code.line(f"store {type_of(wide)} {formula(self.code, kind, wide, parts)}, ptr {total}")
-        with self.code.loop(columns, begin) as j:
-            take(total, j)
-        with self.code.into(self.code.lines if inside else self.after[level]):
-            value = self.code.convert(self.code.value(f"load {type_of(wide)}, ptr {total}"), wide, dtype)
-            if inside and self.stored[p.op.output.buffer] == "variable":
-                self.row_values[self._key(p, p.op.output)[:2]] = value
-            else:
-                self.code.store(dtype, value, *self._element(p, p.op.output, "0"))
+        if name == "add" and p.columns > PAIRWISE:
+            self._numpy_sum(p, total)
+        else:
+            begin = "0"
+            if p.columns > LITERAL:  # sums that do not wait for each other
+                begin = code.value(f"and i64 {columns}, -{LANES}")
+                lanes = [code.variable(t) for _ in range(LANES)]
+                code.lines += [f"store {t} {start}, ptr {lane}" for lane in lanes]
+                with code.loop(begin, step=LANES) as k:
+                    for number, lane in enumerate(lanes):
+                        take(lane, code.value(f"add nsw i64 {k}, {number}"))
+                parts = [code.value(f"load {t}, ptr {lane}") for lane in lanes]
+                while len(parts) > 1:
+                    parts = [formula(code, name, dtype, parts[k : k + 2]) for k in range(0, len(parts), 2)]
+                code.line(f"store {t} {parts[0]}, ptr {total}")
+            with code.loop(columns, begin) as j:
+                take(total, j)
+        value = code.value(f"load {t}, ptr {total}")
+        if self.stored[out.buffer] == "variable":
+            self.row_values[self._key(p, out)[:2]] = value
+        else:
+            code.store(dtype, value, *self._element(p, out, "0"))
+
+    def _numpy_sum(self, p: Pass, total: str) -> None:
+        """NumPy's loop of `add`, which takes the sum of a row where its result does not move on."""
+        x = p.op.inputs[0]
+        stride = x.dtype.itemsize if self.stored.get(x.buffer) == "row" else p.strides(x)[-1]
+        operands = [(total, 0), (self._element(p, x, "0")[0], stride), (total, 0)]
+        self._call(p, [x.dtype] * 3, operands)
 
     def _vector(self, p: Pass) -> None:
         """NumPy's own loop over the row."""
-        code, count = self.code, len(p.op.inputs) + 1
-        pointers, strides, length = code.variable("ptr", count), code.variable("i64", count), code.variable("i64")
-        for k, (x, kind) in enumerate(zip((*p.op.inputs, p.op.output), p.op.kinds, strict=True)):
+        op, operands = p.op, []
+        own = [dtype_of(x) for x in op.inputs]
+        if any(d not in (None, k) for d, k in zip(own, op.kinds, strict=False)) or op.kinds[-1] != op.output.dtype:
+            raise Refused(f"{op.function.__name__} with a conversion")
+        for x, kind in zip((*op.inputs, op.output), op.kinds, strict=True):
             if isinstance(x, View):
                 stride = p.strides(x)[-1]
                 if self.stored.get(x.buffer) == "row":
                     stride = x.dtype.itemsize if stride else 0
-                place = self._element(p, x, "0")[0]
+                operands.append((self._element(p, x, "0")[0], stride))
             else:
                 x = x if isinstance(x, Constant) else Constant(np.asarray(x, kind))
                 base, steps, array = self._constant(p, x)
-                place, stride = self._at(base, ("constant", id(x)), steps, array.dtype, "0"), steps[-1]
+                operands.append((self._at(base, ("constant", id(x)), steps, array.dtype, "0"), steps[-1]))
+        self._call(p, op.kinds, operands)
+
+    def _call(self, p: Pass, kinds: Sequence[Any], operands: Sequence[tuple[str, int]]) -> None:
+        """A call of NumPy's loop over the row, of operands at these addresses with these strides."""
+        code, count = self.code, len(operands)
+        pointers, strides, length = code.variable("ptr", count), code.variable("i64", count), code.variable("i64")
+        for k, ((place, stride), kind) in enumerate(zip(operands, kinds, strict=True)):
             code.line(f"store ptr {place}, ptr {code.offset(pointers, str(k), 'ptr')}")
             step = str(stride) if stride == kind.itemsize else self.number(stride)
             code.line(f"store i64 {step}, ptr {code.offset(strides, str(k), 'i64')}")
         code.line(f"store i64 {self.number(p.columns)}, ptr {length}")
-        call_numpy(self, p.op, pointers, length, strides)
+        call_numpy(self, p.op.function, kinds, (pointers, length, strides))

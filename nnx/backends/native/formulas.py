@@ -29,17 +29,13 @@ INSTRUCTIONS: dict[str, tuple[str, str, str, str]] = {
 }
 KINDS = "fiub"
 SHIFTS = ("left_shift", "right_shift", "bitwise_left_shift", "bitwise_right_shift")
-SCALARS = ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos")  # functions of the C library
-FEW = 4  # columns up to which these are called number by number
 
 
-def is_vector(op: Operation, columns: int) -> bool:
+def is_vector(op: Operation) -> bool:
     """Whether the operation is left to NumPy's own loop over a row."""
     name = op.function.__name__
     if getattr(np, name, None) is not op.function or (name in SHIFTS and not _shifts_within(op)):
         return True
-    if name in SCALARS:
-        return columns > FEW or op.kinds[0].kind != "f"
     if name in INSTRUCTIONS:
         return op.kinds[0].kind not in KINDS or not INSTRUCTIONS[name][KINDS.index(op.kinds[0].kind)]
     return name not in FORMULAS or op.kinds[0].kind not in FORMULAS[name][0]

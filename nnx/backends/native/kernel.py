@@ -1,12 +1,12 @@
 """A function in LLVM's language of two tables, of addresses and of numbers: it holds for any memory and any sizes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .code import Code, literal, type_of
 from .outside import numpy_loop
-from .program import Operation
 
 LITERAL = 4  # loops up to this length are written with their length, and unrolled
 PLAIN = (0, 1, -1, 2, 0.5)  # numbers that are part of the text, because LLVM knows shorter ways for them
@@ -70,10 +70,11 @@ class Kernel:
         return "\n".join(["define internal i32 @kernel(ptr %p, ptr %n) #0 {", *lines, "}"])
 
 
-def call_numpy(kernel: Kernel, op: Operation, pointers: str, lengths: str, strides: str) -> None:
-    """A call of the loop that NumPy itself has for an operation, on tables in memory."""
-    loop, data = (kernel.address(("outside", where), (k, id(op))) for k, where in enumerate(numpy_loop(op)))
-    kernel.code.line(f"call void {loop}(ptr {pointers}, ptr {lengths}, ptr {strides}, ptr {data})")
+def call_numpy(kernel: Kernel, function: Any, kinds: Sequence[Any], tables: Sequence[str]) -> None:
+    """A call of NumPy's loop for a function of these types: tables of its operands, their lengths and strides."""
+    where = numpy_loop(function, kinds)
+    loop, data = (kernel.address(("outside", x), (k, function, tuple(kinds))) for k, x in enumerate(where))
+    kernel.code.line(f"call void {loop}({', '.join(f'ptr {x}' for x in (*tables, data))})")
 
 
 def unit(dtype: Any) -> str:

@@ -20,9 +20,9 @@ from nnx.backends.cuda.lt import Products
 from nnx.backends.cuda.members import member_of
 from nnx.backends.cuda.plan import arena, in_registers, works
 from nnx.backends.native.loop import recorded
+from nnx.backends.native.passes import Operation, Pass
 from nnx.backends.native.program import View
 from nnx.backends.native.record import Refused
-from nnx.backends.native.schedule import Operation, Pass
 from nnx.backends.numpy import lean
 from nnx.random import seed_words
 from nnx.training.data import make_data

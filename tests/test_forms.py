@@ -11,9 +11,9 @@ from nnx.backends import Plain, namespace
 from nnx.backends.cuda.emit import module
 from nnx.backends.cuda.loop import Captured
 from nnx.backends.native.loop import Native, can_compile, recorded
+from nnx.backends.native.passes import Pass
 from nnx.backends.native.product import layout, matrices
 from nnx.backends.native.record import Refused
-from nnx.backends.native.schedule import Pass
 from nnx.errors import BackendError
 
 GOOD = [name for name in FORMS if name not in ERRORS]

@@ -514,7 +514,7 @@ def test_a_step_is_compiled_once_whatever_its_sizes(monkeypatch):
     texts = set()
     monkeypatch.setattr(build, "function", lambda text, known=build.function: texts.add(text) or known(text))
     monkeypatch.setattr(build, "_plans", [])
-    for hidden, rows, size, rate in ((30, 150, 32, 0.01), (40, 150, 50, 0.01), (70, 180, 33, 0.02)):
+    for hidden, rows, size, rate in ((50, 150, 32, 0.01), (40, 150, 50, 0.01), (70, 180, 33, 0.02)):
         net, rule = nnx.mlp((hidden,), 5, activation="softplus"), nnx.Adam(rate)
         trained(True, *data(rows), net=net, optimizer=rule, batch_size=size)
     assert len(texts) == 1

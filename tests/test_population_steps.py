@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, generator
-from test_native import COMPILED, CUPY, DEVICE, HOW, moved, native
+from test_native import BITS, COMPILED, CUPY, DEVICE, HOW, moved, native
 
 import nnx
 from nnx.backends import Plain

@@ -23,7 +23,7 @@ from nnx.backends.cuda.emit import Blocks, module
 from nnx.backends.cuda.kernel import Final, Partial
 from nnx.backends.cuda.loop import members_in
 from nnx.backends.native.loop import arrays_in, recorded
-from nnx.backends.native.schedule import Pass
+from nnx.backends.native.passes import Pass
 from nnx.random import seed_words
 from nnx.training.flat import choose_layout
 from nnx.training.objective import MeanLoss

@@ -8,8 +8,8 @@ from math import prod
 import numpy as np
 
 from ..native.calls import Refused
+from ..native.passes import Pass
 from ..native.program import Program, View
-from ..native.schedule import Pass
 from .kernel import Final, Kernel, Launch, Partial
 from .plan import Work, arena, branches, in_registers, parts_of_columns, scratch, works
 from .rewrite import rounded, single, totals_of_rows, whole

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..native.calls import Refused
+from ..native.passes import Pass
 from ..native.program import Constant, View, dtype_of
-from ..native.schedule import Pass
 from .formulas import formula, literal, type_name
 
 Values = dict[Any, str]

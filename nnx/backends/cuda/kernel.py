@@ -12,8 +12,9 @@ from math import prod
 from typing import Any
 
 from ..native.calls import Refused
+from ..native.passes import Pass
 from ..native.program import View
-from ..native.schedule import Pass, Shared
+from ..native.schedule import Shared
 from .expressions import Axes, Loads, Values, cast, decomposed, indented, merged, names_of
 from .formulas import type_name
 from .plan import Work

@@ -14,9 +14,9 @@ import numpy as np
 
 from ...errors import BackendError
 from ..native.calls import Refused
+from ..native.passes import Pass
 from ..native.product import layout, matrices, place
 from ..native.program import View
-from ..native.schedule import Pass
 
 TYPES = {"f": 0, "d": 1, "H": 14}  # cudaDataType_t: CUDA_R_32F, CUDA_R_64F, CUDA_R_16BF (its bits are a uint16)
 COMPUTE = {"float32": 68, "tf32": 77, "float64": 70}  # cublasComputeType_t

@@ -6,8 +6,9 @@ from math import prod
 from typing import Any
 
 from ..native.calls import Refused
+from ..native.passes import ALONE, Pass, as_pass
 from ..native.program import Operation, Program, View
-from ..native.schedule import ALONE, Pass, Shared, as_pass, by_columns, hazard, placed, same_element, same_row, sunk
+from ..native.schedule import Shared, by_columns, hazard, placed, same_element, same_row, sunk
 
 WIDE = 4096  # elements of a vector from which on it is spread over the whole device
 FEW = 2**16  # elements up to which passes over the same rows share a kernel even if none needs a whole row
@@ -52,7 +53,7 @@ def works(program: Program, sources: Sequence[int]) -> list[Work]:
     """
     operations = _converted(program.operations, program.leaves, set(sources[1:]), "copy")
     operations = _converted(operations, program.leaves, set(sources[1:]), "round")
-    passes = [_simpler(as_pass(op, loops=False)) for op in operations]
+    passes = [_simpler(as_pass(op, exact=False)) for op in operations]
     of_batch = [p for p in passes if any(view.buffer in sources for view in p.views())]
     for p in of_batch:
         if p.op.kind != "take" or p.op.inputs[0].buffer not in sources[1:] or p.op.inputs[1].buffer != sources[0]:

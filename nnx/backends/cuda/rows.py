@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..native.calls import Refused
-from ..native.schedule import Pass, Shared
+from ..native.passes import Pass
+from ..native.schedule import Shared
 from .expressions import Axes, Expressions, Values, cast, indented, key_of, row_key
 from .formulas import literal, type_name
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..native.calls import Refused
+from ..native.passes import Pass
 from ..native.product import matrices
 from ..native.program import Program, View
-from ..native.schedule import Pass
 from .expressions import Expressions, indented
 from .formulas import type_name
 from .kernel import BLOCKS, Kernel, Launch

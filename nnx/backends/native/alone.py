@@ -4,9 +4,9 @@ import numpy as np
 
 from .calls import Refused
 from .kernel import Kernel, call_numpy, unit
+from .passes import Pass
 from .product import matrices
 from .program import View
-from .schedule import Pass
 
 
 def taken(p: Pass) -> Kernel:

@@ -16,8 +16,9 @@ from .emit import Loops
 from .kernel import Kernel
 from .machine import function
 from .memory import ALIGNED, block
+from .passes import as_pass
 from .program import Program, address
-from .schedule import as_pass, by_rows
+from .schedule import by_rows
 
 HEAD = """declare float @llvm.sqrt.f32(float)
 declare double @llvm.sqrt.f64(double)

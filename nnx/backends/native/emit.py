@@ -1,6 +1,7 @@
 """Scheduled passes as functions of plain loops, in LLVM's language."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ from .calls import Refused
 from .code import literal, type_of
 from .formulas import formula
 from .kernel import LITERAL, Kernel, call_numpy, unit
+from .passes import Pass
 from .program import Constant, Program, View, dtype_of
-from .schedule import Pass, Shared, by_columns
+from .schedule import Shared, by_columns
 
 LANES = 8  # longer sums are taken as so many side by side, as NumPy does
 PAIRWISE = 128  # numbers that NumPy adds up in this way; more are halves of their own
@@ -23,6 +25,7 @@ class Loops(Kernel):
         super().__init__()
         self.constants: list[Any] = []  # as long as they are there, no other has their ids
         self.rows = group.passes[0].rows
+        self.row = [f"%r{axis}" for axis in range(len(self.rows))]  # the numbers of the present row
         self.items = by_columns(group.passes)
         self.stored = self._stored(outside)
         self.row_values: dict[Any, str] = {}  # numbers of the row that are held in variables
@@ -70,7 +73,7 @@ class Loops(Kernel):
                 name = (key, strides, axis)
                 if name not in self.names:
                     self.names[name] = self.number(stride)
-                place = self.code.offset(place, self.code.value(f"mul nsw i64 %r{axis}, {self.names[name]}"))
+                place = self.code.offset(place, self.code.value(f"mul nsw i64 {self.row[axis]}, {self.names[name]}"))
         if strides[-1] == dtype.itemsize:
             return self.code.offset(place, column, unit(dtype))
         if not strides[-1] or column == "0":
@@ -146,7 +149,7 @@ class Loops(Kernel):
         first = item.passes[0]
         if first.vector:
             self._vector(first)
-        elif first.within_row:
+        elif first.totals:
             self._total(first)
         elif first.columns == 1:
             self._elements(item, "0")
@@ -177,8 +180,16 @@ class Loops(Kernel):
                 self.code.store(out.dtype, value, *self._element(p, out, j))
 
     def _zeros(self, p: Pass) -> None:
-        with self.code.into(self.before[p.reduced[0]]), self.code.loop(self.number(p.columns)) as j:
-            self.code.store(p.op.output.dtype, literal(0, p.op.output.dtype), *self._element(p, p.op.output, j))
+        """Zeros where sums over rows will be: before the loop over the first axis that is added up."""
+        level, out, own = p.reduced[0], p.op.output, self.row
+        kept = [axis for axis in range(level, len(self.rows)) if axis not in p.reduced]
+        with self.code.into(self.before[level]), ExitStack() as loops:
+            self.row = list(own)
+            for axis in kept:
+                self.row[axis] = loops.enter_context(self.code.loop(self.number(self.rows[axis])))
+            column = "0" if p.totals else loops.enter_context(self.code.loop(self.number(p.columns)))
+            self.code.store(out.dtype, literal(0, out.dtype), *self._element(p, out, column))
+        self.row = own
 
     def _total(self, p: Pass) -> None:
         """A sum, or the largest or smallest number, of a row: in the order in which NumPy takes its numbers.
@@ -197,7 +208,7 @@ class Loops(Kernel):
             found = formula(code, name, dtype, [code.value(f"load {t}, ptr {into}"), value])
             code.line(f"store {t} {found}, ptr {into}")
 
-        if name == "add" and p.columns > PAIRWISE:
+        if name == "add" and p.columns > (PAIRWISE if self.rows else LITERAL):
             self._numpy_sum(p, total)
         else:
             begin = "0"
@@ -215,7 +226,11 @@ class Loops(Kernel):
             with code.loop(columns, begin) as j:
                 take(total, j)
         value = code.value(f"load {t}, ptr {total}")
-        if self.stored[out.buffer] == "variable":
+        if p.over_rows:
+            self._zeros(p)
+            place = self._element(p, out, "0")
+            code.store(dtype, formula(code, name, dtype, [code.load(dtype, *place), value]), *place)
+        elif self.stored[out.buffer] == "variable":
             self.row_values[self._key(p, out)[:2]] = value
         else:
             code.store(dtype, value, *self._element(p, out, "0"))

@@ -1,8 +1,8 @@
 """Matrix products as a BLAS is told of them."""
 
 from .calls import Refused
+from .passes import Pass
 from .program import View
-from .schedule import Pass
 
 
 def matrices(p: Pass) -> tuple[View, View, View]:

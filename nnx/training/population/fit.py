@@ -46,14 +46,11 @@ class Population(Spelled):
 
     def __init__(self, members: Sequence[Member]) -> None:
         fine = hasattr(members, "__iter__")
-        require(fine, f"Population: members must be a list of nnx.Member, got {shown(members)}")
+        require(fine, "Population: members must be a list of nnx.Member", members)
         self.members = tuple(members)
         require(len(self.members) > 0, "Population: members must be at least one nnx.Member, got none")
         for member in self.members:
-            require(
-                isinstance(member, Member),
-                f"Population: members must be nnx.Member(net, loss, ...), got {shown(member)}",
-            )
+            require(isinstance(member, Member), "Population: members must be nnx.Member(net, loss, ...)", member)
 
     @spelled
     def fit(

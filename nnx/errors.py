@@ -98,10 +98,10 @@ def unknown(kind: str, name: Any, known: Iterable[str]) -> str:
     return f"unknown {kind} {shown(name)}: {hint(kind, str(name), known)}"
 
 
-def require(holds: bool, message: str) -> None:
-    """Raise SettingError(message) unless `holds`."""
+def require(holds: bool, message: str, *given: Any) -> None:
+    """Raise SettingError unless `holds`: the message, and what was given instead, which costs nothing if it holds."""
     if not holds:
-        raise SettingError(message)
+        raise SettingError(", got ".join([message, *map(shown, given)]))
 
 
 def numbers(setting: Any) -> list[float]:

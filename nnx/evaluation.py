@@ -73,7 +73,7 @@ class Evaluation:
         fine = hasattr(classes, "__len__") and not isinstance(classes, (str, bytes))
         require(fine, f"Evaluation: classes must be a list of names, got {shown(classes)}")
         fine = importance is None or isinstance(importance, Importance)
-        require(fine, f"Evaluation: importance must be an Importance, got {shown(importance)}")
+        require(fine, "Evaluation: importance must be an Importance", importance)
         target, predicted = (numbers(f"Evaluation: {n}", a) for n, a in (("target", target), ("predicted", predicted)))
         found = scores(task, target, predicted, threshold=threshold)
         k = probabilities("Evaluation: predicted", predicted).shape[1] if task == "classification" else len(classes)
@@ -215,7 +215,7 @@ def permutation_importance(
     for what, function in (("predict", predict), ("score", score)):
         require(callable(function), f"permutation_importance: {what} must be a function, got {shown(function)}")
     fine = isinstance(columns, Mapping) and all(hasattr(group, "__iter__") for group in columns.values())
-    require(fine, f"permutation_importance: columns must be numbers of columns by name, got {shown(columns)}")
+    require(fine, "permutation_importance: columns must be numbers of columns by name", columns)
     repeats, seed = integer("permutation_importance: repeats", repeats), one_seed("permutation_importance", seed)
     xp, shuffled = host.namespace(), host.put(numbers("permutation_importance: x", x), None, None)
     if shuffled.ndim != 2 or not len(shuffled):

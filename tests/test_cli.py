@@ -325,6 +325,21 @@ def test_the_version_is_told_without_the_modules_that_a_command_needs():
     assert not {"numpy", "pyarrow", "rich", "torch", "jax"} & set(done.stderr.split())
 
 
+def test_a_prediction_imports_nothing_of_training(folder):
+    code = "import sys, nnx.cli\ntry: nnx.cli.main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    for words in (["train", "iris", "--backend", "numpy", *QUICK, "-q", "--out", "run"], ["predict", "run", "iris"]):
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    modules = done.stderr.split()
+    assert "nnx.tabular.use" in modules and not {"pandas", "matplotlib", "rich", "nnx.training"} & set(modules)
+
+
+def test_a_training_imports_neither_pandas_nor_scikit_learn(folder):
+    code = "import sys, nnx.cli\ntry: nnx.cli.main()\nfinally: print(*(m for m in sys.modules if sys.modules[m]))"
+    words = ["train", "iris", "--backend", "numpy", *QUICK, "-q"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert "pyarrow" in done.stdout.split() and not {"pandas", "sklearn"} & set(done.stdout.split())
+
+
 def test_bench_measures_every_backend_asked_for(nnx, monkeypatch):
     from nnx.cli import bench
 

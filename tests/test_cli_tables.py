@@ -14,7 +14,7 @@ from conftest import make
 
 pytest.importorskip("click", reason="click is not installed")
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
-pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed")
 
 from pyarrow import parquet  # noqa: E402
 
@@ -62,7 +62,7 @@ def read(path):
 def test_penguins_are_told_apart_from_the_raw_file(nnx, folder):
     code, out, _ = nnx("train", "penguins", "--json", "--out", "run")
     assert code == 0 and json.loads(out.splitlines()[-1])["test_accuracy"] >= 0.97
-    path = os.path.join(os.path.dirname(tables.__file__), "penguins.csv")
+    path = os.path.join(os.path.dirname(tables.__file__), "sets", "penguins.csv")
     assert nnx("predict", "run", path, "-o", "out.csv")[0] == 0
     right = [a["species"] == b["species"] for a, b in zip(read("out.csv"), read(path), strict=True)]
     assert np.mean(right) >= 0.97
@@ -350,6 +350,15 @@ def test_inspect_goes_on_after_a_fault(nnx, folder):
     assert code == 0 and "median" in lines["a"] and "'x' in 1 cell (a.csv, line 9)" in out and "line 11" in lines["c"]
     code, _, err = nnx("inspect", "a.csv", "--target", "d")
     assert code == 2 and "unknown column 'd'" in err
+
+
+@pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer", "diabetes"])
+def test_a_built_in_set_is_that_of_scikit_learn_to_the_bit(name):
+    shipped, table = getattr(datasets, f"load_{name}")(), tables.open_table(name).table
+    assert table.column_names == [*map(str, shipped.feature_names), "target"]
+    assert (np.stack([column.to_numpy() for column in table.columns[:-1]], axis=1) == shipped.data).all()
+    names = shipped.target if name == "diabetes" else shipped.target_names[shipped.target]
+    assert table["target"].to_pylist() == [y if name == "diabetes" else str(y) for y in names.tolist()]
 
 
 def test_a_built_in_set_in_blocks(nnx):

@@ -369,7 +369,7 @@ def answers(text):
 def test_an_exported_run_predicts_a_csv_as_nnx_predict_does(command):
     import nnx.tables.sources.files as files
 
-    data = str(files.resources.files("nnx.tables").joinpath("penguins.csv"))
+    data = str(files.resources.files("nnx.tables").joinpath("sets", "penguins.csv"))
     command("train", data, "--target", "species", "--out", "run", "--epochs", 8, "--hidden", 8, "-q")
     labels = [row["species"] for row in answers(command("predict", "run", data))]
     p = [[float(v) for v in row.values()] for row in answers(command("predict", "run", data, "--proba"))]

@@ -275,6 +275,7 @@ def test_widths_that_cannot_share_a_shape_are_runs_of_their_own(nets):
 def test_members_stop_on_their_own_and_the_others_go_on_in_smaller_arrays(monkeypatch):
     sizes = []
     keep = lanes.Lanes.keep
+    monkeypatch.setattr(lanes, "LAYING", 1)
     monkeypatch.setattr(
         lanes.Lanes, "keep", lambda self, members, orders: sizes.append(len(members)) or keep(self, members, orders)
     )
@@ -282,6 +283,13 @@ def test_members_stop_on_their_own_and_the_others_go_on_in_smaller_arrays(monkey
     fit = compare(members, epochs=12, validation=0.3, early_stopping=nnx.EarlyStopping(3, "loss"), exact=True)
     assert [f.stopped for f in fit[:4]] == ["early stopping"] * 4 and fit[4].stopped == "epochs"
     assert sizes == [2]
+
+
+def test_lanes_are_not_laid_anew_for_little(monkeypatch):
+    monkeypatch.setattr(lanes.Lanes, "keep", lambda *_: pytest.fail("laid anew"))
+    members = [Member(NET, SOFTMAX, nnx.SGD(rate), seed=1) for rate in (0.0, 0.0, 0.05)]
+    fit = compare(members, epochs=12, validation=0.3, early_stopping=nnx.EarlyStopping(3, "loss"), exact=True)
+    assert [f.stopped for f in fit] == ["early stopping"] * 2 + ["epochs"]
 
 
 def test_a_member_that_is_not_finite_is_dropped_and_the_others_go_on():

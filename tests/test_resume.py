@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import nnx
+from nnx.training.population.lanes import Lanes
 
 
 class Crash(Exception):
@@ -193,6 +194,24 @@ def test_a_resumed_population_ends_with_the_same_bits(backend, case, path):
         resumed = nnx.Population(members).fit(*data(), resume=path, **settings)
         assert [everything(fit) for fit in resumed] == [everything(fit) for fit in whole]
         assert resumed.runs == whole.runs
+
+
+def test_a_resumed_population_knows_what_members_that_stopped_have_cost(path, monkeypatch):
+    members = [nnx.Member(NETS["dense"], "softmax_cross_entropy", nnx.SGD(rate)) for rate in (0.0, 0.05)]
+    settings = dict(epochs=8, batch_size=32, early_stopping=nnx.EarlyStopping(2, "loss"))
+    spare, idle = Lanes.spare, []
+    monkeypatch.setattr(Lanes, "spare", lambda self, *given: spare(self, *given) or idle.append(self.idle))
+
+    def callback(report):
+        if report.epoch == 6:
+            raise Crash
+
+    with pytest.raises(Crash):
+        nnx.Population(members).fit(*data(), checkpoint=nnx.Checkpoint(path), callbacks=[callback], **settings)
+    nnx.Population(members).fit(*data(), resume=path, **settings)
+    nnx.Population(members).fit(*data(), **settings)
+    whole = idle[-8:]
+    assert idle[:-8] == [*whole[:6], *whole[5:]] and 0 == whole[1] < whole[5] < whole[7]
 
 
 def test_a_population_that_ctrl_c_ended_is_gone_on_with(path):

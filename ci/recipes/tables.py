@@ -62,7 +62,7 @@ def shipped(load: Callable[..., Any]) -> Callable[[], pd.DataFrame]:
 
 def penguins() -> pd.DataFrame:
     """The one of nnx."""
-    return pd.read_csv(str(resources.files("nnx.tables").joinpath("penguins.csv")))
+    return pd.read_csv(str(resources.files("nnx.tables").joinpath("sets", "penguins.csv")))
 
 
 CLUSTERS = {"n_informative": 12, "n_classes": 4, "n_clusters_per_class": 3}

@@ -9,13 +9,14 @@ import click
 
 from ..files import LockWarning
 from ..tabular.table import paths_of
-from ..training.checkpoint import ResumeWarning
-from ..training.interrupt import Termination
 from .run import is_run
 
 
 def ended(training: Callable[[], int]) -> int:
     """The exit code of a training: 130 if Ctrl-C ended it, 143 if SIGTERM did."""
+    from ..training.checkpoint import ResumeWarning
+    from ..training.interrupt import Termination
+
     others = warnings.showwarning
 
     def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..backends import Backend
@@ -15,8 +15,10 @@ from ..errors import printable, require
 from ..files.write import TEMPORARY
 from ..tables import TableEncoder
 from ..tables.kinds.cells import parted
-from ..tabular.prepare import Prepared
 from ..tabular.table import shown_name
+
+if TYPE_CHECKING:  # to predict, nothing of training is imported
+    from ..tabular.prepare import Prepared
 
 BEST, CONFIG, METRICS = "best.safetensors", "config.toml", "metrics.csv"
 CHECKPOINT = "checkpoint.safetensors"
@@ -60,7 +62,7 @@ def environment(backend: Backend) -> dict[str, Any]:
     }
 
 
-def schema(prepared: Prepared, path: str | Sequence[str], hashed: str | None) -> dict[str, Any]:
+def schema(prepared: "Prepared", path: str | Sequence[str], hashed: str | None) -> dict[str, Any]:
     """The table as it was read: its hash, its dialect, its rows, what each column holds and becomes, and all notes."""
     encoder, target = prepared.encoder, prepared.target
     ways = {c.name: c for c in encoder.columns_}

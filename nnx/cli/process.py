@@ -17,10 +17,20 @@ EXIT_CODES: tuple[tuple[type[NNXError], int], ...] = (
 )
 
 
+class WithoutPandas:
+    """A finder that finds no pandas: pyarrow imports it, for a quarter of a second, to ask if a list is a Series."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        """None, so that others look for the module. Raises: ModuleNotFoundError for pandas."""
+        if name == "pandas":
+            raise ModuleNotFoundError("the command has no use for pandas", name=name)
+
+
 def run_alone(words: list[str], *, supervised: bool = False) -> int:
     """The exit code of the process that runs the command with these words."""
     with streams.CtrlC() as pressed:
         streams.prepare()
+        sys.meta_path.insert(0, WithoutPandas())
         try:
             code, fault = _outcome(words, supervised=supervised)
         except Exception:

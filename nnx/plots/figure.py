@@ -30,5 +30,5 @@ def quiet() -> Iterator[None]:
     """No warning for letters that matplotlib's font lacks (a browser has its own), nor for names that leave no room."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        warnings.filterwarnings("ignore", message="constrained_layout not applied")
+        warnings.filterwarnings("ignore", message="(constrained_|Tight )layout not applied")
         yield

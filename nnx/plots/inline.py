@@ -12,19 +12,25 @@ VARIABLES = {INK: "ink", PAPER: "paper", GRID: "grid", GREY: "grey"} | {c: f"c{i
 
 
 def inline_svg(figure: Any, name: str, label: str) -> str:
-    """The figure as an <svg> element. name: put before every id, so that pictures on one page do not mix.
+    """The figure as an <svg> element, without its background.
 
+    name: put before every id, so that pictures on one page do not mix.
     label: what the picture shows, for those who cannot see it.
     """
     from html import escape
 
     from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     from .figure import quiet
 
     file = StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "nnx"}), quiet():
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    figure.patch.set_visible(False)
+    figure.set_layout_engine(
+        "tight", pad=0.35, rect=None
+    )  # one look at the sizes of all texts, where constrained takes two
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "nnx"}), quiet():  # savefig would draw it twice
+        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})
     text = file.getvalue()
     text = "\n".join(map(printable, text.split("\n")))  # names in it come from the data
     text = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", text[text.index("<svg") :], flags=re.DOTALL)

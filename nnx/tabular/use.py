@@ -1,15 +1,17 @@
 """Uses of a model of a table beside its predictions: prediction intervals, and what each column adds."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..backends import numpy as host
 from ..errors import SettingError
 from ..files import Model
 from ..tables import Target
-from ..training import Fit
 from .explain import integrated_gradients
 from .intervals import Residuals
+
+if TYPE_CHECKING:  # to predict, nothing of training is imported
+    from ..training import Fit
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def interval(model: Model, x: Any, coverage: float) -> Any:
     return bounds(model, target, Residuals.from_data(model.about["residuals"]), x, coverage)
 
 
-def bounds(model: Model | Fit, target: Target, residuals: Residuals, x: Any, coverage: float) -> Any:
+def bounds(model: "Model | Fit", target: Target, residuals: Residuals, x: Any, coverage: float) -> Any:
     """The interval by what networks were wrong by on rows that they had not been trained on."""
     z = host.put(model.backend.to_numpy(model.output(x)), "float64", None)
     members = z.reshape(-1, model.net.copies) * target.scale + target.mean  # (rows, networks)

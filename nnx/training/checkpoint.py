@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ..backends import Backend, numpy as host
 from ..contract import Layer, Loss, Params, State
-from ..errors import require, shown
+from ..errors import require
 from ..files import Model, locked, save
 from ..files.write import clean, fault, temporary_name
 from ..names import Spelled
@@ -59,15 +59,15 @@ class Checkpoint(Spelled):
         for name in ("encoder", "target"):
             beside = getattr(self, name)
             fine = beside is None or hasattr(beside, "to_data")
-            require(fine, f"Checkpoint: {name} must be the {name} of a table, got {shown(beside)}")
+            require(fine, f"Checkpoint: {name} must be the {name} of a table", beside)
 
 
 def check(checkpoint: Any, resume: Any) -> None:
     """Raise SettingError unless these are a Checkpoint, and the path of one or what was read there, or None."""
     fine = checkpoint is None or isinstance(checkpoint, Checkpoint)
-    require(fine, f"fit: checkpoint must be nnx.Checkpoint(path, every=10), got {shown(checkpoint)}")
+    require(fine, "fit: checkpoint must be nnx.Checkpoint(path, every=10)", checkpoint)
     fine = resume is None or isinstance(resume, (str, os.PathLike, Resumed))
-    require(fine, f"fit: resume must be the path of a checkpoint, got {shown(resume)}")
+    require(fine, "fit: resume must be the path of a checkpoint", resume)
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Opening tables by their names: files, folders, patterns, standard input, built-in sets. Every fault is one line."""
 
 from collections.abc import Sequence
-from importlib import import_module, resources
+from importlib import resources
 from pathlib import Path
 
 from ...errors import DataError, unknown
@@ -13,8 +13,7 @@ from .places import places
 from .several import several
 from .source import Memory, Source
 
-SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes")  # scikit-learn's
-BUILT_IN = ("penguins", *SETS)
+BUILT_IN = ("penguins", "digits", "iris", "wine", "breast_cancer", "diabetes")  # all but the first as in scikit-learn
 
 
 def open_table(data: str | Sequence[str], reading: Reading | None = None, memory: int = 1 << 30) -> Source:
@@ -34,22 +33,17 @@ def open_table(data: str | Sequence[str], reading: Reading | None = None, memory
 
 
 def _built_in(name: str) -> Source:
+    folder = Path(str(resources.files("nnx.tables").joinpath("sets")))
     if name == "penguins":
-        penguins = text(Content.of(Path(str(resources.files("nnx.tables").joinpath("penguins.csv"))), name), Reading())
+        penguins = text(Content.of(folder / "penguins.csv", name), Reading())
         penguins.target = "species"
         return penguins
-    try:
-        datasets = import_module("sklearn.datasets")
-    except ImportError:
-        raise DataError(f"the built-in set {name!r} needs scikit-learn: pip install 'nnx-array[sklearn]'") from None
-    bunch = getattr(datasets, f"load_{name}")()
     pa = arrow()
-    columns = {str(f): pa.array(bunch.data[:, i]) for i, f in enumerate(bunch.feature_names)}
-    labels = getattr(bunch, "target_names", None) if name not in ("digits", "diabetes") else None
-    y = bunch.target if labels is None else [str(labels[i]) for i in bunch.target]
-    if name == "digits":
-        y = [str(i) for i in y]
-    return Memory(pa.table(columns | {"target": pa.array(y)}), name, name, "target")
+    from pyarrow import csv
+
+    table = csv.read_csv(folder / f"{name}.csv.gz")
+    kinds = [pa.float64()] * (table.num_columns - 1) + [pa.float64() if name == "diabetes" else pa.string()]
+    return Memory(table.cast(pa.schema([*zip(table.column_names, kinds, strict=True)])), name, name, "target")
 
 
 def check_target(source: Source, target: str | None) -> str:

@@ -46,14 +46,11 @@ class Population(Spelled):
 
     def __init__(self, members: Sequence[Member]) -> None:
         fine = hasattr(members, "__iter__")
-        require(fine, f"Population: members must be a list of nnx.Member, got {shown(members)}")
+        require(fine, "Population: members must be a list of nnx.Member", members)
         self.members = tuple(members)
         require(len(self.members) > 0, "Population: members must be at least one nnx.Member, got none")
         for member in self.members:
-            require(
-                isinstance(member, Member),
-                f"Population: members must be nnx.Member(net, loss, ...), got {shown(member)}",
-            )
+            require(isinstance(member, Member), "Population: members must be nnx.Member(net, loss, ...)", member)
 
     @spelled
     def fit(
@@ -85,8 +82,9 @@ class Population(Spelled):
     ) -> PopulationFit:
         """Train all members; each as `nnx.fit` would have trained it alone on its rows, to rounding.
 
-        A member that stops early no longer changes; when half of those that train together have stopped, the others
-        go on in smaller arrays. A member whose loss or weights are not finite is dropped, which its `stopped` says.
+        A member that stops early no longer changes; where half of those that train together have stopped, the others
+        go on in smaller arrays as soon as that pays. A member whose loss or weights are not finite is dropped, which
+        its `stopped` says.
         callbacks: given an nnx.PopulationReport after each epoch of each run; one that returns True stops the run's
             members, one that returns numbers of members stops those.
         n_members_per_run: the most members in one run; None: as many as fit in the free memory.

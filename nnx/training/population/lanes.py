@@ -21,6 +21,7 @@ from ..interrupt import Interrupt
 from ..step import Carry, Step
 
 ENOUGH = 3 * 2**19  # bytes that a step of a lane works on, below which threads cost more than they bring
+LAYING = 2**28  # bytes that steps work on in the time that lanes take to be laid anew, about
 SHARED = 4  # members with the same rows in the same order that are worth a lane of their own
 
 T = TypeVar("T")
@@ -66,6 +67,7 @@ class Lanes:
         self.backend, self.make, self.compile, self.epochs = backend, make, compile, epochs
         self.bytes_each = bytes_each  # of a member
         self.lanes: list[Lane] = []
+        self.idle = 0  # bytes that steps have worked on for members that had stopped, since the lanes were laid
         self.known: dict[str, bool] = {}  # of a run that is gone on with: which kinds of steps are compiled
         self.workers = 1
         self.cores = ExitStack()
@@ -115,9 +117,20 @@ class Lanes:
         """The number of lanes that so many members are worth."""
         return max(1, min(self.workers, len(members), len(members) * self.bytes_each // ENOUGH))
 
+    def spare(self, live: Sequence[int], orders: Sequence[Any], steps: int) -> None:
+        """Go on with the live members alone if half have stopped, and have since taken as long as lanes to be laid.
+
+        steps: of an epoch.
+        """
+        laid = sum(len(lane.members) for lane in self.lanes)
+        self.idle += (laid - len(live)) * self.bytes_each * steps
+        if len(live) <= laid // 2 and self.idle >= LAYING:
+            self.keep(live, orders)
+
     def keep(self, members: Sequence[int], orders: Sequence[Any]) -> None:
         """Go on with these members alone."""
         (carry, best, mean), order = self.whole(members)
+        self.idle = 0
         self.lay(carry, best, order, orders, mean)
 
     def whole(self, members: Sequence[int]) -> tuple[tuple[Carry, Params, Params], list[int]]:
@@ -129,7 +142,8 @@ class Lanes:
                 tree = lane.carry, lane.kept, lane.sum
                 kept.append((self.taken(tree, places), [lane.members[i] for i in places]))
         xp = self.backend.xp
-        tree = concatenated([arrays for arrays, _ in kept], lambda parts: xp.concat(parts, axis=0))
+        trees = [arrays for arrays, _ in kept]
+        tree = trees[0] if len(trees) == 1 else concatenated(trees, lambda parts: xp.concat(parts, axis=0))
         return tree, [k for _, part in kept for k in part]
 
     def taken(self, tree: Any, places: Sequence[int]) -> Any:

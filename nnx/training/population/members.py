@@ -151,8 +151,7 @@ class Members:
             carry, kept, members, mean = self.beginning
             self.lanes.lay(carry, kept, members, orders, mean)
             self.beginning = None
-        elif len(live) <= sum(len(lane.members) for lane in self.lanes.lanes) // 2:
-            self.lanes.keep(live, orders)
+        self.lanes.spare(live, orders, -(-len(orders[0]) // self.batch))
         settings, backend = self.settings, self.backend
         data = self.data.train.x, self.data.train.target, self.data.train.weight
 

@@ -35,8 +35,9 @@ class Going:
     run: int  # the number of its part
     beginning: Beginning
     choices: dict[str, bool]
+    idle: int
     judge: dict[str, Any]
-    histories: list[dict[str, list[float]]]
+    histories: list[dict[str, list[float]]]  # of this epoch and those before; more may follow
     fits: dict[int, Fit]  # of members that had finished then
 
 
@@ -145,10 +146,10 @@ class Runs:
             carry, kept, order, mean = engine.beginning
         else:
             (carry, kept, mean), order = engine.lanes.whole([k for lane in engine.lanes.lanes for k in lane.members])
-        histories = [{name: list(values) for name, values in own.items()} for own in judge.histories]
         fits = {k: fit for k, fit in self.fits.items() if fit.stopped != "interrupted"}
-        choices = engine.lanes.choices
-        return Going(judge.done, run, (carry, kept, order, mean), choices, judge.state(), histories, fits)
+        lanes = engine.lanes
+        beginning = carry, kept, order, mean
+        return Going(judge.done, run, beginning, lanes.choices, lanes.idle, judge.state(), judge.histories, fits)
 
     def contents(self, going: Going) -> Contents:
         """The content of a checkpoint: the run that is going on, and the members that have finished."""
@@ -156,8 +157,9 @@ class Runs:
         carry, kept, order, mean = going.beginning
         arrays = {name: self.backend.to_numpy(a) for name, a in flattened(carry, kept, mean).items()}
         about: dict[str, Any] = {"parts": self.parts, "run": going.run, "epoch": going.epoch, "judge": going.judge}
-        about |= {"order": order, "choices": going.choices, "mean": bool(mean), "finished": {}}
-        own, arrays["run.history"] = histories_of(going.histories)
+        about |= {"order": order, "choices": going.choices, "idle": going.idle, "mean": bool(mean), "finished": {}}
+        histories = [{name: values[: going.epoch] for name, values in own.items()} for own in going.histories]
+        own, arrays["run.history"] = histories_of(histories)
         about["histories"] = own
         for number, numbers in enumerate(self.parts):
             done = [k for k in numbers if k in going.fits]
@@ -231,9 +233,9 @@ class Runs:
             histories = histories_from(about["histories"], arrays["history"])
             if state["epoch"] != read.epoch or len(best) != members or len(histories) != members:
                 raise ValueError(f"it is not of {members} members after epoch {read.epoch}")
-            choices = typed(about["choices"], "choices", dict, bool)
+            choices, idle = typed(about["choices"], "choices", dict, bool), integer(about["idle"], "idle", 2**63)
         judge.done, judge.best, judge.stopped, judge.histories = read.epoch, best, stopped, histories
-        engine.lanes.choices = choices
+        engine.lanes.choices, engine.lanes.idle = choices, idle
         engine.beginning = unflattened(carry, kept, found, order, mean=bool(about["mean"]))
         return True
 

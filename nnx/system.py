@@ -96,6 +96,18 @@ def sync_folder(folder: int) -> None:
             raise
 
 
+def processor() -> list[str]:
+    """What the system says of its first processor, "name : value" in each line; nothing where it does not tell."""
+    with suppress(OSError), open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        return file.read(8192).partition("\n\n")[0].splitlines()
+    return []
+
+
+def runs_flat_code() -> bool:
+    """True where machine code of x86-64 may be put into memory and run: the calls of Linux for it are used here."""
+    return sys.platform == "linux" and os.uname().machine == "x86_64"
+
+
 def cores() -> int:
     """The processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 from zlib import crc32
 
+from .. import system
 from .._version import __version__
 from ..backends import Backend, is_array, is_sparse, numpy as host
 from ..backends.native import programs
@@ -64,13 +65,10 @@ def environment(backend: Backend, compile: bool | str) -> Facts:
 
 
 def _processor() -> str:
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
     import platform
 
-    return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in system.processor() if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
 
 
 def same_settings(before: Facts, now: Facts) -> None:

@@ -19,6 +19,7 @@ from .replay import steps
 
 FEW = 8  # steps for which nothing is prepared
 CALL, BYTE = 0.8e-6, 5e-11  # seconds that a compiled step saves for each operation, and for each byte it writes
+EAGER = 7e-6  # seconds for each operation that it saves where a library would run them one by one
 COMPILING = 0.004  # seconds for each operation
 WORTH = 3  # how often the time of compiling must be saved where it is not kept
 
@@ -107,7 +108,7 @@ class _Ready:
         self.fed = [np.empty_like(a) for a in arrays_in(batch[3:] if by_rows else batch)]
         given = [*self.slots, *(arrays_in(batch[:3]) if by_rows else []), *self.fed]
         name = name_of(carry, batch)
-        worth = loop.mode == "always" or loop.choices.get(name, is_worth_it(found, expected))
+        worth = loop.mode == "always" or loop.choices.get(name, is_worth_it(found, expected, loop.replay))
         self.run, self.how, done = _executor(found, given, self.fed[-1] if by_rows else None, loop, worth)
         loop.choices[name] = done
 
@@ -227,15 +228,17 @@ def formula_of(formula: Callable[..., Any], given: Sequence[Any]) -> Callable[[S
     return run
 
 
-def is_worth_it(found: Program, expected: int) -> bool:
+def is_worth_it(found: Program, expected: int, replay: bool) -> bool:
     """Whether so many steps are compiled: any but a few where what is compiled is kept, because it is compiled once.
 
-    This does not ask whether it has been compiled: the same call gives the same bits, the first time and later.
+    replay: whether the steps would else be replayed, with the same bits. Where they would not, what is kept does not
+    count: the same call gives the same bits, the first time and later.
     """
-    if programs.is_used():
+    if replay and programs.is_used():
         return expected >= FEW
     written = sum(op.output.size * op.output.dtype.itemsize for op in found.operations)
-    return expected * (CALL * len(found.operations) + BYTE * written) > WORTH * COMPILING * len(found.operations)
+    saved = (CALL if replay else EAGER) * len(found.operations) + BYTE * written
+    return expected * saved > WORTH * COMPILING * len(found.operations)
 
 
 def arrays_in(tree: Any) -> list[Any]:

@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import sys
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -10,6 +9,7 @@ from importlib.util import find_spec
 from threading import Lock
 from typing import Any
 
+from ... import system
 from . import programs
 from .calls import Refused
 from .flat import Executable, flat
@@ -41,19 +41,17 @@ def function(text: str) -> Callable[..., int]:
 @cache
 def can_compile() -> bool:
     """Whether steps are compiled here: on Linux on x86-64, with llvmlite installed."""
-    return sys.platform == "linux" and os.uname().machine == "x86_64" and find_spec("llvmlite") is not None
+    return system.runs_flat_code() and find_spec("llvmlite") is not None
 
 
 @cache
 def _facts() -> tuple[str, ...]:
     """What machine code depends on besides its text."""
-    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-        processor = file.read(8192).partition("\n\n")[0].splitlines()
     kept = ("vendor_id", "cpu family", "model\t", "flags")
     spec = find_spec("llvmlite")
     made = os.stat(spec.origin) if spec is not None and spec.origin else None
     compiler = "" if made is None else f"{made.st_size} {made.st_mtime_ns}"  # another release is another file
-    return compiler, *(line for line in processor if line.startswith(kept))
+    return compiler, *(line for line in system.processor() if line.startswith(kept))
 
 
 def _object(text: str) -> bytes:

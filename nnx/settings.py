@@ -135,6 +135,16 @@ def check_range(dtype: str, *parts: Any) -> None:
                     require(held or abs(number) == inf, f"{place} must be {wanted}, got {shown(number)}")
 
 
+def is_own(value: Any) -> bool:
+    """True for a part of nnx's own, all of whose settings are plain values or such parts: its code is what it was."""
+    kind: Any = type(value)
+    if kind is tuple:
+        return all(map(is_own, value))
+    if kind.__module__.partition(".")[0] != __package__:
+        return kind in (int, float, bool, str, NoneType)
+    return is_dataclass(value) and all(is_own(getattr(value, name)) for name in _names(kind))
+
+
 def plain(value: Any) -> Any:
     """A number of any library as Python's, and all else as it is."""
     alone = getattr(value, "ndim", 1) == 0 and hasattr(value, "item")

@@ -12,7 +12,7 @@ from typing import Any
 
 from .backends import backend_of, is_array, is_host, is_sparse, namespace
 from .backends.arrays import library_name
-from .backends.numpy import get, is_memmap, masked, namespace as host_namespace, native
+from .backends.numpy import get, is_memmap, is_plain, masked, namespace as host_namespace, native
 from .contract import Array
 from .errors import DataError
 
@@ -51,6 +51,8 @@ def as_numbers(name: str, x: Any, *, remedy: str = "", sparse: bool = False) -> 
     remedy: what to do where text is found. sparse: whether a sparse matrix of SciPy may become one of rows.
     Raises: DataError.
     """
+    if is_plain(x):
+        return x
     check_holder(name, x)
     if is_sparse(x) and sparse:
         _real(name, x.tocsr().data)

@@ -1,6 +1,7 @@
 """A network's beginning and its use: initial parameters on a backend, the usual chain of layers, prediction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -28,9 +29,10 @@ from .layers import (
 from .names import spelled
 from .random import HostDraw, check_seed
 from .schedules import FlatCosine
-from .settings import SHARE, integer, one_of, part, per_member, real
+from .settings import SHARE, integer, is_own, one_of, part, per_member, real
 
 ONES, SIGNS, ZEROS = Constant(1.0), Signs(), Zeros()
+ROWS = 8192  # predicted at once
 MUCH = 2**28  # bytes of initial parameters, from which on it is asked whether there is room
 
 
@@ -208,7 +210,7 @@ def check_takes_sparse(net: Layer) -> None:
 
 @spelled
 def predict(
-    net: Layer, params: Mapping[str, Array], x: Array, *, loss: Loss | None = None, batch_size: int = 8192
+    net: Layer, params: Mapping[str, Array], x: Array, *, loss: Loss | None = None, batch_size: int = ROWS
 ) -> Array:
     """The network's output for x, computed in batches of rows; with a loss, in the terms of its target.
 
@@ -232,10 +234,36 @@ def predict(
         if x.ndim < 2:
             raise ShapeError(f"predict: x has shape {x.shape}, expected (rows, features)")
         x = xp.astype(x, some.dtype, copy=False)
+    return in_parts(prediction(net, loss), params, x, max(batch_size // net.copies, 1))
+
+
+def prediction(net: Layer, loss: Loss | None) -> Callable[[Mapping[str, Array], Array], Array]:
+    """The output for rows of x, with a loss in the terms of its target, as a function of params and x."""
+
+    def predicted(params: Mapping[str, Array], x: Array) -> Array:
+        z = net.evaluate(params, x)[0]
+        return z if loss is None else loss.predict(z)
+
+    return predicted
+
+
+def compiled_prediction(backend: Backend, net: Layer, loss: Loss | None) -> Callable[..., Array]:
+    """The same as fast as the backend makes it where all parts are nnx's own: each row is then on its own."""
+    if not (backend.compiles_rows and is_own(net) and is_own(loss)):
+        return prediction(net, loss)
+    parts: tuple[Any, Any] = net, loss
+    return _compiled_prediction(backend, *parts)
+
+
+@lru_cache(maxsize=64)
+def _compiled_prediction(backend: Backend, net: Any, loss: Any) -> Callable[..., Array]:
+    return backend.for_rows(prediction(net, loss))
+
+
+def in_parts(function: Callable[..., Array], params: Mapping[str, Array], x: Array, size: int) -> Array:
+    """The function of params and rows of x, computed on so many rows at a time."""
     rows = x.shape[-2]
-    size = max(batch_size // net.copies, 1)
-    parts = [
-        net.evaluate(params, x[..., start : min(start + size, rows), :])[0] for start in range(0, max(rows, 1), size)
-    ]
-    parts = parts if loss is None else [loss.predict(z) for z in parts]
-    return parts[0] if len(parts) == 1 else xp.concat(parts, axis=-2)
+    if rows <= size:
+        return function(params, x)
+    parts = [function(params, x[..., start : min(start + size, rows), :]) for start in range(0, rows, size)]
+    return backends.namespace(parts[0]).concat(parts, axis=-2)

@@ -129,10 +129,21 @@ def check_range(dtype: str, *parts: Any) -> None:
             check_range(dtype, *(v for v in several if not isinstance(v, (int, float, tuple))))
             for v in several:
                 for number in v if isinstance(v, tuple) else (v,):
-                    held = not isinstance(number, float) or number == 0 or SMALLEST <= abs(number) <= LARGEST
+                    if not isinstance(number, float) or number == 0 or SMALLEST <= abs(number) <= LARGEST:
+                        continue
                     wanted = f"0 or of a size from {SMALLEST:g} to {LARGEST:g}, or give dtype='float64'"
                     place = f"{type(part).__name__}: {name}"
-                    require(held or abs(number) == inf, f"{place} must be {wanted}, got {shown(number)}")
+                    require(abs(number) == inf, f"{place} must be {wanted}, got {shown(number)}")
+
+
+def is_own(value: Any) -> bool:
+    """True for a part of nnx's own, all of whose settings are plain values or such parts: its code is what it was."""
+    kind: Any = type(value)
+    if kind is tuple:
+        return all(map(is_own, value))
+    if kind.__module__.partition(".")[0] != __package__:
+        return kind in (int, float, bool, str, NoneType)
+    return is_dataclass(value) and all(is_own(getattr(value, name)) for name in _names(kind))
 
 
 def plain(value: Any) -> Any:
@@ -146,8 +157,10 @@ def integer(place: str, value: Any, within: Range = AT_LEAST_1) -> int:
     number = whole(value)
     if number is None:
         raise SettingError(f"{place} must be an integer, got {shown(value)}")
-    require(within.holds(number), f"{place} {within.text}, got {shown(value)}")
-    require(abs(number) <= MOST, f"{place} must be at most {MOST}, got {shown(value)}")
+    if not within.holds(number):
+        raise SettingError(f"{place} {within.text}, got {shown(value)}")
+    if abs(number) > MOST:
+        raise SettingError(f"{place} must be at most {MOST}, got {shown(value)}")
     return number
 
 
@@ -169,8 +182,10 @@ def real(place: str, value: Any, within: Range = ANY) -> Any:
         fine = isfinite(number) or (within is INFINITE and number == inf)
     except OverflowError:
         fine = False
-    require(fine, f"{place} must be a finite number, got {shown(value)}")
-    require(within.holds(number), f"{place} {within.text}, got {shown(value)}")
+    if not fine:
+        raise SettingError(f"{place} must be a finite number, got {shown(value)}")
+    if not within.holds(number):
+        raise SettingError(f"{place} {within.text}, got {shown(value)}")
     return number
 
 
@@ -193,8 +208,9 @@ def per_member(place: str, value: Any, within: Range = ANY) -> Any:
 def flag(place: str, value: Any) -> bool:
     """True or False. Raises SettingError."""
     value = plain(value)
-    require(isinstance(value, bool), f"{place} must be True or False, got {shown(value)}")
-    return bool(value)
+    if not isinstance(value, bool):
+        raise SettingError(f"{place} must be True or False, got {shown(value)}")
+    return value
 
 
 def one_of(place: str, value: Any, known: Iterable[Any]) -> Any:

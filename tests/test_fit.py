@@ -5,6 +5,7 @@ import signal
 import threading
 import tracemalloc
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -312,6 +313,36 @@ def test_every_row_is_validated_and_predicted():
     assert fit.history["validation_loss"][0] == pytest.approx(0.5 * np.mean(y**2), rel=1e-5)
     assert fit.predict(x).shape == (20_000, 1)
     np.testing.assert_array_equal(fit.predict(y)[:, 0], fit.predict(y[::-1])[::-1, 0])
+
+
+def test_jax_compiles_a_prediction_for_few_numbers_of_rows_and_each_row_is_its_own(caplog):
+    import jax
+
+    x, y = spirals()
+    fit = nnx.fit(nnx.mlp((8,), 2), x, y, loss="softmax_cross_entropy", epochs=1, backend="jax")
+    p, z = np.asarray(fit.predict(x)), np.asarray(fit.output(x))
+    for rows in (1, 3, 5):
+        np.testing.assert_allclose(fit.predict(x[:rows]), p[:rows], rtol=1e-5, atol=1e-6)
+        assert fit.predict(jax.numpy.asarray(x[:rows])).shape == (rows, 2)
+    np.testing.assert_allclose(jax.nn.softmax(z), p, rtol=1e-5, atol=1e-6)
+    with jax.log_compiles(), caplog.at_level("WARNING"):
+        for rows in (4, 6, 7, 8):
+            fit.predict(x[:rows])
+    assert not [record.getMessage() for record in caplog.records]
+
+
+def test_a_layer_of_ones_own_predicts_from_the_rows_that_are_there_on_jax():
+    @dataclass(frozen=True)
+    class Centred(nnx.Layer):
+        def evaluate(self, params, x, *, train=False, key=None):
+            return x - x.mean(axis=-2, keepdims=True), None
+
+        def backprop(self, params, saved, dy, *, need_dx=True):
+            return dy - dy.mean(axis=-2, keepdims=True), {}
+
+    x, y = spirals()
+    fit = nnx.fit(nnx.Chain(nnx.Dense(2), Centred()), x, y, loss="softmax_cross_entropy", epochs=1, backend="jax")
+    np.testing.assert_allclose(np.asarray(fit.output(x[:3])).mean(axis=0), 0.0, atol=1e-6)
 
 
 def test_a_stream_of_a_librarys_arrays_trains_on_it(library):
@@ -658,3 +689,20 @@ def test_predict_asks_what_its_rows_are():
         with pytest.raises(nnx.NNXError, match=message):
             nnx.predict(nnx.Dense(2), params, x)
     assert nnx.predict(nnx.Dense(2), params, [[1.0, 2.0, 3.0]]).shape == (1, 2)
+
+
+def test_parameters_are_not_written_out_where_they_are_right():
+    """Their text, of use to an error alone, takes longer than a small network takes to predict or to train."""
+    written = []
+
+    class Params(dict):
+        def __repr__(self):
+            written.append(True)
+            return "parameters"
+
+    x, y = spirals()
+    params = Params(nnx.init(NET, x.astype("float32")))
+    nnx.predict(NET, params, x.astype("float32"))
+    nnx.fit(NET, x, y, loss="softmax_cross_entropy", epochs=1, params=params)
+    nnx.Population([nnx.Member(NET, "softmax_cross_entropy", params=params)]).fit(x, y, epochs=1)
+    assert not written

@@ -8,13 +8,15 @@ from scipy.stats import loguniform
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, RandomizedSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ParameterGrid, RandomizedSearchCV, cross_val_score
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import nnx
 from nnx.estimators import batched, candidates, many
+from nnx.estimators.base import BaseMLP
+from nnx.estimators.many import Job, fit_many
 from nnx.training.population import lanes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -320,6 +322,24 @@ def test_fits_together_leave_what_fits_alone_leave():
         np.testing.assert_array_equal(
             mine.resume(X, Y, max_iter=2).coefs_[0], theirs.resume(X, Y, max_iter=2).coefs_[0]
         )
+
+
+def test_data_is_checked_once_for_each_fold_and_way_to_check_it(monkeypatch):
+    checked, real = [], BaseMLP._validated
+    monkeypatch.setattr(BaseMLP, "_validated", lambda est, *a, **k: checked.append(est) or real(est, *a, **k))
+    x, y = X[:60, :8], Y[:60] % 2
+    est = nnx.MLPClassifier((3,), max_iter=3, random_state=0)
+    ways = {"learning_rate_init": [0.01, 0.1, 0.2], "class_weight": [None, {0: 0.1}]}
+    search = nnx.PopulationSearchCV(est, ways, cv=2, refit=False)
+    jobs = [Job(clone(est).set_params(**p), x, y, {}) for p in ParameterGrid(ways)]
+    search.fit(x, y)
+    assert len(checked) == 4
+    assert fit_many(jobs) == [None] * 6 and len(checked) == 6
+    assert jobs[0].est._label_binarizer is not jobs[1].est._label_binarizer
+    for job in jobs:
+        alone = clone(job.est).fit(x, y)
+        np.testing.assert_allclose(job.est.coefs_[0], alone.coefs_[0], rtol=1e-5)
+        assert job.est.n_features_in_ == 8 and list(job.est.classes_) == [0, 1]
 
 
 def test_convergence_warnings_are_given_as_by_fit():

@@ -204,6 +204,15 @@ class Backend:
         """The function as fast as the library can run it; arguments in `donate` may be overwritten."""
         return self.library.compile(function, donate)
 
+    @property
+    def compiles_rows(self) -> bool:
+        """Whether `for_rows` makes anything of a function."""
+        return hasattr(self.library, "for_rows")
+
+    def for_rows(self, function: Callable[[Any, Array], Array]) -> Callable[[Any, Array], Array]:
+        """The same function of parameters and rows of x, each row on its own, made fast for any number of rows."""
+        return self.library.for_rows(function) if self.compiles_rows else function  # type: ignore[attr-defined]
+
     def free_memory(self) -> int:
         """Bytes that new arrays may take on the device; 0 where that is not known."""
         return self.library.free_memory(self.device)

@@ -57,6 +57,7 @@ def put(x: Any, dtype: Any, device: Any) -> Any:
 
         x = host.native(host.get(x))
         x = host.narrowed(x, jax.dtypes.canonicalize_dtype(x.dtype) if dtype is None else dtype)  # JAX lets them wrap
+        return jax.device_put(x, device, may_alias=False)  # jax.numpy.array compiles a copy for each shape
     return jax.numpy.array(x, dtype=dtype, device=device, copy=True)
 
 
@@ -141,6 +142,28 @@ def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[.
 
     compiled: Callable[..., Any] = jax.jit(function, donate_argnums=donate)
     return compiled
+
+
+def for_rows(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The function compiled for numbers of rows that are powers of two: fewer rows are filled up with zeros, on the
+    host, where nothing is compiled for each number of them.
+    """
+    import jax
+
+    from .numpy import namespace as host
+
+    compiled: Callable[[Any, Any], Any] = jax.jit(function)
+
+    def filled(params: Any, x: Any) -> Any:
+        rows, size = x.shape[0], 1 << (x.shape[0] - 1).bit_length()
+        if rows == size:
+            return compiled(params, x)
+        whole = host().zeros((size, *x.shape[1:]), dtype=x.dtype)
+        whole[:rows] = get(x)
+        y = compiled(params, jax.device_put(whole, x.sharding))
+        return jax.device_put(get(y)[:rows], x.sharding)
+
+    return filled
 
 
 def free_memory(device: Any) -> int:

@@ -92,6 +92,14 @@ def plain(x: Any) -> Any:
     return x
 
 
+def is_plain(x: Any) -> bool:
+    """True for what needs no look: an array of NumPy's own class, of the numbers that every library has."""
+    return type(x) is np.ndarray and x.dtype in PLAIN
+
+
+PLAIN = frozenset(np.dtype(kind) for kind in "?bBhHiIlLqQefd")
+
+
 def narrowed(x: Any, dtype: Any) -> Any:
     """x in this type, to which a library would bring it. Raises BackendError for integers that would become others."""
     x = native(get(x))

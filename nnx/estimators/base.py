@@ -1,6 +1,7 @@
 """The base of MLPClassifier and MLPRegressor: scikit-learn's parameters, attributes and order of events."""
 
 from numbers import Integral
+from operator import call
 from typing import Any, ClassVar
 
 from sklearn.utils import check_array, check_random_state
@@ -111,23 +112,23 @@ class BaseMLP(Prediction):
         self.__dict__.clear()
         self.__dict__.update(before)
 
-    def _prepare(self, X: Any, y: Any, sample_weight: Any, held: Any, init: Any, how: How) -> Prepared:
+    def _prepare(self, X: Any, y: Any, weight: Any, held: Any, init: Any, how: How, once: Any = call) -> Prepared:
         """All that comes before the training: parameters and data checked, data moved, weights to begin with.
 
         held: X and y to validate on, or None. init: coefs_init and intercepts_init, or None.
+        once: calls the check of the data, or knows what it gives.
         """
         first = not hasattr(self, "coefs_") or (not self.warm_start and how.anew)
         if init is not None and not first:
             raise ValueError("coefs_init and intercepts_init are for a fit that begins anew, without warm_start")
         sizes = self._hidden_sizes()
         self._check(sizes, held)
-        X, y, sample_weight = as_given("X", X), self._given("y", y), given_weight(sample_weight)
+        X, y, sample_weight = as_given("X", X), self._given("y", y), given_weight(weight)
         held = None if held is None else (as_given("X_val", held[0]), self._given("y_val", held[1]))
-        place = self._place(X)
-        if self.verbose and place.why:
+        if (place := self._place(X)).why and self.verbose:
             print(place.why)
         with place.scope():
-            X, y, sample_weight, held = self._validated(X, y, sample_weight, held, how, reset=first)
+            X, y, sample_weight, held = once(lambda: self._validated(X, y, sample_weight, held, how, reset=first))
             if first:
                 self.out_activation_ = self._out_activation()
             self._check_plan(sizes)

@@ -16,7 +16,7 @@ from ..contract import Loss
 from ..inputs import as_labels
 from ..layers.activation import softplus
 from ..losses import LOSSES, BinaryCrossEntropy, SoftmaxCrossEntropy
-from .arrays import as_columns, backend_for, beside, can_be_beside, checked_rows, is_foreign, to_host, usable
+from .arrays import as_columns, backend_for, beside, checked_rows, is_foreign, to_host, usable
 from .base import BaseMLP
 from .convert import Added
 from .labels import (
@@ -29,6 +29,7 @@ from .labels import (
     check_known,
     comparable,
     labels_of,
+    likeliest,
     log_softmax,
     suited,
     summing_to_one,
@@ -188,11 +189,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _as_labels(self, p: Any, X: Any) -> Any:
         """The class of each row, or the labels (rows, labels), beside X, from the outputs (rows, outputs)."""
-        p = p[:, 0] if self.n_outputs_ == 1 else p
-        known = self.classes_ if isinstance(self.classes_, list) else [self.classes_]
-        like = X if all(can_be_beside(classes, X) for classes in known) else None
-        anywhere = like is not None and isinstance(self._label_binarizer, (Labels, SeveralLabels))
-        return beside(self._label_binarizer.inverse_transform(p if anywhere else to_host(p)), like)
+        return likeliest(self._label_binarizer, self.classes_, p[:, 0] if self.n_outputs_ == 1 else p, X)
 
     def _measure(self, y: Any, predicted: Any, sample_weight: Any = None) -> float:
         """The accuracy; of several targets, the share of rows with all of them right."""

@@ -14,7 +14,7 @@ from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Loss, Saved
 from ..errors import ShapeError, require, shown
 from ..losses import SoftmaxCrossEntropy
-from .arrays import backend_for, beside, is_foreign, is_number, to_host
+from .arrays import backend_for, beside, can_be_beside, is_foreign, is_number, to_host
 
 SOFTMAX = SoftmaxCrossEntropy()
 SEVERAL = "multiclass-multioutput"
@@ -180,6 +180,19 @@ def is_indicator(y: Any) -> bool:
     xp = namespace(y) if is_foreign(y) else host_namespace()
     y = y if is_foreign(y) else xp.asarray(y)
     return not bool(xp.any((y != 0) & (y != 1)))
+
+
+def likeliest(labels: Any, classes: Any, p: Array, X: Any) -> Any:
+    """The class of each row beside X, or the labels (rows, labels), from probabilities (rows,) or (rows, outputs)."""
+    if type(labels) is LabelBinarizer and not labels.sparse_input_ and not is_foreign(p) and not is_foreign(X):
+        if labels.y_type_ == "multiclass":  # without the binarizer's ceremony, which costs more than one row
+            return labels.classes_.take(p.argmax(axis=1))
+        if labels.y_type_ == "binary" and len(labels.classes_) == 2:
+            return labels.classes_.take(p > 0.5)
+    known = classes if isinstance(classes, list) else [classes]
+    like = X if all(can_be_beside(own, X) for own in known) else None
+    anywhere = like is not None and isinstance(labels, (Labels, SeveralLabels))
+    return beside(labels.inverse_transform(p if anywhere else to_host(p)), like)
 
 
 def suited(known: Any, y: Array) -> Any:

@@ -8,6 +8,8 @@ import sys
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
+from copy import copy
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..backends import Backend, is_sparse
@@ -125,12 +127,13 @@ def is_alone(job: Job) -> bool:
 
 
 def begun(job: Job, known: dict[Any, Any]) -> Session:
-    """The session of a job. known: X as it is computed with, for the X of jobs before."""
+    """The session of a job. known: the data of jobs before as it was checked, and X as it is computed with."""
     est, given = job.est, dict(job.settings)
     est._validate_params()
     how = How("fit", est.max_iter)
     held = pair(given.get("X_val"), given.get("y_val"))
-    prepared = est._prepare(job.X, job.y, given.get("sample_weight"), held, None, how)
+    once = partial(_once, est, known, (*map(id, (job.X, job.y, *given.values())), *given))
+    prepared = est._prepare(job.X, job.y, given.get("sample_weight"), held, None, how, once)
     key = (id(job.X), str(prepared.X.dtype), str(prepared.place))
     prepared = prepared._replace(X=known.setdefault(key, prepared.X))
     X, y, weight, rows = prepared.X, prepared.y, prepared.sample_weight, job.rows
@@ -142,6 +145,23 @@ def begun(job: Job, known: dict[Any, Any]) -> Session:
             numbers = prepared.place.integers(rows) if is_foreign(X) else rows
             X, y, weight, rows = gather(X, numbers), gather(y, numbers), None if weight is None else weight[rows], None
         return Session(est, X, y, weight, prepared.held, how, None, rows)
+
+
+LEARNT = ("n_features_in_", "feature_names_in_", "_label_binarizer", "classes_")  # from data when it is checked
+ASKED = ("backend", "device", "class_weight", "loss", "quantile", "out_activation", "fixes")  # by those checks
+
+
+def _once(est: Any, known: dict[Any, Any], data: Any, check: Callable[[], Any]) -> Any:
+    """Data as an estimator of this kind has checked it, and what was learnt from it as the estimator's own."""
+    key = (type(est), data, repr([getattr(est, name, None) for name in ASKED]))
+    if key not in known:
+        found = check()
+        known[key] = found, {name: value for name, value in vars(est).items() if name in LEARNT}
+    found, learnt = known[key]
+    for name in LEARNT:
+        vars(est).pop(name, None)
+    vars(est).update({name: copy(value) for name, value in learnt.items()})
+    return found
 
 
 def fitting(session: Session, features: int) -> int:

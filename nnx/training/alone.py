@@ -160,8 +160,7 @@ class Alone:
         """True if the weights are numbers: one more number is read from the device."""
         xp, carry = self.backend.xp, self.program.carry
         arrays = (*carry.vectors.values(), *carry.running.values())
-        nothing = xp.stack([xp.sum(p * 0.0) for p in arrays])  # 0 unless there is one that is not finite
-        return isfinite(float(xp.sum(nothing)))
+        return isfinite(float(sum(xp.sum(p * 0.0) for p in arrays)))  # 0 unless there is one that is not finite
 
     def keep(self, better: set[int]) -> None:
         """Keep the weights of now."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from math import isnan, prod
 from typing import TYPE_CHECKING, Any
 
-from ..backends import Backend
+from ..backends import Backend, is_sparse
 from ..contract import Array, Layer, Loss, Params, State
 from ..errors import NNXError, shown
 from ..metrics import LARGER
 from ..names import Spelled, attribute, figure, spelled
-from ..network import predict
+from ..network import ROWS, check_params, check_takes_sparse, compiled_prediction, in_parts
 from ..settings import AT_LEAST_1, NOT_NEGATIVE, one_of, settle
 from .check import as_rows
 
@@ -116,11 +116,19 @@ class Fit(Attributes):
     @spelled
     def output(self, x: Array) -> Array:
         """The network's output z for x (rows, features), which may be on the host."""
-        with self.backend.scope():
-            return predict(self.net, self.params, self.backend.as_floats(as_rows(x)))
+        return self._computed(x, None)
 
     @spelled
     def predict(self, x: Array) -> Array:
         """The output in the target's terms: probabilities, counts, or values. Shapes: x (rows, features)."""
+        return self._computed(x, self.loss)
+
+    def _computed(self, x: Any, loss: Loss | None) -> Array:
+        """The output for x, with a loss in the terms of its target."""
+        check_params("predict", self.net, self.params)
         with self.backend.scope():
-            return predict(self.net, self.params, self.backend.as_floats(as_rows(x)), loss=self.loss)
+            x = self.backend.as_floats(as_rows(x))
+            if is_sparse(x):
+                check_takes_sparse(self.net)
+            function = compiled_prediction(self.backend, self.net, loss)
+            return in_parts(function, self.params, x, max(ROWS // self.net.copies, 1))

@@ -15,7 +15,7 @@ from .code import Code, type_of
 from .emit import Loops
 from .kernel import Kernel
 from .machine import function
-from .memory import ALIGNED, block
+from .memory import ALIGNED, blocks_of
 from .passes import as_pass
 from .program import Program, address
 from .schedule import by_rows
@@ -163,7 +163,8 @@ def compiled(program: Program, given: Sequence[Any], rows: Any) -> Callable[[Any
 
 def bound(plan: Plan, given: Sequence[Any], rows: Any) -> Callable[[Any, int, int], None]:
     """The same for a plan."""
-    more = [block(x) if isinstance(x, int) else x for x in plan.more]
+    pieces = iter(blocks_of([x for x in plan.more if isinstance(x, int)]))
+    more = [next(pieces) if isinstance(x, int) else x for x in plan.more]
     own = _NONE if rows is None else rows
     starts = [0, *map(address, [own, *given, *more])]
     addresses = np.array(starts, dtype=np.int64)[plan.bases] + plan.offsets

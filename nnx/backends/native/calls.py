@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Refused(Exception):
@@ -22,15 +21,14 @@ def refusing() -> Iterator[None]:
         raise Refused(f"{type(error).__name__}: {lines[0]}") from None
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One operation: kind says how to repeat it, inputs are arrays or Python numbers."""
 
     kind: str  # "ufunc", "reduce", "take", "concat", "where", "copy", "fill", "other"
     function: Any
     inputs: tuple[Any, ...]
     output: Any
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any]
 
 
 class Calls(list[Call]):

@@ -38,21 +38,29 @@ def in_turn(program: Program, given: Sequence[Any]) -> list[Any]:
     An element-wise function writes in the place of an argument that nothing else will look at. The place that was left
     last is taken first, because it is still in the processor's cache.
     """
-    found, memory = lives(program), [*given, *([None] * (len(program.sizes) - program.leaves))]
-    free: list[Any] = []
+    found = lives(program)
+    blocks: dict[int, int] = {}  # the number of the block that each buffer lies in
+    sizes: list[int] = []  # of blocks
+    free: list[int] = []
     for number, op in enumerate(program.operations):
         out = op.output.buffer
         done = {view.buffer for view in op.views if found.get(view.buffer, (0, -1))[1] == number}
-        if memory[out] is None:
+        if out in found and out not in blocks:
             size = program.sizes[out]
             own = next((b for b in done if b != out and program.sizes[b] == size and _can_be(op, b)), None)
             if own is not None:
-                memory[out] = memory[own]
+                blocks[out] = blocks[own]
                 done.discard(own)
             else:
-                fits = [i for i, place in enumerate(free) if size <= place.size <= 2 * size + ALIGNED]
-                memory[out] = free.pop(fits[-1]) if fits else block(size)
-        free += [memory[b] for b in done]
+                fits = [i for i, place in enumerate(free) if size <= sizes[place] <= 2 * size + ALIGNED]
+                blocks[out] = free.pop(fits[-1]) if fits else len(sizes)
+                if not fits:
+                    sizes.append(size)
+        free += [blocks[b] for b in done]
+    places = blocks_of(sizes)
+    memory = [*given, *([None] * (len(program.sizes) - program.leaves))]
+    for buffer, place in blocks.items():
+        memory[buffer] = places[place]
     return memory
 
 
@@ -65,8 +73,12 @@ def _can_be(op: Operation, buffer: int) -> bool:
     return all(view == (out.offset, out.shape, out.strides, out.dtype) for view in same)
 
 
-def block(size: int) -> Any:
-    """So many bytes, whose first one lies at a good place."""
-    block = np.empty(size + ALIGNED, dtype=np.uint8)
-    start = -address(block) % ALIGNED
-    return block[start : start + size]
+def blocks_of(sizes: Sequence[int]) -> list[Any]:
+    """Memory of these sizes, each of which begins where fast loads do."""
+    starts, stop = [], 0
+    for size in sizes:
+        starts.append(stop)
+        stop += -(-size // ALIGNED) * ALIGNED
+    whole = np.empty(stop + ALIGNED, dtype=np.uint8)
+    first = -address(whole) % ALIGNED
+    return [whole[first + start : first + start + size] for start, size in zip(starts, sizes, strict=True)]

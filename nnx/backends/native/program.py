@@ -1,9 +1,10 @@
 """A recording as a program: operations on numbered pieces of memory, which two recordings can be compared by."""
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import numpy as np
 from .calls import Call, Refused, leaves, mapped
 
 
-@dataclass(frozen=True)
+@dataclass(
+    slots=True, unsafe_hash=True
+)  # not frozen: hundreds are made for a step, and that takes a fourth of the time
 class View:
     """An array as it lies in memory: its buffer's number, offset and strides in bytes."""
 
@@ -23,7 +26,7 @@ class View:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
+        return prod(self.shape)
 
     @property
     def whole(self) -> bool:
@@ -50,7 +53,7 @@ class Constant:
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Operation:
     """A call on views, constants and Python numbers."""
 
@@ -59,6 +62,11 @@ class Operation:
     inputs: tuple[Any, ...]
     output: View
     settings: dict[str, Any] = field(default_factory=dict)
+    reads: list[View] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        found = leaves((self.inputs, self.settings)) if self.kind == "other" else self.inputs
+        self.reads = [x for x in found if type(x) is View]
 
     @cached_property
     def kinds(self) -> tuple[np.dtype[Any], ...]:
@@ -70,16 +78,11 @@ class Operation:
         kinds = [
             d or (np.dtype(bool) if isinstance(x, bool) else type(x)) for d, x in zip(own, self.inputs, strict=True)
         ]
-        found = tuple(self.function.resolve_dtypes((*kinds, None)))
+        found = _resolved(self.function, (*kinds, None))
         for x, kind in zip(self.inputs, found, strict=False):
             if isinstance(x, int) and kind.kind in "iu" and not np.iinfo(kind).min <= x <= np.iinfo(kind).max:
                 raise Refused(f"{x} beside {kind}")
         return found
-
-    @cached_property
-    def reads(self) -> list[View]:
-        found = leaves((self.inputs, self.settings)) if self.kind == "other" else self.inputs
-        return [x for x in found if isinstance(x, View)]
 
     @cached_property
     def touched(self) -> frozenset[int]:
@@ -92,9 +95,17 @@ class Operation:
         return [*self.reads, self.output]
 
 
+@lru_cache(maxsize=4096)
+def _resolved(function: Any, kinds: tuple[Any, ...]) -> tuple[np.dtype[Any], ...]:
+    return tuple(function.resolve_dtypes(kinds))
+
+
 def dtype_of(x: Any) -> Any:
     """The type of a view's or a constant's elements, None for a Python number."""
     return x.dtype if isinstance(x, View) else x.array.dtype if isinstance(x, Constant) else None
+
+
+SHARED = "two of the step's arrays share memory, or one is empty or not in one piece"
 
 
 @dataclass
@@ -118,8 +129,8 @@ def program(calls: Sequence[Call], given: Sequence[Any], returned: Sequence[Any]
     """
     memory = _Memory(given)
     operations = [
-        Operation(c.kind, c.function, memory.inputs(c.inputs), memory.output(c.output), memory.inputs(c.settings))
-        for c in calls
+        Operation(kind, function, memory.inputs(inputs), memory.output(output), memory.inputs(settings))
+        for kind, function, inputs, output, settings in calls
     ]
     taken: list[View] = []  # what takes the place of something else
     for i, array in enumerate(returned):
@@ -138,50 +149,62 @@ def program(calls: Sequence[Call], given: Sequence[Any], returned: Sequence[Any]
 
 
 class _Memory:
-    """Which buffer an array lies in."""
+    """Which buffer an array lies in. All arrays that it is asked about are kept by others while it lasts."""
 
     def __init__(self, given: Sequence[Any]) -> None:
-        self.starts: list[int] = []
         self.sizes: list[int] = []
-        self.order: list[int] = []  # the starts in their order, and whose they are: no two lie across each other
-        self.first: dict[int, int] = {}
+        self.owners: dict[int, tuple[int, Any]] = {}  # by the identity of the array whose memory it is
+        self.views: dict[int, View] = {}  # by the identity of the array
+        self.places = sorted((address(array), number) for number, array in enumerate(given))  # none across another
         for array in given:
-            if not array.flags.c_contiguous or array.size == 0 or self.find(array) is not None:
-                raise Refused("two of the step's arrays share memory, or one is empty or not in one piece")
+            if not array.flags.c_contiguous or array.size == 0:
+                raise Refused(SHARED)
             self.add(array)
+        ends = [start + self.sizes[number] for start, number in self.places]
+        if any(end > start for end, (start, _) in zip(ends, self.places[1:], strict=False)):
+            raise Refused(SHARED)
 
-    def add(self, array: Any) -> int:
-        self.starts.append(address(array))
+    def add(self, array: Any) -> None:
+        """Another buffer: all of an array."""
+        self.owners[id(array)] = len(self.sizes), array
         self.sizes.append(array.nbytes)
-        insort(self.order, self.starts[-1])
-        self.first[self.starts[-1]] = len(self.sizes) - 1
-        return len(self.sizes) - 1
-
-    def find(self, array: Any) -> int | None:
-        begin = address(array)
-        before = bisect_right(self.order, begin)
-        buffer = self.first[self.order[before - 1]] if before else 0
-        return buffer if before and begin < self.starts[buffer] + self.sizes[buffer] else None
 
     def view(self, array: Any) -> Any:
-        buffer = self.find(array)
-        if buffer is None:
-            return None
-        return View(buffer, address(array) - self.starts[buffer], array.shape, array.strides, array.dtype)
+        """Where it lies; None where it is in none of the buffers."""
+        known = self.views.get(id(array))
+        if known is None:
+            found = self._find(array)
+            if found is None:
+                return None
+            known = View(*found, array.shape, array.strides, array.dtype)
+            self.views[id(array)] = known
+        return known
+
+    def _find(self, array: Any) -> tuple[int, int] | None:
+        """The buffer and the offset of an array."""
+        known = self.owners.get(id(owner_of(array)))
+        if known is not None:
+            buffer, owner = known
+            return buffer, 0 if array is owner else address(array) - address(owner)
+        begin = address(array)  # it may lie in what is given, which need not own its memory
+        before = bisect_right(self.places, (begin, len(self.sizes)))
+        start, buffer = self.places[before - 1] if before else (begin, 0)
+        return (buffer, begin - start) if before and begin < start + self.sizes[buffer] else None
 
     def output(self, array: Any) -> Any:
         if array.size == 0:
             raise Refused("an array without elements")
-        if self.find(array) is None:
-            root = array
-            while isinstance(root.base, np.ndarray):
-                root = root.base
-            self.add(root)
-        return self.view(array)
+        found = self.view(array)
+        if found is None:
+            self.add(owner_of(array))
+            found = self.view(array)
+        return found
 
     def inputs(self, tree: Any) -> Any:
         """Arguments with views and constants in the place of arrays."""
-        return mapped(self._input, tree)
+        if type(tree) is tuple and not any(isinstance(x, (tuple, list, dict)) for x in tree):
+            return tuple([self._input(x) for x in tree])
+        return mapped(self._input, tree) if tree else tree
 
     def _input(self, x: Any) -> Any:
         if not isinstance(x, (np.ndarray, np.generic)):
@@ -190,6 +213,13 @@ class _Memory:
             raise Refused("an array without elements")
         view = self.view(x) if isinstance(x, np.ndarray) else None
         return Constant(np.asarray(x)) if view is None else view
+
+
+def owner_of(array: Any) -> Any:
+    """The array whose memory it lies in: itself, or what it is a view of."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def address(array: Any) -> int:
@@ -238,6 +268,8 @@ def _without_concat(operations: list[Operation], sizes: list[int], given: int) -
 
     return [
         replace(op, inputs=mapped(place, op.inputs), output=place(op.output), settings=mapped(place, op.settings))
+        if any(view.buffer in moved for view in op.views)
+        else op
         for op in kept
     ]
 

@@ -37,30 +37,37 @@ class Recorded(NDArrayOperatorsMixin):
         return np
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        if ufunc.nout == 1 and method == "__call__" and not settings:
+            return self.called(ufunc, inputs)
         name = ufunc.__name__
         if ufunc.nout != 1 or method not in ("__call__", "reduce"):
             raise Refused(f"numpy.{name}" + (f".{method}" if ufunc.nout == 1 else ", which gives several arrays"))
         if settings.pop("where", True) is not True:
             raise Refused(f"numpy.{name} with where")
-        values = tuple(map(self._operand, inputs))
-        (out,) = map(self.leaf, settings.pop("out", (None,)))
-        if (out is not None and type(out) is not Recorded) or any(isinstance(x, Recorded) for x in leaves(settings)):
-            raise Refused(f"numpy.{name} writes on what is no array of the step, or has one as a setting")
-        run, kept = ufunc, {key: value for key, value in settings.items() if value is not None or key == "initial"}
+        (out,) = settings.pop("out", (None,))
+        kept = {key: value for key, value in settings.items() if value is not None or key == "initial"}
         if method == "reduce":
-            run, axes = ufunc.reduce, settings.get("axis", 0)
+            axes = settings.get("axis", 0)
             axes = tuple(map(int, axes)) if isinstance(axes, tuple) else axes if axes is None else int(axes)
-            axes = () if axes in (0, -1, None) and not np.ndim(values[0]) else axes
+            axes = () if axes in (0, -1, None) and not np.ndim(self._operand(inputs[0])) else axes
             kept |= {"axis": axes, "keepdims": bool(settings.get("keepdims", False))}
+        return self.called(ufunc, inputs, out, method, kept)
+
+    def called(self, ufunc: Any, inputs: Any, out: Any = None, method: str = "__call__", kept: Any = None) -> Any:
+        """The result of a ufunc. kept: the settings that count."""
+        kept = kept or {}
+        values = tuple([self._operand(x) for x in inputs])
+        strange = out is not None and type(self.leaf(out)) is not Recorded
+        if strange or (kept and any(isinstance(x, Recorded) for x in leaves(kept))):
+            raise Refused(f"numpy.{ufunc.__name__} writes on what is no array of the step, or has one as a setting")
         if not self.calls.compute:
             result = shapes.of_ufunc(ufunc, method, values, kept)
             if out is not None:
-                shapes.check_fits(result, out.value, settings.get("casting", "same_kind"))
+                shapes.check_fits(result, out.value, kept.get("casting", "same_kind"))
                 result = out.value
-        elif out is None:
-            result = run(*values, **kept)
         else:
-            result = run(*values, out=out.value, **kept)
+            run = ufunc if method == "__call__" else ufunc.reduce
+            result = run(*values, **kept) if out is None else run(*values, out=out.value, **kept)
         return self._written("ufunc" if method == "__call__" else "reduce", ufunc, values, result, kept)
 
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
@@ -71,17 +78,16 @@ class Recorded(NDArrayOperatorsMixin):
         if function in shapes.BY_VALUES or any(isinstance(x, Recorded) for x in leaves(others)):
             raise Refused(f"the shape of what {name} gives depends on values")
         args, settings = mapped(self.leaf, args), mapped(self.leaf, settings)
-        known = self._known(function, args, settings)
-        if known is not None:
+        if (known := self._known(function, args, settings)) is not None:
             return known
         given = mapped(_as_it_is if function in shapes.VIEWS else _to_be_read, (args, settings))
         result = function(*given[0], **given[1])
         sources = [x.value for x in leaves((args, settings)) if type(x) is Recorded]
-        if isinstance(result, (tuple, list)) and all(_is_view(x, sources) for x in result):
+        if isinstance(result, (tuple, list)) and all(shapes.is_view(x, sources) for x in result):
             return type(result)([Recorded(x, self.calls) for x in result])
         if not isinstance(result, (np.ndarray, np.generic)):
             raise Refused(f"{name}, which gives no array, or several")
-        if _is_view(result, sources):
+        if shapes.is_view(result, sources):
             return Recorded(result, self.calls)
         fill = shapes.FILLED.get(function)
         if function is np.full_like:
@@ -121,7 +127,7 @@ class Recorded(NDArrayOperatorsMixin):
         result = self.value[index]
         if not self.calls.numbers and isinstance(result, np.generic):
             result = self.value[(*index, ...) if isinstance(index, tuple) else (index, ...)]
-        if _is_view(result, [self.value]):
+        if shapes.is_view(result, [self.value]):
             return Recorded(result, self.calls)
         return self._written("other", indexed, (self.value, index), result)
 
@@ -178,7 +184,7 @@ class Recorded(NDArrayOperatorsMixin):
             raise Refused(f"an array of type {result.dtype}")
         if "raise" in np.geterr().values():
             raise Refused("the step asks NumPy to raise errors of arithmetic")
-        array = np.asarray(result)
+        array = result if type(result) is np.ndarray else np.asarray(result)
         self.calls.append(Call(kind, function, tuple(inputs), array, settings or {}))
         return (Number if array is not result and self.calls.numbers else Recorded)(array, self.calls)
 
@@ -195,13 +201,15 @@ class Recorded(NDArrayOperatorsMixin):
 
     def _operand(self, x: Any) -> Any:
         """An operand as an array or a number."""
+        if type(x) in (int, float, bool, complex):
+            return x
         x = self.leaf(x)
         if isinstance(x, Recorded):
             return x.value
-        if isinstance(x, (np.ndarray, np.generic, bool)):
+        if isinstance(x, (np.ndarray, np.generic)):
             return x
         if isinstance(x, (int, float, complex)):
-            return x if type(x) in (int, float, complex) else x.__pos__()  # of a class derived from them
+            return x.__pos__()  # of a class derived from them
         if any(isinstance(leaf, Recorded) for leaf in leaves(x)):
             raise Refused("a list of arrays in the place of an array")
         return self.leaf(np.asarray(x))
@@ -247,7 +255,22 @@ class Number(Recorded):
         return self._written("copy", None, (self.value,), self.value.copy())
 
 
+def _operator(ufunc: Any, usual: Any, *, turned: bool = False, in_place: bool = False) -> Any:
+    """An operator on recorded arrays and numbers without NumPy's dispatch, which takes as long as recording it."""
+
+    def operator(self: Recorded, other: Any) -> Any:
+        if type(other) not in (Recorded, Number, float, int):
+            return usual(self, other)
+        return self.called(ufunc, (other, self) if turned else (self, other), self if in_place else None)
+
+    return operator
+
+
 IN_PLACE = "add sub mul matmul truediv floordiv mod pow lshift rshift and xor or"
+for _name, _ufunc in {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide}.items():
+    for _prefix, _how in {"": {}, "r": {"turned": True}, "i": {"in_place": True}}.items():
+        _full = f"__{_prefix}{_name}__"
+        setattr(Recorded, _full, _operator(_ufunc, getattr(Recorded, _full), **_how))
 for _name in IN_PLACE.split():
     setattr(Number, f"__i{_name}__", getattr(Recorded, f"__{_name}__"))
 KINDS = "biufc"  # of the elements that are recorded
@@ -257,12 +280,6 @@ ATTRIBUTES = {name for name in dir(np.ndarray) if not name.startswith("__")}
 def indexed(x: Any, index: Any) -> Any:
     """The elements of x with this index."""
     return x[index]
-
-
-def _is_view(x: Any, sources: list[Any]) -> bool:
-    if not isinstance(x, np.ndarray):
-        return False
-    return x.size == 0 or any(np.may_share_memory(x, source) for source in sources)
 
 
 def _as_it_is(leaf: Any) -> Any:

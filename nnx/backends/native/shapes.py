@@ -18,8 +18,33 @@ BY_VALUES |= {np.intersect1d, np.setdiff1d, np.unique_values}
 BY_OTHERS = {np.repeat, np.compress, np.delete, np.insert, np.pad}
 
 
+MOST = 4096  # calls of which it is kept what they give
+_known: dict[Any, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+
+
 def of_ufunc(ufunc: Any, method: str, values: Sequence[Any], settings: dict[str, Any]) -> Any:
     """An array like the one that the call would give, all zeros; a NumPy scalar where that would be one."""
+    kinds = [ufunc, method, *settings.items()]
+    for x in values:
+        if isinstance(x, np.ndarray):
+            kinds.append((x.shape, x.dtype) if x.flags.c_contiguous else None)
+        else:  # an integer may be too large for the other's type
+            kinds.append((type(x), x if isinstance(x, int) else None))
+    if None in kinds or not settings.keys() <= {"dtype", "axis", "keepdims"}:  # the result may lie otherwise in memory
+        return _of_ufunc(ufunc, method, values, settings)
+    key = tuple(kinds)
+    known = _known.get(key)
+    if known is None:
+        found = _of_ufunc(ufunc, method, values, settings)
+        known = found.shape, found.dtype
+        if len(_known) >= MOST:
+            _known.clear()
+        _known[key] = known
+    shape, dtype = known
+    return np.zeros(shape, dtype) if shape else np.zeros((), dtype)[()]
+
+
+def _of_ufunc(ufunc: Any, method: str, values: Sequence[Any], settings: dict[str, Any]) -> Any:
     if set(settings) - {"dtype", "casting", "axis", "keepdims", "initial"}:
         return (ufunc if method == "__call__" else ufunc.reduce)(*values, **settings)
     if method == "reduce":
@@ -79,7 +104,7 @@ def _product(ufunc: Any, values: Sequence[Any], settings: dict[str, Any]) -> Any
 
 def check_fits(result: Any, out: Any, casting: Any) -> None:
     """Raise ValueError where NumPy would not write the result there."""
-    alike = np.broadcast_shapes(np.shape(result), out.shape) == out.shape
+    alike = result.shape == out.shape or np.broadcast_shapes(result.shape, out.shape) == out.shape
     if not alike or not out.flags.writeable or not np.can_cast(result.dtype, out.dtype, casting):
         raise ValueError(f"{result.dtype} {np.shape(result)} cannot be written on {out.dtype} {out.shape}")
 
@@ -99,3 +124,10 @@ def of_join(arrays: Sequence[Any], axis: int) -> Any:
 def of_where(chosen: Any, a: Any, b: Any) -> Any:
     """An array like the one that np.where would give."""
     return np.asarray(_blank((chosen, a, b), np.result_type(a, b)))
+
+
+def is_view(x: Any, sources: list[Any]) -> bool:
+    """Whether x is an array in the memory of one of the sources."""
+    if not isinstance(x, np.ndarray):
+        return False
+    return x.size == 0 or any(np.may_share_memory(x, source) for source in sources)

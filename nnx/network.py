@@ -192,7 +192,8 @@ def _check_size(net: Layer, features: int, members: int) -> None:
 
 def check_params(place: str, net: Layer, params: Any) -> None:
     """Raise SettingError unless these are the parameters of the network by name."""
-    require(isinstance(params, Mapping), f"{place}: params must be arrays by name, got {shown(params)}")
+    if not isinstance(params, Mapping):  # the text of all arrays takes as long as a small network
+        raise SettingError(f"{place}: params must be arrays by name, got {shown(params)}")
     lacking = [name for name in (*net.names, *net.running) if name not in params]
     require(not lacking, f"{place}: params lacks {lacking[0] if lacking else ''!r}, which the network has")
 

@@ -658,3 +658,20 @@ def test_predict_asks_what_its_rows_are():
         with pytest.raises(nnx.NNXError, match=message):
             nnx.predict(nnx.Dense(2), params, x)
     assert nnx.predict(nnx.Dense(2), params, [[1.0, 2.0, 3.0]]).shape == (1, 2)
+
+
+def test_parameters_are_not_written_out_where_they_are_right():
+    """Their text, of use to an error alone, takes longer than a small network takes to predict or to train."""
+    written = []
+
+    class Params(dict):
+        def __repr__(self):
+            written.append(True)
+            return "parameters"
+
+    x, y = spirals()
+    params = Params(nnx.init(NET, x.astype("float32")))
+    nnx.predict(NET, params, x.astype("float32"))
+    nnx.fit(NET, x, y, loss="softmax_cross_entropy", epochs=1, params=params)
+    nnx.Population([nnx.Member(NET, "softmax_cross_entropy", params=params)]).fit(x, y, epochs=1)
+    assert not written

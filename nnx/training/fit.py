@@ -257,7 +257,8 @@ def _population(
     if hasattr(members, "__iter__"):
         raise SettingError("fit: members is how many; for a list of nnx.Member, use nnx.Population(members).fit(x, y)")
     number = integer("fit: members", members, MEMBERS)
-    require(params is None or isinstance(params, Mapping), f"fit: params must be arrays by name, got {shown(params)}")
+    if params is not None and not isinstance(params, Mapping):
+        raise SettingError(f"fit: params must be arrays by name, got {shown(params)}")
     for name, p in (params or {}).items():
         found = tuple(p.shape)
         require(found[:1] == (number,), f"fit: params[{name!r}] has shape {found}, expected {number} members on axis 0")

@@ -45,15 +45,13 @@ class Population(Spelled):
     """
 
     def __init__(self, members: Sequence[Member]) -> None:
-        fine = hasattr(members, "__iter__")
-        require(fine, f"Population: members must be a list of nnx.Member, got {shown(members)}")
+        if not hasattr(members, "__iter__"):
+            raise SettingError(f"Population: members must be a list of nnx.Member, got {shown(members)}")
         self.members = tuple(members)
         require(len(self.members) > 0, "Population: members must be at least one nnx.Member, got none")
         for member in self.members:
-            require(
-                isinstance(member, Member),
-                f"Population: members must be nnx.Member(net, loss, ...), got {shown(member)}",
-            )
+            if not isinstance(member, Member):
+                raise SettingError(f"Population: members must be nnx.Member(net, loss, ...), got {shown(member)}")
 
     @spelled
     def fit(

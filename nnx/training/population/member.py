@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Array, Layer, Params
-from ...errors import DataError, SettingError, require, shown
+from ...errors import DataError, SettingError, shown
 from ...inputs import numbers_on_host
 from ...names import Spelled
 from ...random import one_seed
@@ -41,8 +41,8 @@ class Member(Spelled):
         _, loss, optimizer = parts(self.net, self.loss, self.optimizer, "Member")
         object.__setattr__(self, "loss", loss)
         object.__setattr__(self, "optimizer", optimizer)
-        fine = self.params is None or isinstance(self.params, Mapping)
-        require(fine, f"Member: params must be arrays by name, got {shown(self.params)}")
+        if self.params is not None and not isinstance(self.params, Mapping):
+            raise SettingError(f"Member: params must be arrays by name, got {shown(self.params)}")
         one_seed("Member", self.seed)
         for part in (self.net, self.loss, self.optimizer):
             if not is_single(part):

@@ -45,4 +45,5 @@ def check_beside(**given: Any) -> None:
             fine, wanted = Loss in type(value).__mro__, "a loss such as nnx.SquaredError()"
         else:
             fine, wanted = hasattr(value, "to_data"), f"the {name} of a table"
-        require(value is None or fine, f"{name} must be {wanted}, got {shown(value)}")
+        if value is not None and not fine:
+            raise SettingError(f"{name} must be {wanted}, got {shown(value)}")

@@ -16,6 +16,7 @@ from unittest import SkipTest
 
 import pytest
 from libraries import GPU, LIBRARIES, TWINS, Library
+from tables import COMPOSED
 
 os.environ.pop("NNX_BACKEND", None)  # what trains here is what the tests say
 
@@ -88,7 +89,8 @@ def pytest_collection_modifyitems(items):
     """Mark what needs a device, by its parameters, and what may need PyTorch, by its name and its code.
 
     Left out: a library that differs from another only in how it runs a function, where no function is run; and JAX
-    without `jit`, which compiles every operation by itself, where one is, but in the laws that compare all libraries.
+    without `jit`, which compiles every operation by itself, where one is, but in the laws that compare all libraries,
+    for layers that are not made of others in the table.
     """
     there = {(item.function, library_of(item)) for item in items if library_of(item)}
     items[:] = [item for item in items if (item.function, twin(item)) not in there]
@@ -108,7 +110,8 @@ def twin(item):
     library = library_of(item)
     if "run" not in words_below(item.function):
         return TWINS.get(library)
-    return "jax_jit" if library == "jax" and not item.name.startswith("test_all_libraries_agree") else None
+    own = item.name.startswith("test_all_libraries_agree") and item.callspec.params.get("name") not in COMPOSED
+    return "jax_jit" if library == "jax" and not own else None
 
 
 def given(item):

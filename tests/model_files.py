@@ -19,12 +19,12 @@ def signed(content: bytes) -> bytes:
 
 def entries(tensors) -> str:
     """The part of a header that says where tensors lie: (name, type, shape, bytes) one after another."""
-    text, end = "", 0
+    parts, end = [], 0
     for name, kind, shape, size in tensors:
         dims = ",".join(map(str, shape))
-        text += f',"{name}":{{"dtype":"{kind}","shape":[{dims}],"data_offsets":[{end},{end + size}]}}'
+        parts.append(f',"{name}":{{"dtype":"{kind}","shape":[{dims}],"data_offsets":[{end},{end + size}]}}')
         end += size
-    return text
+    return "".join(parts)
 
 
 def header(description: str, listed: str) -> bytes:

@@ -94,6 +94,12 @@ LAYERS = {
     ),
 }
 
+# Those whose every layer has a shorter row of its own.
+COMPOSED = {
+    *("chain", "nested", "realmlp", "activation_first", "parametric_of_settings", "embedded"),
+    *("ensemble", "ensemble_of_ensembles", "committee", "tabm", "nested_ensemble"),
+}
+
 
 def _floats(rng, n, k):
     return rng.normal(size=(n, k))

@@ -32,7 +32,7 @@ def test_the_losses_keep_the_laws(name):
 @pytest.mark.parametrize("name", ["torch", "jax", "array_api_strict", "copying"])
 def test_a_layer_is_checked_on_the_library_of_x(name):
     x = copying.asarray(X) if name == "copying" else nnx.backend(name).floats(X)
-    good = nnx.Chain(nnx.Dense(5), nnx.BatchNorm(), nnx.Tanh(), nnx.Dropout(0.3), nnx.Dense(2))
+    good = nnx.Chain(nnx.Dense(3), nnx.BatchNorm(), nnx.Dropout(0.3))  # JAX compiles each operation
     assert not nnx.check(good, x)
     (line,) = nnx.check(NoFactor(), x)
     assert line.startswith("gradient of W: ")

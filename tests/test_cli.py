@@ -126,23 +126,22 @@ def test_every_built_in_set_trains(nnx, name):
     assert code == 0 and out.splitlines()[-1].startswith("saved in runs/")
 
 
-ACCURACY = {}  # of `nnx train digits` on NumPy, once
+def accuracy(nnx, backend, *more):
+    code, out, _ = nnx("train", "digits", "--json", "--backend", backend, "--out", backend, *more)
+    assert code == 0
+    return json.loads(out.splitlines()[-1])["test_accuracy"]
 
 
-@pytest.mark.parametrize("backend", ["numpy", "torch", "jax"])
-def test_digits_reach_the_accuracy_promised(nnx, backend):
-    def reached(name):
-        code, out, _ = nnx("train", "digits", "--json", "--backend", name, "--out", name)
-        assert code == 0
-        return json.loads(out.splitlines()[-1])["test_accuracy"]
+def test_digits_reach_the_accuracy_promised(nnx):
+    assert accuracy(nnx, "numpy") >= 0.96
 
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_digits_are_learned_alike_elsewhere(nnx, backend):
     if not installed(backend):
         pytest.skip(f"{backend} is not installed")
-    if not ACCURACY:
-        ACCURACY["numpy"] = reached("numpy")
-    found = ACCURACY["numpy"] if backend == "numpy" else reached(backend)
-    assert found >= 0.96
-    assert abs(found - ACCURACY["numpy"]) <= 1 / 359 + 1e-9  # one sample of 359
+    found, expected = (accuracy(nnx, name, "--epochs", 8) for name in (backend, "numpy"))
+    assert found > 0.9 and abs(found - expected) <= 1 / 359 + 1e-9  # one sample of 359
 
 
 def test_json_is_alone_on_standard_output(nnx):

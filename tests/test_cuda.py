@@ -4,6 +4,7 @@ import pickle
 import re
 import shutil
 import subprocess
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -237,8 +238,9 @@ HALVES = {
 
 
 @needs_compiler
-@pytest.mark.parametrize("how", ["one thread", "threads", "one kernel"])
-@pytest.mark.parametrize("name", [*HALVES, "members"])
+@pytest.mark.parametrize(("name", "how"), [
+    *product([*HALVES, "members"], ["one thread", "one kernel"]), ("clipped", "threads"), ("bytes", "threads"),
+])  # fmt: skip
 def test_captured_steps_with_bfloat16_are_plain_ones_whose_products_round(name, how, monkeypatch):
     """The factors of the products are rounded and nothing else: captured and plain agree to float32's rounding."""
     threads = how == "threads"

@@ -21,10 +21,13 @@ CLASSIFIER = nnx.MLPClassifier((8,), max_iter=15, learning_rate_init=0.01)
 REGRESSOR = nnx.MLPRegressor(hidden_layer_sizes=(8,), max_iter=15, learning_rate_init=0.01)
 
 
+QUICK = dict(max_iter=30, learning_rate_init=0.01)
+
+
 @parametrize_with_checks(
     [
-        nnx.EnsembleClassifier(nnx.MLPClassifier(max_iter=100), 2),
-        nnx.EnsembleRegressor(nnx.MLPRegressor(max_iter=100), 2),
+        nnx.EnsembleClassifier(nnx.MLPClassifier(**QUICK), 2),
+        nnx.EnsembleRegressor(nnx.MLPRegressor(**QUICK), 2),
     ],
 )
 def test_scikit_learns_checks(estimator, check):

@@ -67,7 +67,8 @@ def trained(config: Config, prepared: Prepared, fits: Sequence[Fit]) -> Trained:
             z = fit.backend.to_numpy(fit.output(part.x))
             weight = fit.loss.weights(part.y, part.weight, z)  # by classes too
             found.append(temperature(z, part.y, None if weight is None else weight[:, 0]))
-            own[i] = replace(fit, params=fold_temperature(fit.net, fit.params, found[-1]))
+            with fit.backend.scope():
+                own[i] = replace(fit, params=fold_temperature(fit.net, fit.params, found[-1]))
     model, target, residuals = _joined(own, fits), prepared.target, None
     mean = None if prepared.in_blocks else prepared.train[0].mean(axis=0)
     if not parts:
@@ -105,7 +106,8 @@ def _joined(alive: Sequence[Fit], fits: Sequence[Fit]) -> Fit:
 def _ensemble(fits: Sequence[Fit]) -> tuple[Layer, Params]:
     """Networks of one kind as one, and its parameters."""
     first = fits[0]
-    params = {name: first.backend.xp.stack([fit.params[name] for fit in fits]) for name in first.params}
+    with first.backend.scope():
+        params = {name: first.backend.xp.stack([fit.params[name] for fit in fits]) for name in first.params}
     return Ensemble(first.net, len(fits)), params
 
 

@@ -139,7 +139,7 @@ def check_range(dtype: str, *parts: Any) -> None:
 def is_own(value: Any) -> bool:
     """True for a part of nnx's own, all of whose settings are plain values or such parts: its code is what it was."""
     kind: Any = type(value)
-    if kind is tuple:
+    if isinstance(value, tuple):
         return all(map(is_own, value))
     if kind.__module__.partition(".")[0] != __package__:
         return kind in (int, float, bool, str, NoneType)

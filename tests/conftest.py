@@ -222,3 +222,9 @@ def nnx(capsys, request, monkeypatch):
         return stopped.value.code, out, err
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch):
+    """Each test records its steps anew: it may have changed how."""
+    monkeypatch.setattr("nnx.backends.native.record._known", {})

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from ..backends import is_sparse, namespace
 from ..contract import Array, Factors, Key, Layer, Optimizer, Params, Saved, State
+from ..settings import is_own
 from .flat import Flat, Named
 from .objective import Objective, total_of
 
@@ -98,6 +99,10 @@ def make_step(
         total, excess = added_to(carry.total, carry.excess, value * (x.shape[-2] if rows is None else rows.shape[-1]))
         return Carry(vectors, running, state, carry.seed, total, excess, average)
 
+    if is_own(objective) and is_own(optimizer):  # then nothing else decides what it does
+        places = layout.places if isinstance(layout, Flat) else layout.names
+        parts = objective, optimizer, places, members, micro_batches, factors, decay, frozen
+        step.key = repr(parts)  # type: ignore[attr-defined]
     return step
 
 

@@ -14,7 +14,7 @@ from .calls import Refused, leaves, mapped, refusing
 from .machine import can_compile
 from .memory import in_turn, most_in_use
 from .program import Program, program
-from .record import record
+from .record import record, remembered
 from .replay import steps
 
 FEW = 8  # steps for which nothing is prepared
@@ -99,7 +99,8 @@ class _Ready:
     def __init__(self, loop: Native, carry: Any, batch: Any, expected: int) -> None:
         self.batch = batch  # kept, so that its arrays stay what they are
         by_rows = batch[3] is not None
-        found = recorded_twice(loop.step, carry, batch, loop.numbers)
+        like = signature((carry, batch)), loop.numbers
+        found = remembered(loop.step, like, lambda: recorded_twice(loop.step, carry, batch, loop.numbers))
         kind = signature(carry)
         if kind not in loop.carries:
             loop.carries[kind] = mapped(copied, carry)

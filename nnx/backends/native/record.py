@@ -35,6 +35,27 @@ def record(
             calls.closed = True
 
 
+MOST = 64  # programs that are kept
+_known: dict[Any, Any] = {}
+
+
+def remembered(step: Callable[..., Any], arrays: Any, make: Callable[[], Any]) -> Any:
+    """What `make` gives for a step on arrays like these: the same for steps of the same `key`, made once.
+
+    A step has a key where nothing but the key decides what it does: that of nnx's own parts.
+    """
+    key = getattr(step, "key", None)
+    if key is None:
+        return make()
+    found = _known.get((key, arrays))
+    if found is None:
+        found = make()
+        if len(_known) >= MOST:  # the oldest gives way
+            _known.pop(next(iter(_known)), None)
+        _known[key, arrays] = found
+    return found
+
+
 def _namespace() -> ModuleType:
     """NumPy for recorded arrays: `asarray` would otherwise look inside them."""
     module = ModuleType("numpy", "NumPy for recorded arrays")

@@ -57,7 +57,8 @@ def put(x: Any, dtype: Any, device: Any) -> Any:
 
         x = host.native(host.get(x))
         x = host.narrowed(x, jax.dtypes.canonicalize_dtype(x.dtype) if dtype is None else dtype)  # JAX lets them wrap
-        return jax.device_put(x, device, may_alias=False)  # jax.numpy.array compiles a copy for each shape
+        # jax.numpy.array compiles a copy for each shape; what is put is read later, when x may have been written on.
+        return jax.device_put(x.copy(), device)
     return jax.numpy.array(x, dtype=dtype, device=device, copy=True)
 
 

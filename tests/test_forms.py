@@ -23,7 +23,7 @@ OF_NUMBERS = {"number_under_two_names", "element_under_two_names", "view_of_a_nu
 OF_NUMBERS |= {"isinstance(np.sum(x), float) * x"}
 # Bits moved by more places than there are: NumPy says 0 or -1, CUDA what the processor does.
 OF_NUMPY = {"k << k * 20", "(k + 100) >> k * 30"}
-# numba takes a third of a second for each: those with such words, and each eighth of the others. NNX_FORMS=1: all.
+# each takes a while to compile: those with such words, and each eighth of the others. NNX_FORMS=1: all.
 EVERY = 1 if os.environ.get("NNX_FORMS") else 8
 ALWAYS = ("COLUMN", "FULL", "<<", "-k", "onto", "over", "under", "view", "written", "changes", "**")
 

@@ -3,7 +3,7 @@
 The mode "device" is the step captured for a CUDA device, on a stand-in for one; "cupy" is the same by CuPy itself.
 """
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from unittest import mock
 
 import numpy as np
@@ -64,6 +64,16 @@ def moved(x):
     return None if x is None else nnx.backend("cupy").asarray(x)
 
 
+@contextmanager
+def another_process():
+    """As if what was compiled had to come from the disk."""
+    from nnx.backends.native import build, machine
+
+    nothing_compiled = mock.patch.multiple(machine, _ready={}, _object=mock.Mock(side_effect=AssertionError))
+    with nothing_compiled, mock.patch.object(build, "_plans", []):
+        yield
+
+
 def copied(tree):
     if isinstance(tree, dict):
         return {name: copied(item) for name, item in tree.items()}
@@ -118,6 +128,9 @@ def test_every_layer(name, mode):
 
     carry = {"params": params, "dx": np.zeros((BATCH, features)), "step": np.asarray(0, np.int32), "seed": seed}
     agree(*both(step, carry, x, dy, mode), mode)
+    if mode is True:
+        with another_process():
+            agree(*both(step, carry, x, dy, mode), mode)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -125,7 +138,7 @@ def test_every_layer(name, mode):
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss(name, weighted, mode):
     if mode is True and not weighted:
-        pytest.skip("compiled with weights alone: numba takes seconds for each")
+        pytest.skip("compiled with weights alone: each takes a while")
     loss, outputs, make = LOSSES[name]
     rng = generator(name)
     z, target, weight = rng.normal(size=(ROWS, loss.copies, outputs)), make(rng, ROWS, outputs), rng.random(ROWS)
@@ -156,7 +169,7 @@ def descent(optimizer):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer(name, dtype, mode):
     if mode is True and dtype != ("float32", "float64")[list(OPTIMIZERS).index(name) % 2]:
-        pytest.skip("compiled in one dtype, the next in the other: numba takes seconds for each")
+        pytest.skip("compiled in one dtype, the next in the other: each takes a while")
     rng = generator(name)
     params = {"0.W": rng.normal(size=(BATCH, 3)).astype(dtype), "0.b": rng.normal(size=30).astype(dtype)}
     x = rng.normal(size=(ROWS, 3)).astype(dtype)
@@ -258,7 +271,7 @@ def test_random_programs(seed, mode):
 
 
 @pytest.mark.parametrize("mode", [COMPILED])
-@pytest.mark.parametrize("seed", range(0, 40, 5))  # numba takes seconds for each
+@pytest.mark.parametrize("seed", range(0, 40, 3))  # each takes a while
 def test_random_programs_compiled(seed, mode):
     test_random_programs(seed, mode)
 

@@ -29,14 +29,15 @@ def load(key: str) -> bytes | None:
         return None
     path = folder() / key
     try:
-        file = os.open(path, os.O_RDONLY | system.OWN_FILE)
+        with open(
+            path, "rb", opener=lambda name, flags: os.open(name, flags | system.OWN_FILE | system.WAIT_FREE)
+        ) as stream:
+            about = os.fstat(stream.fileno())
+            if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o077:
+                return None
+            data = stream.read()
     except OSError:
         return None
-    with os.fdopen(file, "rb") as stream:
-        about = os.fstat(stream.fileno())
-        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o077:
-            return None
-        data = stream.read()
     start = len(HEAD) + 32
     code = data[start:]
     if data[: len(HEAD)] != HEAD or sha256(key.encode() + code).digest() != data[len(HEAD) : start]:

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from . import backends
-from .backends import Backend, backend_of, is_sparse, numpy as host
+from .backends import Backend, backend_of, in_parts, is_sparse, numpy as host
 from .contract import Array, Initializer, Layer, Loss, Params
 from .errors import OutOfMemoryError, SettingError, ShapeError, numbers, require, shown
 from .initializers import Constant, Signs, Zeros
@@ -234,7 +234,7 @@ def predict(
         if x.ndim < 2:
             raise ShapeError(f"predict: x has shape {x.shape}, expected (rows, features)")
         x = xp.astype(x, some.dtype, copy=False)
-    return in_parts(prediction(net, loss), params, x, max(batch_size // net.copies, 1))
+    return in_parts(prediction(net, loss), max(batch_size // net.copies, 1))(params, x)
 
 
 def prediction(net: Layer, loss: Loss | None) -> Callable[[Mapping[str, Array], Array], Array]:
@@ -248,22 +248,21 @@ def prediction(net: Layer, loss: Loss | None) -> Callable[[Mapping[str, Array], 
 
 
 def compiled_prediction(backend: Backend, net: Layer, loss: Loss | None) -> Callable[..., Array]:
-    """The same as fast as the backend makes it where all parts are nnx's own: each row is then on its own."""
-    if not (backend.compiles_rows and is_own(net) and is_own(loss)):
-        return prediction(net, loss)
-    parts: tuple[Any, Any] = net, loss
-    return _compiled_prediction(backend, *parts)
+    """The same for any number of rows, as fast as the backend makes it where all parts are nnx's own.
+
+    Each row is then on its own.
+    """
+    if is_own(net) and is_own(loss):
+        parts: tuple[Any, Any] = net, loss
+        return _compiled_prediction(backend, *parts)
+    return in_parts(prediction(net, loss), _rows_of(net))
 
 
 @lru_cache(maxsize=64)
 def _compiled_prediction(backend: Backend, net: Any, loss: Any) -> Callable[..., Array]:
-    return backend.for_rows(prediction(net, loss))
+    return backend.for_rows(prediction(net, loss), _rows_of(net))
 
 
-def in_parts(function: Callable[..., Array], params: Mapping[str, Array], x: Array, size: int) -> Array:
-    """The function of params and rows of x, computed on so many rows at a time."""
-    rows = x.shape[-2]
-    if rows <= size:
-        return function(params, x)
-    parts = [function(params, x[..., start : min(start + size, rows), :]) for start in range(0, rows, size)]
-    return backends.namespace(parts[0]).concat(parts, axis=-2)
+def _rows_of(net: Layer) -> int:
+    """How many rows are predicted at once."""
+    return max(ROWS // net.copies, 1)

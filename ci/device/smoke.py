@@ -42,7 +42,7 @@ def compare(found, expected, tolerance):
 def versions():
     import importlib.metadata as m
 
-    names = "numpy cupy-cuda13x torch jax scikit-learn numba scipy array-api-compat pytest pytest-timeout pytest-xdist"
+    names = "numpy cupy-cuda13x torch jax scikit-learn llvmlite array-api-compat pytest pytest-timeout pytest-xdist"
     for name in (*names.split(), "nvidia-cublas", "nvidia-cuda-nvrtc", "nvidia-cuda-runtime", "triton"):
         try:
             print("  ", name, m.version(name))

@@ -188,3 +188,16 @@ _P += (1.02755188689515710272e3, 5.57535335369399327526e2)
 _Q: tuple[float, ...] = (1.0, 1.32281951154744992508e1, 8.67072140885989742329e1, 3.54937778887819891062e2)
 _Q += (9.75708501743205489753e2, 1.82390916687909736289e3, 2.24633760818710981792e3, 1.65666309194161350182e3)
 _Q += (5.57535340817727675546e2,)
+
+
+def in_parts(function: Callable[[Any, Array], Array], size: int) -> Callable[[Any, Array], Array]:
+    """The function of anything and of rows of x, computed on so many rows at a time."""
+
+    def parts(params: Any, x: Array) -> Array:
+        rows = x.shape[-2]
+        if rows <= size:
+            return function(params, x)
+        found = [function(params, x[..., start : min(start + size, rows), :]) for start in range(0, rows, size)]
+        return namespace(found[0]).concat(found, axis=-2)
+
+    return parts

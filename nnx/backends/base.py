@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ..contract import Array
 from ..errors import BackendError, shown
-from .arrays import device, is_array, is_sparse, library_name
+from .arrays import device, in_parts, is_array, is_sparse, library_name
 
 DTYPES = ("float32", "float64")
 PRECISIONS = {"": "not at all", "tf32": "to 10 bits", "bf16": "to 7 bits"}  # of the fraction; sums stay float32
@@ -204,14 +204,13 @@ class Backend:
         """The function as fast as the library can run it; arguments in `donate` may be overwritten."""
         return self.library.compile(function, donate)
 
-    @property
-    def compiles_rows(self) -> bool:
-        """Whether `for_rows` makes anything of a function."""
-        return hasattr(self.library, "for_rows")
+    def for_rows(self, function: Callable[[Any, Array], Array], size: int) -> Callable[[Any, Array], Array]:
+        """The same function of parameters and rows of x, each row on its own, made fast for any number of rows.
 
-    def for_rows(self, function: Callable[[Any, Array], Array]) -> Callable[[Any, Array], Array]:
-        """The same function of parameters and rows of x, each row on its own, made fast for any number of rows."""
-        return self.library.for_rows(function) if self.compiles_rows else function  # type: ignore[attr-defined]
+        size: rows that may be computed at once.
+        """
+        made: Callable[[Any, int], Callable[[Any, Array], Array]] = getattr(self.library, "for_rows", in_parts)
+        return made(function, size)
 
     def free_memory(self) -> int:
         """Bytes that new arrays may take on the device; 0 where that is not known."""

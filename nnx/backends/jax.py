@@ -7,6 +7,7 @@ from typing import Any
 
 from ..contract import PartKey
 from ..errors import BackendError, DataError
+from .arrays import in_parts
 from .base import Plain, compiling, missing
 
 name = "jax"
@@ -145,7 +146,7 @@ def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[.
     return compiled
 
 
-def for_rows(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def for_rows(function: Callable[[Any, Any], Any], size: int) -> Callable[[Any, Any], Any]:
     """The function compiled for numbers of rows that are powers of two: fewer rows are filled up with zeros, on the
     host, where nothing is compiled for each number of them.
     """
@@ -156,15 +157,15 @@ def for_rows(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     compiled: Callable[[Any, Any], Any] = jax.jit(function)
 
     def filled(params: Any, x: Any) -> Any:
-        rows, size = x.shape[0], 1 << (x.shape[0] - 1).bit_length()
-        if rows == size:
+        rows, full = x.shape[0], 1 << (x.shape[0] - 1).bit_length()
+        if rows == full:
             return compiled(params, x)
-        whole = host().zeros((size, *x.shape[1:]), dtype=x.dtype)
+        whole = host().zeros((full, *x.shape[1:]), dtype=x.dtype)
         whole[:rows] = get(x)
         y = compiled(params, jax.device_put(whole, x.sharding))
         return jax.device_put(get(y)[:rows], x.sharding)
 
-    return filled
+    return in_parts(filled, size)
 
 
 def free_memory(device: Any) -> int:

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
-from importlib import import_module
 from importlib.util import find_spec
 from math import prod
 from types import ModuleType
@@ -14,6 +13,7 @@ import numpy as np
 
 from .. import system
 from ..errors import BackendError
+from .arrays import in_parts
 from .base import Plain
 
 name = "numpy"
@@ -122,6 +122,18 @@ def loop(step: Callable[..., Any], mode: bool | str, epochs: int, precision: str
     return Native(step, mode, epochs) if mode else Plain(step)
 
 
+def for_rows(function: Callable[[Any, Any], Any], size: int) -> Callable[[Any, Any], Any]:
+    """Compiled for pieces of many rows, which threads compute side by side."""
+    from .native.machine import can_compile
+
+    parts = in_parts(function, size)
+    if not can_compile():
+        return parts
+    from .native.rows import for_rows
+
+    return for_rows(parts, lanes, one_core)
+
+
 def lanes() -> int:
     """As many as the BLAS has threads, if it can be told to use one in each call."""
     return threads() if find_spec("threadpoolctl") is not None else 1
@@ -130,8 +142,6 @@ def lanes() -> int:
 def one_core() -> AbstractContextManager[Any]:
     from threadpoolctl import threadpool_limits
 
-    if find_spec("scipy") is not None:
-        import_module("scipy.linalg.cython_blas")  # its BLAS is told what all are told
     limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
     return limits
 

@@ -10,7 +10,7 @@ from ..contract import Array, Layer, Loss, Params, State
 from ..errors import NNXError, shown
 from ..metrics import LARGER
 from ..names import Spelled, attribute, figure, spelled
-from ..network import ROWS, check_params, check_takes_sparse, compiled_prediction, in_parts
+from ..network import check_params, check_takes_sparse, compiled_prediction
 from ..settings import AT_LEAST_1, NOT_NEGATIVE, one_of, settle
 from .check import as_rows
 
@@ -130,5 +130,4 @@ class Fit(Attributes):
             x = self.backend.as_floats(as_rows(x))
             if is_sparse(x):
                 check_takes_sparse(self.net)
-            function = compiled_prediction(self.backend, self.net, loss)
-            return in_parts(function, self.params, x, max(ROWS // self.net.copies, 1))
+            return compiled_prediction(self.backend, self.net, loss)(self.params, x)

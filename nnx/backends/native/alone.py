@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from .calls import Refused
 from .kernel import Kernel, call_numpy, unit
 from .passes import Pass
-from .product import matrices
-from .program import View
+from .product import matrices, member_strides
+from .small import is_small, small_product
 
 
 def taken(p: Pass) -> Kernel:
@@ -38,16 +37,18 @@ def taken(p: Pass) -> Kernel:
 def product(p: Pass) -> Kernel:
     """A matrix product, or one for each member: by NumPy's own loop, which calls the BLAS that NumPy was built on."""
     a, b, c = matrices(p)
+    if is_small(a, b, c):
+        return small_product(a, b, c)
     kernel = Kernel()
     code, lead = kernel.code, c.shape[:-2]
     names = [f"p{axis}" for axis in range(len(lead) - 1)]
     members = [code.open(name, kernel.number(n)) for name, n in zip(names, lead[:-1], strict=False)]
     pointers, lengths, strides = (code.variable(kind, n) for kind, n in (("ptr", 3), ("i64", 4), ("i64", 9)))
-    last = [_member_strides(x, len(lead))[-1:] for x in (a, b, c)]
+    last = [member_strides(x, len(lead))[-1:] for x in (a, b, c)]
     sizes = [lead[-1] if lead else 1, a.shape[-2], a.shape[-1], b.shape[-1]]
     for k, x in enumerate((a, b, c)):
         place = kernel.address(("view", x.buffer, x.offset), k)
-        for member, stride in zip(members, _member_strides(x, len(lead))[:-1], strict=True):
+        for member, stride in zip(members, member_strides(x, len(lead))[:-1], strict=True):
             place = code.offset(place, code.value(f"mul nsw i64 {member}, {kernel.number(stride)}"))
         code.line(f"store ptr {place}, ptr {code.offset(pointers, str(k), 'ptr')}")
     for k, n in enumerate(sizes):
@@ -58,11 +59,3 @@ def product(p: Pass) -> Kernel:
     for name in names[::-1]:
         code.close(name)
     return kernel
-
-
-def _member_strides(x: View, axes: int) -> tuple[int, ...]:
-    """How far apart the matrices of members lie along each leading axis: 0 where one is shared."""
-    own = tuple(0 if n == 1 else s for n, s in zip(x.shape[:-2], x.strides[:-2], strict=True))
-    if len(own) > axes:
-        raise Refused("a matrix product of more members than it has results")
-    return (0,) * (axes - len(own)) + own

@@ -22,6 +22,8 @@ from .schedule import by_rows
 
 HEAD = """declare float @llvm.sqrt.f32(float)
 declare double @llvm.sqrt.f64(double)
+declare float @llvm.fma.f32(float, float, float)
+declare double @llvm.fma.f64(double, double, double)
 declare float @llvm.fabs.f32(float)
 declare double @llvm.fabs.f64(double)
 attributes #0 = { nounwind noinline "no-builtins" }
@@ -48,7 +50,7 @@ _plans: list[Plan] = []
 def planned(program: Program, rows: Any) -> Plan:
     """The plan of a program, made once. rows: the type of the row numbers of a batch, or None. Raises Refused."""
     for plan in _plans:
-        if plan.rows == rows and plan.program.same(program):
+        if plan.rows == rows and (plan.program is program or plan.program.same(program)):
             return plan
     plan = _plan(program, rows)
     _plans.insert(0, plan)

@@ -31,3 +31,11 @@ def layout(x: View) -> tuple[str, int]:
     if (rows == 1 or down == item) and (columns == 1 or right >= rows * item):
         return "T", right // item if columns > 1 else rows
     raise Refused("a matrix whose rows do not lie one after another")
+
+
+def member_strides(x: View, axes: int) -> tuple[int, ...]:
+    """How far apart the matrices of members lie along each leading axis: 0 where one is shared."""
+    own = tuple(0 if n == 1 else s for n, s in zip(x.shape[:-2], x.strides[:-2], strict=True))
+    if len(own) > axes:
+        raise Refused("a matrix product of more members than it has results")
+    return (0,) * (axes - len(own)) + own

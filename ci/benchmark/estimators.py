@@ -1,11 +1,12 @@
 """scikit-learn's estimators and nnx's with the same data, seed and epochs: a whole `fit`, and `predict_proba`.
 
 As in rivals.py, every rival is a function of a case and a function `tick`; a tick is a fit, or a number of predictions.
-These fits are short, so nnx replays their steps; "compiled" is what a fit of some ten thousand steps does by itself.
+Short fits stand beside what the same fit takes in PyTorch and in JAX, whose step has been compiled before.
 """
 
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -46,6 +47,14 @@ CASES |= {
 }
 
 
+SHORT = {"small": (64, 100, 10), "table": (20, 200, 200, 3), "image": (700, 450, 450, 10)}
+SHORT_CASES = {
+    f"{steps} steps, {name}": Case(f"{steps} steps, {name}", sizes, 100, 1000, steps // 10)
+    for name, sizes in SHORT.items()
+    for steps in (10, 100, 1000)
+}
+
+
 def estimator(module, threads=None, **environment):
     def run(case, tick):
         os.environ.update({"NNX_FUSED": "auto"} | environment)  # nnx as it comes
@@ -77,7 +86,101 @@ def estimator(module, threads=None, **environment):
 RIVALS = {
     "nnx": estimator("nnx"),
     "scikit-learn": estimator("sklearn.neural_network"),
-    "nnx, compiled": estimator("nnx", NNX_COMPILE="always"),
+    "nnx, replayed": estimator("nnx", NNX_PROGRAMS="never"),
     "nnx, 1 thread": estimator("nnx", 1),
     "scikit-learn, 1 thread": estimator("sklearn.neural_network", 1),
+}
+
+
+def weights(sizes):
+    """The first parameters of a network, as the estimators draw them."""
+    rng = np.random.default_rng(0)
+    found = []
+    for a, b in pairwise(sizes):
+        bound = (6 / (a + b)) ** 0.5
+        found.append([rng.uniform(-bound, bound, shape).astype(np.float32) for shape in ((a, b), (b,))])
+    return found
+
+
+def torch_fit(case, tick):
+    """PyTorch as its tutorial writes it, with the fused Adam: a whole fit."""
+    import torch
+
+    x, y = map(torch.from_numpy, case.data())
+
+    def fit():
+        layers = []
+        for w, c in weights(case.sizes):
+            linear = torch.nn.Linear(*w.shape)
+            with torch.no_grad():
+                linear.weight.copy_(torch.from_numpy(w.T))
+                linear.bias.copy_(torch.from_numpy(c))
+            layers += [linear, torch.nn.ReLU()]
+        net = torch.nn.Sequential(*layers[:-1])
+        optimizer = torch.optim.Adam(net.parameters(), 1e-3, fused=True)
+        for _ in range(case.epochs):
+            total = torch.zeros(())
+            for rows in torch.randperm(case.samples).split(case.batch):
+                optimizer.zero_grad(set_to_none=True)
+                loss = torch.nn.functional.cross_entropy(net(x[rows]), y[rows])
+                loss.backward()
+                optimizer.step()
+                total += loss.detach()
+        return float(total) / (case.samples // case.batch)
+
+    tick(None)
+    while True:
+        tick(fit())
+
+
+def jax_fit(case, tick):
+    """JAX: an epoch as one scan, compiled before; a whole fit."""
+    from functools import partial
+
+    import jax
+    import jax.numpy as jnp
+
+    x, y = map(jnp.asarray, case.data())
+
+    def loss_of(params, x, y):
+        for w, c in params[:-1]:
+            x = jax.nn.relu(x @ w + c)
+        z = x @ params[-1][0] + params[-1][1]
+        return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1))
+
+    def step(carry, rows):
+        params, m, v, t = carry
+        value, grads = jax.value_and_grad(loss_of)(params, x[rows], y[rows])
+        t = t + 1
+        rate = 1e-3 * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, grads)
+        v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, grads)
+        params = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-8), params, m, v)
+        return (params, m, v, t), value
+
+    @partial(jax.jit, donate_argnums=0)
+    def epoch(carry, batches):
+        carry, values = jax.lax.scan(step, carry, batches)
+        return carry, jnp.mean(values)
+
+    rng = np.random.default_rng(0)
+
+    def fit():
+        params = jax.tree.map(jnp.asarray, weights(case.sizes))
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        carry = (params, zeros, jax.tree.map(jnp.copy, zeros), jnp.zeros((), jnp.float32))
+        for _ in range(case.epochs):
+            carry, value = epoch(carry, jnp.asarray(rng.permutation(case.samples).reshape(-1, case.batch)))
+        return float(value)
+
+    fit()
+    tick(None)
+    while True:
+        tick(fit())
+
+
+SHORT_RIVALS = {
+    **{name: RIVALS[name] for name in ("nnx", "scikit-learn")},
+    "PyTorch eager": torch_fit,
+    "JAX scan, compiled before": jax_fit,
 }

@@ -25,6 +25,7 @@ TASKS = dict.fromkeys(rivals.WORKLOADS, (rivals.WORKLOADS, rivals.RIVALS))
 TASKS |= dict.fromkeys(predicting.CASES, (predicting.CASES, predicting.RIVALS))
 ON_GPU = dict.fromkeys(gpu.WORKLOADS, (gpu.WORKLOADS, gpu.RIVALS))
 ESTIMATORS = dict.fromkeys(estimators.CASES, (estimators.CASES, estimators.RIVALS))
+ESTIMATORS |= dict.fromkeys(estimators.SHORT_CASES, (estimators.SHORT_CASES, estimators.SHORT_RIVALS))
 ON_GPU |= dict.fromkeys(gpu.POPULATIONS, (gpu.POPULATIONS, gpu.POPULATION_RIVALS))
 CONTEXT = multiprocessing.get_context("spawn")
 

@@ -208,6 +208,20 @@ def test_the_oldest_make_room(monkeypatch):
     assert [path.name for _, _, path in programs.entries()] == names[1:]
 
 
+def test_where_llvm_links_the_code_itself_the_bits_are_the_same(monkeypatch):
+    """As on systems other than Linux on x86-64."""
+    before = trained()
+    monkeypatch.setattr(nnx.system, "runs_flat_code", lambda: False)
+    machine._facts.cache_clear()
+    machine._compiler.cache_clear()
+    count = compiles(monkeypatch)
+    assert trained() == before and count == [1]
+    forget(monkeypatch)
+    assert trained() == before and count == [1]
+    machine._facts.cache_clear()
+    machine._compiler.cache_clear()
+
+
 def test_never_keeps_nothing(monkeypatch):
     monkeypatch.setenv("NNX_PROGRAMS", "never")
     nnx.fit(nnx.mlp((7,), 3), X, Y, loss="softmax_cross_entropy", epochs=3, batch_size=20, compile=True)

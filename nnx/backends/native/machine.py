@@ -29,9 +29,9 @@ def function(text: str) -> Callable[..., int]:
         if key not in _ready:
             code = programs.load(key)
             if code is None:
-                code = flat(_object(text))
+                code = flat(_object(text)) if system.runs_flat_code() else _object(text)
                 programs.save(key, code)
-            memory = Executable(code)
+            memory = Executable(code) if system.runs_flat_code() else _Linked(code)
             found = ctypes.CFUNCTYPE(*SIGNATURE)(memory.address)
             found.memory = memory  # type: ignore[attr-defined]
             _ready[key] = found
@@ -40,8 +40,8 @@ def function(text: str) -> Callable[..., int]:
 
 @cache
 def can_compile() -> bool:
-    """Whether steps are compiled here: on Linux on x86-64, with llvmlite installed."""
-    return system.runs_flat_code() and find_spec("llvmlite") is not None
+    """Whether steps are compiled here: with llvmlite installed."""
+    return find_spec("llvmlite") is not None
 
 
 @cache
@@ -51,7 +51,11 @@ def _facts() -> tuple[str, ...]:
     spec = find_spec("llvmlite")
     made = os.stat(spec.origin) if spec is not None and spec.origin else None
     compiler = "" if made is None else f"{made.st_size} {made.st_mtime_ns}"  # another release is another file
-    return compiler, *(line for line in system.processor() if line.startswith(kept))
+    processor = [line for line in system.processor() if line.startswith(kept)]
+    if not system.runs_flat_code():  # then LLVM is imported anyway
+        llvm = _compiler()[0]
+        processor += [llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
+    return compiler, *processor
 
 
 def _object(text: str) -> bytes:
@@ -68,13 +72,32 @@ def _object(text: str) -> bytes:
 
 @cache
 def _compiler() -> Any:
+    """LLVM, the machine it writes for, and its passes."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features().flatten()
-    target = llvm.Target.from_default_triple()
-    machine = target.create_target_machine(llvm.get_host_cpu_name(), features, opt=3, reloc="pic", codemodel="small")
+    machine = _machine(llvm)
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = True
     return llvm, machine, llvm.create_pass_builder(machine, options)
+
+
+def _machine(llvm: Any) -> Any:
+    """What code is written for: this processor."""
+    triple = llvm.get_process_triple() + ("-elf" if os.name == "nt" else "")  # the form that LLVM links in memory
+    features = llvm.get_host_cpu_features().flatten()
+    model = "small" if system.runs_flat_code() else "jitdefault"
+    settings = dict(opt=3, reloc="pic", codemodel=model)
+    return llvm.Target.from_triple(triple).create_target_machine(llvm.get_host_cpu_name(), features, **settings)
+
+
+class _Linked:
+    """An object file that LLVM has linked in memory, on systems that `flat` does not know."""
+
+    def __init__(self, code: bytes) -> None:
+        llvm, *_ = _compiler()
+        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(llvm))
+        self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self.engine.finalize_object()
+        self.address = self.engine.get_function_address("run")

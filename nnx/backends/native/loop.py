@@ -71,6 +71,9 @@ class Native(Plain):
         carry, *data, rows = arrays
         if self.refused:
             return None
+        for known in self.ready.values():
+            if type(known) is _Ready and known.run and known.is_for(carry, data, rows):
+                return known
         expected = self.epochs * (1 if rows is None else len(rows))
         batch = (*data, None if rows is None else rows[start])
         kind = self.kind(carry, batch)
@@ -112,6 +115,14 @@ class _Ready:
         worth = loop.mode == "always" or loop.choices.get(name, is_worth_it(found, expected, loop.replay))
         self.run, self.how, done = _executor(found, given, self.fed[-1] if by_rows else None, loop, worth)
         loop.choices[name] = done
+
+    def is_for(self, carry: Any, data: Sequence[Any], rows: Any) -> bool:
+        """Whether these are the very arrays that it works on, and rows of its kind: quicker than by their shapes."""
+        own = self.batch[3]
+        if own is None or rows is None or carry is not self.carry:
+            return False
+        same = all(a is b for a, b in zip(data, self.batch[:3], strict=True))
+        return same and own.shape == rows.shape[1:] and own.dtype == rows.dtype
 
     def __call__(self, arrays: Any, start: int, stop: int) -> Any:
         carry, *data, rows = arrays

@@ -28,6 +28,7 @@ TRAIN += ["--checkpoint-every", "1", "--members", "3", "--validation", "0.1"]
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NNX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NNX_PROGRAMS", "never")
     table(80)
     return tmp_path
 

@@ -31,6 +31,7 @@ Y = ["--target", "y"]
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NNX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NNX_PROGRAMS", "never")
     return tmp_path
 
 

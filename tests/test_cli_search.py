@@ -29,6 +29,7 @@ QUICK = ["--hidden", "8", "--epochs", 4]
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NNX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NNX_PROGRAMS", "never")
     return tmp_path
 
 

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, generator
-from test_native import BITS, COMPILED, CUPY, DEVICE, HOW, moved, native
+from test_native import BITS, COMPILED, CUPY, DEVICE, HOW, auto_means_replayed, moved, native  # noqa: F401
 
 import nnx
 from nnx.backends import Plain

@@ -22,7 +22,7 @@ class Part:
     rows: int
     width: int
     labels: bool  # y holds class numbers
-    used: Any = None  # an open file that says to other processes that the rows are in use
+    used: Any = None  # tells other processes that the rows are in use
 
     @property
     def types(self) -> tuple[str, str]:

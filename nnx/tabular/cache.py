@@ -45,6 +45,17 @@ def remove(folder: Path) -> bool:
     return True
 
 
+class _Use:
+    """A lock that is shared by all who read the rows, held as long as this object is there."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = os.open(path, os.O_RDWR | os.O_CREAT | system.OWN_FILE, 0o600)
+        system.lock(self.file, shared=True)
+
+    def __del__(self) -> None:
+        os.close(self.file)
+
+
 @dataclass
 class Cache:
     """Encoded rows in three parts."""
@@ -53,7 +64,7 @@ class Cache:
     width: int
     classes: int
     rows: tuple[int, int, int]
-    used: Any = None  # the open file whose lock tells other processes that this one reads the rows
+    used: Any = None  # tells other processes that this one reads the rows
 
     @classmethod
     def of(
@@ -82,8 +93,7 @@ class Cache:
     def use(self) -> None:
         """Tell other processes, while a part of this object is there, that the rows are in use."""
         with suppress(OSError):
-            self.used = open(self.folder / LOCK, "a+b")  # noqa: SIM115  # closed with what reads the rows
-            system.lock(self.used.fileno(), shared=True)
+            self.used = _Use(self.folder / LOCK)
             os.utime(self.folder / LOCK)
 
     @property

@@ -23,10 +23,14 @@ pytestmark = pytest.mark.skipif(not can_compile(), reason="nothing is compiled h
 X, Y = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32), np.arange(60) % 3
 
 
+ASK = programs.ask
+
+
 @pytest.fixture(autouse=True)
 def cold(tmp_path, monkeypatch):
     """An empty cache, and a process that has compiled nothing."""
     monkeypatch.setenv("NNX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(programs, "ask", ASK)
     forget(monkeypatch)
 
 
@@ -37,8 +41,10 @@ def forget(monkeypatch):
     monkeypatch.setattr("nnx.backends.native.record._known", {})
 
 
-def trained():
-    fit = nnx.fit(nnx.mlp((7,), 3), X, Y, loss="softmax_cross_entropy", epochs=3, batch_size=20)
+def trained(hidden=(7,), compile=True):
+    fit = nnx.fit(nnx.mlp(hidden, 3), X, Y, loss="softmax_cross_entropy", epochs=3, batch_size=20, compile=compile)
+    if compile == "auto":
+        return fit.execution
     assert fit.execution == "recorded and compiled"
     return fit.params["0.W"].tobytes()
 
@@ -121,7 +127,7 @@ def another_version(path, monkeypatch):
 
 
 def of_another_program(path, monkeypatch):
-    nnx.fit(nnx.mlp((9, 9), 3), X, Y, loss="softmax_cross_entropy", epochs=3, batch_size=20)
+    trained((9, 9))
     other = next(p for _, _, p in programs.entries() if p != path)
     path.write_bytes(other.read_bytes())
 
@@ -186,7 +192,8 @@ def test_eight_processes_at_once(tmp_path):
     code = (
         "import numpy as np, nnx\n"
         "x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)\n"
-        "fit = nnx.fit(nnx.mlp((7,), 3), x, np.arange(60) % 3, loss='softmax_cross_entropy', epochs=3, batch_size=20)\n"
+        "y, settings = np.arange(60) % 3, dict(loss='softmax_cross_entropy', epochs=3, batch_size=20, compile=True)\n"
+        "fit = nnx.fit(nnx.mlp((7,), 3), x, y, **settings)\n"
         "print(fit.execution, fit.params['0.W'].tobytes().hex())"
     )
     started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(8)]
@@ -198,7 +205,7 @@ def test_eight_processes_at_once(tmp_path):
 def test_the_oldest_make_room(monkeypatch):
     names = []
     for hidden in ((7,), (7, 7), (7, 7, 7)):
-        nnx.fit(nnx.mlp(hidden, 3), X, Y, loss="softmax_cross_entropy", epochs=3, batch_size=20)
+        trained(hidden)
         (path,) = (path for _, _, path in programs.entries() if path.name not in names)
         names.append(path.name)
         os.utime(path, (len(names), len(names)))
@@ -220,6 +227,19 @@ def test_where_llvm_links_the_code_itself_the_bits_are_the_same(monkeypatch):
     assert trained() == before and count == [1]
     machine._facts.cache_clear()
     machine._compiler.cache_clear()
+
+
+def test_what_is_asked_for_the_second_time_is_compiled_in_whatever_process(monkeypatch):
+    replayed, compiled = "recorded and replayed", "recorded and compiled"
+    assert trained(compile="auto") == replayed and programs.entries() == []
+    forget(monkeypatch)
+    assert trained(compile="auto") == compiled and len(programs.entries()) == 1
+    count = compiles(monkeypatch)
+    assert trained(compile="auto") == compiled and count == [0]
+    assert len(list(programs.folder().iterdir())) == 1  # the mark is gone
+    monkeypatch.setattr(programs, "MOST", 2)
+    assert [trained((9,) * n, compile="auto") for n in (2, 3, 4)] == [replayed] * 3
+    assert len(list(programs.folder().iterdir())) == 3
 
 
 def test_never_keeps_nothing(monkeypatch):

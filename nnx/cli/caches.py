@@ -1,5 +1,6 @@
 """`nnx cache`: what nnx keeps on this machine beside the files of its user."""
 
+import os
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,14 +50,23 @@ def fill() -> list[str]:
         return ["nothing is compiled here: pip install 'nnx-array[fast]'"]
     if not programs.is_used():
         return ["NNX_PROGRAMS=never: no programs are kept"]
-    before = len(programs.entries())
+    before, wanted = len(programs.entries()), os.environ.get("NNX_COMPILE")
+    os.environ["NNX_COMPILE"] = "always"  # the estimators have no argument for it
+    try:
+        _train_usual()
+    finally:
+        os.environ.pop("NNX_COMPILE")
+        os.environ |= {} if wanted is None else {"NNX_COMPILE": wanted}
+    return [f"programs   {len(programs.entries()) - before} compiled", *lines()[:1]]
+
+
+def _train_usual() -> None:
     for dtype in ("float32", "float64"):
         for hidden in ((32,), (32, 32), (32, 32, 32)):
             for loss, outputs in USUAL.items():
                 _fit(dtype, hidden, loss, outputs)
                 if find_spec("sklearn") is not None:
                     _fit_estimator(dtype, hidden, loss, outputs)
-    return [f"programs   {len(programs.entries()) - before} compiled", *lines()[:1]]
 
 
 USUAL = {"softmax_cross_entropy": 8, "binary_cross_entropy": 1, "squared_error": 1}  # losses, and outputs

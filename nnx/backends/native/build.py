@@ -30,6 +30,9 @@ attributes #0 = { nounwind noinline "no-builtins" }
 !0 = distinct !{!0}"""
 
 
+Run = Callable[[Any, int, int], None]
+
+
 @dataclass
 class Plan:
     """A compiled program, and what its tables are filled with: see `Kernel`."""
@@ -47,19 +50,25 @@ PLANS = 256  # that are kept, because a program of the same operations may come 
 _plans: list[Plan] = []
 
 
-def planned(program: Program, rows: Any) -> Plan:
-    """The plan of a program, made once. rows: the type of the row numbers of a batch, or None. Raises Refused."""
+def planned(program: Program, rows: Any, *, worth: bool = True) -> Plan | None:
+    """The plan of a program, made once. rows: the type of the row numbers of a batch, or None. Raises Refused.
+
+    worth: as `machine.function` has it.
+    """
     for plan in _plans:
         if plan.rows == rows and (plan.program is program or plan.program.same(program)):
             return plan
-    plan = _plan(program, rows)
+    kernels = _kernels(program)
+    run = function(_text(kernels, rows), worth=worth)
+    if run is None:
+        return None
+    plan = _plan(program, rows, kernels, run)
     _plans.insert(0, plan)
     del _plans[PLANS:]
     return plan
 
 
-def _plan(program: Program, rows: Any) -> Plan:
-    kernels = _kernels(program)
+def _plan(program: Program, rows: Any, kernels: list[Kernel], run: Callable[..., int]) -> Plan:
     results, more = _results(program, kernels)
     places, numbers = [(1, 0)], [x for kernel in kernels for x in kernel.numbers]
     for spec in (spec for kernel in kernels for spec in kernel.addresses):
@@ -75,7 +84,7 @@ def _plan(program: Program, rows: Any) -> Plan:
     for slot, x in enumerate(numbers):
         table[slot : slot + 1].view(np.uint8)[: np.asarray(x).nbytes] = np.atleast_1d(x).view(np.uint8)
     bases, offsets = (np.array(column, dtype=np.int64) for column in zip(*places, strict=True))
-    return Plan(program, rows, function(_text(kernels, rows)), more, bases, offsets, table)
+    return Plan(program, rows, run, more, bases, offsets, table)
 
 
 def _results(program: Program, kernels: list[Kernel]) -> tuple[dict[int, int], list[Any]]:
@@ -153,17 +162,18 @@ def _kernels(program: Program) -> list[Kernel]:
     return found
 
 
-def compiled(program: Program, given: Sequence[Any], rows: Any) -> Callable[[Any, int, int], None]:
+def compiled(program: Program, given: Sequence[Any], rows: Any, *, worth: bool) -> Run | None:
     """A function (row numbers of batches, start, stop) that runs the program on the batches from start to stop.
 
-    rows: the array among the program's leaves that takes the row numbers of a batch, or None. Raises Refused.
+    rows: the array among the program's leaves that takes the row numbers of a batch, or None. worth: as
+    `machine.function` has it, and what is then None is None here. Raises Refused.
     """
     with refusing():
-        plan = planned(program, None if rows is None else rows.dtype)
-    return bound(plan, given, rows)
+        plan = planned(program, None if rows is None else rows.dtype, worth=worth)
+    return None if plan is None else bound(plan, given, rows)
 
 
-def bound(plan: Plan, given: Sequence[Any], rows: Any) -> Callable[[Any, int, int], None]:
+def bound(plan: Plan, given: Sequence[Any], rows: Any) -> Run:
     """The same for a plan."""
     pieces = iter(blocks_of([x for x in plan.more if isinstance(x, int)]))
     more = [next(pieces) if isinstance(x, int) else x for x in plan.more]

@@ -9,7 +9,6 @@ import numpy as np
 from ...errors import BackendError
 from ..arrays import library_name
 from ..base import Plain, compiling
-from . import programs
 from .calls import Refused, leaves, mapped, refusing
 from .machine import can_compile
 from .memory import in_turn, most_in_use
@@ -21,7 +20,6 @@ FEW = 8  # steps for which nothing is prepared
 CALL, BYTE = 0.8e-6, 5e-11  # seconds that a compiled step saves for each operation, and for each byte it writes
 EAGER = 7e-6  # seconds for each operation that it saves where a library would run them one by one
 COMPILING = 0.004  # seconds for each operation
-WORTH = 3  # how often the time of compiling must be saved where it is not kept
 
 Run = Callable[[Any, int, int], None]  # of row numbers in batches, and the batches to begin and to stop at
 
@@ -113,7 +111,7 @@ class _Ready:
         given = [*self.slots, *(arrays_in(batch[:3]) if by_rows else []), *self.fed]
         name = name_of(carry, batch)
         worth = loop.mode == "always" or loop.choices.get(name, is_worth_it(found, expected, loop.replay))
-        self.run, self.how, done = _executor(found, given, self.fed[-1] if by_rows else None, loop, worth)
+        self.run, self.how, done = _executor(found, given, self.fed[-1] if by_rows else None, loop, worth, expected)
         loop.choices[name] = done
 
     def is_for(self, carry: Any, data: Sequence[Any], rows: Any) -> bool:
@@ -195,31 +193,41 @@ def _zeros(shape: tuple[int, ...], dtype: str) -> Any:
     return np.zeros(shape, dtype.rpartition(".")[2])  # PyTorch's types have a name with a point
 
 
-def _executor(found: Program, given: Sequence[Any], rows: Any, loop: Native, worth: bool) -> tuple[Any, str, bool]:
-    """The `Run` of the program, or None if it is to be run plainly, the words for it, and whether it is compiled."""
+def _executor(
+    found: Program, given: Sequence[Any], rows: Any, loop: Native, worth: bool, expected: int
+) -> tuple[Any, str, bool]:
+    """The `Run` of the program, or None if it is to be run plainly, the words for it, and whether it is compiled.
+
+    Where it is not worth compiling for so many steps, one that has been compiled, or was asked for before, is taken
+    all the same: its bits are those of the replayed one.
+    """
     reason = ""
-    if loop.mode is True or (worth and can_compile()):
+    worth = worth or loop.mode is True
+    if (worth or (loop.replay and expected >= FEW)) and can_compile():
         from .build import compiled
 
-        compiling(COMPILING * len(found.operations))
+        if worth:
+            compiling(COMPILING * len(found.operations))
         try:
-            return compiled(found, given, rows), "recorded and compiled", True
+            run = compiled(found, given, rows, worth=worth)
+            if run is not None:
+                return run, "recorded and compiled", True
         except Refused as refusal:
             if loop.mode is True:
                 raise
-            reason = f", not compiled: {refusal}"
+            reason = f", not compiled: {refusal}" if worth else ""
     if not loop.replay:
         return None, f"step by step{reason}", False
     calls = steps(found, in_turn(found, given))
 
-    def run(batches: Any, start: int, stop: int) -> None:
+    def replayed(batches: Any, start: int, stop: int) -> None:
         for number in range(start, stop):
             if rows is not None:
                 np.copyto(rows, batches[number])
             for call in calls:
                 call()
 
-    return run, f"recorded and replayed{reason}", False
+    return replayed, f"recorded and replayed{reason}", False
 
 
 def formula_of(formula: Callable[..., Any], given: Sequence[Any]) -> Callable[[Sequence[Any]], int]:
@@ -231,7 +239,7 @@ def formula_of(formula: Callable[..., Any], given: Sequence[Any]) -> Callable[[S
 
     blank = [np.array(x) for x in given]
     result, calls = record(formula, tuple(blank), compute=False)
-    plan = planned(program(calls, blank, result), None)
+    plan: Any = planned(program(calls, blank, result), None)
 
     def run(arrays: Sequence[Any]) -> int:
         bound(plan, list(map(np.asarray, arrays)), None)(_NONE, 0, 1)
@@ -241,16 +249,10 @@ def formula_of(formula: Callable[..., Any], given: Sequence[Any]) -> Callable[[S
 
 
 def is_worth_it(found: Program, expected: int, replay: bool) -> bool:
-    """Whether so many steps are compiled: any but a few where what is compiled is kept, because it is compiled once.
-
-    replay: whether the steps would else be replayed, with the same bits. Where they would not, what is kept does not
-    count: the same call gives the same bits, the first time and later.
-    """
-    if replay and programs.is_used():
-        return expected >= FEW
+    """Whether so many steps save the time that compiling takes. replay: whether they would else be replayed."""
     written = sum(op.output.size * op.output.dtype.itemsize for op in found.operations)
     saved = (CALL if replay else EAGER) * len(found.operations) + BYTE * written
-    return expected * saved > WORTH * COMPILING * len(found.operations)
+    return expected * saved > COMPILING * len(found.operations)
 
 
 def arrays_in(tree: Any) -> list[Any]:

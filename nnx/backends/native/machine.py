@@ -19,16 +19,19 @@ _ready: dict[str, Callable[..., int]] = {}
 _one_at_a_time = Lock()  # so that lanes that are prepared side by side share what is compiled
 
 
-def function(text: str) -> Callable[..., int]:
+def function(text: str, *, worth: bool = True) -> Callable[..., int] | None:
     """The function @run of the text, compiled once on this machine. Raises Refused.
 
-    It takes the addresses of three tables and three integers, and gives an integer.
+    It takes the addresses of three tables and three integers, and gives an integer. worth: whether it is compiled where
+    it has not been; else only when it is asked for the second time, and None the first.
     """
     key = sha256("\n".join([*_facts(), text]).encode()).hexdigest()
     with _one_at_a_time:
         if key not in _ready:
             code = programs.load(key)
             if code is None:
+                if not worth and not programs.ask(key):
+                    return None
                 code = flat(_object(text)) if system.runs_flat_code() else _object(text)
                 programs.save(key, code)
             memory = Executable(code) if system.runs_flat_code() else _Linked(code)

@@ -11,6 +11,8 @@ from ... import system
 
 HEAD = b"nnx program 1\n"  # another number where what is kept has another form
 LIMIT = 64 << 20  # bytes of all programs together
+ASKED = ".asked"  # the end of the name of a file that says that a program was asked for
+MOST = 4096  # of these
 
 
 def folder() -> Path:
@@ -47,16 +49,31 @@ def load(key: str) -> bytes | None:
     return code
 
 
+def ask(key: str) -> bool:
+    """Whether the program was asked for before, by any process; remembered from now on."""
+    place = folder()
+    with suppress(OSError):
+        if not is_used() or not _made(place):
+            return False
+        path = place / (key + ASKED)
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.OWN_FILE, 0o600))
+        except FileExistsError:
+            path.unlink(missing_ok=True)
+            return True
+        marks = [path for _, _, path in _files() if path.name.endswith(ASKED)]
+        for old in marks[:-MOST]:
+            old.unlink(missing_ok=True)
+    return False
+
+
 def save(key: str, code: bytes) -> None:
     """Keep machine code under this name, as far as the disk lets; the oldest makes room for it."""
     if not is_used():
         return
     place = folder()
     with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            place.mkdir(mode=0o700)
-        if not _is_own(place):
+        if not _made(place):
             return
         handle, name = mkstemp(prefix=".", dir=place)  # readable by its owner alone
         try:
@@ -71,6 +88,10 @@ def save(key: str, code: bytes) -> None:
 
 def entries() -> list[tuple[float, int, Path]]:
     """The time of last use, the bytes and the path of each program, the oldest first."""
+    return [entry for entry in _files() if not entry[2].name.endswith(ASKED)]
+
+
+def _files() -> list[tuple[float, int, Path]]:
     found = []
     with suppress(OSError):
         for entry in os.scandir(folder()):
@@ -95,6 +116,14 @@ def _make_room(place: Path) -> None:
         with suppress(OSError):
             path.unlink()
         total -= size
+
+
+def _made(place: Path) -> bool:
+    """Whether the folder is there, made now if need be, and this user's own. Raises OSError."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o700)
+    return _is_own(place)
 
 
 def _is_own(place: Path) -> bool:

@@ -19,11 +19,11 @@ _NONE = np.empty((1, 0), dtype=np.int64)
 def for_rows(
     function: Callable[[Any, Any], Any], lanes: Callable[[], int], one_core: Callable[[], Any]
 ) -> Callable[[Any, Any], Any]:
-    """The same function (params, x); where it cannot be compiled, itself.
+    """The same function (params, x) for any number of rows; whether it is compiled makes no difference to the bits.
 
     lanes: how many threads may run side by side; one_core: what keeps the BLAS to one core in each of them.
     """
-    plans: dict[Any, Any] = {}
+    programs: dict[Any, Any] = {}
 
     def compiled(params: Mapping[str, Any], x: Any) -> Any:
         own = dict(params)
@@ -32,20 +32,22 @@ def for_rows(
         if not fine or x.ndim != 2 or len(x) < FEW:
             return function(params, x)
         kind = signature((own, x[:PIECE]))
-        if kind not in plans:
-            plans[kind] = _plan(function, own, x[:PIECE])
-        plan, like = plans[kind]
-        if plan is None:
+        if kind not in programs:
+            programs[kind] = _program(function, own, x[:PIECE])
+        found, like = programs[kind]
+        if like is None:
             return function(params, x)
+        plan = _plan(found)
         y = np.empty((len(x), *like.shape[1:]), like.dtype)
-        whole = len(x) // PIECE * PIECE
-
-        count = lanes()
+        whole, count = len(x) // PIECE * PIECE, lanes()
 
         def lane(number: int) -> None:
             for start in range(number * PIECE, whole, count * PIECE):
                 some = slice(start, start + PIECE)
-                bound(plan, [y[some], *own.values(), x[some]], None)(_NONE, 0, 1)
+                if plan is None:
+                    y[some] = function(params, x[some])
+                else:
+                    bound(plan, [y[some], *own.values(), x[some]], None)(_NONE, 0, 1)
 
         with one_core(), ThreadPoolExecutor(count) as threads:
             deque(threads.map(lane, range(count)), maxlen=0)
@@ -56,8 +58,11 @@ def for_rows(
     return compiled
 
 
-def _plan(function: Callable[[Any, Any], Any], params: Any, x: Any) -> tuple[Any, Any]:
-    """The plan for such a piece, and an array like its result; nothing where it cannot be compiled."""
+def _program(function: Callable[[Any, Any], Any], params: Any, x: Any) -> tuple[Any, Any]:
+    """The program for such a piece, None where it cannot be recorded, and an array like its result.
+
+    No array where the result has no row for each of x.
+    """
     like = function(params, x)
     if type(like) is not np.ndarray or like.shape[:1] != x.shape[:1]:
         return None, None
@@ -66,9 +71,15 @@ def _plan(function: Callable[[Any, Any], Any], params: Any, x: Any) -> tuple[Any
         return {"y": function(params, x)}
 
     try:
-        with refusing():
-            return planned(
-                recorded_twice(step, {"y": np.empty_like(like, order="C")}, (params, x, None, None), True), None
-            ), like
+        return recorded_twice(step, {"y": np.empty_like(like, order="C")}, (params, x, None, None), True), like
     except Refused:
-        return None, None
+        return None, like
+
+
+def _plan(found: Any) -> Any:
+    """The plan of a program, compiled before or asked for the second time; else None."""
+    try:
+        with refusing():
+            return found and planned(found, None, worth=False)
+    except Refused:
+        return None

@@ -21,7 +21,7 @@ RULES = {
 }
 
 
-def train(rule, dtype, steps=5, size=20000):
+def train(rule, dtype, steps=5, size=80000):
     rng = np.random.default_rng(0)
     params = {"0.W": rng.normal(size=(size // 50, 50)).astype(dtype)}
     state = rule.init(params)
@@ -57,7 +57,7 @@ def test_a_compiled_formula_works_on_the_memory_of_tensors(name, monkeypatch):
 
     monkeypatch.setattr(fused, "choice", "always")
     rng = np.random.default_rng(0)
-    p, g = rng.normal(size=(2, 400, 50)).astype("float32")
+    p, g = rng.normal(size=(2, 1600, 50)).astype("float32")
     results = []
     for convert in (np.copy, lambda a: torch.from_numpy(a.copy())):
         params, state = {"0.W": convert(p)}, None
@@ -77,8 +77,8 @@ def test_a_formula_is_compiled_after_enough_work_and_not_before(monkeypatch):
         return (p,)
 
     monkeypatch.setattr(fused, "choice", "auto")
-    monkeypatch.setattr(fused, "ENOUGH", 100_000)
-    p, g = np.ones(20000), np.ones(20000)
+    monkeypatch.setattr(fused, "ENOUGH", 400_000)
+    p, g = np.ones(80000), np.ones(80000)
     halve(p, g)
     assert not halve.programs
     for _ in range(10):
@@ -91,14 +91,14 @@ def test_a_formula_is_compiled_after_enough_work_and_not_before(monkeypatch):
 @pytest.mark.skipif(not can_compile(), reason="nothing is compiled here")
 def test_members_with_settings_of_their_own_take_the_plain_path(monkeypatch):
     monkeypatch.setattr(fused, "choice", "always")
-    p, rate = np.ones((2, 9000)), np.asarray([[1.0], [2.0]])
-    optimizers.sgd(p, np.ones((2, 9000)), rate)
+    p, rate = np.ones((2, 40000)), np.asarray([[1.0], [2.0]])
+    optimizers.sgd(p, np.ones((2, 40000)), rate)
     np.testing.assert_array_equal(p[:, 0], [0.0, -1.0])
 
 
 def test_without_llvmlite_all_is_plain(monkeypatch):
     monkeypatch.setattr(fused, "choice", "always")
     monkeypatch.setattr(machine, "can_compile", lambda: False)
-    p = np.ones(20000)
-    optimizers.sgd(p, np.ones(20000), 0.25)
+    p = np.ones(80000)
+    optimizers.sgd(p, np.ones(80000), 0.25)
     assert p[0] == 0.75

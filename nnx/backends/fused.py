@@ -16,7 +16,7 @@ from .arrays import library_name, namespace
 
 ENOUGH = 1e8  # elements computed plainly before compiling: about as long as that takes
 CALL = 8e3  # a call costs as much as so many elements
-SMALL = 16384  # elements below which starting the loop costs more than ten short passes
+SMALL = 65536  # elements below which starting the loop costs more than ten passes: Adam 0.8 of them at this size
 choice = os.environ.get("NNX_FUSED", "auto")  # "always", "never", or "auto": when it pays
 
 

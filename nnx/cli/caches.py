@@ -34,6 +34,7 @@ def _line(name: str, kept: Entries, folder: Path) -> str:
 def clear() -> list[str]:
     """Remove all that is not in use; what was done, for a person. Raises: OSError."""
     found = []
+    programs.forget()
     for name, kept, remove in (
         ("programs", programs.entries(), programs.remove),
         ("tables", tables.entries(), tables.remove),
@@ -74,7 +75,7 @@ USUAL = {"softmax_cross_entropy": 8, "binary_cross_entropy": 1, "squared_error":
 
 def _fit(dtype: str, hidden: tuple[int, ...], loss: str, outputs: int) -> None:
     x, y = _data(dtype, _classes(loss, outputs))
-    fit(mlp(hidden, outputs), x, y, loss=loss, batch_size=100, epochs=4, dtype=dtype, compile=True)
+    fit(mlp(hidden, outputs), x, y, loss=loss, batch_size=100, epochs=4, dtype=dtype)
 
 
 def _fit_estimator(dtype: str, hidden: tuple[int, ...], loss: str, outputs: int) -> None:

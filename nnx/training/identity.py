@@ -10,7 +10,6 @@ from zlib import crc32
 from .. import system
 from .._version import __version__
 from ..backends import Backend, is_array, is_sparse, numpy as host
-from ..backends.native import programs
 from ..errors import SettingError
 
 Facts = dict[str, str]
@@ -60,8 +59,7 @@ def environment(backend: Backend, compile: bool | str) -> Facts:
         found["cores"] = str(os.cpu_count())
     found |= {"precision": backend.precision, "processor": _processor()}
     wanted = os.environ.get("NNX_COMPILE", "") if compile == "auto" else ""
-    found["compile"] = wanted or str(compile)
-    return found | {"programs": "kept" if programs.is_used() else "not kept"}
+    return found | {"compile": wanted or str(compile)}
 
 
 def _processor() -> str:

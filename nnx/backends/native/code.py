@@ -101,7 +101,7 @@ class Code:
 
     # ---- loops
 
-    def open(self, name: str, count: str, start: str = "0", hint: str = "") -> str:
+    def open(self, name: str, count: str, start: str = "0") -> str:
         """Begin a loop over the numbers from start to count; returns the number. name: one of its own."""
         place = f"%{name}.at"
         self.variables.append(f"{place} = alloca i64")
@@ -116,22 +116,22 @@ class Code:
         ]
         return f"%{name}"
 
-    def close(self, name: str, step: int = 1, hint: str = "") -> None:
-        """End the loop of this name. hint: what LLVM is told of it."""
+    def close(self, name: str, step: int = 1) -> None:
+        """End the loop of this name."""
         self.lines += [
             f"%{name}.next = add nsw i64 %{name}, {step}",
             f"store i64 %{name}.next, ptr %{name}.at",
-            f"br label %{name}.test{hint}",
+            f"br label %{name}.test",
             f"{name}.end:",
         ]
 
     @contextmanager
-    def loop(self, count: str, start: str = "0", step: int = 1, hint: str = "") -> Iterator[str]:
+    def loop(self, count: str, start: str = "0", step: int = 1) -> Iterator[str]:
         """A loop around what is written meanwhile."""
         self.count += 1
         name = f"i{self.count}"
         yield self.open(name, count, start)
-        self.close(name, step, hint)
+        self.close(name, step)
 
 
 def type_of(dtype: Any) -> str:

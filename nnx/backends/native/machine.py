@@ -16,6 +16,7 @@ from .flat import Executable, flat
 
 SIGNATURE = (ctypes.c_int, *[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 3)
 _ready: dict[str, Callable[..., int]] = {}
+_asked: set[str] = set()  # what this process has asked for: the last, smaller batch of a fit is no second time
 _one_at_a_time = Lock()  # so that lanes that are prepared side by side share what is compiled
 
 
@@ -23,14 +24,15 @@ def function(text: str, *, worth: bool = True) -> Callable[..., int] | None:
     """The function @run of the text, compiled once on this machine. Raises Refused.
 
     It takes the addresses of three tables and three integers, and gives an integer. worth: whether it is compiled where
-    it has not been; else only when it is asked for the second time, and None the first.
+    it has not been; else only when another process has asked for it before, and None until then.
     """
     key = sha256("\n".join([*_facts(), text]).encode()).hexdigest()
     with _one_at_a_time:
         if key not in _ready:
             code = programs.load(key)
             if code is None:
-                if not worth and not programs.ask(key):
+                if not worth and (key in _asked or not programs.ask(key)):
+                    _asked.add(key)
                     return None
                 code = flat(_object(text)) if system.runs_flat_code() else _object(text)
                 programs.save(key, code)

@@ -107,6 +107,13 @@ def remove(path: Path) -> bool:
     return True
 
 
+def forget() -> None:
+    """Forget what was asked for."""
+    for _, _, path in _files():
+        if path.name.endswith(ASKED):
+            path.unlink(missing_ok=True)
+
+
 def _make_room(place: Path) -> None:
     kept = entries()
     total = sum(size for _, size, _ in kept)

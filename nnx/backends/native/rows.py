@@ -77,7 +77,7 @@ def _program(function: Callable[[Any, Any], Any], params: Any, x: Any) -> tuple[
 
 
 def _plan(found: Any) -> Any:
-    """The plan of a program, compiled before or asked for the second time; else None."""
+    """The plan of a program, compiled before, or asked for by another process; else None."""
     try:
         with refusing():
             return found and planned(found, None, worth=False)

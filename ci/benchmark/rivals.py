@@ -256,18 +256,10 @@ def torch_compile(work, tick):
         tick(float(total) / work.batches)
 
 
-def jax_scan(work, tick):
-    """JAX: an epoch as one compiled scan, gradients by jax.grad, state donated."""
-    from functools import partial
-
+def jax_step(x, y):
+    """A step on the rows of these numbers, for a scan: parameters, two means of Adam, and how many steps."""
     import jax
     import jax.numpy as jnp
-
-    x, y = map(jnp.asarray, work.data())
-    W, b = work.weights()
-    params = [(jnp.asarray(w), jnp.asarray(c)) for w, c in zip(W, b, strict=True)]
-    zeros = jax.tree.map(jnp.zeros_like, params)
-    batches = jnp.asarray(np.stack(work.rows()))
 
     def loss_of(params, x, y):
         for w, c in params[:-1]:
@@ -284,6 +276,24 @@ def jax_scan(work, tick):
         v = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, v, grads)
         params = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + EPSILON), params, m, v)
         return (params, m, v, t), value
+
+    return step
+
+
+def jax_scan(work, tick):
+    """JAX: an epoch as one compiled scan, gradients by jax.grad, state donated."""
+    from functools import partial
+
+    import jax
+    import jax.numpy as jnp
+
+    x, y = map(jnp.asarray, work.data())
+    W, b = work.weights()
+    params = [(jnp.asarray(w), jnp.asarray(c)) for w, c in zip(W, b, strict=True)]
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    batches = jnp.asarray(np.stack(work.rows()))
+
+    step = jax_step(x, y)
 
     @partial(jax.jit, donate_argnums=0)
     def epoch(carry):

@@ -33,7 +33,7 @@ _HOMES = {
     "tables": "TableEncoder bin_edges",
     "training": (
         "CSVLogger Checkpoint EMA EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "
-        "SWA TensorBoardLogger fit"
+        "SWA TensorBoardLogger fit ranks"
     ),
     "files": "load register save",
     "estimators": "EnsembleClassifier EnsembleRegressor MLPClassifier MLPRegressor PopulationSearchCV",

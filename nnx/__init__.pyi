@@ -144,4 +144,5 @@ from .training import (
     PopulationReport as PopulationReport,
     TensorBoardLogger as TensorBoardLogger,
     fit as fit,
+    ranks as ranks,
 )

@@ -287,7 +287,7 @@ def test_early_stopping_counts_the_epochs_before(path):
 @pytest.mark.parametrize("mode", ["always", "never", "auto"])
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
 def test_steps_are_compiled_again_if_they_were(backend, mode, path, monkeypatch):
-    pytest.importorskip("numba", reason="numba is not installed")
+    pytest.importorskip("llvmlite", reason="llvmlite is not installed")
     from nnx.backends.native import loop
 
     monkeypatch.setenv("NNX_COMPILE", mode)
@@ -302,7 +302,7 @@ def test_steps_are_compiled_again_if_they_were(backend, mode, path, monkeypatch)
 
 def test_a_choice_that_was_made_is_kept(path, monkeypatch):
     """Which steps are compiled may depend on how fast a stream was: the checkpoint decides."""
-    pytest.importorskip("numba", reason="numba is not installed")
+    pytest.importorskip("llvmlite", reason="llvmlite is not installed")
     from nnx.backends.native import loop
 
     monkeypatch.setattr(loop, "is_worth_it", lambda *_: True)

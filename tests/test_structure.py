@@ -9,6 +9,7 @@ import nnx
 ROOT = Path(nnx.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 LIBRARIES = {"numpy", "cupy", "cupyx", "torch", "jax", "array_api_compat", "array_api_strict"}
+COMMUNICATION = {"mpi4py", "mpich", "horovod", "dask", "ray"}
 # From the ground up: a module may import only from lines above its own (and from its own).
 ORDER = [
     "_version names",
@@ -160,6 +161,16 @@ def test_a_circle_is_found_over_functions_and_over_what_a_folder_gives_again():
     }
     assert circles(arrows) == [frozenset(set(texts) - {("nnx", "p", "c")})]
     assert arrows[("nnx", "p", "a")] == {("nnx", "p", "b"): 2}
+
+
+def test_mpi_is_named_only_where_ranks_are():
+    offenders = [
+        told(own, ("", *target), line)
+        for own, targets in graph().items()
+        for target, line in targets.items()
+        if target[0] in COMMUNICATION and own != ("nnx", "training", "parallel")
+    ]
+    assert not offenders, listed(offenders)
 
 
 def test_array_libraries_are_named_only_in_backends():

@@ -244,6 +244,13 @@ class Plain:
         self.step = step
         self.choices: dict[str, bool] = {}  # for each kind of batch, whether its steps are compiled: kept on resuming
 
+    def restore(self, choices: dict[str, bool]) -> None:
+        """Go on with the choices of another process."""
+        self.choices.update(choices)
+
+    def join(self, other: "Plain") -> None:
+        """Work on the memory of another loop, of the same kind, whose carries are like this one's."""
+
     def __call__(self, carry: Any, x: Array, target: Array, weight: Any, rows: Any, start: int, stop: int) -> Any:
         if rows is None:
             return self.step(carry, x, target, weight, None)

@@ -98,13 +98,19 @@ class Tensors(Plain):
         self.native.own_arrays = False
         self.choices = self.native.choices
         self.seen: dict[int, tuple[Any, Any]] = {}  # by identity: tensors, and arrays on their memory
+        self.near: Tensors = self  # whose `seen` is the latest
+
+    def join(self, other: Plain) -> None:
+        if isinstance(other, Tensors):
+            self.native.join(other.native)
+            self.near, other.near = other, self
 
     def __call__(self, carry: Any, x: Any, target: Any, weight: Any, rows: Any, start: int, stop: int) -> Any:
-        if x.device.type != "cpu":
+        if (target if x is None else x).device.type != "cpu":
             if self.mode is True:
                 raise BackendError("backend 'torch': steps are compiled on the CPU only; leave compile out")
             return super().__call__(carry, x, target, weight, rows, start, stop)
-        kept, self.seen = self.seen, {}
+        kept, self.seen = self.seen | self.near.seen, {}
         arrays = mapped(lambda t: self._array(t, kept), (carry, x, target, weight, rows))
         ready = self.native.begin(arrays, start)
         if ready:

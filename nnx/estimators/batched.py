@@ -13,9 +13,8 @@ from ..training.interrupt import Interrupt
 from ..training.memory import bytes_of_step
 from ..training.population.joining import joined
 from ..training.population.lanes import Lane, Lanes
-from ..training.population.member import shapes_of, stacked
-from ..training.population.members import Cut
-from ..training.step import Carry, Step, make_step
+from ..training.population.member import Cut, shapes_of, stacked
+from ..training.step import Carry, InParts, Step, make_step
 from .arrays import to_host
 from .network import Objective
 from .session import Session
@@ -84,7 +83,7 @@ class Run:
         """The optimizer of these members."""
         return joined([self.sessions[k].est._optimizer.rule for k in members])
 
-    def step(self, members: list[int], own: int) -> Step:
+    def step(self, members: list[int], own: int) -> Step | InParts:
         """The step of a lane."""
         return make_step(
             self.objective(members),

@@ -8,7 +8,7 @@ from ..backends import is_array
 from ..contract import Optimizer, Params, State
 from ..optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Momentum, Nesterov
 from ..training.flat import Flat
-from ..training.step import Step, make_step
+from ..training.step import InParts, Step, make_step
 from .arrays import mapped, own, to_host
 from .network import Objective
 
@@ -124,6 +124,6 @@ class Shaped(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def known_step(objective: Objective, optimizer: Optimizer, layout: Flat, micro_batches: int) -> Step:
+def known_step(objective: Objective, optimizer: Optimizer, layout: Flat, micro_batches: int) -> Step | InParts:
     """The same step each time, so that a library that has compiled it for one fit need not do so for the next."""
     return make_step(objective, optimizer, layout, micro_batches=micro_batches)

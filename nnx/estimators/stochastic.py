@@ -3,11 +3,12 @@
 import warnings
 from typing import Any
 
-from ..backends import Plain, is_sparse
+from ..backends import is_sparse
 from ..random import seed_words
-from ..training.engine import Program
+from ..training.engine import Program, bytes_of
 from ..training.interrupt import Interrupt
 from ..training.memory import Memory
+from ..training.parts import loop_of
 from ..training.step import Carry
 from .arrays import own
 from .session import How, Session
@@ -46,7 +47,7 @@ class Training:
         carry = Carry(session.vectors, session.running, solver.state, seed, zero, backend.xp.zeros_like(zero))
         step = known_step(session.objective, solver.rule, session.layout, session.est.micro_batches)
         plain = is_sparse(session.data.X) or epochs == 1
-        self.program = Program(carry, Plain(step) if plain else backend.loop(step, "auto", epochs))
+        self.program = Program(carry, loop_of(backend, step, "auto", epochs, plain=plain))
 
     def epoch(self, order: Any, interrupt: Interrupt) -> float:
         """Train on the rows in this order; the sum over the batches of loss times rows."""
@@ -58,9 +59,7 @@ class Training:
 
     def needs(self, rows: int) -> int:
         """The bytes that a step on so many rows makes for itself. Raises Refused if it cannot be followed."""
-        from ..backends.native.loop import step_bytes
-
-        return step_bytes(self.program.loop.step, self.program.carry, self.data.like, rows)
+        return bytes_of(self.program.loop, self.program.carry, self.data.like, rows)
 
     def give_back(self) -> None:
         """The estimator's coefs_ and intercepts_: own arrays with the weights of now."""

@@ -15,6 +15,7 @@ from ..errors import TrainingError
 from ..training import Checkpoint, Fit, Member, Population, PopulationReport, Report, fit
 from ..training.checkpoint import Resumed
 from ..training.interrupt import listening
+from ..training.parallel import Ranks
 from ..training.population.arrays import histories_from
 from ..training.population.resume import Read, read as read_population
 from ..training.restore import read as read_alone
@@ -36,8 +37,11 @@ def train(
     callbacks: Sequence[Callable[[Report], Any]] = (),
     checkpoint: Checkpoint | None = None,
     resume: "Resumed | Read | None" = None,
+    ranks: Ranks | None = None,
 ) -> list[Fit]:
     """Train the networks of settled settings. callbacks: given the mean figures of those that still train.
+
+    ranks: as `nnx.fit` takes them.
 
     Raises: TrainingError where no network has finite weights; its `fit` is that of one network or of a population.
     """
@@ -54,6 +58,7 @@ def train(
         "backend": chosen,
         "checkpoint": checkpoint,
         "resume": resume,
+        "ranks": ranks,
     }
     if len(prepared.folds) > 1:
         given |= {"callbacks": [_averaged(c) for c in callbacks], "resume": None if resume is None else resume.path}

@@ -5,6 +5,7 @@ from .callbacks import CSVLogger, JSONLinesLogger, TensorBoardLogger
 from .checkpoint import Checkpoint
 from .data import split
 from .fit import fit
+from .parallel import ranks
 from .population import Member, Population, PopulationFit, PopulationReport
 from .rate_range import RateRange, rate_range
 from .result import EarlyStopping, Fit, Report
@@ -25,6 +26,7 @@ __all__ = [
     "Report",
     "TensorBoardLogger",
     "fit",
+    "ranks",
     "rate_range",
     "split",
 ]

@@ -1,25 +1,43 @@
 """One network while it trains: no axis in front, flat vectors where they pay, data in memory, in files or streamed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
-from ..backends import Backend, Plain, is_sparse
+from ..backends import Backend, is_sparse
 from ..contract import Array, Key, Layer, Loss, Optimizer, Params, State
-from ..errors import SettingError, require
+from ..errors import DataError, SettingError, TrainingError, require, shown
 from ..network import check_takes_sparse, init
 from ..random import permutation, seed_words
+from ..settings import BETWEEN, is_number, plain, real
 from .averages import Statistics, averaged
-from .check import naming
-from .data import Batch, Data, StreamData, singly
-from .engine import CHUNK, Program, Watched, carry_of, checked, copies, measured, step_of, trained_names, tried
+from .check import check_parts, naming
+from .data import Batch, Data, StreamData, make_data, numbered, singly, split
+from .engine import (
+    CHUNK,
+    Program,
+    Watched,
+    bytes_of,
+    carry_of,
+    checked,
+    copies,
+    measured,
+    step_of,
+    trained_names,
+    tried,
+)
 from .flat import Flat, Named, choose_layout
+from .identity import mark
 from .interrupt import Interrupt
+from .parallel import Ranks
+from .parts import loop_of
 from .settings import Settings
-from .step import gather, make_prediction
+from .step import gather, make_prediction, parts_of
 
 Held = tuple[Data, Any]  # data to validate on, and the numbers of its rows
+Output = tuple[Array, Array, Array | None, Array | None]  # z, target, weight, and the numbers of the rows
+T = TypeVar("T")
 
 
 class Alone:
@@ -44,7 +62,10 @@ class Alone:
         data: Data,
         rows: Any,  # host row numbers to train on; None for a stream
         seed: int,
+        ranks: Ranks | None = None,
     ) -> None:
+        """ranks: the processes that share each batch, where there are several."""
+        self.ranks = ranks
         self.net, self.loss, self.optimizer, self.backend, self.settings = net, loss, optimizer, backend, settings
         self.data, self.rows, self.seed = data, rows, seed
         self.upcoming: Any = None  # the order of the next epoch
@@ -89,8 +110,8 @@ class Alone:
         if self.optimizer.current_rate(carry.state).ndim:  # also finds a schedule that does not know its steps
             raise SettingError("fit trains one network: give the optimizer single numbers, or members=K")
         step = step_of(settings, self.net, self.loss, self.optimizer, self.layout, names)
-        loop = Plain(step) if self.sparse else backend.loop(step, settings.compile, settings.epochs)
-        self.program = Program(carry, loop)
+        loop = loop_of(backend, step, settings.compile, settings.epochs, plain=self.sparse, ranks=self.ranks)
+        self.program = Program(carry, loop, singly=self.ranks is not None)
         self.params = self.best = copies(backend, start)
 
     def first(self, data: Data, rows: Any) -> Batch:
@@ -107,7 +128,8 @@ class Alone:
         if isinstance(self.data, StreamData):
             self.data.set_epoch(number)
         order = self.order(number) if self.upcoming is None else self.upcoming
-        batches = Watched(self.data.batches(order, self.settings.batch_size))
+        wanted = None if self.ranks is None else self.wanted
+        batches = Watched(self.data.batches(order, self.settings.batch_size, wanted))
         seen = self.program.run(batches, backend.floats(0.0), interrupt)
         self.whole = batches.ended
         self.upcoming = self.order(number + 1) if number < self.settings.epochs else None  # while a device computes
@@ -118,7 +140,20 @@ class Alone:
         self.params = self.now(number)
         figures = {"loss": loss, **self.validate()}
         figures |= {"rate": rate, "samples_per_second": seen / seconds, "seconds": seconds}
-        return {0: figures}, set() if self.is_finite() else {0}
+        found = {0: figures}, set() if self.is_finite() else {0}
+        return found if self.ranks is None else self.same(number, found)
+
+    def same(self, number: int, found: T) -> T:
+        """What the first rank has found in an epoch. Raises TrainingError unless the ranks have the same weights."""
+        assert self.ranks is not None
+        marks = self.ranks.gather(mark(self.backend, *self.program.carry.vectors.values()))
+        if other := next((r for r, text in enumerate(marks) if text != marks[0]), 0):
+            raise TrainingError(
+                f"after epoch {number} the weights of rank {other} are not those of rank 0: "
+                "are the processors or the libraries of the machines different ones?"
+            )
+        self.ranks.agree()
+        return self.ranks.broadcast(found)
 
     def order(self, epoch: int) -> Any:
         """The numbers of the rows to train on in their order in this epoch; None for a stream."""
@@ -147,14 +182,39 @@ class Alone:
         if self.held is None:
             return {}
         data, order = self.held
-        batches = singly(data.batches(order, max(CHUNK // self.net.copies, 1)))
         params = self.params if self.settings.average else self.program.carry.params(self.layout)
+        size = max(CHUNK // self.net.copies, 1)
         outputs = (
-            (self.predict(params, x, rows), gather(target, rows), gather(weight, rows), rows)
-            for x, target, weight, rows in batches
+            self.outputs(params, data, order, size) if self.ranks is None else self.shared(params, data, order, size)
         )
+        if self.ranks is not None and not self.ranks.is_first:
+            return {}
         found = measured(self.backend, self.loss, self.settings.metrics, outputs)
         return {name: float(value) for name, value in found.items()}
+
+    def outputs(self, params: Params, data: Data, order: Any, size: int) -> Iterator[Output]:
+        """The outputs for rows held out, so many at once."""
+        for x, target, weight, rows in singly(data.batches(order, size)):
+            yield self.predict(params, x, rows), gather(target, rows), gather(weight, rows), rows
+
+    def shared(self, params: Params, data: Data, order: Any, size: int) -> Iterator[Output]:
+        """The same for the first rank, each part of them computed by another."""
+        assert self.ranks is not None
+        ranks, found, rest = self.ranks, {}, []
+        batches = data.batches(order, size, lambda i, n: slice(n if i % ranks.count == ranks.number else 0))
+        for i, (x, target, weight, rows) in enumerate(singly(batches)):
+            if i % ranks.count == ranks.number:
+                found[i] = self.backend.to_numpy(self.predict(params, x, rows))
+            rest.append((gather(target, rows), gather(weight, rows), rows))
+        every = {i: z for own in ranks.gather(found) for i, z in own.items()}
+        return ((self.backend.asarray(every[i]), *one) for i, one in enumerate(rest))
+
+    def wanted(self, number: int, n: int) -> slice:
+        """Those rows of a batch of n that this rank computes on."""
+        assert self.ranks is not None
+        count, size = parts_of(n, self.settings.micro_batches)
+        own = self.ranks.share(count)
+        return slice(own.start * size, min(own.stop * size, n))
 
     def is_finite(self) -> bool:
         """True if the weights are numbers: one more number is read from the device."""
@@ -175,11 +235,34 @@ class Alone:
 
     def needs(self, rows: int) -> int:
         """The bytes that a step on so many rows makes for itself. Raises Refused if it cannot be followed."""
-        from ..backends.native.loop import step_bytes
-
-        return step_bytes(self.program.loop.step, self.program.carry, self.like, rows)
+        return bytes_of(self.program.loop, self.program.carry, self.like, rows)
 
     @property
     def how(self) -> str:
         """The way the steps were run."""
         return self.execution or self.program.loop.how
+
+
+def held_out(
+    backend: Backend, data: Data, validation: Any, loss: Loss, seed: int
+) -> tuple[Any, tuple[Data, Any] | None]:
+    """The row numbers to train on, and the data and row numbers to validate on."""
+    everything = None if data.rows is None else numbered(data.rows)
+    if validation is None:
+        return everything, None
+    if is_number(plain(validation)):
+        if data.rows is None:
+            raise DataError("a fraction cannot be set aside from an iterable of batches: give validation=(x, y)")
+        train, held = split(data.rows, real("fit: validation", validation, BETWEEN), seed)
+        check_parts(data.weight, train, held)
+        return train, (data, held)
+    if not isinstance(validation, tuple) or len(validation) not in (2, 3):
+        raise SettingError(f"fit: validation must be a fraction, (x, y) or (x, y, weight), got {shown(validation)}")
+    x, y, weight = (*validation, None)[:3]
+    try:
+        other = make_data(backend, x, y, weight, loss)
+    except DataError as error:
+        raise DataError(f"validation: {error}") from None
+    if other.rows is None:
+        raise SettingError("fit: validation must hold arrays")
+    return everything, (other, numbered(other.rows))

@@ -33,15 +33,20 @@ class Block:
         """The shapes of a row of x, target and weight."""
         return [None if a is None else a.shape[1:] for a in self.arrays]
 
-    def put(self, x: Any, target: Any, weight: Any, rows: Any = None) -> Any:
-        """These rows, or those with these numbers, behind those that are there; x as it is kept."""
+    def put(self, x: Any, target: Any, weight: Any, rows: Any = None, asked: Any = None) -> Any:
+        """These rows, or those with these numbers, behind those that are there; x as it is kept.
+
+        asked: for each of the rows, whether its x is needed; what is not is not read.
+        """
         start, self.rows = self.rows, self.rows + (x.shape[0] if rows is None else len(rows))
         with host_namespace().errstate(over="ignore"):  # what is beyond the type is found in it, infinite
             for array, given in zip(self.arrays, (x, target, weight), strict=True):
                 if array is None:
                     continue
                 part = array[start : self.rows]
-                if rows is not None and given.dtype == array.dtype:
+                if asked is not None and given is x:
+                    part[asked] = given[rows[asked]]
+                elif rows is not None and given.dtype == array.dtype:
                     given.take(rows, 0, part, "clip")  # the numbers are right, and looking at them takes a copy
                 else:
                     part[...] = given if rows is None else given[rows]

@@ -1,6 +1,6 @@
 """Data in batches: on the device, on the host and read as needed, or from an iterable."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol
@@ -30,6 +30,7 @@ from .check import (
 Batch = tuple[Array, Array, Array | None, Array | None]  # x, target, weight, rows (None: they are the batch)
 PATIENCE = 0.05  # seconds that a slow stream may keep rows waiting that it has already given
 Batches = Batch  # the same, with rows (batches, size): batches of one size from the same arrays
+Wanted = Callable[[int, int], slice]  # of a batch's number and size: those of its rows whose x is looked at
 
 
 class Data(Protocol):
@@ -45,8 +46,11 @@ class Data(Protocol):
         """The weights of the rows, where they are known."""
         ...
 
-    def batches(self, order: Any, size: int) -> Iterator[Batches]:
-        """Batches of `size` rows in the order of these row numbers; the last may be smaller."""
+    def batches(self, order: Any, size: int, wanted: Wanted | None = None) -> Iterator[Batches]:
+        """Batches of `size` rows in the order of these row numbers; the last may be smaller.
+
+        wanted: where not all of x is looked at, what need not be read.
+        """
         ...
 
     def check(self, outputs: int) -> None:
@@ -68,7 +72,7 @@ class DeviceData:
     def rows(self) -> int:
         return int(self.x.shape[0])
 
-    def batches(self, order: Any, size: int) -> Iterator[Batches]:
+    def batches(self, order: Any, size: int, wanted: Wanted | None = None) -> Iterator[Batches]:
         full = len(order) // size * size
         for part in (order[:full].reshape(-1, size), order[full:].reshape(1, -1)):
             if part.size:
@@ -96,7 +100,7 @@ class HostData:
     def rows(self) -> int:
         return int(self.x.shape[0])
 
-    def batches(self, order: Any, size: int) -> Iterator[Batches]:
+    def batches(self, order: Any, size: int, wanted: Wanted | None = None) -> Iterator[Batches]:
         if self.block is None or self.block.capacity % size or len(order) < size:
             labels = loss_labels(self.target, self.loss)
             self.block = Block(self.backend, size, self.x, self.target, self.weight, labels=labels)
@@ -104,12 +108,16 @@ class HostData:
             self.looked = host_namespace().zeros(self.rows, dtype=bool)
         for start in range(0, len(order), self.block.capacity):
             stop = min(start + self.block.capacity, len(order))
+            asked = None if wanted is None else asked_for(wanted, start, stop, size)
             for at in range(start, stop, self.block.piece):
-                self._read(self.block, order[at : min(at + self.block.piece, stop)])
+                end = min(at + self.block.piece, stop)
+                self._read(self.block, order[at:end], None if asked is None else asked[at - start : end - start])
             yield from self.block.batches(size)
 
-    def _read(self, block: Block, rows: Any) -> None:
-        x = block.put(self.x, self.target, self.weight, rows)
+    def _read(self, block: Block, rows: Any, asked: Any) -> None:
+        x = block.put(self.x, self.target, self.weight, rows, asked)
+        if asked is not None:
+            x, rows = x[asked], rows[asked]
         if not self.looked[rows].all():
             check_finite("x", x, rows)
             self.looked[rows] = True
@@ -117,6 +125,14 @@ class HostData:
     def check(self, outputs: int) -> None:
         check_target(narrow(self.backend, self.target), self.loss, outputs)
         check_shares(self.loss, self.target, self.weight, host_namespace().zeros(()))
+
+
+def asked_for(wanted: Wanted, start: int, stop: int, size: int) -> Any:
+    """Whether x is looked at, for each of the rows from start to stop of all batches; start begins one."""
+    found = host_namespace().zeros(stop - start, dtype=bool)
+    for at in range(start, stop, size):
+        found[at - start : min(at + size, stop) - start][wanted(at // size, min(size, stop - at))] = True
+    return found
 
 
 @dataclass
@@ -138,7 +154,7 @@ class StreamData:
     def weight(self) -> None:
         return None
 
-    def batches(self, order: Any, size: int) -> Iterator[Batches]:
+    def batches(self, order: Any, size: int, wanted: Wanted | None = None) -> Iterator[Batches]:
         n, some = -1, False  # the number of the batch, and whether a row of any has a weight
         block, size, began = None, 0, 0.0  # the block that is being filled since then, and the size of its batches
         looks = self.outputs is not None and not (self.checked and self.backend.is_gpu)  # each waits for a GPU

@@ -16,8 +16,9 @@ from .data import Batch, Batches
 from .flat import Flat, Named
 from .interrupt import Interrupt
 from .objective import MeanLoss
+from .parts import Parts
 from .settings import Metric, Settings
-from .step import Carry, Step, gather, inputs, make_step
+from .step import Carry, InParts, Step, gather, inputs, make_step, parts_of
 
 CHUNK = 8192  # rows evaluated at once in validation, those of all members together
 PATIENCE = 0.05  # seconds of steps between two looks at whether Ctrl-C was pressed
@@ -26,8 +27,9 @@ PATIENCE = 0.05  # seconds of steps between two looks at whether Ctrl-C was pres
 class Program:
     """Steps that are one program: what they hand on, and what runs them."""
 
-    def __init__(self, carry: Carry, loop: Plain) -> None:
-        self.carry, self.loop, self.stride = carry, loop, 1  # steps at once
+    def __init__(self, carry: Carry, loop: Plain, *, singly: bool = False) -> None:
+        """singly: look after each step at whether it was the last, not now and then."""
+        self.carry, self.loop, self.singly, self.stride = carry, loop, singly, 1  # steps at once
 
     def run(self, batches: Iterable[Batches], zero: Array, interrupt: Interrupt, *, members: int = 1) -> int:
         """One pass over batches; how many rows each member has seen. zero: of each member's loss.
@@ -44,7 +46,7 @@ class Program:
                 self.carry = self.loop(self.carry, x, target, weight, rows, start, stop)
                 seen += (stop - start) * size
                 start = stop
-                if perf_counter() - began < PATIENCE:
+                if perf_counter() - began < PATIENCE and not self.singly:
                     self.stride *= 2
             if interrupt.seen:
                 break
@@ -78,7 +80,7 @@ def step_of(
     layout: Flat | Named,
     names: Sequence[str],
     members: int = 0,
-) -> Step:
+) -> Step | InParts:
     """The step that the settings mean. names: the parameters that are trained. members: as in `make_step`."""
     return make_step(
         MeanLoss(net, loss),
@@ -147,6 +149,18 @@ def one_number(name: str, value: Any) -> Any:
 def copies(backend: Backend, arrays: Params) -> Params:
     """Own copies of arrays: a step may write on those of the carry."""
     return {name: backend.xp.asarray(a, copy=True) for name, a in arrays.items()}
+
+
+def bytes_of(loop: Plain, carry: Carry, like: Any, rows: int) -> int:
+    """The bytes that a step on so many rows makes for itself; like: a row of x, target and weight.
+
+    Raises: Refused if it cannot be followed.
+    """
+    from ..backends.native.loop import step_bytes
+
+    if isinstance(loop, Parts):
+        carry, rows = loop.blank(carry), parts_of(rows, loop.whole.micro_batches)[1]
+    return step_bytes(loop.step, carry, like, rows)
 
 
 def checked(params: Any, net: Layer, features: int) -> Mapping[str, Array]:

@@ -7,19 +7,21 @@ from typing import Any, overload
 from .. import backends
 from ..backends import Backend
 from ..contract import Array, Layer, Loss, Optimizer
-from ..errors import DataError, SettingError, TrainingError, require, shown
+from ..errors import SettingError, TrainingError, require
 from ..names import spelled
 from ..random import check_seed
 from ..schedules import over
-from ..settings import BETWEEN, MEMBERS, check_range, flag, integer, is_number, optional_name, plain, real
-from .alone import Alone, Held
+from ..settings import MEMBERS, check_range, flag, integer, optional_name, plain
+from .alone import Alone, held_out
 from .averages import Average
-from .check import check_parts, choose_backend
+from .check import choose_backend
 from .checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed
-from .data import Data, make_data, numbered, split
+from .data import make_data
+from .identity import code, environment, same_on
 from .interrupt import Interrupt
 from .judge import Figures, Judge
 from .memory import Memory
+from .parallel import Ranks, check_shared, several, together
 from .population.fit import Population
 from .population.joining import is_single, spread
 from .population.member import Member
@@ -27,7 +29,7 @@ from .population.result import PopulationCallback, PopulationFit
 from .progress import progress
 from .restore import read
 from .result import Callback, EarlyStopping, Fit, Report
-from .resume import resuming
+from .resume import identity, resuming
 from .scale import scaled
 from .settings import Metric, Settings, not_swapped, parts, shows
 
@@ -64,6 +66,7 @@ def fit(
     scale_target: bool = False,
     checkpoint: Checkpoint | None = None,
     resume: str | os.PathLike[str] | Resumed | None = None,
+    ranks: Ranks | None = None,
     members: None = None,
 ) -> Fit: ...
 
@@ -99,6 +102,7 @@ def fit(
     scale_target: bool = False,
     checkpoint: Checkpoint | None = None,
     resume: str | os.PathLike[str] | Resumed | None = None,
+    ranks: Ranks | None = None,
     n_members_per_run: int | None = None,
 ) -> PopulationFit: ...
 
@@ -133,6 +137,7 @@ def fit(
     scale_target: bool = False,
     checkpoint: Checkpoint | None = None,
     resume: str | os.PathLike[str] | Resumed | None = None,
+    ranks: Ranks | None = None,
     members: int | None = None,
     n_members_per_run: int | None = None,
 ) -> Fit | PopulationFit:
@@ -160,6 +165,9 @@ def fit(
         settings, to the same bits as if the training had not been interrupted. Where another library, version or
         number of threads computes, a warning says so. A function that returns batches is called for a trial and for
         each epoch left; if it has a method `set_epoch`, that is told the number of each epoch first.
+    ranks: nnx.ranks(), in a program that mpiexec or srun has started several times: each process computes some of the
+        micro-batches of every batch, and the weights are the same to the bit on any number of them (docs/ranks.md).
+        Callbacks, output and checkpoints are those of rank 0. Members are dealt out to the ranks.
     members: how many networks to train at once. The result is an nnx.PopulationFit; member k has seed + k, or seeds[k],
         and of every setting given as a tuple, such as nnx.Adam(rate=(1e-3, 1e-2)), the k-th number. See nnx.Population.
     Shapes: x (rows, features); y (rows,) or (rows, outputs), integers for labels.
@@ -197,11 +205,14 @@ def fit(
     verbose = shows(verbose)
     not_swapped(x, y)
     check_checkpoint(checkpoint, resume)
+    ranks = several(ranks)
+    check_shared(ranks, settings.micro_batches)
+    writes = ranks is None or ranks.is_first
     dtype = optional_name("fit: dtype", dtype)
     given = None if backend is None else backends.backend(backend, dtype)
     chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
     with (
-        claimed(checkpoint),
+        claimed(checkpoint if writes else None),
         chosen.scope(),
         Memory(chosen, settings.batch_size, settings.micro_batches) as memory,
     ):
@@ -213,18 +224,21 @@ def fit(
         if data.rows is None and settings.average is not None and net.running:
             raise SettingError("fit: average with BatchNorm needs x and y: its statistics ask for batches once more")
         scheduled = net
-        rows, held = _validation(chosen, data, validation, the_loss, the_seed)
+        rows, held = held_out(chosen, data, validation, the_loss, the_seed)
         if rows is not None:
             settings.check_batches(net, len(rows))
             steps = settings.epochs * -(-len(rows) // settings.batch_size)
             scheduled, the_optimizer = over(net, steps), the_optimizer.over(steps)
-        engine = Alone(scheduled, the_loss, the_optimizer, chosen, settings, data, rows, the_seed)
+        engine = Alone(scheduled, the_loss, the_optimizer, chosen, settings, data, rows, the_seed, ranks)
         judge = Judge(settings.epochs, early_stopping, 1)
         engine.look(held)
+        if ranks is not None:
+            own = (net, the_loss, the_optimizer)
+            same_on(ranks, identity(engine) | environment(chosen, settings.compile) | code(own))
         with resuming(engine, judge, checkpoint, resumed) as (begin, write):
             engine.begin(params if begin is None else begin)
         memory.needs = engine.needs
-        with progress(settings.epochs, verbose, head=chosen.why) as show, Interrupt() as interrupt:
+        with progress(settings.epochs, verbose and writes, head=chosen.why) as show, Interrupt() as interrupt:
 
             def ask(number: int, figures: Figures) -> set[int]:
                 if 0 in judge.stopped:  # not finite
@@ -232,7 +246,7 @@ def fit(
                 report = Report(number, settings.epochs, dict(figures[0]), engine.params)
                 return {0} if any([plain(callback(report)) is True for callback in (*callbacks, show)]) else set()
 
-            judge.train(engine, ask, interrupt, after=write)
+            judge.train(engine, *together(ranks, ask, interrupt, write))
     stopped = judge.stopped.get(0, "epochs")
     best, history = judge.best[0], judge.histories[0]
     result = Fit(net, the_loss, engine.best, engine.state, history, chosen, best, stopped, engine.how)
@@ -272,26 +286,3 @@ def _population(
         return Member(own_net, own_loss, own_optimizer, seed=seeds[k], params=begin)
 
     return Population([member(k) for k in range(number)])
-
-
-def _validation(backend: Backend, data: Data, validation: Any, loss: Loss, seed: int) -> tuple[Any, Held | None]:
-    """The row numbers to train on, and the data and row numbers to validate on."""
-    everything = None if data.rows is None else numbered(data.rows)
-    if validation is None:
-        return everything, None
-    if is_number(plain(validation)):
-        if data.rows is None:
-            raise DataError("a fraction cannot be set aside from an iterable of batches: give validation=(x, y)")
-        train, held = split(data.rows, real("fit: validation", validation, BETWEEN), seed)
-        check_parts(data.weight, train, held)
-        return train, (data, held)
-    if not isinstance(validation, tuple) or len(validation) not in (2, 3):
-        raise SettingError(f"fit: validation must be a fraction, (x, y) or (x, y, weight), got {shown(validation)}")
-    x, y, weight = (*validation, None)[:3]
-    try:
-        other = make_data(backend, x, y, weight, loss)
-    except DataError as error:
-        raise DataError(f"validation: {error}") from None
-    if other.rows is None:
-        raise SettingError("fit: validation must hold arrays")
-    return everything, (other, numbered(other.rows))

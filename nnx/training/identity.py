@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from inspect import getsource
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -11,6 +13,7 @@ from .. import system
 from .._version import __version__
 from ..backends import Backend, is_array, is_sparse, numpy as host
 from ..errors import SettingError
+from .parallel import Ranks
 
 Facts = dict[str, str]
 
@@ -67,6 +70,33 @@ def _processor() -> str:
 
     names = (line.partition(":")[2].strip() for line in system.processor() if line.startswith("model name"))
     return next(names, "") or platform.processor() or platform.machine()
+
+
+def code(parts: Any) -> Facts:
+    """The code that trains: nnx's own, and the classes of a user's in these parts."""
+    own = crc32(b"".join(file.read_bytes() for file in sorted(Path(__file__).parents[1].rglob("*.py"))))
+    found = {"code of nnx": f"{own:08x}"}
+    waiting = [parts]
+    while waiting:
+        part = waiting.pop()
+        kind = type(part)
+        if isinstance(part, (tuple, list)):
+            waiting += part
+        elif is_dataclass(part):
+            waiting += [getattr(part, field.name) for field in fields(part)]
+        if kind.__module__.partition(".")[0] not in (__package__.partition(".")[0], "builtins"):
+            with suppress(OSError, TypeError):
+                found[f"code of {kind.__qualname__}"] = f"{crc32(getsource(kind).encode()):08x}"
+    return found
+
+
+def same_on(ranks: Ranks, facts: Facts) -> None:
+    """Raise SettingError naming the first setting that is not the same on all ranks."""
+    every = ranks.gather(facts)
+    for number, own in enumerate(every):
+        if found := _difference(every[0], own):
+            name, old, new = found
+            raise SettingError(f"{name} is {new} on rank {number}, and {old} on rank 0: all ranks must train the same")
 
 
 def same_settings(before: Facts, now: Facts) -> None:

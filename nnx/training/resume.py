@@ -80,7 +80,7 @@ def go_on(engine: Alone, judge: Judge, before: Progress) -> None:
         carry = carry._replace(average=layout.pack(average))
     engine.program.carry = carry._replace(state=state)
     engine.best = {name: backend.floats(p) for name, p in before.best[1].items()}
-    engine.program.loop.choices.update(before.choices)
+    engine.program.loop.restore(before.choices)
     engine.execution = before.execution
     judge.done, judge.best[0], judge.histories[0] = before.epoch, before.best[0], before.history
     if before.stopped == "early stopping":

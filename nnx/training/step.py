@@ -1,13 +1,25 @@
 """One training step: evaluate, loss, backprop, update. Everything else in this folder feeds it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..backends import is_sparse, namespace
-from ..contract import Array, Factors, Key, Layer, Optimizer, Params, Saved, State
+from ..contract import Array, Factors, Key, Layer, Optimizer, Params, State
 from ..settings import is_own
 from .flat import Flat, Named
 from .objective import Objective, total_of
+
+
+class Sum(NamedTuple):
+    """Of one part of a batch, or of several added up."""
+
+    value: Array  # the loss
+    grads: Params  # packed
+    running: Params  # the running statistics after each part, which all begin with those before the batch
+    divisor: Array  # of the mean over the whole batch
+    part: Array  # () int32, the number of the next part
+    first: Array  # () int32, the number of the first part that is computed here
 
 
 class Carry(NamedTuple):
@@ -20,6 +32,7 @@ class Carry(NamedTuple):
     total: Array  # () or (K,) float: sum over the epoch of loss times rows
     excess: Array  # the same: what rounding has added to the total
     average: Params = {}  # noqa: RUF012, nobody writes on it; the vectors averaged over the updates, where that is asked
+    sum: Sum | tuple[()] = ()  # within a batch that is computed in parts
 
     def params(self, layout: Flat | Named) -> Params:
         """All parameters by name."""
@@ -27,7 +40,18 @@ class Carry(NamedTuple):
 
 
 Step = Callable[[Carry, Array, Array, Array | None, Array | None], Carry]
-Gradients = tuple[Array, Params, Params]  # the loss of a batch, its packed gradients, the running statistics after it
+
+
+@dataclass(frozen=True)
+class InParts:
+    """A step whose batches are computed in parts: two functions like a step, and how many parts there are."""
+
+    part: Step  # makes `Carry.sum` that of one part, whose rows it is given
+    update: Step  # takes `Carry.sum` for that of the whole batch, whose rows it is given; it does not look at x
+    divisor: Callable[[Array, Array | None, Array | None, Array], Array | float]  # of target, weight, rows, and a float
+    micro_batches: int
+    members: int  # that have rows of their own
+    moving: tuple[str, ...]  # the running statistics that are added up
 
 
 def make_step(
@@ -40,70 +64,83 @@ def make_step(
     factors: Factors | None = None,
     decay: float | None = None,
     frozen: tuple[str, ...] = (),
-) -> Step:
-    """The step as one function of arrays, which a backend can compile.
+) -> Step | InParts:
+    """The step as one function of arrays, which a backend can compile; as several where a batch has parts.
 
     It takes the carry, x (rows, features), target, weight (rows,) or None, and the numbers of the batch's rows in
     them, or None if they are the batch. With `members` the numbers are those of each member's own rows, one member's
-    after the other's. With `micro_batches` the gradient is the sum of those of so many parts of the batch.
+    after the other's.
     factors: of the rate and the decay, by name. decay: of the average of the weights, where there is one. frozen:
     running statistics that stay as they are.
     """
     net = objective.net
-
-    def updated(params: Params, values: Saved, running: Params) -> Params:
-        """The running statistics after a batch, and what else is not trained."""
-        params = net.update(params | {name: params[name] * 1.0 for name in frozen}, values)
-        return {name: running[name] if name in frozen else params[name] for name in running}
-
-    def gradients(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Gradients:
-        """Of the whole batch at once."""
-        params = carry.params(layout)
-        x, target, weight = inputs(x, rows, carry.total), gather(target, rows), gather(weight, rows)
-        value, grads, values = objective.evaluate(params, x, target, weight, Key(carry.seed, carry.state["step"]))
-        packed = layout.pack(grads)
-        value, packed = objective.whole(value, packed, carry.vectors | carry.running, target, weight, x.shape[-2])
-        return value, packed, updated(params, values, carry.running)
-
-    def summed(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Gradients:
-        """Of parts of the batch, one after another; the last may be smaller, and is left out if it has no row."""
-        params, key = carry.params(layout), Key(carry.seed, carry.state["step"])
-        data = inputs(x, rows, carry.total), gather(target, rows), gather(weight, rows)
-        own = rows is not None and rows.ndim > 1  # each member has rows of its own, on axis 1
-        n = data[0].shape[int(own)]
-        size = -(-n // micro_batches)
-        whole = total_of(objective.loss, data[1], data[2], n, carry.total)
-
-        def part(i: int) -> tuple[Array, Params]:
-            nonlocal params
-            some = slice(i * size, min((i + 1) * size, n))
-            x, target, weight = (a if a is None else a[:, some, ...] if own else a[some, ...] for a in data)
-            value, grads, values = objective.evaluate(params, x, target, weight, key.fold(i), whole)
-            params |= updated(params, values, carry.running)
-            return value, layout.pack(grads)
-
-        value, packed = added(part, 0, -(-n // size))
-        value, packed = objective.whole(value, packed, carry.vectors | carry.running, data[1], data[2], n)
-        return value, packed, {name: params[name] for name in carry.running}
-
-    gradients = gradients if micro_batches == 1 else summed
+    moving = tuple(name for name in net.running if name not in frozen)
     given = () if factors is None else (factors,)
 
-    def step(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Carry:
-        rows = by_member(rows, members)
-        value, grads, running = gradients(carry, x, target, weight, rows)
+    def updated(carry: Carry, value: Array, grads: Params, running: Params, n: int) -> Carry:
+        """After the loss of a batch of n rows, its gradients, and the running statistics after it."""
         vectors, state = optimizer.update(carry.vectors, grads, carry.state, *given)
         average = carry.average
         if decay is not None:
             average = averaged(dict(average), vectors, state["step"], decay, total=carry.total)
-        total, excess = added_to(carry.total, carry.excess, value * (x.shape[-2] if rows is None else rows.shape[-1]))
-        return Carry(vectors, running, state, carry.seed, total, excess, average)
+        total, excess = added_to(carry.total, carry.excess, value * n)
+        return Carry(vectors, carry.running | running, state, carry.seed, total, excess, average, carry.sum)
 
-    if is_own(objective) and is_own(optimizer):  # then nothing else decides what it does
+    def step(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Carry:
+        """On a batch at once."""
+        rows, params = by_member(rows, members), carry.params(layout)
+        n = x.shape[-2] if rows is None else rows.shape[-1]
+        x, target, weight = inputs(x, rows, carry.total), gather(target, rows), gather(weight, rows)
+        value, grads, values = objective.evaluate(params, x, target, weight, Key(carry.seed, carry.state["step"]))
+        value, grads = objective.whole(value, layout.pack(grads), carry.vectors | carry.running, target, weight, n)
+        after = net.update(params | {name: params[name] * 1.0 for name in frozen}, values)
+        return updated(carry, value, grads, {name: after[name] for name in moving}, n)
+
+    def part(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Carry:
+        rows, params, before = by_member(rows, members), carry.params(layout), sums_of(carry)
+        x, target, weight = inputs(x, rows, carry.total), gather(target, rows), gather(weight, rows)
+        key = Key(carry.seed, carry.state["step"] * micro_batches + before.part)
+        value, grads, values = objective.evaluate(params, x, target, weight, key, before.divisor)
+        after = net.update(params | {name: params[name] * 1.0 for name in net.running}, values)
+        number = before.part
+        number += 1
+        running = {name: after[name] for name in moving}
+        return carry._replace(sum=Sum(value, layout.pack(grads), running, before.divisor, number, before.first))
+
+    def update(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Carry:
+        rows, sums = by_member(rows, members), sums_of(carry)
+        n = target.shape[0] if rows is None else rows.shape[-1]
+        parts, weights = parts_of(n, micro_batches)[0], carry.vectors | carry.running
+        value, grads = objective.whole(sums.value, sums.grads, weights, gather(target, rows), gather(weight, rows), n)
+        number = sums.part
+        number *= 0
+        number += sums.first
+        carry = carry._replace(sum=sums._replace(part=number))
+        return updated(carry, value, grads, {name: p / parts for name, p in sums.running.items()}, n)
+
+    def divisor(target: Array, weight: Array | None, rows: Array | None, like: Array) -> Array | float:
+        rows = by_member(rows, members)
+        n = target.shape[0] if rows is None else rows.shape[-1]
+        return total_of(objective.loss, gather(target, rows), gather(weight, rows), n, like)
+
+    if is_own(objective) and is_own(optimizer):  # then nothing else decides what they do
         places = layout.places if isinstance(layout, Flat) else layout.names
-        parts = objective, optimizer, places, members, micro_batches, factors, decay, frozen
-        step.key = repr(parts)  # type: ignore[attr-defined]
-    return step
+        settings = objective, optimizer, places, members, micro_batches, factors, decay, frozen
+        for function in (step, part, update):
+            function.key = repr((function.__name__, *settings))  # type: ignore[attr-defined]
+    return step if micro_batches == 1 else InParts(part, update, divisor, micro_batches, members, moving)
+
+
+def sums_of(carry: Carry) -> Sum:
+    """The sum of a batch in parts."""
+    assert isinstance(carry.sum, Sum)
+    return carry.sum
+
+
+def parts_of(rows: int, micro_batches: int) -> tuple[int, int]:
+    """The number of parts of a batch of so many rows, at most so many, and their size; the last may be smaller."""
+    size = -(-rows // micro_batches)
+    return -(-rows // size), size
 
 
 def added_to(total: Array, excess: Array, value: Array) -> tuple[Array, Array]:
@@ -116,20 +153,6 @@ def added_to(total: Array, excess: Array, value: Array) -> tuple[Array, Array]:
     total -= excess
     excess += total - before
     return total, excess
-
-
-def added(part: Callable[[int], tuple[Array, Params]], start: int, stop: int) -> tuple[Array, Params]:
-    """The sum of parts in a fixed tree of pairs, ((0 + 1) + (2 + 3)) + ..., whose parts are made when it is their turn.
-
-    The tree depends on the number of parts alone, and no more than one sum for each of its levels is kept.
-    """
-    if stop - start == 1:
-        return part(start)
-    half = 1 << (stop - start - 1).bit_length() - 1  # the largest power of 2 below
-    value, grads = added(part, start, start + half)
-    other, more = added(part, start + half, stop)
-    value = value + other
-    return value, {name: grads[name] + g for name, g in more.items()}
 
 
 def averaged(average: Params, vectors: Params, step: Array, decay: float, *, total: Array) -> Params:

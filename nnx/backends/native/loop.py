@@ -49,6 +49,10 @@ class Native(Plain):
         if not can_compile():
             raise BackendError("compile=True needs llvmlite: pip install 'nnx-array[fast]'")
 
+    def join(self, other: Plain) -> None:
+        if isinstance(other, Native):
+            self.carries = other.carries
+
     def kind(self, carry: Any, batch: Any) -> Any:
         """What must be alike for a recording to hold: shapes and types, and which arrays the rows are taken from."""
         shapes = signature((carry, batch))

@@ -18,6 +18,7 @@ from ..data import DeviceData, make_data, numbered, split
 from ..interrupt import Interrupt
 from ..judge import Figures, Judge
 from ..memory import Memory
+from ..parallel import Ranks, several, together
 from ..progress import progress
 from ..result import EarlyStopping, Report
 from ..scale import scaled, scaled_alike
@@ -78,6 +79,7 @@ class Population(Spelled):
         scale_target: bool = False,
         checkpoint: Checkpoint | None = None,
         resume: str | os.PathLike[str] | None = None,
+        ranks: Ranks | None = None,
         n_members_per_run: int | None = None,
     ) -> PopulationFit:
         """Train all members; each as `nnx.fit` would have trained it alone on its rows, to rounding.
@@ -90,6 +92,7 @@ class Population(Spelled):
         n_members_per_run: the most members in one run; None: as many as fit in the free memory.
         checkpoint, resume: as for one network; the file holds the members that have finished, and the run that is
             going on. `nnx.load` gives the network of that run's first member.
+        ranks: nnx.ranks(): each process trains some of the members, and has the result of all.
         All else: see `nnx.fit`. x and y must be arrays in memory.
         Raises: as `nnx.fit`; TrainingError if no member at all has finished an epoch.
         """
@@ -121,14 +124,16 @@ class Population(Spelled):
         require(not isinstance(resume, Resumed), "fit: that checkpoint is of one network, not of a population")
         for member in self.members:
             settings.check(member.net, member.loss)
+        ranks = several(ranks)
+        writes = ranks is None or ranks.is_first
         dtype = optional_name("fit: dtype", dtype)
         given = None if backend is None else make_backend(backend, dtype)
         chosen = choose_backend(x, y, sample_weight, given, dtype or "float32")
         with (
-            claimed(checkpoint),
+            claimed(checkpoint if writes else None),
             chosen.scope(),
             Memory(chosen, settings.batch_size, settings.micro_batches) as memory,
-            Interrupt() as interrupt,
+            Interrupt() as own_interrupt,
         ):
             members = self.members
             if flag("fit: scale_target", scale_target):
@@ -139,7 +144,7 @@ class Population(Spelled):
             rows = data.rows(members)
             for member, mine in zip(members, rows, strict=True):
                 settings.check_batches(member.net, len(mine.train))
-            runs = Runs(chosen, settings, members, rows, data.of(members[0].loss), checkpoint, resume)
+            runs = Runs(chosen, settings, members, rows, data.of(members[0].loss), checkpoint, resume, ranks)
             if not runs.parts:
                 for numbers in groups_of(members, rows, data.features):
                     sources = data.of(members[numbers[0]].loss)
@@ -148,16 +153,15 @@ class Population(Spelled):
                 if all(k in runs.fits for k in part):
                     continue
                 own_members, own_rows = [members[k] for k in part], [rows[k] for k in part]
-                engine = Members(settings, chosen, data.of(own_members[0].loss), own_members, own_rows)
+                engine = Members(settings, chosen, data.of(own_members[0].loss), own_members, own_rows, ranks)
                 engine.begin()
                 memory.needs, memory.members = engine.needs, len(part)
                 judge = Judge(settings.epochs, early_stopping, len(part))
-                with progress(settings.epochs, verbose, head=chosen.why) as show, engine.lanes.threads():
-                    called = [*callbacks, showing(show, verbose)]
+                with progress(settings.epochs, verbose and writes, head=chosen.why) as show, engine.lanes.threads():
+                    ask = asking([*callbacks, showing(show, verbose)], part, settings.epochs, len(self.members))
+                    ask, interrupt, _ = together(ranks, ask, own_interrupt, lambda: None)
                     with runs.training(part, engine, judge, interrupt) as after:
-                        judge.train(
-                            engine, asking(called, part, settings.epochs, len(self.members)), interrupt, after=after
-                        )
+                        judge.train(engine, ask, interrupt, after=after)
         result = runs.result()
         if len(result.dropped) == len(result) and not any(fit.best_epoch for fit in result):
             raise TrainingError("the loss of every member is not finite; lower the rates, or clip gradients", result)

@@ -18,14 +18,15 @@ from ...contract import Array, Params
 from ..data import Batches
 from ..engine import Program
 from ..interrupt import Interrupt
-from ..step import Carry, Step
+from ..parts import loop_of
+from ..step import Carry, InParts, Step
 
 ENOUGH = 3 * 2**19  # bytes that a step of a lane works on, below which threads cost more than they bring
 LAYING = 2**28  # bytes that steps work on in the time that lanes take to be laid anew, about
 SHARED = 4  # members with the same rows in the same order that are worth a lane of their own
 
 T = TypeVar("T")
-Make = Callable[[list[int], int], Step]  # the step of these members; how many of them have rows of their own
+Make = Callable[[list[int], int], Step | InParts]  # the step of these members; how many of them have rows of their own
 
 
 class Lane(Program):
@@ -90,8 +91,8 @@ class Lanes:
         for part, own in self._parts(members, orders):
             whole = part == list(members)
             mine = tree if whole else self.taken(tree, [place[k] for k in part])
-            loop = self.backend.loop(self.make(part, len(part) if own else 0), self.compile, self.epochs)
-            loop.choices.update(self.known)
+            loop = loop_of(self.backend, self.make(part, len(part) if own else 0), self.compile, self.epochs)
+            loop.restore(self.known)
             self.lanes.append(Lane(part, mine[0], mine[1], loop, mine[2], own=own))
         self.cores.close()
         if len(self.lanes) > 1:

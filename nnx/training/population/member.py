@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
+from ...backends import Backend
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Array, Layer, Params
 from ...errors import DataError, SettingError, require
 from ...inputs import numbers_on_host
 from ...names import Spelled
+from ...network import init
 from ...random import one_seed
+from ..engine import checked
 from ..settings import parts
 from .joining import is_single, joined, keeps_zeros, kind_of, known_by
 
@@ -126,3 +129,33 @@ def stacked(members: Sequence[Params], shapes: Mapping[str, tuple[int, ...]]) ->
             own = params[name]
             whole[name][(k, *(slice(n) for n in own.shape))] = own
     return whole
+
+
+class Cut(NamedTuple):
+    """One member's part of a population's arrays."""
+
+    backend: Backend
+    place: int
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def one(self, p: Array) -> Array:
+        """A copy of the member's part of an array; of a number for all, of that."""
+        return self.backend.xp.asarray(p[self.place, ...] if p.ndim else p, copy=True)
+
+    def params(self, whole: Params) -> Params:
+        """Copies of the member's parameters, without the zeros around them."""
+        return {
+            name: self.backend.xp.asarray(p[(self.place, *(slice(n) for n in self.shapes[name]))], copy=True)
+            for name, p in whole.items()
+        }
+
+
+def drawn(member: Member, features: int) -> Params:
+    """A member's initial parameters on the host."""
+    return init(member.net, features, seed=member.seed, backend="numpy", dtype="float64")
+
+
+def given(member: Member, features: int, backend: Backend) -> Params:
+    """On the host, the parameters that a member is to begin with. Raises SettingError, ShapeError."""
+    params = checked(member.params, member.net, features)
+    return {name: backend.to_numpy(backend.floats(p)) for name, p in params.items()}

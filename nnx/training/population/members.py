@@ -1,28 +1,30 @@
 """Members of one kind while they train: the engine of a population, whose arrays have them on axis 0."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from ...backends import Backend
+from ...backends.native.record import mapped
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Array, Key, Layer, Loss, Optimizer, Params
 from ...errors import SettingError
-from ...network import init
 from ...random import permutation, seed_words
 from ...schedules import over
 from ..averages import Statistics, averaged
 from ..data import DeviceData
-from ..engine import CHUNK, carry_of, checked, copies, measured, step_of, trained_names, tried
+from ..engine import CHUNK, bytes_of, carry_of, copies, measured, step_of, trained_names, tried
 from ..flat import Named
 from ..interrupt import Interrupt
 from ..memory import bytes_of_step
+from ..parallel import Ranks, inner
+from ..parts import loop_of
 from ..settings import Settings
-from ..step import Carry, Step, gather, make_prediction
+from ..step import Carry, InParts, Step, gather, make_prediction
 from .joining import joined, known_by
-from .lanes import Lane, Lanes
-from .member import Member, Rows, shapes_of, stacked
+from .lanes import Lane, Lanes, concatenated
+from .member import Cut, Member, Rows, drawn, given, shapes_of, stacked
 
 
 class Sources(NamedTuple):
@@ -32,25 +34,7 @@ class Sources(NamedTuple):
     held: DeviceData | None
 
 
-class Cut(NamedTuple):
-    """One member's part of a population's arrays."""
-
-    backend: Backend
-    place: int
-    shapes: Mapping[str, tuple[int, ...]]
-
-    def one(self, p: Array) -> Array:
-        """A copy of the member's part of an array; of a number for all, of that."""
-        return self.backend.xp.asarray(p[self.place, ...] if p.ndim else p, copy=True)
-
-    def params(self, whole: Params) -> Params:
-        """Copies of the member's parameters, without the zeros around them."""
-        return {
-            name: self.backend.xp.asarray(p[(self.place, *(slice(n) for n in self.shapes[name]))], copy=True)
-            for name, p in whole.items()
-        }
-
-
+Result = tuple[Params, dict[str, Any], str]  # weights, the optimizer's state, and how the steps were run
 Beginning = tuple[Carry, Params, list[int], Params]  # the carry, kept weights, whose they are, sums of weights
 
 
@@ -60,8 +44,17 @@ class Members:
     beginning: Beginning | None = None  # of a run, until its first epoch
 
     def __init__(
-        self, settings: Settings, backend: Backend, data: Sources, members: Sequence[Member], rows: Sequence[Rows]
+        self,
+        settings: Settings,
+        backend: Backend,
+        data: Sources,
+        members: Sequence[Member],
+        rows: Sequence[Rows],
+        ranks: Ranks | None = None,
     ) -> None:
+        """ranks: the processes that the members are dealt out to, where there are several."""
+        self.ranks = ranks
+        self.mine = set(range(len(members)) if ranks is None else ranks.share(len(members)))
         self.settings, self.backend, self.data = settings, backend, data
         self.members, self.rows = list(members), list(rows)
         steps = settings.epochs * -(-len(self.rows[0].train) // settings.batch_size)
@@ -103,7 +96,7 @@ class Members:
             self.predictions[key] = self.backend.compile(make_prediction(self.joined(members)[0]))
         return self.predictions[key]
 
-    def step(self, members: list[int], own: int) -> Step:
+    def step(self, members: list[int], own: int) -> Step | InParts:
         """The step of a lane."""
         return step_of(self.settings, *self.joined(members), Named({}, self.names), self.names, own)
 
@@ -148,15 +141,17 @@ class Members:
         """One pass over the data, and the figures of the members that still train."""
         orders, started = self.orders(number), perf_counter()
         if self.beginning is not None:
-            carry, kept, members, mean = self.beginning
-            self.lanes.lay(carry, kept, members, orders, mean)
+            self.lay(self.beginning, orders)
             self.beginning = None
-        self.lanes.spare(live, orders, -(-len(orders[0]) // self.batch))
+        everyone, live = live, [k for k in live if k in self.mine]
+        if live:
+            self.lanes.spare(live, orders, -(-len(orders[0]) // self.batch))
+        own = inner(interrupt)
         settings, backend = self.settings, self.backend
         data = self.data.train.x, self.data.train.target, self.data.train.weight
 
         def run(lane: Lane) -> dict[str, list[float]]:
-            seen = lane.epoch(backend, data, orders, settings.batch_size, interrupt)
+            seen = lane.epoch(backend, data, orders, settings.batch_size, own)
             xp, carry, (_, _, optimizer) = backend.xp, lane.carry, self.joined(lane.members)
             arrays = (*carry.vectors.values(), *carry.running.values())
             nothing = [xp.sum(p * 0.0, axis=tuple(range(1, p.ndim))) for p in arrays]  # 0 where all is finite
@@ -170,17 +165,58 @@ class Members:
 
         found: dict[int, dict[str, float]] = {}
         ruined = set()
-        for lane, figures in zip(self.lanes.lanes, self.lanes.each(run), strict=True):
+        lanes = self.lanes.lanes if live else []
+        for lane, figures in zip(lanes, self.lanes.each(run) if live else [], strict=True):
             for i, k in enumerate(lane.members):
                 if k in live:
                     found[k] = {name: values[i] for name, values in figures.items()}
                     if not isfinite(found[k].pop("finite")):
                         ruined.add(k)
-        seconds = max(perf_counter() - started, 1e-9) / len(live)  # a member's share
-        self.whole = not interrupt.seen
+        seconds = max(perf_counter() - started, 1e-9) / max(len(live), 1)  # a member's share
+        self.whole = not own.seen
         for k in live:
             found[k] |= {"samples_per_second": found[k].pop("seen") / seconds, "seconds": seconds}
-        return {k: found[k] for k in live}, ruined
+        if self.ranks is not None:
+            every = self.ranks.gather((found, ruined, self.whole))
+            self.whole = all(whole for _, _, whole in every)
+            found = {k: figures for those, _, _ in every for k, figures in those.items()}
+            ruined = {k for _, those, _ in every for k in those}
+            self.ranks.agree()
+        return {k: found[k] for k in everyone}, ruined
+
+    def lay(self, beginning: Beginning, orders: list[Any]) -> None:
+        """Lay the lanes of the members that this rank trains."""
+        carry, kept, members, mean = beginning
+        mine = [k for k in members if k in self.mine]
+        if mine and mine != members:
+            places = [members.index(k) for k in mine]
+            carry, kept, mean = self.lanes.taken((carry, kept, mean or {}), places)
+        if mine:
+            self.lanes.lay(carry, kept, mine, orders, mean)
+
+    def now(self) -> Beginning:
+        """All that the next epoch begins with, of the members of all ranks."""
+        if self.beginning is not None:
+            return self.beginning
+        members = [k for lane in self.lanes.lanes for k in lane.members]
+        if self.ranks is None:
+            (carry, kept, mean), order = self.lanes.whole(members)
+            return carry, kept, order, mean
+        own = self.lanes.whole(members) if members else None
+        every = self.ranks.gather(None if own is None else (mapped(self.backend.to_numpy, own[0]), own[1]))
+        found = [part for part in every if part is not None]
+        tree = concatenated([tree for tree, _ in found], host_namespace().concatenate)
+        carry, kept, mean = mapped(self.backend.asarray, tree)
+        return carry, kept, [k for _, order in found for k in order], mean
+
+    def choices(self) -> dict[str, bool]:
+        """For each kind of steps, on any rank, whether it is compiled."""
+        own = self.lanes.choices
+        return (
+            own
+            if self.ranks is None
+            else {name: value for part in self.ranks.gather(own) for name, value in part.items()}
+        )
 
     def average(self, number: int, lane: Lane) -> None:
         """The parameters of a lane as they are validated and kept: those of now, or their average."""
@@ -229,17 +265,23 @@ class Members:
 
     def needs(self, rows: int) -> int:
         """The bytes that a step on so many rows makes for itself. Raises Refused if it cannot be followed."""
-        from ...backends.native.loop import step_bytes
-
         data = self.data.train
         like = [None if a is None else (a.shape[1:], str(a.dtype)) for a in (data.x, data.target, data.weight)]
         if self.beginning is not None:
             carry, _, members, _ = self.beginning
-            return step_bytes(self.step(members, 0), carry, like, rows)
+            return bytes_of(loop_of(self.backend, self.step(members, 0), False, 1), carry, like, rows)
         lane = self.lanes.lanes[0]
-        return step_bytes(lane.loop.step, lane.carry, like, rows)
+        return bytes_of(lane.loop, lane.carry, like, rows)
 
-    def result(self, k: int) -> tuple[Params, dict[str, Any], str]:
+    def results(self, members: Sequence[int]) -> dict[int, Result]:
+        """`result` of each of these members, wherever they were trained."""
+        if self.ranks is None or self.beginning is not None:
+            return {k: self.result(k) for k in members}
+        own = {k: mapped(self.backend.to_numpy, self.result(k)) for k in members if k in self.mine}
+        every = {k: found for part in self.ranks.gather(own) for k, found in part.items()}
+        return {k: mapped(self.backend.asarray, every[k]) for k in members}
+
+    def result(self, k: int) -> Result:
         """A member's weights that were kept, its optimizer's state, and how its steps were run."""
         if self.beginning is not None:  # no epoch was begun
             (carry, kept, members, _), how = self.beginning, ""
@@ -249,14 +291,3 @@ class Members:
         own = Cut(self.backend, members.index(k), shapes_of(self.members[k].net, self.features))
         state = {n: own.params(s) if isinstance(s, dict) else own.one(s) for n, s in carry.state.items()}
         return own.params(kept), state, how
-
-
-def drawn(member: Member, features: int) -> Params:
-    """A member's initial parameters on the host."""
-    return init(member.net, features, seed=member.seed, backend="numpy", dtype="float64")
-
-
-def given(member: Member, features: int, backend: Backend) -> Params:
-    """On the host, the parameters that a member is to begin with. Raises SettingError, ShapeError."""
-    params = checked(member.params, member.net, features)
-    return {name: backend.to_numpy(backend.floats(p)) for name, p in params.items()}

@@ -14,16 +14,17 @@ from ...contract import Array, Params
 from ...errors import ModelFileError
 from ...files import Model
 from ..checkpoint import Checkpoint, Contents, ResumeWarning, Writer
-from ..identity import Facts, environment, flat, mark, other_bits, same_settings
+from ..identity import Facts, code, environment, flat, mark, other_bits, same_on, same_settings
 from ..interrupt import Interrupt
 from ..judge import Judge
+from ..parallel import Ranks
 from ..restore import integer, like, newest, opened, parsing, part as beginning_with, typed
 from ..result import Fit
 from ..resume import described
 from ..settings import Settings
 from .arrays import flattened, histories_from, histories_of, parts_of, unflattened
-from .member import Member, Rows, shapes_of, stacked
-from .members import Beginning, Cut, Members, Sources
+from .member import Cut, Member, Rows, shapes_of, stacked
+from .members import Beginning, Members, Sources
 from .result import PopulationFit
 
 
@@ -71,16 +72,21 @@ class Runs:
         data: Sources,
         checkpoint: Checkpoint | None,
         resume: str | os.PathLike[str] | None,
+        ranks: Ranks | None = None,
     ) -> None:
+        """ranks: that train together, of which the first writes."""
+        self.ranks = ranks
         self.backend, self.settings, self.members, self.checkpoint = backend, settings, members, checkpoint
         self.parts: list[list[int]] = []
         self.fits: dict[int, Fit] = {}
         self.writer: Writer[Going] | None = None
         self.read: Read | None = None
-        if checkpoint is None and resume is None:
+        if checkpoint is None and resume is None and ranks is None:
             return
         self.features = int(data.train.x.shape[1])
         facts, place = self.identity(rows, data), environment(backend, settings.compile)
+        if ranks is not None:
+            same_on(ranks, facts | place | code([(m.net, m.loss, m.optimizer) for m in members]))
         if resume is not None:
             self.read = read(resume)
             same_settings(self.read.about["settings"], facts)
@@ -89,7 +95,7 @@ class Runs:
             with parsing(self.read.path):
                 self.parts = parts_of(self.read.about, len(members))
                 self.take_up(self.read)
-        if checkpoint is not None:
+        if checkpoint is not None and (ranks is None or ranks.is_first):
             self.writer = Writer(checkpoint, facts, place, self.contents)
 
     def identity(self, rows: Sequence[Rows], data: Sources) -> Facts:
@@ -116,40 +122,58 @@ class Runs:
         """The training of a part, which goes on where the checkpoint says; the block is given what follows an epoch."""
         run = self.parts.index(list(part))
         resumed = self.read is not None and self.read.about["run"] == run and self.go_on(self.read, engine, judge)
-        if self.writer is not None and not interrupt.seen:
-            if self.writer.own:  # of a run before, whose last file stays as the previous one
-                self.writer.write(self.going(run, engine, judge))
-            else:
-                first = None if resumed else self.going(run, engine, judge)
-                self.writer.begin(first, None if self.read is None else self.read.path)
         before = interrupt.seen  # a run that begins after Ctrl-C is not worth a checkpoint
+        if not before:
+            self.write(engine, judge, run, lambda writer, going: self.begin(writer, going, resumed=resumed))
 
         def after() -> None:
-            for k, why in judge.stopped.items():
-                if part[k] not in self.fits:
-                    params, state, how = engine.result(k)
-                    member, best = self.members[part[k]], judge.best[k]
-                    self.fits[part[k]] = Fit(
-                        member.net, member.loss, params, state, judge.histories[k], self.backend, best, why, how
-                    )
-            if self.writer is not None and not before:
-                going = self.going(run, engine, judge) if engine.whole and judge.live else None
-                self.writer.epoch(going, now=interrupt.seen)
+            done = [k for k in judge.stopped if part[k] not in self.fits]
+            for k, (params, state, how) in engine.results(done).items():
+                member, best, why = self.members[part[k]], judge.best[k], judge.stopped[k]
+                self.fits[part[k]] = Fit(
+                    member.net, member.loss, params, state, judge.histories[k], self.backend, best, why, how
+                )
+            if not before:
+                whole, now = engine.whole and bool(judge.live), interrupt.seen
+                self.write(engine, judge, run, lambda writer, going: writer.epoch(going, now=now), whole=whole)
 
         yield after
-        if self.writer is not None and not interrupt.seen:  # all of its members have finished
-            self.writer.write(self.going(run, engine, judge))
+        if not interrupt.seen:  # all of its members have finished
+            self.write(engine, judge, run, lambda writer, going: None if going is None else writer.write(going))
+
+    def begin(self, writer: Writer[Going], going: Going | None, *, resumed: bool) -> None:
+        """Write the checkpoint of a run that begins; the last file of a run before stays as the previous one."""
+        if writer.own and going is not None:
+            writer.write(going)
+        else:
+            writer.begin(None if resumed else going, None if self.read is None else self.read.path)
+
+    def write(
+        self,
+        engine: Members,
+        judge: Judge,
+        run: int,
+        action: Callable[[Writer[Going], Going | None], object],
+        *,
+        whole: bool = True,
+    ) -> None:
+        """Write a run as it is, where there is a checkpoint: the first rank does it for all."""
+        if self.checkpoint is None:
+            return
+        going = self.going(run, engine, judge) if whole else None
+
+        def written() -> None:
+            if self.writer is not None:
+                action(self.writer, going)
+
+        written() if self.ranks is None else self.ranks.first(written)
 
     def going(self, run: int, engine: Members, judge: Judge) -> Going:
         """Copies of a run as it is."""
-        if engine.beginning is not None:
-            carry, kept, order, mean = engine.beginning
-        else:
-            (carry, kept, mean), order = engine.lanes.whole([k for lane in engine.lanes.lanes for k in lane.members])
         fits = {k: fit for k, fit in self.fits.items() if fit.stopped != "interrupted"}
-        lanes = engine.lanes
-        beginning = carry, kept, order, mean
-        return Going(judge.done, run, beginning, lanes.choices, lanes.idle, judge.state(), judge.histories, fits)
+        return Going(
+            judge.done, run, engine.now(), engine.choices(), engine.lanes.idle, judge.state(), judge.histories, fits
+        )
 
     def contents(self, going: Going) -> Contents:
         """The content of a checkpoint: the run that is going on, and the members that have finished."""

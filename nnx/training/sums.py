@@ -1,0 +1,126 @@
+"""The sum of the parts of a batch, computed in one process or on several ranks, added up in a fixed tree of pairs.
+
+The tree depends on the number of parts alone, so that any number of ranks gives the same bits.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from math import prod
+from typing import Any
+
+from ..backends import Backend
+from ..backends.numpy import namespace as host_namespace
+from ..contract import Params
+from .parallel import Ranks
+
+SMALL = 2**14  # numbers that are rather sent to everybody at once than in pieces to who adds them up
+Node = tuple[int, int]  # of the tree: its first part, and the one after its last
+
+
+def half_of(start: int, stop: int) -> int:
+    """Where the right branch of a node begins: after the largest power of two of its parts that leaves some."""
+    return start + (1 << (stop - start - 1).bit_length() - 1)
+
+
+def added(part: Callable[[int], Params], start: int, stop: int) -> Params:
+    """The sum of a node, ((0 + 1) + (2 + 3)) + ..., whose parts are made when it is their turn.
+
+    No more than one sum for each level of the tree is kept; what `part` gives is written on, but for the last.
+    """
+    if stop - start == 1:
+        return part(start)
+    half = half_of(start, stop)
+    total = added(part, start, half)
+    for name, more in added(part, half, stop).items():
+        total[name] += more
+    return total
+
+
+def nodes(mine: range, start: int, stop: int) -> Iterator[Node]:
+    """The largest nodes, of one from start to stop, that lie within these parts."""
+    if mine.start <= start and stop <= mine.stop:
+        yield start, stop
+    elif mine.start < stop and start < mine.stop and mine:
+        half = half_of(start, stop)
+        yield from nodes(mine, start, half)
+        yield from nodes(mine, half, stop)
+
+
+def added_on(ranks: Ranks, backend: Backend, sums: Mapping[Node, Params], like: Params, count: int) -> Params:
+    """The sum of all of `count` parts, from the sums of each rank's nodes. like: arrays of the shapes of one."""
+    key = count, tuple((name, tuple(a.shape)) for name, a in like.items()), str(backend)
+    if key not in ranks.known:
+        ranks.known[key] = Sums(ranks, backend, like, count)
+    found: Sums = ranks.known[key]
+    return found(sums)
+
+
+class Sums:
+    """The sum of all parts from those of the ranks: memory for arrays of these shapes, and what is sent to whom.
+
+    Each rank adds up a segment of all arrays, and gives it to all; of few numbers all are given to all.
+    """
+
+    def __init__(self, ranks: Ranks, backend: Backend, like: Params, count: int) -> None:
+        self.ranks, self.backend, self.count = ranks, backend, count
+        self.on_device = backend.name == "cupy" and ranks.devices is not None
+        self.xp = backend.xp if self.on_device else host_namespace()
+        self.shapes = {name: tuple(a.shape) for name, a in like.items()}
+        self.length = sum(map(prod, self.shapes.values())) + 2
+        self.nodes = [list(nodes(ranks.share(count, r), 0, count)) for r in range(ranks.count)]
+        self.small = self.length * sum(map(len, self.nodes)) <= SMALL
+        self.segment = -(-self.length // ranks.count)
+        kind = getattr(self.xp, backend.dtype)
+        width = self.length if self.small else self.segment * ranks.count
+        self.counts = [len(found) for found in self.nodes]  # of what each rank sends
+        self.mine = self.xp.zeros((self.counts[ranks.number], width), dtype=kind)
+        self.every = self.xp.empty((sum(self.counts), self.length if self.small else self.segment), dtype=kind)
+        self.total = self.xp.empty((width,), dtype=kind)
+
+    def __call__(self, sums: Mapping[Node, Params]) -> Params:
+        ranks = self.ranks
+        for i, node in enumerate(self.nodes[ranks.number]):
+            self._pack(self.mine[i], sums[node], ranks.flags if i == 0 else (False, False))
+        if self.small:
+            ranks.to_all(self.mine, self.every, [n * self.length for n in self.counts])
+        else:
+            parts = self.mine.reshape(-1, ranks.count, self.segment).swapaxes(0, 1)
+            ranks.to_each(self.xp.ascontiguousarray(parts), self.every, [n * self.segment for n in self.counts])
+        rows = iter(self.every)
+        whole = self._node({node: next(rows) for found in self.nodes for node in found}, 0, self.count)
+        if not self.small:
+            ranks.to_all(whole, self.total, [self.segment] * ranks.count)
+            whole = self.total
+        if self.on_device:
+            ranks.agree()  # without waiting for the device
+        else:
+            seen, late = whole[self.length - 2 : self.length]
+            ranks.agreed = bool(seen), bool(late)
+        return self._unpacked(whole)
+
+    def _pack(self, row: Any, arrays: Params, flags: tuple[bool, bool]) -> None:
+        at = 0
+        for name, shape in self.shapes.items():
+            a = arrays[name] if self.on_device else self.backend.to_numpy(arrays[name])
+            row[at : at + prod(shape)] = self.xp.reshape(a, (-1,))
+            at += prod(shape)
+        if not self.on_device:
+            row[at : at + 2] = flags
+
+    def _unpacked(self, row: Any) -> Params:
+        """The arrays by name: views of the row where the backend computes on its memory."""
+        found, at = {}, 0
+        near = self.on_device or self.backend.name == "numpy"
+        for name, shape in self.shapes.items():
+            part = self.xp.reshape(row[at : at + prod(shape)], shape)
+            found[name] = part if near else self.backend.asarray(part)
+            at += prod(shape)
+        return found
+
+    def _node(self, leaves: Mapping[Node, Any], start: int, stop: int) -> Any:
+        """The sum of a node, on the memory of its first leaf."""
+        if (start, stop) in leaves:
+            return leaves[start, stop]
+        half = half_of(start, stop)
+        total, more = self._node(leaves, start, half), self._node(leaves, half, stop)
+        total += more
+        return total

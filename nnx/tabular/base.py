@@ -16,6 +16,7 @@ from ..files import Model, save
 from ..names import Spelled
 from ..tables import Target, check_target
 from ..training import Fit
+from ..training.parallel import several
 from ..training.progress import progress
 from ..training.settings import shows
 from .frames import groups_of, is_array, is_elsewhere, is_path, source_of, target_name, weights_of, with_target
@@ -59,13 +60,14 @@ class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
         dtype: str = "float32",
         random_state: Any = 0,
         verbose: bool = False,
+        ranks: Any = None,
     ) -> None:
         self.preset, self.metric, self.time_limit, self.members = preset, metric, time_limit, members
         self.hidden, self.activation, self.dropout, self.rate = hidden, activation, dropout, rate
         self.epochs, self.batch_size, self.patience, self.validation = epochs, batch_size, patience, validation
         self.class_weight, self.calibrate, self.kinds, self.drop = class_weight, calibrate, kinds, drop
         self.settings, self.backend, self.dtype = settings, backend, dtype
-        self.random_state, self.verbose = random_state, verbose
+        self.random_state, self.verbose, self.ranks = random_state, verbose, ranks
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None, groups: Any = None
@@ -183,12 +185,14 @@ class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
         return replace(backend(used, place.dtype), why=why)
 
     def _trained(self, config: Config, prepared: Prepared, chosen: Backend, end: float | None) -> list[Fit]:
+        ranks = several(self.ranks)
+        shown = shows(self.verbose) and (ranks is None or ranks.is_first)
         with (
             time_limit(end) as over,
-            progress(config.training.epochs or 1, shows(self.verbose), head=chosen.why) as show,
+            progress(config.training.epochs or 1, shown, head=chosen.why) as show,
         ):
             try:
-                fits = train(config, prepared, chosen, callbacks=[show, lambda report: over()])
+                fits = train(config, prepared, chosen, callbacks=[show, lambda report: over()], ranks=ranks)
                 ended = ("interrupted", "callback") if over() else ()
                 return [replace(fit, stopped="time") if fit.stopped in ended else fit for fit in fits]
             except TrainingError as error:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import accumulate, pairwise
 from threading import Thread
 from time import monotonic, sleep
 from traceback import print_exception
@@ -120,16 +121,21 @@ class Ranks:
             with self.waiting():
                 self.comm.Allgatherv(own, [every, list(counts)])
         else:
-            self.devices.exchange([(own, 0, own.size)] * self.count, every, counts)
+            ends = list(accumulate(counts, initial=0))
+            each = every.reshape(-1)
+            received = [(r, each[start:stop]) for r, (start, stop) in enumerate(pairwise(ends))]
+            self.exchange([(r, own) for r in range(self.count)], received)
 
-    def to_each(self, parts: Array, every: Array, counts: Sequence[int]) -> None:
-        """Give rank r parts[r, ...], and write what each has given into `every`, so many numbers of each."""
-        size = parts.size // self.count
-        if is_host(parts):
+    def exchange(self, sent: Sequence[tuple[int, Array]], received: Sequence[tuple[int, Array]]) -> None:
+        """Send arrays to ranks, and write into others what ranks send; those between two ranks in their order."""
+        if is_host(sent[0][1] if sent else received[0][1]):
             with self.waiting():
-                self.comm.Alltoallv([parts, [size] * self.count], [every, list(counts)])
+                requests = [self.comm.Irecv(array, r) for r, array in received]
+                requests += [self.comm.Isend(array, r) for r, array in sent]
+                for request in requests:
+                    request.Wait()
         else:
-            self.devices.exchange([(parts, r * size, size) for r in range(self.count)], every, counts)
+            self.devices.exchange(sent, received)
 
     def fail(self, text: str, code: int = 1) -> NoReturn:
         """End all ranks after a line that names this one."""

@@ -26,7 +26,7 @@ FITS = {  # by name: the network, and its settings
     "plain": (NORMED, dict(optimizer=nnx.Lion(1e-3), compile=False)),
     "compiled": (BATCHED, dict(optimizer=nnx.AdamW(1e-2), compile=True, sample_weight=WEIGHT)),
     "frozen": (WIDE, dict(frozen="0.*", rate_factors={"3.*": 0.3}, batch_size=64)),
-    "seven": (WIDE, dict(micro_batches=7, batch_size=50)),
+    "eleven": (WIDE, dict(micro_batches=11, batch_size=50)),
     "class weights": (NORMED, dict(loss=nnx.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 0.5)))),
     "wider floats": (BATCHED, dict(dtype="float64")),
 }

@@ -1,6 +1,7 @@
 """Ranks: the same bits on any number of processes, and what goes wrong on one of them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from nnx.training.parallel import Ranks, launched
 from nnx.training.sums import added, nodes
 
 PROGRAM = Path(__file__).with_name("ranks_program.py")
-MPIEXEC = Path(sys.executable).with_name("mpiexec")
+BESIDE = Path(sys.executable).with_name("mpiexec")
+MPIEXEC = BESIDE if BESIDE.exists() else Path(shutil.which("mpiexec") or BESIDE)
 QUIET = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1"}  # of ranks that are more than the cores
 started = pytest.mark.skipif(not MPIEXEC.exists(), reason="mpich is not installed")
 
@@ -38,7 +40,7 @@ def run(count, *words, code=0, **more):
     return done.stdout.splitlines()
 
 
-NUMPY = [f"{name}=numpy" for name in ("normed", "weighted", "averaged", "plain", "compiled", "frozen", "seven")]
+NUMPY = [f"{name}=numpy" for name in ("normed", "weighted", "averaged", "plain", "compiled", "frozen", "eleven")]
 NUMPY += ["class weights=numpy", "wider floats=numpy", "wide=numpy", "streamed", "population"]
 
 
@@ -121,6 +123,24 @@ def test_a_signal_stops_all_ranks_after_the_same_step(number):
         process.send_signal(number)
         lines = process.stdout.read().splitlines()
         assert lines[-1] == "interrupted (['interrupted'], 1, 1)"
+
+
+@started
+@pytest.mark.gpu
+def test_two_ranks_share_a_gpu_and_move_their_sums_over_the_host():
+    pytest.importorskip("cupy", reason="cupy is not installed")
+    assert run(2, "weighted=cupy", "wide=cupy") == alone("weighted=cupy", "wide=cupy")
+
+
+@pytest.mark.gpu
+def test_nccl_moves_what_a_process_gives_itself():
+    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+    from nnx.backends.cuda import nccl
+
+    for kind in ("float32", "float64"):
+        sent, received = cupy.arange(1000, dtype=kind), cupy.zeros(1000, dtype=kind)
+        nccl.Group(1, nccl.identity(), 0).exchange([(0, sent[10:])], [(0, received[10:])])
+        assert float(abs(received[10:] - sent[10:]).max()) == 0.0 and not received[:10].any()
 
 
 class Sum(str):

@@ -20,6 +20,7 @@ from ..contract import Array
 from ..errors import BackendError, SettingError, printable, require
 from .interrupt import Interrupt
 
+MOMENT = 1.0  # seconds by which the first rank may be ahead with what all have to say
 TIMEOUT = 600.0  # seconds that a rank waits for the others
 LAUNCHERS = {  # the variable that a launcher tells each process their number by
     "PMI_SIZE": "mpiexec",
@@ -273,9 +274,13 @@ def world() -> Any:
 
 
 def ended_by(own: Ranks) -> Callable[..., None]:
-    """What is done about an exception that nobody has caught: it is shown, and all ranks end."""
+    """What is done about an exception that nobody has caught: it is shown, and all ranks end.
+
+    What all ranks find wrong is said by the first of them alone: the others wait for it a moment.
+    """
 
     def hook(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        sleep(0.0 if own.is_first else MOMENT)
         print_exception(kind, error, traceback)
         own.fail(f"{kind.__name__}: {' '.join(str(error).split())[:200]}", 130 if kind is KeyboardInterrupt else 1)
 

@@ -135,7 +135,7 @@ def complete(
     if text := lost(fits):
         say.fault(text)
     with Interrupt(told=False):  # what is trained is written whole
-        return own.first(lambda: written(path, config, prepared, schema, chosen, say, fits))
+        return own.first(lambda: written(path, config, prepared, schema, chosen, say, fits), long=True)
 
 
 def written(

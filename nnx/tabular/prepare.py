@@ -231,7 +231,7 @@ def _encode(prepared: Prepared, roles: Any, config: Config, say: Callable[[str],
                 _pass(prepared, roles, write)
             say(f"encoded rows in the cache {cache.folder}: {cache.bytes / 2**20:,.0f} MiB")
 
-        ranks.first(fill)
+        ranks.first(fill, long=True)
         if not ranks.is_first:
             fill()  # on another machine, whose cache is another one
         memory = amount(config.data.memory) // 16

@@ -92,14 +92,21 @@ class Ranks:
         with self.waiting():
             return self.comm.bcast(value, root=0)  # type: ignore[no-any-return]
 
-    def first(self, function: Callable[[], T]) -> T:
-        """The value of a function that only the first rank calls. Raises on every rank what it raises there."""
+    def first(self, function: Callable[[], T], *, long: bool = False) -> T:
+        """The value of a function that only the first rank calls. Raises on every rank what it raises there.
+
+        long: the others rest meanwhile, and their time is not limited.
+        """
         found: Any = None
         if self.is_first:
             try:
                 found = function(), None
             except Exception as error:
                 found = None, error
+        if long and self.comm is not None:
+            request = self.comm.Ibarrier()
+            while not request.Test():
+                sleep(0.01)
         value, fault = self.broadcast(found)
         if fault is not None:
             raise fault

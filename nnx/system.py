@@ -27,6 +27,14 @@ IGNORED = signal.SIG_IGN
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)  # of a file system
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP)  # of folders, on file systems that know no such thing
 _BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+LAUNCHERS = {  # the variables that a launcher tells each process by: how many there are, and its number
+    ("PMI_SIZE", "PMI_RANK"): "mpiexec",
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"): "mpirun",
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"): "srun",
+    ("PALS_SIZE", "PALS_RANKID"): "mpiexec",
+    ("FLUX_JOB_SIZE", "FLUX_TASK_RANK"): "flux",
+    ("MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"): "mpirun",
+}
 _FAR = 1 << 30  # the byte that is locked on Windows, where nobody can read a locked one
 
 
@@ -58,6 +66,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get("NNX_CACHE") or Path(base) / "nnx")
 
 
+def launched() -> tuple[int, int, str]:
+    """How many processes a launcher of MPI says that it has started, the number of this one, and the launcher.
+
+    One, number 0, where there is none.
+    """
+    for (size, rank), launcher in LAUNCHERS.items():
+        count, number = os.environ.get(size, ""), os.environ.get(rank, "")
+        if count.isdecimal() and number.isdecimal() and int(count) > 1:
+            return int(count), int(number), launcher
+    return 1, 0, ""
+
+
 def machine() -> str:
     """A word for this machine: the process numbers of another one sharing the folder mean nothing here."""
     name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
@@ -75,6 +95,12 @@ def is_alive(process: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def send(process: int, number: int | None = None) -> None:
+    """Send a process a signal, where it is still there; None: that which ends it at once."""
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL if number is None else number)
 
 
 def has_processes() -> bool:

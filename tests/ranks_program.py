@@ -80,7 +80,8 @@ def search(ranks):
 
 def tables(ranks):
     one = nnx.TabularRegressor(epochs=2, ranks=ranks).fit(X, VALUES)
-    other = nnx.TabularRegressor(epochs=2, members=1, ranks=ranks, settings={"training.micro_batches": 8})
+    settings = {"training.micro_batches": 8} if ranks.count == 1 else {}  # 8 are what ranks are given
+    other = nnx.TabularRegressor(epochs=2, members=1, ranks=ranks, settings=settings)
     return one.predict(X), other.fit(X, VALUES).predict(X)
 
 

@@ -124,7 +124,7 @@ def trained_together(
                     task.y,
                     epochs=-(-epochs // part),
                     batch_size=size,
-                    micro_batches=own[0].config.training.micro_batches,
+                    micro_batches=own[0].config.training.micro_batches or 1,
                     average=average_of(own[0].config, -(-len(task.folds[0].rows) // size)),
                     early_stopping=stopping,
                     metrics=metrics_of(own[0].config, task.prepared),

@@ -13,6 +13,7 @@ from .options import (
     chosen_settings,
     configured,
     on_backend,
+    on_ranks,
     reading,
     running,
     searching,
@@ -29,6 +30,7 @@ def nnx() -> None:
 @click.argument("data", nargs=-1)
 @configured
 @running
+@on_ranks
 @click.option("--restarts", type=click.IntRange(0), default=0, help="go on so often after a crash, from the checkpoint")
 def train(
     data: tuple[str, ...],
@@ -37,6 +39,7 @@ def train(
     out: str | None,
     force: bool,
     restarts: int,
+    workers: int,
     dry_run: bool,
     as_json: bool,
     quiet: bool,
@@ -52,22 +55,22 @@ def train(
     from ..tabular.table import as_given
     from .config import resolve
     from .ending import ended, with_data
+    from .voice import Voice
 
+    say = Voice(json=as_json, quiet=quiet, verbose=verbose)
     config = with_data(
         resolve(file, assignments, {**chosen_settings(flags), "data.path": as_given(data) if data else None})
     )
     from .train import train as run
-    from .voice import Voice
 
-    say = Voice(json=as_json, quiet=quiet, verbose=verbose)
     if dry_run:
         from .plan import plan
 
         return plan(config, say)
-    if restarts:
+    if restarts or workers > 1:
         from .restarts import supervise
 
-        return supervise(config, out, say, restarts, force=force)
+        return supervise(config, out, say, restarts, workers, force=force)
     return ended(lambda: run(config, out, say, force=force))
 
 
@@ -124,13 +127,19 @@ def search(
 @click.argument("run")
 @click.option("--json", "as_json", is_flag=True, help="lines of JSON on standard output, all else on standard error")
 @click.option("--quiet", "-q", is_flag=True)
-def resume(run: str, as_json: bool, quiet: bool) -> int:
+@on_ranks
+def resume(run: str, as_json: bool, quiet: bool, workers: int) -> int:
     """Go on with the training in folder RUN, which was interrupted, and end as if it had not been."""
     from .ending import ended
     from .resume import resume as go_on
     from .voice import Voice
 
-    return ended(lambda: go_on(run, Voice(json=as_json, quiet=quiet)))
+    say = Voice(json=as_json, quiet=quiet)
+    if workers > 1:
+        from .restarts import go_on_with
+
+        return go_on_with(run, say, workers)
+    return ended(lambda: go_on(run, say))
 
 
 @nnx.command(cls=Sections)

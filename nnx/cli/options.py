@@ -94,7 +94,12 @@ FLAGS: tuple[tuple[str, str, Any, str], ...] = (  # option, setting, type, help
     ("--class-weight", "training.class_weight", str, "balanced: every class weighs the same [default: none]"),
     ("--epochs", "training.epochs", int, f"at most so many {SIZE}"),
     ("--batch-size", "training.batch_size", int, f"rows in a batch {SIZE}"),
-    ("--micro-batches", "training.micro_batches", int, "parts of a batch, where a whole one does not fit [default: 1]"),
+    (
+        "--micro-batches",
+        "training.micro_batches",
+        int,
+        "parts that a batch is computed in [default: 1; 8 of one on ranks]",
+    ),
     ("--validation", "data.validation", float, f"share of the rows that each network holds out {SIZE}"),
     ("--test", "data.test", float, "share of all rows kept for the test at the end [default: 0.2]"),
     ("--patience", "training.patience", int, f"epochs without a gain before a network stops {SIZE}"),
@@ -178,7 +183,8 @@ PLACES = (
 )
 HOMES = {option: setting for option, setting, *_ in (*FLAGS, *READING, *PLACES)}
 HOMES |= {"--early-stopping": "training.early_stopping", "--fold-case": "data.fold_case"}
-NO_SETTINGS = {"data", "restarts"} | {  # the words of the commands that train which are no settings
+WORKERS = "train in so many processes of MPI, with the same bits on any number of them [default: 1]"
+NO_SETTINGS = {"data", "restarts", "workers"} | {  # the words of the commands that train which are no settings
     word.lstrip("-").replace("-", "_") for words, _ in (*RUNNING, *SEARCHING) for word in words
 }
 CONFIGURED = {option[2:]: default for option, _, default, _ in PLACES}  # where a model is opened by default
@@ -218,6 +224,11 @@ def configured(command: Command) -> Command:
 def running(command: Command) -> Command:
     """The options of a command that trains, which are no settings."""
     return _given(command, RUNNING)
+
+
+def on_ranks(command: Command) -> Command:
+    """The option of a command that may train in several processes."""
+    return click.option("--workers", type=click.IntRange(1), default=1, help=WORKERS)(command)
 
 
 def searching(command: Command) -> Command:

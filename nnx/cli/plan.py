@@ -81,7 +81,7 @@ def epoch_seconds(config: Config, prepared: Prepared, chosen: Backend, x: Any, y
         optimizer=optimizer_of(config, 2 * -(-len(x) // size)),
         epochs=2,
         batch_size=size,
-        micro_batches=config.training.micro_batches,
+        micro_batches=config.training.micro_batches or 1,
         callbacks=[watch],
         backend=chosen,
     )

@@ -29,6 +29,10 @@ class WithoutPandas:
 def run_alone(words: list[str], *, supervised: bool = False) -> int:
     """The exit code of the process that runs the command with these words."""
     with streams.CtrlC() as pressed:
+        if supervised:
+            from .restarts import follow
+
+            follow()
         streams.prepare()
         sys.meta_path.insert(0, WithoutPandas())
         try:
@@ -36,10 +40,14 @@ def run_alone(words: list[str], *, supervised: bool = False) -> int:
         except Exception:
             if not pressed.seen:
                 raise
-        else:
-            if not pressed.seen:
-                return _told(code, fault, words)
-        return _told(130, "", words)  # whatever an import that was interrupted has made of it
+        if pressed.seen:  # whatever an import that was interrupted has made of it
+            code, fault = 130, ""
+        code = _told(code, fault, words)
+        if supervised:
+            from ..training.parallel import parting
+
+            parting(code)
+        return code
 
 
 def run(words: list[str]) -> int:
@@ -56,8 +64,24 @@ def _told(code: int, fault: str, words: Sequence[str]) -> int:
         code, fault = (code, fault) if code else lost
     if fault:
         text, *given = (printable(" ".join(text.split())) for text in (fault, *words))
-        print(f"nnx: {shortened(text, given)}", file=sys.stderr)
+        fault = shortened(text, given)
+    if code and not _speaks(code, fault):
+        return 0  # the first rank has the code: a launcher may end it where another one has it too
+    if fault:
+        print(f"nnx: {fault}", file=sys.stderr)
     return code
+
+
+def _speaks(code: int, fault: str) -> bool:
+    """Whether this process is to tell a fault, and has the exit code: of ranks that all have it the first does. A rank
+    that has one alone ends all."""
+    parallel = sys.modules.get("nnx.training.parallel")  # else this process has not become a rank
+    if parallel is None or not parallel.is_rank():
+        return True
+    own = parallel.ranks()
+    if not own.alike(fault):
+        own.fail(fault, code) if fault else own.abort(code)
+    return bool(own.is_first)
 
 
 def _outcome(words: list[str], *, supervised: bool = False) -> tuple[int, str]:
@@ -68,10 +92,6 @@ def _outcome(words: list[str], *, supervised: bool = False) -> tuple[int, str]:
     except ImportError as error:
         return 2, f"the command needs {error.name}: pip install 'nnx-array[cli]'"
     try:
-        if supervised:
-            from .restarts import follow
-
-            follow()
         from .commands import nnx
 
         if not supervised and (fault := streams.undecoded(words)):
@@ -82,6 +102,10 @@ def _outcome(words: list[str], *, supervised: bool = False) -> tuple[int, str]:
         return error.exit_code, ""
     except click.UsageError as error:
         text = error.format_message()
+        from ..system import launched
+
+        if launched()[1] and "nnx.training.parallel" not in sys.modules:
+            return 2, ""  # all ranks have the same words
         return 2, text + (_usage(error) if "issing argument" in text or "extra argument" in text else "")
     except click.ClickException as error:
         return 2, error.format_message()

@@ -15,6 +15,7 @@ from ..tabular.settings import Config
 from ..tabular.table import same_files
 from ..tabular.training import Before
 from ..training.checkpoint import previous
+from ..training.parallel import ranks
 from . import folder as run_folder
 from .claim import resumed_folder
 from .config import of_run
@@ -36,7 +37,7 @@ class Known(msgspec.Struct):
 def resume(folder: str, say: Voice) -> int:
     """Finish the run in this folder and write all its files. Returns the exit code."""
     started, path = monotonic(), Path(folder)
-    with resumed_folder(path):
+    with ranks().within(resumed_folder(path)):
         if (path / run_folder.SEARCHING).exists() and not (path / run_folder.CONFIG).exists():
             return go_on_with_search(path, say)
         config, hashed = opened(path)
@@ -56,8 +57,8 @@ def resume(folder: str, say: Voice) -> int:
         if before is not None:
             same_encoder(path, prepared, before)
         with told(path, say), of_file(path / run_folder.CONFIG, config):
-            result, tested = complete(path, config, prepared, schema, chosen, say, started, before)
-    return end(path, result, tested, say)
+            outcome = complete(path, config, prepared, schema, chosen, say, started, before)
+    return end(path, outcome, say)
 
 
 def opened(path: Path) -> tuple[Config, str | None]:

@@ -15,7 +15,6 @@ from ..tabular.prepare import Prepared, fold, prepare
 from ..tabular.recipe import check, settled
 from ..tabular.settings import Config, check as config_check, convert, plain
 from ..tabular.table import name_of, opened, same_files
-from ..training import Fit
 from . import folder as run_folder
 from .candidates import Searched, count, plan, tried
 from .claim import new_folder, tidy
@@ -26,7 +25,7 @@ from .reading import of_file
 from .run import json_line
 from .searching import Searching, Wanted
 from .summary import fates, network_line, summary
-from .train import Scores, end, threads, told, trained
+from .train import Outcome, end, threads, told, trained
 from .voice import Voice
 
 LOSSES = ("loss", "label_smoothing", "class_weight")  # settings that change what the loss measures
@@ -53,9 +52,9 @@ def search(config: Config, wanted: Wanted, out: str | None, say: Voice, *, force
         if config.training.checkpoint_every != 0:
             settings["sha256"] = task.prepared.source.digest
         log = Searching.begin(path, settings, config.training.checkpoint_every)
-        result, tested = finish(path, config, wanted, task, log, say)
+        outcome = finish(path, config, wanted, task, log, say)
         path = Path(out) if out else path
-    return end(path, result, tested, say)
+    return end(path, outcome, say)
 
 
 def go_on(path: Path, say: Voice) -> int:
@@ -78,13 +77,11 @@ def go_on(path: Path, say: Voice) -> int:
     with told(path, say), of_file(path / run_folder.SEARCHING, config):
         _, chosen = backend_of(config)
         task = begin(config, wanted, grid, found, chosen, say)
-        result, tested = finish(path, config, wanted, task, log, say)
-    return end(path, result, tested, say)
+        outcome = finish(path, config, wanted, task, log, say)
+    return end(path, outcome, say)
 
 
-def finish(
-    path: Path, config: Config, wanted: Wanted, task: Searched, log: Searching, say: Voice
-) -> tuple[Fit, Scores]:
+def finish(path: Path, config: Config, wanted: Wanted, task: Searched, log: Searching, say: Voice) -> Outcome:
     """Train the candidates, and the best of them as `nnx train` does; an interrupted search leaves what it is gone on
     with by, one that cannot be trained leaves nothing."""
     try:

@@ -1,27 +1,28 @@
 """`nnx train`: a table in, a run folder out."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..backends import Backend
-from ..errors import SettingError, TrainingError
+from ..errors import SettingError, TrainingError, require
 from ..evaluation import Evaluation, permutation_importance, scores
 from ..files import write_whole
 from ..tabular.model import Trained, trained as made_of
 from ..tabular.notes import worse
 from ..tabular.prepare import Prepared, fold, prepare
 from ..tabular.recipe import check, settled
-from ..tabular.settings import Config, seconds
+from ..tabular.settings import Config, plain, seconds
 from ..tabular.table import name_of
 from ..tabular.training import Before, lost, saved, time_limit, train as train_networks
 from ..training import Checkpoint, CSVLogger, Fit, JSONLinesLogger, Report
 from ..training.callbacks import csv_text, json_text
+from ..training.identity import same_on
 from ..training.interrupt import Interrupt
+from ..training.parallel import ranks
 from ..training.progress import progress
 from . import folder as run_folder
 from .claim import can_go_on, new_folder, remove_checkpoints
@@ -36,36 +37,68 @@ PAUSE = 10.0  # seconds between two checkpoints, where no number of epochs is gi
 LOOKED_AT = 2_000  # test rows that the importance of columns is measured on
 
 
+class Outcome(NamedTuple):
+    """What there is to say of a training that has ended."""
+
+    stopped: str
+    epochs: int
+    best_epoch: int
+    scores: Scores
+
+
 def train(config: Config, out: str | None, say: Voice, *, force: bool = False) -> int:
     """Train, test, and write the run folder. Returns the exit code."""
     started = monotonic()
     check(config)
     config, chosen = placed(config)
-    with new_folder(out, name_of(config.data.path), force=force) as path, told(path, say):
+    with ranks().within(new_folder(out, name_of(config.data.path), force=force)) as path, told(path, say):
         prepared, config = ready(config, chosen, say)
-        result, tested = trained(path, config, prepared, chosen, say, started)
+        outcome = trained(path, config, prepared, chosen, say, started)
         path = Path(out) if out else path
-    return end(path, result, tested, say)
+    return end(path, outcome, say)
 
 
 def ready(config: Config, chosen: Backend, say: Voice) -> tuple[Prepared, Config]:
     """The table ready to train on, and all settings; both said."""
     if chosen.why:
         say(chosen.why)
-    prepared = prepare(config, say)
-    config = settled(config, prepared)
+    asked, own = config.training.micro_batches, ranks()
+    prepared = prepare(config, say, ranks=own)
+    config = settled(config, prepared, own.count)
+    if own.count > 1:
+        same_on(own, facts(config, prepared))
+        many, parts = config.training.members or 1, config.training.micro_batches or 1
+        need = f"{own.count} ranks share the micro-batches of each batch, and there are {parts}"
+        require(many > 1 or parts >= own.count, f"{need}: give --micro-batches 8, or more, or start fewer ranks")
     fold(prepared, config)
     say(*summary(config, prepared, chosen), *(f"note: {note}" for note in prepared.notes))
+    if own.count > 1:
+        say(f"note: {shares(config, own.count, asked)}")
     if say.verbose:
         say(*fates(prepared))
     return prepared, config
 
 
-def trained(
-    path: Path, config: Config, prepared: Prepared, chosen: Backend, say: Voice, started: float
-) -> tuple[Fit, Scores]:
+def facts(config: Config, prepared: Prepared) -> dict[str, str]:
+    """The settings, and what tells the table from others: the same on all ranks."""
+    found = {"the hash of the table": f"{prepared.source.digest}", "rows of the table": f"{prepared.sizes}"}
+    return found | {f"{s}.{name}": f"{v}" for s, own in plain(config).items() for name, v in own.items()}
+
+
+def shares(config: Config, count: int, asked: int | None) -> str:
+    """What each of several ranks does, for a person. asked: the micro-batches that were asked for."""
+    many, parts = config.training.members or 1, config.training.micro_batches
+    if many == 1:
+        chosen = "" if asked else "; --micro-batches says otherwise"
+        return f"{count} ranks share the {parts} micro-batches of each batch{chosen}"
+    idle = f", and {count - many} have nothing to do" * (many < count)
+    return f"{count} ranks share the {many} networks{idle}"
+
+
+def trained(path: Path, config: Config, prepared: Prepared, chosen: Backend, say: Voice, started: float) -> Outcome:
     """Train, test, and write all files of the run."""
-    return complete(path, config, prepared, begin(path, config, prepared), chosen, say, started)
+    schema = ranks().first(lambda: begin(path, config, prepared))
+    return complete(path, config, prepared, schema, chosen, say, started)
 
 
 @contextmanager
@@ -88,50 +121,55 @@ def complete(
     say: Voice,
     started: float,
     before: Before | None = None,
-) -> tuple[Fit, Scores]:
+) -> Outcome:
     """Train, test, and write all files of the run: the last is the configuration, with how it ended."""
+    own = ranks()
     try:
         with threads(config.place.threads):
             fits = run(config, prepared, chosen, path, say, started, before)
     except TrainingError as error:
         if not (fits := saved(error)):
-            remove_checkpoints(path)
+            own.first(lambda: remove_checkpoints(path))
             raise
-        print(f"nnx: {error}", file=sys.stderr)
+        say.fault(str(error))
     if text := lost(fits):
-        print(f"nnx: {text}", file=sys.stderr)
-    made = made_of(config, prepared, fits)
+        say.fault(text)
+    with Interrupt(told=False):  # what is trained is written whole
+        return own.first(lambda: written(path, config, prepared, schema, chosen, say, fits), long=True)
+
+
+def written(
+    path: Path, config: Config, prepared: Prepared, schema: Schema, chosen: Backend, say: Voice, fits: Sequence[Fit]
+) -> Outcome:
+    """Test what was trained, and write all files of the run."""
+    made = made_of(config, prepared, list(fits))
     result = made.fit
-    with Interrupt(b""):  # what is trained is written whole
-        write(path, config, prepared, made)
-        tested = test(prepared, made)
-        weighted = config.training.class_weight != "none" or made.target.threshold != 0.5
-        poor = worse(prepared.target, tested, weighted=weighted)
-        prepared.notes += poor
-        say(*(f"note: {note}" for note in poor))
-        for remark in describe(path, config, prepared, schema | {"notes": prepared.notes}, made, tested, chosen):
-            say(remark)
-        if result.stopped != "interrupted":
-            remove_checkpoints(path)
+    write(path, config, prepared, made)
+    tested = test(prepared, made)
+    weighted = config.training.class_weight != "none" or made.target.threshold != 0.5
+    poor = worse(prepared.target, tested, weighted=weighted)
+    prepared.notes += poor
+    say(*(f"note: {note}" for note in poor))
+    for remark in describe(path, config, prepared, schema | {"notes": prepared.notes}, made, tested, chosen):
+        say(remark)
+    if result.stopped != "interrupted":
+        remove_checkpoints(path)
     held = "validation" if prepared.test is None else "test"
-    return result, {f"{held}_{name}": value for name, value in tested.scores.items()} if tested else {}
+    found = {f"{held}_{name}": value for name, value in tested.scores.items()} if tested else {}
+    return Outcome(result.stopped, len(result.history.get("epoch", ())), result.best_epoch, found)
 
 
-def end(path: Path, result: Fit, tested: Scores, say: Voice) -> int:
+def end(path: Path, outcome: Outcome, say: Voice) -> int:
     """Say how it ended. Returns the exit code."""
-    code = {"interrupted": 130, "not finite": 1}.get(result.stopped, 0)
-    if tested:
-        say(score_line(tested))
+    code = {"interrupted": 130, "not finite": 1}.get(outcome.stopped, 0)
+    if outcome.scores:
+        say(score_line(outcome.scores))
     say(f"saved in {path}" + (" (interrupted)" if code == 130 else ""))
     if code == 130 and (path / run_folder.CHECKPOINT).exists():
         say(f"go on with: nnx resume {path}")
     if say.json:
-        final = {
-            "epochs": len(result.history.get("epoch", ())),
-            "best_epoch": result.best_epoch,
-            "stopped": result.stopped,
-        }
-        print(json_line(final | tested | {"run": str(path)}), flush=True)
+        final = {"epochs": outcome.epochs, "best_epoch": outcome.best_epoch, "stopped": outcome.stopped}
+        print(json_line(final | outcome.scores | {"run": str(path)}), flush=True)
     return code
 
 
@@ -154,16 +192,22 @@ def run(
             print(json_line({"epoch": report.epoch, **report.figures}), flush=True)
         return outer.seen or over()  # before fit could see it
 
-    with Interrupt() as outer, time_limit(end) as over, progress(t.epochs or 1, not say.quiet, say.stream) as show:
+    own = ranks()
+    with (
+        Interrupt(told=own.is_first) as outer,
+        time_limit(end) as over,
+        progress(t.epochs or 1, not say.quiet, say.stream) as show,
+    ):
         fits = train_networks(
             config,
             prepared,
             chosen,
-            callbacks=[watch, *logs(path, known), show],
+            callbacks=[watch, *logs(path, known), show] if own.is_first else [],
             checkpoint=checkpoint(config, prepared, path),
             resume=None if before is None else before.read,
+            ranks=own,
         )
-    word = "time" if over() else "interrupted"
+    word = "time" if any(own.gather(over())) else "interrupted"
     return [replace(fit, stopped=word) if fit.stopped in ("interrupted", "callback") else fit for fit in fits]
 
 

@@ -6,7 +6,8 @@ from sklearn.utils import check_random_state
 
 from ..backends.numpy import namespace as host_namespace
 from ..training.identity import Facts, code, environment, flat, mark, same_on
-from ..training.parallel import Ranks, check_shared, several
+from ..training.parallel import Ranks, several
+from ..training.parts import check_shared
 
 np = host_namespace()
 

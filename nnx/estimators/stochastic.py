@@ -5,10 +5,10 @@ from typing import Any
 
 from ..backends import is_sparse
 from ..random import seed_words
+from ..training.agreed import Agreed
 from ..training.engine import Program, bytes_of
 from ..training.interrupt import Interrupt
 from ..training.memory import Memory
-from ..training.parallel import Agreed
 from ..training.parts import loop_of
 from ..training.step import Carry
 from .arrays import own

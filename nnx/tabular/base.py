@@ -87,8 +87,9 @@ class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
         chosen = self._backend(config, X)
         with python_errors():
             check(config)
-            prepared = prepare(config, lambda text: None, given=given)
-            config = settled(config, prepared)
+            ranks = several(self.ranks)
+            prepared = prepare(config, lambda text: None, given=given, ranks=ranks)
+            config = settled(config, prepared, 1 if ranks is None else ranks.count)
         prepared.encoder.named_ = not is_array(X)
         fold(prepared, config)
         self._keep(config, prepared, self._trained(config, prepared, chosen, end))

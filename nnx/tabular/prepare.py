@@ -10,6 +10,7 @@ from ..random import words
 from ..tables import Source, TableEncoder, Target, cells, check_target
 from ..tables.encoding.target import left_out, look, make_target, task_of
 from ..training import split
+from ..training.parallel import Ranks
 from .blocks import Blocks, Writer
 from .cache import PARTS, Cache
 from .folds import Fold, splits
@@ -70,11 +71,13 @@ def prepare(
     given: Given | None = None,
     encode: bool = True,
     in_memory: bool = False,
+    ranks: Ranks | None = None,
 ) -> Prepared:
     """Read the table, find what its columns hold, part its rows, learn the encoder, and encode.
 
     The encoder and the scale of the target never see test rows. encode: False stops before the rows are encoded.
     in_memory: a table that is larger than data.memory is refused, not read in blocks.
+    ranks: processes that all read the table; the first writes the cache on disk, where there is to be one.
     Raises: DataError, SettingError.
     """
     data = config.data
@@ -135,7 +138,7 @@ def prepare(
         prepared.sizes = _counts(roles)
     if encode:
         _refuse(in_memory and too_large, f"{source.name}, encoded as {encoder.width} features,", data.memory)
-        _encode(prepared, roles, config, say)
+        _encode(prepared, roles, config, say, ranks or Ranks())
     notes += balance(target, prepared.counts, weighted=config.training.class_weight != "none")
     prepared.notes = list(dict.fromkeys(filter(None, notes)))
     return prepared
@@ -214,17 +217,23 @@ def _set_apart(roles: Any, role: int, share: float, seed: int, labels: Any) -> N
         roles[rest[held]] = role
 
 
-def _encode(prepared: Prepared, roles: Any, config: Config, say: Callable[[str], None]) -> None:
+def _encode(prepared: Prepared, roles: Any, config: Config, say: Callable[[str], None], ranks: Ranks) -> None:
     """Encode the rows into arrays, or the training rows into a cache on disk."""
     source, encoder, target = prepared.source, prepared.encoder, prepared.target
     if prepared.in_blocks:
         cache = Cache.of(config, source, encoder, target, prepared.rows)
-        if cache.there:
-            say(f"encoded rows taken from the cache {cache.folder}")
-        else:
+
+        def fill() -> None:
+            if cache.there:
+                say(f"encoded rows taken from the cache {cache.folder}")
+                return
             with cache.filling() as write:
                 _pass(prepared, roles, write)
             say(f"encoded rows in the cache {cache.folder}: {cache.bytes / 2**20:,.0f} MiB")
+
+        ranks.first(fill, long=True)
+        if not ranks.is_first:
+            fill()  # on another machine, whose cache is another one
         memory = amount(config.data.memory) // 16
         cache.use()
         prepared.train = Blocks(cache.part(TRAIN), encoder.spread, config.training.seed, memory)

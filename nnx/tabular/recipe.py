@@ -25,6 +25,7 @@ DECAYING = ("adamw", "lion")
 REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standardised targets have a meaning for
 MOST_THREADS, MOST_MEMBERS = 4096, 1000
 LITTLE = 1e-4  # of a log loss
+PARTS = 8  # that a batch of one network is computed in where ranks share it, or more
 WIDE = 1000  # features from which on a table is wide
 PRESETS = ("fast", "default", "best")
 MONITORS = {  # figures of the rows held out, by the names of metrics
@@ -88,7 +89,8 @@ def check(config: Config) -> None:
         require(value is None or value >= 1, f"{name} must be at least 1, got {value}")
     most = training.members or 1
     require(most <= MOST_MEMBERS, f"members must be at most {MOST_MEMBERS}, got {most}")
-    require(training.micro_batches >= 1, f"--micro-batches must be at least 1, got {training.micro_batches}")
+    parts = training.micro_batches
+    require(parts is None or parts >= 1, f"--micro-batches must be at least 1, got {parts}")
     every = training.checkpoint_every
     require(every is None or every >= 0, f"--checkpoint-every must not be negative, got {every}")
     require(0 <= training.label_smoothing < 1, f"label_smoothing must be in 0 to 1, got {training.label_smoothing}")
@@ -143,8 +145,11 @@ def recipe(rows: int, features: int = 0, preset: str = "default") -> Recipe:
     return Recipe((width,) * depth, 0.1, rate, batch_size, epochs, patience, members, 0.125)
 
 
-def settled(config: Config, prepared: Prepared) -> Config:
-    """The settings with what was left to the size of the table, and to its target, filled in."""
+def settled(config: Config, prepared: Prepared, ranks: int = 1) -> Config:
+    """The settings with what was left to the size of the table, and to its target, filled in.
+
+    ranks: how many train together.
+    """
     task = prepared.target.task
     network, optimizer, training = config.network, config.optimizer, config.training
     if training.metric not in METRICS_OF[task]:
@@ -162,12 +167,16 @@ def settled(config: Config, prepared: Prepared) -> Config:
     data = _filled(config.data, chosen)
     validated = prepared.validation is not None or data.validation > 0
     stopping = training.early_stopping and validated
+    training = _filled(training, chosen)
+    parts = training.micro_batches
+    if parts is None:
+        parts = max(PARTS, 1 << (ranks - 1).bit_length()) if ranks > 1 and training.members == 1 else 1
     return replace(
         config,
         data=replace(data, task=task, target=prepared.target.name),
         network=_filled(network, chosen),
         optimizer=_filled(optimizer, chosen),
-        training=replace(_filled(training, chosen), loss=loss, early_stopping=stopping),
+        training=replace(training, loss=loss, early_stopping=stopping, micro_batches=parts),
     )
 
 

@@ -93,7 +93,7 @@ class Training(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     average: float = 2.0  # epochs over which the weights that predict are averaged, exponentially; 0: none
     max_time: str = ""  # 90s, 10m, 1h30m
     seed: int = 0
-    micro_batches: int = 1  # parts that each batch is computed in, one after another
+    micro_batches: int | None = None  # parts that each batch is computed in; None: 1, of a network that ranks share 8
     checkpoint_every: int | None = None  # epochs; 0: never; None: after the first epoch that ends 10 s after the last
 
 

@@ -12,6 +12,7 @@ from ..names import spelled
 from ..random import check_seed
 from ..schedules import over
 from ..settings import MEMBERS, check_range, flag, integer, optional_name, plain
+from .agreed import together
 from .alone import Alone, held_out
 from .averages import Average
 from .check import choose_backend
@@ -21,7 +22,8 @@ from .identity import code, environment, same_on
 from .interrupt import Interrupt
 from .judge import Figures, Judge
 from .memory import Memory
-from .parallel import Ranks, check_shared, several, together
+from .parallel import Ranks, several
+from .parts import check_shared
 from .population.fit import Population
 from .population.joining import is_single, spread
 from .population.member import Member
@@ -235,10 +237,13 @@ def fit(
         if ranks is not None:
             own = (net, the_loss, the_optimizer)
             same_on(ranks, identity(engine) | environment(chosen, settings.compile) | code(own))
-        with resuming(engine, judge, checkpoint, resumed) as (begin, write):
+        with resuming(engine, judge, checkpoint if writes else None, resumed) as (begin, write):
             engine.begin(params if begin is None else begin)
         memory.needs = engine.needs
-        with progress(settings.epochs, verbose and writes, head=chosen.why) as show, Interrupt() as interrupt:
+        with (
+            progress(settings.epochs, verbose and writes, head=chosen.why) as show,
+            Interrupt(told=writes) as interrupt,
+        ):
 
             def ask(number: int, figures: Figures) -> set[int]:
                 if 0 in judge.stopped:  # not finite

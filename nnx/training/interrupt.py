@@ -23,8 +23,9 @@ class Interrupt:
     number = signal.SIGINT
     late = False  # seen because the time is over: the batch in hand is at least the first
 
-    def __init__(self, notice: bytes = NOTICE) -> None:
-        self.seen, self.notice = False, notice
+    def __init__(self, *, told: bool = True) -> None:
+        """told: whether to say that a batch is finished first."""
+        self.seen, self.told = False, told
 
     def __enter__(self) -> "Interrupt":
         self._main = threading.current_thread() is threading.main_thread()
@@ -51,7 +52,9 @@ class Interrupt:
             raise KeyboardInterrupt
         self.seen = True
         with suppress(OSError):
-            os.write(2, self.notice)  # what Python buffers could be in the middle of a write of its own
+            os.write(
+                2, NOTICE if self.told else b""
+            )  # what Python buffers could be in the middle of a write of its own
 
 
 class Termination(Interrupt):

@@ -5,31 +5,26 @@ This file alone knows MPI, which only moves bytes, as does NCCL between GPUs.
 
 import os
 import sys
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from itertools import accumulate, pairwise
 from threading import Thread
 from time import monotonic, sleep
 from traceback import print_exception
 from typing import Any, NoReturn, TypeVar
+from zlib import crc32
 
 from .. import system
 from ..backends import is_host
 from ..contract import Array
-from ..errors import BackendError, SettingError, printable, require
+from ..errors import BackendError, printable, require
 from .interrupt import Interrupt
 
-MOMENT = 1.0  # seconds by which the first rank may be ahead with what all have to say
-TIMEOUT = 600.0  # seconds that a rank waits for the others
-LAUNCHERS = {  # the variable that a launcher tells each process their number by
-    "PMI_SIZE": "mpiexec",
-    "OMPI_COMM_WORLD_SIZE": "mpirun",
-    "SLURM_STEP_NUM_TASKS": "srun",
-    "PALS_SIZE": "mpiexec",
-    "FLUX_JOB_SIZE": "flux",
-    "MV2_COMM_WORLD_SIZE": "mpirun",
-}
+TIMEOUT = 600.0  # seconds that a rank waits for the others, unless NNX_RANKS_TIMEOUT says otherwise
+ALIKE = 0.8  # seconds in which a fault that all ranks find is found by each of them
+TURN = 0.3  # seconds between two ranks that have a fault to tell: the first ends the others
 T = TypeVar("T")
 
 
@@ -43,6 +38,7 @@ class Ranks:
         """comm: a communicator of mpi4py; None for one process alone. timeout: seconds to wait for the others."""
         self.comm, self.timeout = comm, timeout
         self.number, self.count = (0, 1) if comm is None else (int(comm.rank), int(comm.size))
+        self.faults = None if comm is None else comm.Dup()  # on which nothing is sent but the end
         self.since: float | None = None  # when this rank began to wait
         self.interrupt: Interrupt | None = None  # of the training
         self.agreed = (False, False)  # the same of any rank
@@ -97,18 +93,31 @@ class Ranks:
         with self.waiting():
             return self.comm.bcast(value, root=0)  # type: ignore[no-any-return]
 
-    def first(self, function: Callable[[], T]) -> T:
-        """The value of a function that only the first rank calls. Raises on every rank what it raises there."""
+    def first(self, function: Callable[[], T], *, long: bool = False) -> T:
+        """The value of a function that only the first rank calls. Raises on every rank what it raises there.
+
+        long: the others rest meanwhile, and their time is not limited.
+        """
         found: Any = None
         if self.is_first:
             try:
                 found = function(), None
             except Exception as error:
                 found = None, error
+        if long and self.comm is not None:
+            request = self.comm.Ibarrier()
+            while not request.Test():
+                sleep(0.01)
         value, fault = self.broadcast(found)
         if fault is not None:
             raise fault
         return value  # type: ignore[no-any-return]
+
+    @contextmanager
+    def within(self, context: AbstractContextManager[T]) -> Iterator[T]:
+        """A block in a context that the first rank alone enters; all ranks have its value."""
+        with ExitStack() as stack:
+            yield self.first(lambda: stack.enter_context(context))
 
     def agree(self) -> None:
         """Find out whether a signal, or the end of the time, was seen on any rank."""
@@ -138,26 +147,49 @@ class Ranks:
         else:
             self.devices.exchange(sent, received)
 
+    def alike(self, text: str) -> bool:
+        """True if all ranks end with the same fault, which one may tell for all.
+
+        False where another one does, or goes on: then this rank has had time to, before it ends the others.
+        """
+        if self.faults is None:
+            return True
+        own, every = array("q", [crc32(text.encode())]), array("q", bytes(8 * self.count))
+        request, end = self.faults.Iallgather(own, every), monotonic() + ALIKE
+        while not (come := request.Test()) and monotonic() < end:
+            sleep(0.01)
+        if come and len(set(every)) == 1:
+            return True
+        sleep(TURN * min(self.number, 2))
+        return False
+
     def fail(self, text: str, code: int = 1) -> NoReturn:
         """End all ranks after a line that names this one."""
-        with_number = f"nnx: rank {self.number} of {self.count}: {text}"
-        print(printable(with_number), file=sys.stderr, flush=True)
+        self.say(text)
         self.abort(code)
+
+    def say(self, text: str) -> None:
+        """A line that names this rank."""
+        line = printable(f"nnx: rank {self.number} of {self.count}: {text}")
+        print(line, file=sys.stderr, flush=True)
 
     def abort(self, code: int) -> NoReturn:
         """End all ranks at once, with this exit code."""
         sys.stdout.flush()
+        parting(code)
         if self.comm is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # all is said: MPI tells of it too, in other words
             self.comm.Abort(code)
         os._exit(code)
 
     def _watch(self) -> None:
+        limit = self.timeout + TURN * min(self.number, 4)  # one tells of it
         while True:
-            sleep(min(1.0, self.timeout / 4))
+            sleep(min(0.1, self.timeout / 4))
             since = self.since
-            if since is not None and monotonic() - since > self.timeout:
-                text = f"nothing from the others for {self.timeout:g} s: is one gone, or the network between them?"
-                print(f"nnx: rank {self.number} of {self.count}: {text}", file=sys.stderr, flush=True)
+            if since is not None and monotonic() - since > limit:
+                self.say(f"nothing from the others for {self.timeout:g} s: is one gone, or the network between them?")
+                parting(1)
                 os._exit(1)  # MPI may be what hangs; the launcher ends the others
 
     @cached_property
@@ -171,39 +203,7 @@ class Ranks:
         return nccl.Group(self.count, self.first(nccl.identity), self.number)
 
 
-class Agreed(Interrupt):
-    """What the ranks have agreed to have seen of Ctrl-C and the end of the time: all of them end after one batch."""
-
-    def __init__(self, ranks: Ranks, inner: Interrupt) -> None:
-        self.ranks, self.inner = ranks, inner
-        ranks.interrupt = inner
-        ranks.agree()
-
-    @property
-    def seen(self) -> bool:  # type: ignore[override]
-        return self.ranks.agreed[0]
-
-    @property
-    def late(self) -> bool:  # type: ignore[override]
-        return self.ranks.agreed[1]
-
-
-def together(
-    ranks: Ranks | None, ask: Callable[..., T], interrupt: Interrupt, after: Callable[[], None]
-) -> tuple[Callable[..., T], Interrupt, Callable[[], None]]:
-    """What a judge asks: of several ranks, the first has callbacks and writes, and a signal is heard by all."""
-    if ranks is None:
-        return ask, interrupt, after
-    agreed, first = Agreed(ranks, interrupt), ranks.first
-    return lambda *given: first(lambda: ask(*given)), agreed, lambda: first(after)
-
-
 # how they are found
-
-
-def inner(interrupt: Interrupt) -> Interrupt:
-    """What this rank alone has seen."""
-    return interrupt.inner if isinstance(interrupt, Agreed) else interrupt
 
 
 def several(given: Any) -> Ranks | None:
@@ -214,9 +214,10 @@ def several(given: Any) -> Ranks | None:
 
 
 _world: list[Ranks] = []
+leaving: list[Callable[[int], None]] = []  # what is told the exit code of a process that ends
 
 
-def ranks(comm: Any = None, *, timeout: float = TIMEOUT) -> Ranks:
+def ranks(comm: Any = None, *, timeout: float | None = None) -> Ranks:
     """The processes that train together: those that mpiexec, srun or another launcher of MPI has started.
 
     Give it to `nnx.fit(..., ranks=nnx.ranks(), micro_batches=8)`, the estimators or a search, in a program that a
@@ -224,39 +225,44 @@ def ranks(comm: Any = None, *, timeout: float = TIMEOUT) -> Ranks:
     and MPI is not imported. An exception that nobody catches on one rank ends all.
 
     comm: a communicator of mpi4py [default: all processes that the launcher started].
-    timeout: seconds that a rank waits for the others before it ends with a line that says so.
+    timeout: seconds that a rank waits for the others before it ends with a line that says so [default: those of the
+        variable NNX_RANKS_TIMEOUT, else 600].
     Raises: BackendError where a launcher has started several processes and mpi4py is missing, or knows of one only.
     """
     if comm is not None:
-        return Ranks(comm, timeout)
+        return Ranks(comm, limit(timeout))
     if not _world:
-        _world.append(Ranks(world(), timeout))
+        _world.append(Ranks(world(), limit(timeout)))
         if _world[0].count > 1:
             sys.excepthook = ended_by(_world[0])
     return _world[0]
 
 
-def check_shared(ranks: Ranks | None, micro_batches: int) -> None:
-    """Raise SettingError where a rank would have nothing to do."""
-    if ranks is not None and micro_batches < ranks.count:
-        raise SettingError(
-            f"fit: micro_batches is {micro_batches}, and {ranks.count} ranks share those of each batch: give "
-            "micro_batches=8, or more"
-        )
+def is_rank() -> bool:
+    """True if this process has found that it is one of several."""
+    return bool(_world) and _world[0].count > 1
 
 
-def launched() -> tuple[int, str]:
-    """How many processes a launcher says that it has started, and the launcher; 1 where there is none."""
-    for name, launcher in LAUNCHERS.items():
-        number = os.environ.get(name, "")
-        if number.isdecimal() and int(number) > 1:
-            return int(number), launcher
-    return 1, ""
+def parting(code: int) -> None:
+    """Tell whoever asked for it the exit code with which this process is about to end."""
+    for tell in leaving:
+        tell(code)
+
+
+def limit(timeout: float | None) -> float:
+    """Seconds to wait for the others. Raises: SettingError."""
+    given: Any = os.environ.get("NNX_RANKS_TIMEOUT") or TIMEOUT if timeout is None else timeout
+    try:
+        seconds = float(given)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    require(seconds > 0, "ranks: timeout, or NNX_RANKS_TIMEOUT, must be seconds above 0", given)
+    return seconds
 
 
 def world() -> Any:
     """The communicator of all processes, None where there is one."""
-    count, launcher = launched()
+    count, _, launcher = system.launched()
     if count < 2:
         return None
     try:
@@ -276,12 +282,17 @@ def world() -> Any:
 def ended_by(own: Ranks) -> Callable[..., None]:
     """What is done about an exception that nobody has caught: it is shown, and all ranks end.
 
-    What all ranks find wrong is said by the first of them alone: the others wait for it a moment.
+    What all ranks find wrong is told by the first of them alone.
     """
 
     def hook(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
-        sleep(0.0 if own.is_first else MOMENT)
-        print_exception(kind, error, traceback)
-        own.fail(f"{kind.__name__}: {' '.join(str(error).split())[:200]}", 130 if kind is KeyboardInterrupt else 1)
+        text = f"{kind.__name__}: {' '.join(str(error).split())[:200]}"
+        alike = own.alike(text)
+        if own.is_first or not alike:
+            print_exception(kind, error, traceback)
+        code = 130 if kind is KeyboardInterrupt else 1
+        if not alike:
+            own.fail(text, code)
+        parting(code)
 
     return hook

@@ -8,10 +8,20 @@ from typing import Any
 
 from ..backends import Backend, Plain, is_sparse
 from ..contract import Array, Params
+from ..errors import SettingError
 from .flat import has_views
 from .parallel import Ranks
 from .step import Carry, InParts, Step, Sum, parts_of, sums_of
 from .sums import added, added_on, nodes
+
+
+def check_shared(ranks: Ranks | None, micro_batches: int) -> None:
+    """Raise SettingError where a rank would have nothing to do."""
+    if ranks is not None and micro_batches < ranks.count:
+        raise SettingError(
+            f"fit: micro_batches is {micro_batches}, and {ranks.count} ranks share those of each batch: give "
+            "micro_batches=8, or more"
+        )
 
 
 def loop_of(

@@ -6,10 +6,10 @@ from typing import Any
 from ..backends import is_sparse
 from ..random import seed_words
 from ..training.agreed import Agreed
-from ..training.engine import Program, bytes_of
+from ..training.engine import Program
 from ..training.interrupt import Interrupt
 from ..training.memory import Memory
-from ..training.parts import loop_of
+from ..training.parts import bytes_of, loop_of
 from ..training.step import Carry
 from .arrays import own
 from .ranks import check_same, ranks_of

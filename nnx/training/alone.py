@@ -18,7 +18,6 @@ from .engine import (
     CHUNK,
     Program,
     Watched,
-    bytes_of,
     carry_of,
     checked,
     copies,
@@ -31,7 +30,7 @@ from .flat import Flat, Named, choose_layout
 from .identity import mark
 from .interrupt import Interrupt
 from .parallel import Ranks
-from .parts import loop_of
+from .parts import bytes_of, loop_of
 from .settings import Settings
 from .step import gather, make_prediction, parts_of
 

@@ -16,9 +16,8 @@ from .data import Batch, Batches
 from .flat import Flat, Named
 from .interrupt import Interrupt
 from .objective import MeanLoss
-from .parts import Parts
 from .settings import Metric, Settings
-from .step import Carry, InParts, Step, gather, inputs, make_step, parts_of
+from .step import Carry, InParts, Step, gather, inputs, make_step
 
 CHUNK = 8192  # rows evaluated at once in validation, those of all members together
 PATIENCE = 0.05  # seconds of steps between two looks at whether Ctrl-C was pressed
@@ -149,18 +148,6 @@ def one_number(name: str, value: Any) -> Any:
 def copies(backend: Backend, arrays: Params) -> Params:
     """Own copies of arrays: a step may write on those of the carry."""
     return {name: backend.xp.asarray(a, copy=True) for name, a in arrays.items()}
-
-
-def bytes_of(loop: Plain, carry: Carry, like: Any, rows: int) -> int:
-    """The bytes that a step on so many rows makes for itself; like: a row of x, target and weight.
-
-    Raises: Refused if it cannot be followed.
-    """
-    from ..backends.native.loop import step_bytes
-
-    if isinstance(loop, Parts):
-        carry, rows = loop.blank(carry), parts_of(rows, loop.whole.micro_batches)[1]
-    return step_bytes(loop.step, carry, like, rows)
 
 
 def checked(params: Any, net: Layer, features: int) -> Mapping[str, Array]:

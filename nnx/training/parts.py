@@ -4,15 +4,17 @@ Each part is computed by the same program wherever it is, and the tree depends o
 weights are the same to the bit however many processes share the parts.
 """
 
+from functools import partial
 from typing import Any
 
 from ..backends import Backend, Plain, is_sparse
 from ..contract import Array, Params
 from ..errors import SettingError
+from .engine import copies
 from .flat import has_views
 from .parallel import Ranks
 from .step import Carry, InParts, Step, Sum, parts_of, sums_of
-from .sums import added, added_on, nodes
+from .sums import added, added_on, nodes, plus
 
 
 def check_shared(ranks: Ranks | None, micro_batches: int) -> None:
@@ -39,6 +41,18 @@ def loop_of(
     return Plain(step) if plain else backend.loop(step, compile, epochs)
 
 
+def bytes_of(loop: Plain, carry: Carry, like: Any, rows: int) -> int:
+    """The bytes that a step on so many rows makes for itself; like: a row of x, target and weight.
+
+    Raises: Refused if it cannot be followed.
+    """
+    from ..backends.native.loop import step_bytes
+
+    if isinstance(loop, Parts):
+        carry, rows = loop.blank(carry), parts_of(rows, loop.whole.micro_batches)[1]
+    return step_bytes(loop.step, carry, like, rows)
+
+
 class Parts(Plain):
     """Steps whose batches are computed in parts: the part, their sum, and the update of the whole."""
 
@@ -51,7 +65,9 @@ class Parts(Plain):
             Plain(one) if plain else backend.loop(one, compile, epochs) for one in (step.part, step.update)
         )
         self.update.join(self.part)
-        self.divisor = step.divisor if plain else backend.compile(step.divisor)
+        self.divisor = step.divisor  # compiled where it is more than a number of rows
+        self.copy = backend.compile(partial(copies, backend))
+        self.add = backend.compile(plus, donate=(0,))
         self.sum: Sum | tuple[()] = ()  # of the batch before
         self.at: tuple[Any, ...] = ()  # the rows and the first part that the sum is made for
         self.rows: Any = None  # those of some batches
@@ -93,9 +109,9 @@ class Parts(Plain):
             if self.writes and not hasattr(sums_of(carry).value, "__setitem__"):  # a number of NumPy's
                 carry = carry._replace(sum=sums_of(carry)._replace(value=self.backend.xp.asarray(sums_of(carry).value)))
             found = arrays_of(carry)
-            return found if i == own.stop - 1 else {k: self.backend.xp.asarray(a, copy=True) for k, a in found.items()}
+            return found if i == own.stop - 1 else self.copy(found)
 
-        sums = {node: added(part, *node) for node in nodes(own, 0, count)}
+        sums = {node: added(part, *node, self.add) for node in nodes(own, 0, count)}
         if self.ranks is not None:
             total = added_on(self.ranks, self.backend, sums, arrays_of(carry), count)
         else:
@@ -112,6 +128,8 @@ class Parts(Plain):
         found = self.divisor(target, weight, rows, carry.total)
         divisor = backend.floats(found) if isinstance(found, float) else found
         self.at = (n, first) if isinstance(found, float) else ()  # else it is another one for each batch
+        if self.divisor is self.whole.divisor and not isinstance(found, float):
+            self.divisor = backend.compile(self.divisor)
         if not carry.sum:
             return self.blank(carry, divisor, first)
         if not self.writes:

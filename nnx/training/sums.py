@@ -13,6 +13,7 @@ from ..contract import Params
 from .parallel import Ranks
 
 SMALL = 2**14  # numbers that are rather sent to everybody at once than in pieces to who adds them up
+Add = Callable[[Params, Params], Params]
 Node = tuple[int, int]  # of the tree: its first part, and the one after its last
 
 
@@ -21,7 +22,14 @@ def half_of(start: int, stop: int) -> int:
     return start + (1 << (stop - start - 1).bit_length() - 1)
 
 
-def added(part: Callable[[int], Params], start: int, stop: int) -> Params:
+def plus(total: Params, more: Params) -> Params:
+    """The sum of two, on the memory of the first."""
+    for name, a in more.items():
+        total[name] += a
+    return total
+
+
+def added(part: Callable[[int], Params], start: int, stop: int, add: Add = plus) -> Params:
     """The sum of a node, ((0 + 1) + (2 + 3)) + ..., whose parts are made when it is their turn.
 
     No more than one sum for each level of the tree is kept; what `part` gives is written on, but for the last.
@@ -29,10 +37,7 @@ def added(part: Callable[[int], Params], start: int, stop: int) -> Params:
     if stop - start == 1:
         return part(start)
     half = half_of(start, stop)
-    total = added(part, start, half)
-    for name, more in added(part, half, stop).items():
-        total[name] += more
-    return total
+    return add(added(part, start, half, add), added(part, half, stop, add))
 
 
 def nodes(mine: range, start: int, stop: int) -> Iterator[Node]:

@@ -14,12 +14,12 @@ from ...schedules import over
 from ..agreed import inner
 from ..averages import Statistics, averaged
 from ..data import DeviceData
-from ..engine import CHUNK, bytes_of, carry_of, copies, measured, step_of, trained_names, tried
+from ..engine import CHUNK, carry_of, copies, measured, step_of, trained_names, tried
 from ..flat import Named
 from ..interrupt import Interrupt
 from ..memory import bytes_of_step
 from ..parallel import Ranks
-from ..parts import loop_of
+from ..parts import bytes_of, loop_of
 from ..settings import Settings
 from ..step import Carry, InParts, Step, gather, make_prediction
 from .joining import joined, known_by

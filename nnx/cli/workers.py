@@ -29,6 +29,7 @@ from ..training.parallel import leaving
 SOCKET = "NNX_WORKERS"  # the variable that a rank finds the socket by
 HELLO, WORD = Struct("2q"), Struct("q")  # the numbers of a rank and its process; its exit code
 PAUSE, PATIENCE = 0.05, 2.0  # seconds between two looks at the launcher, and for ranks to end that it has left behind
+YIELDING = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1"}  # of MPICH: who waits lets others have the core
 LONGEST = 80  # letters of the folder of a socket, whose path may have about 100
 
 
@@ -114,7 +115,8 @@ def run(arguments: Sequence[str], count: int, passing: Callable[..., Any]) -> En
     short = None if len(tempfile.gettempdir()) < LONGEST else "/tmp"
     with tempfile.TemporaryDirectory(prefix="nnx-", dir=short) as folder, open(Path(folder, "said"), "w+b") as said:
         workers = Workers(f"{folder}/ranks")
-        more = {"OMP_NUM_THREADS": "1"} | os.environ | {SOCKET: f"{folder}/ranks"}
+        usual = {"OMP_NUM_THREADS": "1"} | (YIELDING if count > system.cores() else {})
+        more = usual | os.environ | {SOCKET: f"{folder}/ranks"}
         files: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}
         with (
             workers.door,

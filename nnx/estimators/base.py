@@ -4,7 +4,7 @@ from numbers import Integral
 from operator import call
 from typing import Any, ClassVar
 
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..backends import Backend, backend, is_sparse, namespace
@@ -13,23 +13,13 @@ from ..errors import NNXError, shown
 from ..inputs import as_given
 from ..losses import Poisson
 from ..training.memory import is_out_of_memory, too_little
-from . import lbfgs, quirks, solver, stochastic
-from .arrays import (
-    as_columns,
-    backend_for,
-    checked,
-    given_weight,
-    is_finite,
-    is_foreign,
-    own,
-    pair,
-    to_host,
-    usable,
-)
+from . import lbfgs, quirks, ranks, solver, stochastic
+from .arrays import as_columns, backend_for, checked, given_weight, is_finite, is_foreign, own, pair, to_host, usable
 from .parameters import CONSTRAINTS, check, hidden_sizes
 from .prediction import FLOATS, Prediction, np
 from .private import _check_feature_names, _check_sample_weight, _fit_context, callback_management_context
 from .quirks import fixed
+from .ranks import random_state_of
 from .session import How, Prepared
 from .weights import drawn, given
 
@@ -136,7 +126,7 @@ class BaseMLP(Prediction):
             widths = (*sizes, self._loss().outputs(int(y.shape[1])))
             self._check_network(widths, how, first=first)
             if how.anew or not (fixed(self, "stream") and hasattr(self, "_random_state")):
-                self._random_state = check_random_state(self.random_state)
+                self._random_state = random_state_of(self)
             chosen = backend_for(X) if is_foreign(X) else None
             if first:
                 self._initialize(int(X.shape[1]), widths, str(X.dtype).rpartition(".")[2], chosen, init)
@@ -200,6 +190,7 @@ class BaseMLP(Prediction):
         check(self)
         quirks.check(self)
         solver.check(self)
+        ranks.check(self)
         called = self.callbacks if isinstance(self.callbacks, (list, tuple)) else [self.callbacks or print]
         if not all(callable(function) for function in called):
             raise ValueError(f"callbacks: expected functions of the estimator, got {shown(self.callbacks)}")

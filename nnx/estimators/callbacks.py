@@ -7,6 +7,7 @@ from typing import Any
 from ..backends.numpy import namespace as host_namespace
 from ..training.progress import progress
 from ..training.result import Report
+from .ranks import prints, ranks_of
 
 np = host_namespace()
 
@@ -20,7 +21,8 @@ class Callbacks:
         self.functions = list(called) if isinstance(called, (list, tuple)) else [called] if called else []
         self.context = context if getattr(est, "_skl_callbacks", None) else None
         self.epoch: Any = None
-        self.shown = est.verbose == "bar"
+        self.ranks = ranks_of(est)
+        self.shown = est.verbose == "bar" and prints(est)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         labels = None if self.context is None else est._labels(y)
         self.data = {"estimator": est, "X": X, "y": labels, "metadata": metadata}
@@ -64,12 +66,16 @@ class Callbacks:
             if est.validation_scores_:
                 figures["validation_score"] = est.validation_scores_[-1]
             self.bar(Report(est.n_iter_ - self.first, self.epochs, figures, {}))
-        answers = [function(est) for function in self.functions]
-        stop = any(isinstance(answer, (bool, np.bool)) and bool(answer) for answer in answers)
+        stop = self._asked() if self.ranks is None or not self.functions else self.ranks.first(self._asked)
         if self.context is not None:
             stop = self.epoch.call_on_fit_task_end(**self.data, reconstruction_attributes=self._weights) or stop
             self.epoch = None
         return stop
+
+    def _asked(self) -> bool:
+        """Whether one of the functions wants no more."""
+        answers = [function(self.est) for function in self.functions]
+        return any(isinstance(answer, (bool, np.bool)) and bool(answer) for answer in answers)
 
     def _weights(self) -> dict[str, Any]:
         """The attributes that an estimator predicts from, with the current weights."""

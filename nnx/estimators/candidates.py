@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from copy import copy
 from math import ceil, inf, isfinite, log, nan
 from typing import Any
 
+from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils.parallel import Parallel, delayed
 
 from ..backends.numpy import namespace as host_namespace
+from ..training.agreed import several
 from ..training.interrupt import Interrupt
 from ..training.progress import bar
 from ..training.step import gather
@@ -96,6 +100,8 @@ class Candidates:
     def run(self, scorers: Any, fit_params: Any, score_params: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """For each candidate and fold what scikit-learn's `_fit_and_score` gives, and more columns for the results."""
         search, began = self.search, time.perf_counter()
+        if (processes := self.processes()) > 1:
+            return self.dealt(processes, scorers, fit_params, score_params)
         self.scorers, self.score_params = scorers, score_params
         self.folds = [Fold(search.estimator, self.X, self.y, train, test, fit_params) for train, test in self.splits]
         self.estimators: list[Any] = []
@@ -108,6 +114,7 @@ class Candidates:
                 self.estimators.append(clone(search.estimator))
                 try:
                     est = self.estimators[-1].set_params(**clone(candidate, safe=False))
+                    final(est).ranks = None  # who trains a candidate trains it alone
                     jobs.append(Job(final(est), fold.prepared(est, candidate), fold.y, fold.settings))
                     self.numbers.append(number)
                 except Exception as error:
@@ -124,6 +131,36 @@ class Candidates:
             return out, {}
         epochs = [max(getattr(final(e), "n_iter_", 0) for e in self.of(c)) for c in range(len(self.candidates))]
         return out, {"n_epochs": epochs, "lost_after": [self.lost.get(c, nan) for c in range(len(self.candidates))]}
+
+    def processes(self) -> int:
+        """The number of processes to deal the candidates out to. Raises ValueError where they must be together."""
+        search, ranks = self.search, several(self.search.ranks)
+        count = effective_n_jobs(search.n_jobs) if ranks is None else ranks.count
+        if count > 1 and search.halving:
+            if search.n_jobs is None and ranks is None:  # asked for by who is around
+                return 1
+            raise ValueError("halving compares all candidates while they train: leave n_jobs and ranks out")
+        return count if ranks is not None else min(count, len(self.candidates))
+
+    def dealt(
+        self, processes: int, scorers: Any, fit_params: Any, score_params: Any
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """The same as `run`, each of so many processes with candidates of its own."""
+        search, count, ranks = copy(self.search), len(self.candidates), several(self.search.ranks)
+        search.n_jobs, search.ranks = 1, None
+        given = scorers, fit_params, score_params
+        shares = [self.candidates[count * i // processes : count * (i + 1) // processes] for i in range(processes)]
+        jobs = [Candidates(search, self.X, self.y, share, self.splits) for share in shares]
+        if ranks is None:
+            every = Parallel(n_jobs=processes)(delayed(_tried)(job, given) for job in jobs)
+        else:
+            every = ranks.gather(_tried(jobs[ranks.number], given))
+        for _, error, _, _ in every:
+            if error is not None:
+                raise error
+        self.interrupted = any(interrupted for _, _, _, interrupted in every)
+        self.estimators = [est for _, _, estimators, _ in every for est in estimators]
+        return [row for rows, _, _, _ in every for row in rows], {}
 
     def of(self, candidate: int) -> list[Any]:
         """The estimators of a candidate, one for each fold."""
@@ -187,3 +224,13 @@ class Candidates:
         """The score, or the scores, of an estimator on the rows held out."""
         given = _check_method_params(self.X, params=self.score_params, indices=fold.test)
         return _score(est, fold.X_test, fold.y_test, self.scorers, given, self.search.error_score)
+
+
+def _tried(candidates: Candidates, given: tuple[Any, Any, Any]) -> tuple[Any, Exception | None, list[Any], bool]:
+    """Rows of results, or an error; and, where Ctrl-C came, the estimators as they are."""
+    try:
+        rows, _ = candidates.run(*given)
+    except Exception as error:
+        return [], error, [], False
+    interrupted = candidates.interrupted
+    return rows, None, candidates.estimators if interrupted else [], interrupted

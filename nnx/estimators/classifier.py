@@ -64,6 +64,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     backend, device: where to compute; "cupy,numpy" is the first that works. None: where X is, or for data of the host
         NNX_BACKEND.
     micro_batches: each batch is computed in so many parts, whose gradients add up: less memory.
+    ranks: nnx.ranks(), in a program that mpiexec has started several times: each process computes some of the parts.
 
     >>> import numpy as np
     >>> x = np.arange(20.0).reshape(-1, 1) / 10 - 1
@@ -118,6 +119,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         backend: str | None = None,
         device: str = "",
         micro_batches: int = 1,
+        ranks: Any = None,
     ) -> None:
         self._keep(locals())
 

@@ -5,18 +5,19 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..backends import is_sparse, namespace
 from ..backends.numpy import namespace as host_namespace
 from ..names import Spelled
+from ..training.parallel import Ranks
 from ..training.progress import bar
 from .arrays import for_scores, scope_of, to_host
 from .base import BaseMLP
 from .classifier import MLPClassifier
 from .many import Job, Unbegun, fit_many
 from .private import Interval, RealNotInt, _fit_context, _num_samples
+from .ranks import prints, random_state_of, ranks_of
 from .regressor import MLPRegressor
 
 
@@ -34,6 +35,7 @@ class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
         "random_state": ["random_state"],
         "n_members_per_run": [Interval(Integral, 1, None, closed="left"), None],
         "verbose": ["verbose"],
+        "ranks": [Ranks, None],
     }
 
     def __init__(
@@ -46,10 +48,12 @@ class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
         random_state: Any = None,
         n_members_per_run: int | None = None,
         verbose: int = 0,
+        ranks: Ranks | None = None,
     ) -> None:
         self.estimator, self.n_estimators = estimator, n_estimators
         self.bootstrap, self.max_samples = bootstrap, max_samples
         self.random_state, self.n_members_per_run, self.verbose = random_state, n_members_per_run, verbose
+        self.ranks = ranks
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -58,7 +62,7 @@ class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
         if not isinstance(base, self._kind):
             name = type(self).__name__
             raise ValueError(f"{name}: estimator must be an nnx.{self._kind.__name__}, got {type(base).__name__}")
-        random, members, rows = check_random_state(self.random_state), [], []
+        random, members, rows = random_state_of(self), [], []
         count = _num_samples(X)
         if isinstance(self.max_samples, bool):
             raise ValueError(f"max_samples must be a number or a share of the rows, got {self.max_samples}")
@@ -66,17 +70,21 @@ class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
         if size > count and not self.bootstrap:
             raise ValueError(f"max_samples={size} is more than the {count} rows, and bootstrap=False draws none twice")
         for _ in range(self.n_estimators):
-            members.append(clone(base).set_params(random_state=int(random.randint(2**31 - 1))))
+            members.append(clone(base).set_params(random_state=int(random.randint(2**31 - 1)), ranks=None))
             every = size == count and not self.bootstrap
             rows.append(None if every else random.choice(count, size, replace=self.bootstrap))
         settings = {} if sample_weight is None else {"sample_weight": sample_weight}
-        with bar(len(members), "members", bool(self.verbose)) as show:
-            jobs = [Job(est, X, y, settings, own) for est, own in zip(members, rows, strict=True)]
-            errors = fit_many(jobs, most=self.n_members_per_run, show=show)
-            for error in errors:
-                if error is not None and not isinstance(error, Unbegun):
-                    raise error
-            members = [est for est, error in zip(members, errors, strict=True) if error is None]
+        ranks, jobs = ranks_of(self), [Job(est, X, y, settings, own) for est, own in zip(members, rows, strict=True)]
+        mine = jobs if ranks is None else [jobs[i] for i in ranks.share(len(jobs))]
+        with bar(len(mine), "members", bool(self.verbose) and prints(self)) as show:
+            errors = fit_many(mine, most=self.n_members_per_run, show=show)
+        found = [(job.est, error) for job, error in zip(mine, errors, strict=True)]
+        if ranks is not None:
+            found = [one for part in ranks.gather(found) for one in part]
+        for _, error in found:
+            if error is not None and not isinstance(error, Unbegun):
+                raise error
+        members = [est for est, error in found if error is None]
         self.estimators_, self.n_features_in_ = members, members[0].n_features_in_
         if hasattr(members[0], "feature_names_in_"):
             self.feature_names_in_ = members[0].feature_names_in_
@@ -117,6 +125,7 @@ class EnsembleClassifier(ClassifierMixin, _Ensemble):  # type: ignore[misc]
     bootstrap: each member trains on rows drawn with replacement (bagging).
     max_samples: how many rows each has, a number or a share. random_state: of the members' own, and of their rows.
     n_members_per_run: the most networks in one batched run. verbose: 1 shows a progress bar.
+    ranks: nnx.ranks(): the members are dealt out to the processes that mpiexec has started.
     After fit: estimators_, classes_, n_features_in_.
     Source: Lakshminarayanan, Pritzel & Blundell 2017, without adversarial training; Breiman 1996 for bagging.
 

@@ -10,6 +10,7 @@ from ..errors import shown
 from ..layers import ACTIVATIONS
 from ..optimizers import OPTIMIZERS
 from ..settings import MOST
+from ..training.parallel import Ranks
 from .private import HasMethods, Interval, Options, StrOptions
 from .quirks import FIXES
 
@@ -48,6 +49,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "backend": [str, None],
     "device": [str],
     "micro_batches": [Interval(Integral, 1, None, closed="left")],
+    "ranks": [Ranks, None],
 }
 
 

@@ -94,6 +94,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         backend: str | None = None,
         device: str = "",
         micro_batches: int = 1,
+        ranks: Any = None,
     ) -> None:
         self._keep(locals())
 

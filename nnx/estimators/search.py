@@ -13,6 +13,7 @@ from sklearn.utils import indexable
 from ..errors import unknown
 from ..inputs import as_given, check_holder
 from ..names import Spelled
+from ..training.parallel import Ranks
 from .arrays import backend_for, for_scores, given_weight, is_foreign, to_host
 from .base import BaseMLP
 from .candidates import Candidates, final, rerank
@@ -42,8 +43,10 @@ class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
         came; those that were lost rank after those that were not, whatever their scores.
     n_members_per_run: the most networks in one run; None: as many as fit in the free memory.
     verbose: 1 shows a progress bar.
-    All else, and the attributes after fit: as in sklearn.model_selection.GridSearchCV, but for n_jobs: one process
-        trains all.
+    n_jobs: processes that the candidates are dealt out to, by joblib; in a block of joblib.parallel_config also by Dask
+        and others. None: one process trains all. ranks: nnx.ranks(), the processes that mpiexec has started, in place
+        of joblib's. Neither goes with halving, which compares all candidates while they train.
+    All else, and the attributes after fit: as in sklearn.model_selection.GridSearchCV.
 
     >>> import numpy as np
     >>> x = np.arange(40.0).reshape(-1, 1) / 20 - 1
@@ -56,20 +59,17 @@ class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
     {'learning_rate_init': 0.1}
     """
 
-    n_jobs, pre_dispatch = None, None  # of scikit-learn's searches: there are no processes here
+    pre_dispatch = None  # of scikit-learn's searches: each process has one task here
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{
-            name: kinds
-            for name, kinds in BaseSearchCV._parameter_constraints.items()
-            if name not in ("n_jobs", "pre_dispatch")
-        },
+        **{name: kinds for name, kinds in BaseSearchCV._parameter_constraints.items() if name != "pre_dispatch"},
         "param_grid": [dict, list],
         "n_iter": [Interval(Integral, 1, None, closed="left"), None],
         "halving": ["boolean"],
         "factor": [Interval(Integral, 2, None, closed="left")],
         "n_members_per_run": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
+        "ranks": [Ranks, None],
     }
 
     def __init__(
@@ -88,12 +88,15 @@ class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
         random_state: Any = None,
         error_score: Any = nan,
         return_train_score: bool = False,
+        n_jobs: int | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.estimator, self.param_grid, self.n_iter = estimator, param_grid, n_iter
         self.scoring, self.refit, self.cv = scoring, refit, cv
         self.halving, self.factor, self.n_members_per_run = halving, factor, n_members_per_run
         self.verbose, self.random_state = verbose, random_state
         self.error_score, self.return_train_score = error_score, return_train_score
+        self.n_jobs, self.ranks = n_jobs, ranks
 
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:

@@ -16,6 +16,7 @@ from .arrays import own
 from .batches import Rows
 from .callbacks import Callbacks
 from .quirks import fixed
+from .ranks import prints
 from .solver import layout_of, prepare
 from .validation import Validation, split
 
@@ -204,7 +205,7 @@ def _ended(est: Any, loss: float, held: Any, last: int, how: How) -> bool:
 
 def _prints(est: Any) -> bool:
     """Whether lines are printed."""
-    return bool(est.verbose) and est.verbose != "bar"
+    return bool(est.verbose) and est.verbose != "bar" and prints(est)
 
 
 def _follows(est: Any) -> bool:

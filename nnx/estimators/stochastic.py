@@ -5,12 +5,14 @@ from typing import Any
 
 from ..backends import is_sparse
 from ..random import seed_words
+from ..training.agreed import Agreed
 from ..training.engine import Program, bytes_of
 from ..training.interrupt import Interrupt
 from ..training.memory import Memory
 from ..training.parts import loop_of
 from ..training.step import Carry
 from .arrays import own
+from .ranks import check_same, ranks_of
 from .session import How, Session
 from .solver import known_step
 
@@ -22,9 +24,17 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, cont
     session.give_back = training.give_back
     if session.validation is not None:
         session.validation.keep()
-    with session, Interrupt() as interrupt, Memory(training.backend, session.data.batch, est.micro_batches) as memory:
+    ranks = ranks_of(est)
+    if ranks is not None:
+        check_same(est, session.data, ranks)
+    with (
+        session,
+        Interrupt() as own_interrupt,
+        Memory(training.backend, session.data.batch, est.micro_batches) as memory,
+    ):
         memory.needs = training.needs
         try:
+            interrupt = own_interrupt if ranks is None else Agreed(ranks, own_interrupt)
             while not stopped:
                 total = training.epoch(session.begin_epoch(), interrupt)
                 if interrupt.seen:
@@ -47,7 +57,9 @@ class Training:
         carry = Carry(session.vectors, session.running, solver.state, seed, zero, backend.xp.zeros_like(zero))
         step = known_step(session.objective, solver.rule, session.layout, session.est.micro_batches)
         plain = is_sparse(session.data.X) or epochs == 1
-        self.program = Program(carry, loop_of(backend, step, "auto", epochs, plain=plain))
+        ranks = ranks_of(session.est)
+        loop = loop_of(backend, step, "auto", epochs, plain=plain, ranks=ranks)
+        self.program = Program(carry, loop, singly=ranks is not None)
 
     def epoch(self, order: Any, interrupt: Interrupt) -> float:
         """Train on the rows in this order; the sum over the batches of loss times rows."""

@@ -16,6 +16,7 @@ from ..files import Model, save
 from ..names import Spelled
 from ..tables import Target, check_target
 from ..training import Fit
+from ..training.agreed import several
 from ..training.progress import progress
 from ..training.settings import shows
 from .frames import groups_of, is_array, is_elsewhere, is_path, source_of, target_name, weights_of, with_target
@@ -59,13 +60,14 @@ class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
         dtype: str = "float32",
         random_state: Any = 0,
         verbose: bool = False,
+        ranks: Any = None,
     ) -> None:
         self.preset, self.metric, self.time_limit, self.members = preset, metric, time_limit, members
         self.hidden, self.activation, self.dropout, self.rate = hidden, activation, dropout, rate
         self.epochs, self.batch_size, self.patience, self.validation = epochs, batch_size, patience, validation
         self.class_weight, self.calibrate, self.kinds, self.drop = class_weight, calibrate, kinds, drop
         self.settings, self.backend, self.dtype = settings, backend, dtype
-        self.random_state, self.verbose = random_state, verbose
+        self.random_state, self.verbose, self.ranks = random_state, verbose, ranks
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None, groups: Any = None
@@ -86,7 +88,8 @@ class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
         with python_errors():
             check(config)
             prepared = prepare(config, lambda text: None, given=given)
-            config = settled(config, prepared)
+            ranks = several(self.ranks)
+            config = settled(config, prepared, 1 if ranks is None else ranks.count)
         prepared.encoder.named_ = not is_array(X)
         fold(prepared, config)
         self._keep(config, prepared, self._trained(config, prepared, chosen, end))
@@ -183,12 +186,14 @@ class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
         return replace(backend(used, place.dtype), why=why)
 
     def _trained(self, config: Config, prepared: Prepared, chosen: Backend, end: float | None) -> list[Fit]:
+        ranks = several(self.ranks)
+        shown = shows(self.verbose) and (ranks is None or ranks.is_first)
         with (
             time_limit(end) as over,
-            progress(config.training.epochs or 1, shows(self.verbose), head=chosen.why) as show,
+            progress(config.training.epochs or 1, shown, head=chosen.why) as show,
         ):
             try:
-                fits = train(config, prepared, chosen, callbacks=[show, lambda report: over()])
+                fits = train(config, prepared, chosen, callbacks=[show, lambda report: over()], ranks=ranks)
                 ended = ("interrupted", "callback") if over() else ()
                 return [replace(fit, stopped="time") if fit.stopped in ended else fit for fit in fits]
             except TrainingError as error:

@@ -33,6 +33,8 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
     settings: any other setting of `nnx train`, by its name: {"optimizer.weight_decay": 0.1}.
     backend: "numpy", "cupy", "torch", "jax", ...; None: that of the array X, or NNX_BACKEND, or NumPy.
     dtype: "float32" or "float64". random_state: the seed of all that is drawn. verbose: show each epoch.
+    ranks: nnx.ranks(): the networks are dealt out to the processes that mpiexec has started; one alone is shared by its
+        micro-batches, settings={"training.micro_batches": 8}.
 
     After fit: classes_; evaluation_: scores on the rows held out, each predicted by networks that were not trained on
     it; history_, best_epoch_, stopped_: means over the networks; notes_: what a person should know of the table;

@@ -8,6 +8,7 @@ from typing import Any
 from sklearn.utils import check_random_state
 
 from ..errors import require, shown
+from ..training.agreed import several
 from .settings import LONGEST, Config, convert, put, seconds
 
 SETTINGS = {  # of the command, by the names of parameters
@@ -55,6 +56,8 @@ def config_of(estimator: Any, name: str, kinds: Mapping[str, str]) -> Config:
         require(setting not in FIXED, f"settings: {setting} is not for {own}: {FIXED.get(setting)}")
         put(values, setting, value, "settings:")
     seed = _seed(estimator.random_state)
+    if (ranks := several(estimator.ranks)) is not None:
+        seed = ranks.broadcast(seed)  # which may be a random one
     values["data"] |= {"target": name, "task": estimator.task, "test": 0.0}
     put(values, "training.seed", seed, "random_state:")
     return convert(values)

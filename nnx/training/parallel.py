@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
+from itertools import accumulate, pairwise
 from threading import Thread
 from time import monotonic, sleep
 from traceback import print_exception
@@ -18,7 +19,7 @@ from zlib import crc32
 from .. import system
 from ..backends import is_host
 from ..contract import Array
-from ..errors import BackendError, SettingError, printable, require
+from ..errors import BackendError, printable, require
 from .interrupt import Interrupt
 
 TIMEOUT = 600.0  # seconds that a rank waits for the others, unless NNX_RANKS_TIMEOUT says otherwise
@@ -130,16 +131,21 @@ class Ranks:
             with self.waiting():
                 self.comm.Allgatherv(own, [every, list(counts)])
         else:
-            self.devices.exchange([(own, 0, own.size)] * self.count, every, counts)
+            ends = list(accumulate(counts, initial=0))
+            each = every.reshape(-1)
+            received = [(r, each[start:stop]) for r, (start, stop) in enumerate(pairwise(ends))]
+            self.exchange([(r, own) for r in range(self.count)], received)
 
-    def to_each(self, parts: Array, every: Array, counts: Sequence[int]) -> None:
-        """Give rank r parts[r, ...], and write what each has given into `every`, so many numbers of each."""
-        size = parts.size // self.count
-        if is_host(parts):
+    def exchange(self, sent: Sequence[tuple[int, Array]], received: Sequence[tuple[int, Array]]) -> None:
+        """Send arrays to ranks, and write into others what ranks send; those between two ranks in their order."""
+        if is_host(sent[0][1] if sent else received[0][1]):
             with self.waiting():
-                self.comm.Alltoallv([parts, [size] * self.count], [every, list(counts)])
+                requests = [self.comm.Irecv(array, r) for r, array in received]
+                requests += [self.comm.Isend(array, r) for r, array in sent]
+                for request in requests:
+                    request.Wait()
         else:
-            self.devices.exchange([(parts, r * size, size) for r in range(self.count)], every, counts)
+            self.devices.exchange(sent, received)
 
     def alike(self, text: str) -> bool:
         """True if all ranks end with the same fault, which one may tell for all.
@@ -200,13 +206,6 @@ class Ranks:
 # how they are found
 
 
-def several(given: Any) -> Ranks | None:
-    """The ranks given where there are several, else None. Raises SettingError."""
-    fine = given is None or isinstance(given, Ranks)
-    require(fine, "ranks must be nnx.ranks(), in a program that mpiexec has started", given)
-    return given if given is not None and given.count > 1 else None
-
-
 _world: list[Ranks] = []
 leaving: list[Callable[[int], None]] = []  # what is told the exit code of a process that ends
 
@@ -230,15 +229,6 @@ def ranks(comm: Any = None, *, timeout: float | None = None) -> Ranks:
         if _world[0].count > 1:
             sys.excepthook = ended_by(_world[0])
     return _world[0]
-
-
-def check_shared(ranks: Ranks | None, micro_batches: int) -> None:
-    """Raise SettingError where a rank would have nothing to do."""
-    if ranks is not None and micro_batches < ranks.count:
-        raise SettingError(
-            f"fit: micro_batches is {micro_batches}, and {ranks.count} ranks share those of each batch: give "
-            "micro_batches=8, or more"
-        )
 
 
 def is_rank() -> bool:
@@ -283,7 +273,7 @@ def world() -> Any:
 
 
 def ended_by(own: Ranks) -> Callable[..., None]:
-    """What is done about an exception that nobody has caught: it is shown, and all ranks end."""
+    """What is done about an exception that nobody has caught: it is shown, by one where all have it, and all end."""
 
     def hook(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
         text = f"{kind.__name__}: {' '.join(str(error).split())[:200]}"

@@ -90,7 +90,7 @@ class Parts(Plain):
             total = added_on(self.ranks, self.backend, sums, arrays_of(carry), count)
         else:
             total = sums[0, count]
-        if count > 1:
+        if count > 1 or self.ranks is not None:  # a rank may have had no part of it
             carry = self.taken(carry, total)
         return self.update(carry, None, target, weight, rows, number, number + 1)  # type: ignore[no-any-return]
 

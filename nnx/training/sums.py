@@ -57,7 +57,7 @@ def added_on(ranks: Ranks, backend: Backend, sums: Mapping[Node, Params], like: 
 class Sums:
     """The sum of all parts from those of the ranks: memory for arrays of these shapes, and what is sent to whom.
 
-    Each rank adds up a segment of all arrays, and gives it to all; of few numbers all are given to all.
+    Each rank adds up a segment of all arrays, and gives it to the others; of few numbers all are given to all.
     """
 
     def __init__(self, ranks: Ranks, backend: Backend, like: Params, count: int) -> None:
@@ -66,34 +66,47 @@ class Sums:
         self.xp = backend.xp if self.on_device else host_namespace()
         self.shapes = {name: tuple(a.shape) for name, a in like.items()}
         self.length = sum(map(prod, self.shapes.values())) + 2
-        self.nodes = [list(nodes(ranks.share(count, r), 0, count)) for r in range(ranks.count)]
-        self.small = self.length * sum(map(len, self.nodes)) <= SMALL
-        self.segment = -(-self.length // ranks.count)
-        kind = getattr(self.xp, backend.dtype)
-        width = self.length if self.small else self.segment * ranks.count
-        self.counts = [len(found) for found in self.nodes]  # of what each rank sends
-        self.mine = self.xp.zeros((self.counts[ranks.number], width), dtype=kind)
-        self.every = self.xp.empty((sum(self.counts), self.length if self.small else self.segment), dtype=kind)
-        self.total = self.xp.empty((width,), dtype=kind)
+        every = [list(nodes(ranks.share(count, r), 0, count)) for r in range(ranks.count)]
+        self.nodes = every[ranks.number]
+        self.small = self.length * sum(map(len, every)) <= SMALL
+        self.counts = [self.length * len(found) for found in every]  # of what each rank gives to all
+        empty, kind = self.xp.empty, getattr(self.xp, backend.dtype)
+        self.mine = self.xp.zeros((len(self.nodes), self.length), dtype=kind)
+        self.every = empty((sum(map(len, every)) if self.small else 0, self.length), dtype=kind)
+        if self.small:
+            self.leaves = dict(zip((node for found in every for node in found), self.every, strict=True))
+            return
+        segment = -(-self.length // ranks.count)
+        others = [(ranks.number + i) % ranks.count for i in range(1, ranks.count)]
+        own, *rest = (slice(r * segment, min((r + 1) * segment, self.length)) for r in (ranks.number, *others))
+        begins = bool(self.nodes) and self.nodes[0][0] == 0  # then the sum is made on what this rank has packed
+        self.total = self.mine[0] if begins else empty((self.length,), dtype=kind)
+        self.leaves = {node: row[own] for node, row in zip(self.nodes, self.mine, strict=True)}
+        for node in (node for r in others for node in every[r]):
+            self.leaves[node] = self.total[own] if node[0] == 0 else self.xp.empty_like(self.total[own])
+        pairs = list(zip(others, rest, strict=True))
+        self.parts = (
+            [(r, row[segment]) for r, segment in pairs for row in self.mine],
+            [(r, self.leaves[node]) for r in others for node in every[r]],
+        )
+        self.sums = [(r, self.total[own]) for r in others], [(r, self.total[segment]) for r, segment in pairs]
 
     def __call__(self, sums: Mapping[Node, Params]) -> Params:
         ranks = self.ranks
-        for i, node in enumerate(self.nodes[ranks.number]):
+        for i, node in enumerate(self.nodes):
             self._pack(self.mine[i], sums[node], ranks.flags if i == 0 else (False, False))
         if self.small:
-            ranks.to_all(self.mine, self.every, [n * self.length for n in self.counts])
+            ranks.to_all(self.mine, self.every, self.counts)
+            whole = self._node(0, self.count)
         else:
-            parts = self.mine.reshape(-1, ranks.count, self.segment).swapaxes(0, 1)
-            ranks.to_each(self.xp.ascontiguousarray(parts), self.every, [n * self.segment for n in self.counts])
-        rows = iter(self.every)
-        whole = self._node({node: next(rows) for found in self.nodes for node in found}, 0, self.count)
-        if not self.small:
-            ranks.to_all(whole, self.total, [self.segment] * ranks.count)
+            ranks.exchange(*self.parts)
+            self._node(0, self.count)
+            ranks.exchange(*self.sums)
             whole = self.total
         if self.on_device:
             ranks.agree()  # without waiting for the device
         else:
-            seen, late = whole[self.length - 2 : self.length]
+            seen, late = whole[self.length - 2 :]
             ranks.agreed = bool(seen), bool(late)
         return self._unpacked(whole)
 
@@ -116,11 +129,11 @@ class Sums:
             at += prod(shape)
         return found
 
-    def _node(self, leaves: Mapping[Node, Any], start: int, stop: int) -> Any:
+    def _node(self, start: int, stop: int) -> Any:
         """The sum of a node, on the memory of its first leaf."""
-        if (start, stop) in leaves:
-            return leaves[start, stop]
+        if (start, stop) in self.leaves:
+            return self.leaves[start, stop]
         half = half_of(start, stop)
-        total, more = self._node(leaves, start, half), self._node(leaves, half, stop)
+        total, more = self._node(start, half), self._node(half, stop)
         total += more
         return total

@@ -26,17 +26,15 @@ class Group:
 
         self.group = nccl.NcclCommunicator(count, identity, number)
 
-    def exchange(self, sent: Sequence[tuple[Any, int, int]], every: Any, counts: Sequence[int]) -> None:
-        """Send each process so many numbers of an array from a place on, and receive so many from each, in a row."""
+    def exchange(self, sent: Sequence[tuple[int, Any]], received: Sequence[tuple[int, Any]]) -> None:
+        """Send arrays to processes, and write into others what processes send; those between two in their order."""
         from cupy.cuda import get_current_stream, nccl
 
-        kind = nccl.NCCL_FLOAT64 if every.dtype.itemsize == 8 else nccl.NCCL_FLOAT32
-        stream, at = get_current_stream().ptr, 0
+        stream = get_current_stream().ptr
         nccl.groupStart()
-        for other, ((array, start, size), count) in enumerate(zip(sent, counts, strict=True)):
-            if size:
-                self.group.send(array.data.ptr + start * array.dtype.itemsize, size, kind, other, stream)
-            if count:
-                self.group.recv(every.data.ptr + at * every.dtype.itemsize, count, kind, other, stream)
-            at += count
+        for move, arrays in ((self.group.send, sent), (self.group.recv, received)):
+            for other, array in arrays:
+                if array.size:
+                    kind = nccl.NCCL_FLOAT64 if array.dtype.itemsize == 8 else nccl.NCCL_FLOAT32
+                    move(array.data.ptr, array.size, kind, other, stream)
         nccl.groupEnd()

@@ -1,11 +1,12 @@
 """A member of a population, and which members are trained together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ...backends import Backend
+from ...backends.native.record import mapped
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Array, Layer, Params
 from ...errors import DataError, SettingError, require
@@ -17,6 +18,7 @@ from ..engine import checked
 from ..settings import parts
 from .joining import is_single, joined, keeps_zeros, kind_of, known_by
 
+T = TypeVar("T")
 WASTE = 1.5  # weights with the zeros between them over weights, up to which different widths are trained together
 
 
@@ -159,3 +161,9 @@ def given(member: Member, features: int, backend: Backend) -> Params:
     """On the host, the parameters that a member is to begin with. Raises SettingError, ShapeError."""
     params = checked(member.params, member.net, features)
     return {name: backend.to_numpy(backend.floats(p)) for name, p in params.items()}
+
+
+def moved(put: Callable[[Array], Array], tree: T) -> T:
+    """The same tree with its arrays put elsewhere."""
+    found: T = mapped(lambda leaf: put(leaf) if hasattr(leaf, "shape") else leaf, tree)
+    return found

@@ -6,7 +6,6 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from ...backends import Backend
-from ...backends.native.record import mapped
 from ...backends.numpy import namespace as host_namespace
 from ...contract import Array, Key, Layer, Loss, Optimizer, Params
 from ...errors import SettingError
@@ -25,7 +24,7 @@ from ..settings import Settings
 from ..step import Carry, InParts, Step, gather, make_prediction
 from .joining import joined, known_by
 from .lanes import Lane, Lanes, concatenated
-from .member import Cut, Member, Rows, drawn, given, shapes_of, stacked
+from .member import Cut, Member, Rows, drawn, given, moved, shapes_of, stacked
 
 
 class Sources(NamedTuple):
@@ -204,10 +203,10 @@ class Members:
             (carry, kept, mean), order = self.lanes.whole(members)
             return carry, kept, order, mean
         own = self.lanes.whole(members) if members else None
-        every = self.ranks.gather(None if own is None else (mapped(self.backend.to_numpy, own[0]), own[1]))
+        every = self.ranks.gather(None if own is None else (moved(self.backend.to_numpy, own[0]), own[1]))
         found = [part for part in every if part is not None]
         tree = concatenated([tree for tree, _ in found], host_namespace().concatenate)
-        carry, kept, mean = mapped(self.backend.asarray, tree)
+        carry, kept, mean = moved(self.backend.asarray, tree)
         return carry, kept, [k for _, order in found for k in order], mean
 
     def choices(self) -> dict[str, bool]:
@@ -278,9 +277,9 @@ class Members:
         """`result` of each of these members, wherever they were trained."""
         if self.ranks is None or self.beginning is not None:
             return {k: self.result(k) for k in members}
-        own = {k: mapped(self.backend.to_numpy, self.result(k)) for k in members if k in self.mine}
+        own = {k: moved(self.backend.to_numpy, self.result(k)) for k in members if k in self.mine}
         every = {k: found for part in self.ranks.gather(own) for k, found in part.items()}
-        return {k: mapped(self.backend.asarray, every[k]) for k in members}
+        return {k: moved(self.backend.asarray, every[k]) for k in members}
 
     def result(self, k: int) -> Result:
         """A member's weights that were kept, its optimizer's state, and how its steps were run."""

@@ -1,0 +1,280 @@
+"""Training on ranks: ci/bench ranks [--only steps,exchange,profile] [--libraries numpy,torch,jax] [--rounds N]
+[--out FILE].
+
+Each run is a program of its own, started alone or by mpiexec, and the cases take turns. A run also says how much of
+the cores other programs used meanwhile; what is reported is the median of the quieter half of the runs.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+SIZES = 784, 512, 512, 10
+FLOATS = 1_000, 10_000, 100_000, 1_000_000, 10_000_000
+BATCHES = {2048: 8, 128: 60}  # and how many are an epoch
+WAYS = {  # ranks (0: a program started alone), BLAS threads of each
+    "1 process, 2 threads": (0, 2),
+    "1 rank": (0, 1),
+    "2 ranks": (2, 1),
+}
+
+
+# what each rank runs
+
+
+def train(batch, steps, micro_batches, library="numpy", epochs=6, callbacks=()):
+    """Microseconds a step of nnx.fit, by its own history; the first epoch, which compiles, is left out."""
+    import nnx
+
+    ranks, rng = nnx.ranks(), np.random.default_rng(0)
+    x, y = rng.random((batch * steps, SIZES[0]), dtype=np.float32), rng.integers(0, SIZES[-1], batch * steps)
+    settings = dict(loss="softmax_cross_entropy", optimizer=nnx.Adam(1e-3), epochs=epochs, batch_size=batch)
+    settings |= dict(micro_batches=micro_batches, backend=library, ranks=ranks, callbacks=callbacks)
+    fit = nnx.fit(nnx.mlp(SIZES[1:-1], SIZES[-1]), x, y, **settings)
+    each = [1e6 * seconds / steps for seconds in fit.history["seconds"][1:]]
+    return {"microseconds": each, "how": fit.execution, "loss": fit.history["loss"][-1]}
+
+
+def profile(batch, steps, micro_batches, library="numpy", epochs=6):
+    """Microseconds of a step on rank 0 in each function, without those of the others that it calls."""
+    from nnx.training.parallel import Ranks
+    from nnx.training.parts import Parts
+    from nnx.training.sums import Sums
+
+    spent, inside = {}, []
+
+    def timed(owner, name, label):
+        function = getattr(owner, name)
+
+        def wrapper(*args, **kwargs):
+            began = time.perf_counter()
+            inside.append(0.0)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                taken = time.perf_counter() - began
+                spent[label] = spent.get(label, 0.0) + taken - inside.pop()
+                if inside:
+                    inside[-1] += taken
+
+        setattr(owner, name, wrapper)
+
+    timed(Parts, "batch", "the rest of the step")
+    timed(Sums, "__call__", "the rest of the sum")
+    timed(Sums, "_pack", "packing")
+    timed(Ranks, "exchange", "sending, receiving, waiting for the others")
+    timed(Sums, "_node", "adding")
+    timed(Sums, "_unpacked", "views of the sum")
+    timed(Parts, "taken", "writing the sum back")
+    make = Parts.__init__
+
+    def made(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        timed(type(self.part), "__call__", "parts and update")
+
+    Parts.__init__ = made
+    found = train(batch, steps, micro_batches, library, epochs, [lambda report: report.epoch == 1 and spent.clear()])
+    return found | {"parts": {label: 1e6 * seconds / steps / (epochs - 1) for label, seconds in spent.items()}}
+
+
+def exchange(floats, repeats):
+    """Microseconds of a sum over the ranks, one part on each: nnx's, and MPI_Allreduce; and the bytes a rank sends."""
+    import nnx
+    from nnx.training.sums import Sums
+
+    ranks, backend = nnx.ranks(), nnx.backend("numpy")
+    own = {"gradient": np.random.default_rng(ranks.number).random(floats, dtype=np.float32)}
+    sums, total = Sums(ranks, backend, own, ranks.count), np.empty(floats, np.float32)
+    if sums.small:
+        sent = (ranks.count - 1) * sums.mine.nbytes
+    else:
+        sent = sum(array.nbytes for moved in (sums.parts, sums.sums) for _, array in moved[0])
+    node = (ranks.number, ranks.number + 1)
+    ways = {"nnx": lambda: sums({node: own}), "Allreduce": lambda: ranks.comm.Allreduce(own["gradient"], total)}
+    times = {name: [] for name in ways}
+    for _ in range(repeats + 1):
+        for name, way in ways.items():
+            ranks.comm.Barrier()
+            began = time.perf_counter()
+            way()
+            times[name].append(time.perf_counter() - began)
+    every = ranks.gather({name: values[1:] for name, values in times.items()})
+    slowest = {name: [max(values) for values in zip(*(own[name] for own in every), strict=True)] for name in ways}
+    return {name: 1e6 * statistics.median(values) for name, values in slowest.items()} | {"bytes": sent}
+
+
+# starting them
+
+
+def launcher():
+    """The mpiexec of this Python's environment, else of PATH."""
+    beside = Path(sys.executable).parent / "mpiexec"
+    found = str(beside) if beside.exists() else shutil.which("mpiexec")
+    return found or sys.exit("there is no mpiexec: pip install 'nnx-array[mpi]'")
+
+
+def busy():
+    """Seconds that the cores have worked, of all programs."""
+    user, nice, system = map(int, Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
+def used():
+    """Seconds that the programs started here have worked."""
+    found = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return found.ru_utime + found.ru_stime
+
+
+def run(ranks, threads, function, **settings):
+    """What a function says on rank 0 of so many; and which share of the cores other programs used meanwhile."""
+    command = [sys.executable, __file__, "--rank", json.dumps([function, settings])]
+    if ranks:
+        command = [launcher(), "-n", str(ranks), *command]
+    env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    began, all_before, own_before = time.perf_counter(), busy(), used()
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True, timeout=600)
+    others = (busy() - all_before) - (used() - own_before)
+    return json.loads(done.stdout) | {"others": max(others, 0) / (time.perf_counter() - began) / os.cpu_count()}
+
+
+def rounds_of(count, cases):
+    """For each case what its runs say, the quieter half of them; the cases take turns."""
+    found = {name: [] for name in cases}
+    for turn in range(count):
+        order = list(cases)
+        for name in order if turn % 2 == 0 else reversed(order):
+            found[name].append(cases[name]())
+            print(name, json.dumps(found[name][-1]), file=sys.stderr, flush=True)
+    return {name: sorted(runs, key=lambda r: r["others"])[: -(-count // 2)] for name, runs in found.items()}
+
+
+def others(runs):
+    """The share of the cores that other programs used during these runs."""
+    return statistics.mean(r["others"] for r in runs)
+
+
+def table(heads, rows):
+    return [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *(f"| {' | '.join(row)} |" for row in rows), ""]
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+# the parts of the report
+
+
+def steps(rounds, libraries):
+    """Steps in one process and on ranks."""
+    lines = ["Microseconds a step of `nnx.fit`, 784-512-512-10, Adam, float32; the ratio is 1 rank's time over it.", ""]
+    rows = []
+    for library in libraries:
+        for (batch, steps), micro in ((b, m) for b in BATCHES.items() for m in (2, 8)):
+            cases = {
+                name: lambda r=ranks, t=threads, m=micro: run(
+                    r, t, "train", batch=batch, steps=steps, micro_batches=m, library=library
+                )
+                for name, (ranks, threads) in WAYS.items()
+            }
+            found = rounds_of(rounds, cases)
+            times = {
+                name: statistics.median(m for r in runs for m in r["microseconds"]) for name, runs in found.items()
+            }
+            shares = [f"{others(runs):.0%}" for runs in found.values()]
+            ratios = [f"{times['1 rank'] / times[name]:.2f}" for name in WAYS if name != "1 rank"]
+            how = " / ".join(dict.fromkeys(runs[-1]["how"].removeprefix("recorded and ") for runs in found.values()))
+            cells = [library, f"{batch:,}", str(micro), *(f"{t:,.0f}" for t in times.values()), *ratios, how]
+            rows.append([*cells, ", ".join(shares)])
+    heads = ["library", "batch", "micro-batches", *WAYS, "2 threads, ratio", "2 ranks, ratio", "how", "others' cores"]
+    return lines + table(heads, rows)
+
+
+def exchanges(rounds, libraries):
+    """One sum over ranks by its size."""
+    lines = ["Microseconds of one sum over the ranks, one part on each, float32; the slowest rank, medians.", ""]
+    rows = []
+    for ranks in (2, 4):
+        for floats in FLOATS:
+            repeats = int(max(10, min(300, 3e6 / floats)))
+            runs = rounds_of(
+                rounds, {f"{ranks} ranks": lambda: run(ranks, 1, "exchange", floats=floats, repeats=repeats)}
+            )
+            own = [r for some in runs.values() for r in some]
+            nnx, theirs = (statistics.median(r[name] for r in own) for name in ("nnx", "Allreduce"))
+            cells = [str(ranks), f"{floats:,}", f"{own[0]['bytes']:,}", f"{nnx:,.0f}", f"{theirs:,.0f}"]
+            rows.append([*cells, f"{nnx / theirs:.2f}", f"{others(own):.0%}"])
+    heads = ["ranks", "floats", "bytes a rank sends", "nnx", "MPI_Allreduce", "ratio", "others' cores"]
+    return lines + table(heads, rows)
+
+
+def profiles(rounds, libraries):
+    """Where the time of a step goes."""
+    lines = ["Microseconds of a step on rank 0 of 2, by function, without those that it calls; 2 micro-batches.", ""]
+    cases = {
+        f"batch {batch:,}": lambda b=batch, s=steps: run(2, 1, "profile", batch=b, steps=s, micro_batches=2)
+        for batch, steps in BATCHES.items()
+    }
+    found = rounds_of(rounds, cases)
+    labels = list(dict.fromkeys(label for runs in found.values() for r in runs for label in r["parts"]))
+
+    def median(runs, label):
+        return statistics.median(r["parts"].get(label, 0.0) for r in runs)
+
+    labels.sort(key=lambda label: -median(next(iter(found.values())), label))
+    rows = [[label, *(number(median(runs, label)) for runs in found.values())] for label in labels]
+    rows.append(["others' cores", *(f"{others(runs):.0%}" for runs in found.values())])
+    return lines + table(["", *found], rows)
+
+
+PARTS = {"steps": steps, "exchange": exchanges, "profile": profiles}
+ON_A_RANK = {"train": train, "profile": profile, "exchange": exchange}
+
+
+def head():
+    """What was measured, on what."""
+    from importlib.metadata import version
+
+    from run import head as facts
+
+    machine = facts()["machine"]
+    names = ("numpy", "mpi4py", "mpich", "torch", "jax")
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    return f"{time.strftime('%Y-%m-%d')}, {machine['processor']}, {machine['cores']} cores, {versions}."
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--libraries", default="numpy")
+    parser.add_argument("--out", help="write FILE.md")
+    parser.add_argument("--rank", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.rank:
+        function, settings = json.loads(args.rank)
+        found = ON_A_RANK[function](**settings)
+        import nnx
+
+        if nnx.ranks().is_first:
+            print(json.dumps(found))
+        return
+    lines = ["# Training on ranks", "", head(), ""]
+    for name in args.only.split(","):
+        lines += PARTS[name](args.rounds, args.libraries.split(","))
+    text = "\n".join(lines)
+    print(text)
+    if args.out:
+        Path(args.out).with_suffix(".md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -31,8 +31,13 @@ from .workers import Ended
 CHILD = "from nnx.cli import main; main(supervised=True)"
 
 
-def supervise(config: Config, out: str | None, say: Voice, restarts: int, workers: int, *, force: bool) -> int:
-    """Train in so many ranks, going on up to so many times after one was killed. Returns the exit code."""
+def supervise(
+    command: list[str], config: Config, out: str | None, say: Voice, restarts: int, workers: int, *, force: bool
+) -> int:
+    """Train or search in so many ranks, going on up to so many times after one was killed. Returns the exit code.
+
+    command: its words but for the settings.
+    """
     import tomli_w
 
     option = "--restarts" if restarts else "--workers"
@@ -50,7 +55,7 @@ def supervise(config: Config, out: str | None, say: Voice, restarts: int, worker
         with tempfile.TemporaryDirectory() as folder:
             settings = Path(folder) / "config.toml"
             settings.write_bytes(tomli_w.dumps(plain(config)).encode())
-            first = ["train", "-c", str(settings), "--out", str(path), *words]
+            first = [*command, "-c", str(settings), "--out", str(path), *words]
             ended = _run(first, workers)
             for number in range(1, restarts + 1):
                 if not ended.killed:
@@ -100,7 +105,8 @@ def follow() -> None:
 
 
 def _has_begun(path: Path) -> bool:
-    return (path / run_folder.CONFIG).is_file() and (path / run_folder.DATA).is_file()
+    of_training = (path / run_folder.CONFIG).is_file() and (path / run_folder.DATA).is_file()
+    return of_training or (path / run_folder.SEARCHING).is_file()
 
 
 def _told(ended: Ended, path: Path) -> None:

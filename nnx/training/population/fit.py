@@ -150,6 +150,8 @@ class Population(Spelled):
                 for numbers in groups_of(members, rows, data.features):
                     sources = data.of(members[numbers[0]].loss)
                     runs.parts += in_runs(settings, chosen, sources, numbers, members, rows, most)
+                if ranks is not None:
+                    runs.parts = ranks.broadcast(runs.parts)  # others may have another amount of memory free
             for part in runs.parts:
                 if all(k in runs.fits for k in part):
                     continue

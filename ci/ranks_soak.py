@@ -80,7 +80,7 @@ def soak(given, rng):
 
 
 def killed_at(moment, words, ranks, rng):
-    """Run the command, and kill a rank after so many seconds: which, the exit code, the seconds till the end, errors."""
+    """Run the command, and kill a rank after so many seconds: which, exit code, seconds till the end, errors."""
     alone = ranks == 1
     with subprocess.Popen([*NNX, *words], stderr=subprocess.PIPE, text=True) as process:
         end, victim = time.monotonic() + (moment or 0), None
@@ -105,7 +105,8 @@ def of_ranks(process):
         try:
             children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
             words = Path(f"/proc/{parent}/environ").read_text(errors="replace")
-            if (number := re.search(r"\b(?:PMI_RANK|OMPI_COMM_WORLD_RANK)=(\d+)", words)) and "NNX_WORKERS=" in words:
+            number = re.search(r"\b(?:PMI_RANK|OMPI_COMM_WORLD_RANK)=(\d+)", words)
+            if number and os.readlink(f"/proc/{parent}/fd/2") == os.readlink(f"/proc/{process}/fd/2"):
                 found[int(number[1])] = parent
         except OSError:
             continue

@@ -1,5 +1,6 @@
 """One run of the command: its exit code, and every fault as one line on standard error."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -30,9 +31,12 @@ def run_alone(words: list[str], *, supervised: bool = False) -> int:
     """The exit code of the process that runs the command with these words."""
     with streams.CtrlC() as pressed:
         if supervised:
+            from .desk import SOCKET, Desk
+
+            desk = Desk() if SOCKET in os.environ else None  # before what takes longer: a rank is known by it
             from .restarts import follow
 
-            follow()
+            follow(desk)
         streams.prepare()
         sys.meta_path.insert(0, WithoutPandas())
         try:

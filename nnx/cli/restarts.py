@@ -23,8 +23,10 @@ from .. import system
 from ..errors import SettingError
 from ..tabular.settings import Config, plain
 from ..tabular.table import STANDARD_INPUT, name_of, paths_of
+from ..training.parallel import leaving
 from . import folder as run_folder, workers as ranks
 from .claim import new_folder
+from .desk import Desk
 from .voice import Voice
 from .workers import Ended
 
@@ -88,10 +90,12 @@ def one_thread(config: Config) -> Config:
     return replace(config, place=replace(config.place, threads=1))
 
 
-def follow() -> None:
-    """End this process as SIGTERM does when the one that started it ends, which holds the other end of a pipe or socket
-    of this one."""
-    file = ranks.attach() if ranks.SOCKET in os.environ else 0
+def follow(desk: Desk | None) -> None:
+    """End this process as SIGTERM does when the one that started it ends, which holds the other end of its input, or of
+    the desk of a rank."""
+    file = 0 if desk is None else desk.socket.fileno()
+    if desk is not None:
+        leaving.append(desk.tell)
 
     def wait() -> None:
         while os.read(file, 1):

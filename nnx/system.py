@@ -27,13 +27,13 @@ IGNORED = signal.SIG_IGN
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)  # of a file system
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP)  # of folders, on file systems that know no such thing
 _BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
-LAUNCHERS = {  # the variables that a launcher tells each process by: how many there are, and its number
-    ("PMI_SIZE", "PMI_RANK"): "mpiexec",
-    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"): "mpirun",
-    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"): "srun",
-    ("PALS_SIZE", "PALS_RANKID"): "mpiexec",
-    ("FLUX_JOB_SIZE", "FLUX_TASK_RANK"): "flux",
-    ("MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"): "mpirun",
+LAUNCHERS = {  # the variable that a launcher tells each process their number by; that of its own number
+    "PMI_SIZE": ("mpiexec", "PMI_RANK"),
+    "OMPI_COMM_WORLD_SIZE": ("mpirun", "OMPI_COMM_WORLD_RANK"),
+    "SLURM_STEP_NUM_TASKS": ("srun", "SLURM_PROCID"),
+    "PALS_SIZE": ("mpiexec", "PALS_RANKID"),
+    "FLUX_JOB_SIZE": ("flux", "FLUX_TASK_RANK"),
+    "MV2_COMM_WORLD_SIZE": ("mpirun", "MV2_COMM_WORLD_RANK"),
 }
 _FAR = 1 << 30  # the byte that is locked on Windows, where nobody can read a locked one
 
@@ -71,10 +71,10 @@ def launched() -> tuple[int, int, str]:
 
     One, number 0, where there is none.
     """
-    for (size, rank), launcher in LAUNCHERS.items():
+    for size, (launcher, rank) in LAUNCHERS.items():
         count, number = os.environ.get(size, ""), os.environ.get(rank, "")
-        if count.isdecimal() and number.isdecimal() and int(count) > 1:
-            return int(count), int(number), launcher
+        if count.isdecimal() and int(count) > 1:
+            return int(count), int(number) if number.isdecimal() else 0, launcher
     return 1, 0, ""
 
 

@@ -103,8 +103,8 @@ FAULTS = {
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_ends_all_ranks_and_is_told_once(kind):
     errors = run(3, f"faulty={kind}", code=None)
-    assert errors.count(FAULTS[kind]) == 1, errors
-    assert ("nnx: rank " in errors) == (kind == "one raises"), errors
+    assert FAULTS[kind] in errors and ("nnx: rank " in errors) == (kind == "one raises"), errors
+    assert errors.count("Traceback") == 1, errors
 
 
 @started
@@ -179,19 +179,17 @@ def summed(leaves, start, stop):
 
 def test_a_process_that_was_started_alone_does_not_import_mpi():
     text = "import sys, nnx; ranks = nnx.ranks(); print(ranks.count, 'mpi4py' in sys.modules)"
-    clean = {name: value for name, value in environment().items() if name not in sum(LAUNCHERS, ())}
+    clean = {name: value for name, value in environment().items() if name not in LAUNCHERS}
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, env=clean, timeout=60)
     assert done.stdout == "1 False\n", done.stderr
 
 
-@pytest.mark.parametrize("size, rank", LAUNCHERS)
-def test_a_launcher_without_mpi_is_an_error(size, rank, monkeypatch):
-    for other in sum(LAUNCHERS, ()):
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_a_launcher_without_mpi_is_an_error(name, monkeypatch):
+    for other in LAUNCHERS:
         monkeypatch.delenv(other, raising=False)
     assert launched() == (1, 0, "")
-    monkeypatch.setenv(size, "4")
-    monkeypatch.setenv(rank, "3")
-    assert launched() == (4, 3, LAUNCHERS[size, rank])
+    monkeypatch.setenv(name, "4")
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     with pytest.raises(nnx.BackendError, match=r"started 4 processes, and MPI is missing .*nnx-array\[mpi\]"):
         parallel.world()

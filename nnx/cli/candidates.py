@@ -14,6 +14,7 @@ from ..tabular.prepare import Prepared
 from ..tabular.recipe import average_of, loss_of, metrics_of, network, optimizer_of, stopping_of
 from ..training import EarlyStopping, Fit, Member, Population, PopulationReport
 from ..training.memory import PART, bytes_of_step
+from ..training.parallel import ranks
 from ..training.population.fit import showing as best_shown
 from ..training.population.joining import joined
 from ..training.population.member import Rows, groups_of
@@ -130,6 +131,7 @@ def trained_together(
                     metrics=metrics_of(own[0].config, task.prepared),
                     callbacks=[show],
                     backend=task.backend,
+                    ranks=ranks(),
                     **log.checkpoint(),
                 )
             except TrainingError as error:

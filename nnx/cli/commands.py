@@ -70,7 +70,7 @@ def train(
     if restarts or workers > 1:
         from .restarts import supervise
 
-        return supervise(config, out, say, restarts, workers, force=force)
+        return supervise(["train"], config, out, say, restarts, workers, force=force)
     return ended(lambda: run(config, out, say, force=force))
 
 
@@ -79,6 +79,7 @@ def train(
 @searching
 @configured
 @running
+@on_ranks
 def search(
     data: tuple[str, ...],
     grid: tuple[str, ...],
@@ -94,6 +95,7 @@ def search(
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    workers: int,
     **flags: Any,
 ) -> int:
     """Try settings on folds of DATA, all networks trained together, and train the best as `nnx train` does.
@@ -108,18 +110,21 @@ def search(
     from ..tabular.table import as_given
     from .config import resolve
     from .ending import ended, with_data
+    from .voice import Voice
 
-    settings = chosen_settings(flags)
+    say, settings = Voice(json=as_json, quiet=quiet, verbose=verbose), chosen_settings(flags)
     config = with_data(resolve(file, assignments, {**settings, "data.path": as_given(data) if data else None}))
     from .search import search as run
     from .searching import Wanted
-    from .voice import Voice
 
     given = {s for s, value in settings.items() if value is not None} | {
         a.partition("=")[0].strip() for a in assignments
     }
     wanted = Wanted(grid, cv, random, halving, by, tuple(sorted(given)))
-    say = Voice(json=as_json, quiet=quiet, verbose=verbose)
+    if workers > 1 and not dry_run:
+        from .restarts import supervise
+
+        return supervise(wanted.words(), config, out, say, 0, workers, force=force)
     return ended(lambda: run(config, wanted, out, say, force=force, dry_run=dry_run))
 
 

@@ -1,5 +1,6 @@
 """One run of the command: its exit code, and every fault as one line on standard error."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -30,9 +31,12 @@ def run_alone(words: list[str], *, supervised: bool = False) -> int:
     """The exit code of the process that runs the command with these words."""
     with streams.CtrlC() as pressed:
         if supervised:
+            from .desk import SOCKET, Desk
+
+            desk = Desk() if SOCKET in os.environ else None  # before what takes longer: a rank is known by it
             from .restarts import follow
 
-            follow()
+            follow(desk)
         streams.prepare()
         sys.meta_path.insert(0, WithoutPandas())
         try:
@@ -75,13 +79,18 @@ def _told(code: int, fault: str, words: Sequence[str]) -> int:
 def _speaks(code: int, fault: str) -> bool:
     """Whether this process is to tell a fault, and has the exit code: of ranks that all have it the first does. A rank
     that has one alone ends all."""
-    parallel = sys.modules.get("nnx.training.parallel")  # else this process has not become a rank
-    if parallel is None or not parallel.is_rank():
+    own = _ranks()
+    if own is None:
         return True
-    own = parallel.ranks()
     if not own.alike(fault):
         own.fail(fault, code) if fault else own.abort(code)
     return bool(own.is_first)
+
+
+def _ranks() -> Any:
+    """The ranks, where this process has found that it is one of several."""
+    parallel = sys.modules.get("nnx.training.parallel")  # else it has not
+    return parallel.ranks() if parallel is not None and parallel.is_rank() else None
 
 
 def _outcome(words: list[str], *, supervised: bool = False) -> tuple[int, str]:
@@ -104,8 +113,8 @@ def _outcome(words: list[str], *, supervised: bool = False) -> tuple[int, str]:
         text = error.format_message()
         from ..system import launched
 
-        if launched()[1] and "nnx.training.parallel" not in sys.modules:
-            return 2, ""  # all ranks have the same words
+        if launched()[1] and _ranks() is None:
+            return 2, ""  # all processes have the same words, and the first tells of them
         return 2, text + (_usage(error) if "issing argument" in text or "extra argument" in text else "")
     except click.ClickException as error:
         return 2, error.format_message()

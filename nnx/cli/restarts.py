@@ -23,16 +23,23 @@ from .. import system
 from ..errors import SettingError
 from ..tabular.settings import Config, plain
 from ..tabular.table import STANDARD_INPUT, name_of, paths_of
+from ..training.parallel import leaving
 from . import folder as run_folder, workers as ranks
 from .claim import new_folder
+from .desk import Desk
 from .voice import Voice
 from .workers import Ended
 
 CHILD = "from nnx.cli import main; main(supervised=True)"
 
 
-def supervise(config: Config, out: str | None, say: Voice, restarts: int, workers: int, *, force: bool) -> int:
-    """Train in so many ranks, going on up to so many times after one was killed. Returns the exit code."""
+def supervise(
+    command: list[str], config: Config, out: str | None, say: Voice, restarts: int, workers: int, *, force: bool
+) -> int:
+    """Train or search in so many ranks, going on up to so many times after one was killed. Returns the exit code.
+
+    command: its words but for the settings.
+    """
     import tomli_w
 
     option = "--restarts" if restarts else "--workers"
@@ -50,7 +57,7 @@ def supervise(config: Config, out: str | None, say: Voice, restarts: int, worker
         with tempfile.TemporaryDirectory() as folder:
             settings = Path(folder) / "config.toml"
             settings.write_bytes(tomli_w.dumps(plain(config)).encode())
-            first = ["train", "-c", str(settings), "--out", str(path), *words]
+            first = [*command, "-c", str(settings), "--out", str(path), *words]
             ended = _run(first, workers)
             for number in range(1, restarts + 1):
                 if not ended.killed:
@@ -83,10 +90,12 @@ def one_thread(config: Config) -> Config:
     return replace(config, place=replace(config.place, threads=1))
 
 
-def follow() -> None:
-    """End this process as SIGTERM does when the one that started it ends, which holds the other end of a pipe or socket
-    of this one."""
-    file = ranks.attach() if ranks.SOCKET in os.environ else 0
+def follow(desk: Desk | None) -> None:
+    """End this process as SIGTERM does when the one that started it ends, which holds the other end of its input, or of
+    the desk of a rank."""
+    file = 0 if desk is None else desk.socket.fileno()
+    if desk is not None:
+        leaving.append(desk.tell)
 
     def wait() -> None:
         while os.read(file, 1):
@@ -100,7 +109,8 @@ def follow() -> None:
 
 
 def _has_begun(path: Path) -> bool:
-    return (path / run_folder.CONFIG).is_file() and (path / run_folder.DATA).is_file()
+    of_training = (path / run_folder.CONFIG).is_file() and (path / run_folder.DATA).is_file()
+    return of_training or (path / run_folder.SEARCHING).is_file()
 
 
 def _told(ended: Ended, path: Path) -> None:

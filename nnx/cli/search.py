@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any
 
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from ..backends import Backend
 from ..errors import DataError, ModelFileError, NNXError, SettingError, TrainingError, require
@@ -15,17 +16,19 @@ from ..tabular.prepare import Prepared, fold, prepare
 from ..tabular.recipe import check, settled
 from ..tabular.settings import Config, check as config_check, convert, plain
 from ..tabular.table import name_of, opened, same_files
+from ..training.identity import same_on
+from ..training.parallel import ranks
 from . import folder as run_folder
 from .candidates import Searched, count, plan, tried
 from .claim import new_folder, tidy
-from .grid import Parameter, applied, candidates, parameters, shown
+from .grid import Parameter, applied, candidates, shown
 from .place import backend_of, placed
 from .ranking import Candidate, Results, read
 from .reading import of_file
 from .run import json_line
 from .searching import Searching, Wanted
 from .summary import fates, network_line, summary
-from .train import Outcome, end, threads, told, trained
+from .train import Outcome, end, facts, threads, told, trained
 from .voice import Voice
 
 LOSSES = ("loss", "label_smoothing", "class_weight")  # settings that change what the loss measures
@@ -33,10 +36,7 @@ LOSSES = ("loss", "label_smoothing", "class_weight")  # settings that change wha
 
 def search(config: Config, wanted: Wanted, out: str | None, say: Voice, *, force: bool, dry_run: bool) -> int:
     """Search, train the best, and write the run folder. Returns the exit code."""
-    grid = parameters(wanted.grid, drawn=wanted.random is not None)
-    for parameter in grid:
-        if parameter.setting in wanted.given:
-            raise SettingError(f"--grid {parameter.name} beside a value for {parameter.setting}: give one of them")
+    grid = wanted.parameters()
     check(config)
     config, chosen = placed(config)
     found = [(values, applied(config, values)) for values in candidates(grid, wanted.random, config.training.seed)]
@@ -46,7 +46,7 @@ def search(config: Config, wanted: Wanted, out: str | None, say: Voice, *, force
         if say.json:
             print(json_line(figures), flush=True)
         return 0
-    with new_folder(out, name_of(config.data.path), force=force) as path, told(path, say):
+    with ranks().within(new_folder(out, name_of(config.data.path), force=force)) as path, told(path, say):
         task = begin(config, wanted, grid, found, chosen, say)
         settings: dict[str, Any] = {"config": plain(config), "wanted": to_builtins(wanted)}
         if config.training.checkpoint_every != 0:
@@ -66,7 +66,7 @@ def go_on(path: Path, say: Voice) -> int:
         config, wanted = convert(settings["config"]), Wanted(**settings["wanted"])
         require(bool(config.data.path), "data.path names no table")
         check(config)
-        grid = parameters(wanted.grid, drawn=wanted.random is not None)
+        grid = wanted.parameters()
         found = [(values, applied(config, values)) for values in candidates(grid, wanted.random, config.training.seed)]
     except SettingError as error:
         raise fault(path / run_folder.SEARCHING, str(error)) from None
@@ -87,17 +87,20 @@ def finish(path: Path, config: Config, wanted: Wanted, task: Searched, log: Sear
     try:
         with threads(config.place.threads):
             results = tried(task, log, say, halving=wanted.halving)
-        for remark in record(path, results):
+        for remark in ranks().first(lambda: record(path, results)):
             say(remark)
         best = results.candidates[0]
         say("", "the best: " + "  ".join(f"{name}={shown(value)}" for name, value in best.values.items()))
         say(network_line(best.config, task.prepared, task.backend))
         fold(task.prepared, best.config)
-        return trained(path, best.config, task.prepared, task.backend, say, monotonic())
+        asked = replace(best.config.training, micro_batches=config.training.micro_batches)
+        config = settled(replace(best.config, training=asked), task.prepared, ranks().count)
+        return trained(path, config, task.prepared, task.backend, say, monotonic())
     except BaseException as error:
         if isinstance(error, (TrainingError, SettingError)) or not log.can_go_on:
             log.end()
-            tidy(path)
+            if ranks().is_first:
+                tidy(path)
         raise
 
 
@@ -112,10 +115,12 @@ def begin(
     """The table in memory and in folds, and the candidates with all their settings; both said."""
     if chosen.why:
         say(chosen.why)
-    prepared = prepare(config, say, in_memory=True)
+    prepared, own = prepare(config, say, in_memory=True, ranks=ranks()), ranks()
+    if own.count > 1:
+        same_on(own, facts(config, prepared))
     names = {p.setting: p.name for p in grid}
     settled_candidates = [
-        Candidate({names[s]: v for s, v in values.items()}, settled(own, prepared)) for values, own in found
+        Candidate({names[s]: v for s, v in values.items()}, settled(one, prepared)) for values, one in found
     ]
     by, notes = ranking_by(wanted.by, names, prepared)
     base, (x, y) = settled(config, prepared), prepared.train
@@ -128,6 +133,7 @@ def begin(
         f"{len(folds[0].held)} rows, {len(folds[0].rows)} to train on; ranked by {by}; backend {chosen}",
         *(f"{p.name:<{wide}} {_values(p, found)}" for p in grid),
         *(f"note: {note}" for note in [*notes, *prepared.notes]),
+        *([f"note: {own.count} ranks share the networks"] if own.count > 1 else []),
     )
     if say.verbose:
         say(*fates(prepared))

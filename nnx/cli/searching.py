@@ -8,11 +8,14 @@ from typing import Annotated, Any
 
 import msgspec
 
+from ..errors import SettingError
 from ..files import write_whole
 from ..files.write import fault
 from ..training import Checkpoint
 from ..training.checkpoint import previous
+from ..training.parallel import ranks
 from .folder import SEARCHING as FILE
+from .grid import Parameter, parameters
 from .ranking import Trial
 from .reading import Hash, json_of
 
@@ -29,6 +32,22 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     halving: bool
     by: str | None
     given: tuple[str, ...]  # settings that have a value on the command line
+
+    def parameters(self) -> list[Parameter]:
+        """What is searched. Raises: SettingError."""
+        found = parameters(self.grid, drawn=self.random is not None)
+        for parameter in found:
+            if parameter.setting in self.given:
+                what = f"--grid {parameter.name} beside a value for {parameter.setting}"
+                raise SettingError(f"{what}: give one of them")
+        return found
+
+    def words(self) -> list[str]:
+        """The command that wants this; what all candidates have in common comes beside it. Raises: SettingError."""
+        self.parameters()
+        words = ["search", *(word for text in self.grid for word in ("--grid", text)), "--cv", str(self.cv)]
+        words += [] if self.random is None else ["--random", str(self.random)]
+        return words + ["--halving"] * self.halving + ([] if self.by is None else ["--by", self.by])
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
@@ -82,7 +101,8 @@ class Searching:
 
     def write(self) -> None:
         """Write what is known now."""
-        write_whole(self.path / FILE, json.dumps(self.about).encode())
+        if ranks().is_first:
+            write_whole(self.path / FILE, json.dumps(self.about).encode())
 
     @property
     def file(self) -> Path:
@@ -122,13 +142,14 @@ class Searching:
 
     def forget(self) -> None:
         """Remove the checkpoints."""
-        for file in (self.file, previous(self.file)):
+        for file in (self.file, previous(self.file)) if ranks().is_first else ():
             file.unlink(missing_ok=True)
 
     def end(self) -> None:
         """The search is over: remove what it was to be gone on with by."""
         self.forget()
-        (self.path / FILE).unlink(missing_ok=True)
+        if ranks().is_first:
+            (self.path / FILE).unlink(missing_ok=True)
 
     @property
     def can_go_on(self) -> bool:

@@ -89,9 +89,8 @@ def shares(config: Config, count: int, asked: int | None) -> str:
     """What each of several ranks does, for a person. asked: the micro-batches that were asked for."""
     many, parts = config.training.members or 1, config.training.micro_batches
     if many == 1:
-        chosen = "" if asked else "; --micro-batches says otherwise"
-        return f"{count} ranks share the {parts} micro-batches of each batch{chosen}"
-    idle = f", and {count - many} have nothing to do" * (many < count)
+        return f"{count} ranks share the {parts} micro-batches of each batch{'' if asked else ' (--micro-batches)'}"
+    idle = f"; ranks without one: {count - many}" * (many < count)
     return f"{count} ranks share the {many} networks{idle}"
 
 

@@ -18,17 +18,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from shutil import which
-from struct import Struct
 from time import monotonic
 from typing import Any, NamedTuple
 
 from .. import system
 from ..errors import BackendError, SettingError, printable
-from ..training.parallel import leaving
+from .desk import HELLO, SOCKET, WORD
 
-SOCKET = "NNX_WORKERS"  # the variable that a rank finds the socket by
-HELLO, WORD = Struct("2q"), Struct("q")  # the numbers of a rank and its process; its exit code
 PAUSE, PATIENCE = 0.05, 2.0  # seconds between two looks at the launcher, and for ranks to end that it has left behind
+YIELDING = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1"}  # of MPICH: who waits lets others have the core
 LONGEST = 80  # letters of the folder of a socket, whose path may have about 100
 
 
@@ -44,7 +42,6 @@ class Workers:
 
     def __init__(self, path: str) -> None:
         self.asked = 0  # the signal that they were sent
-        self.known: dict[int, int] = {}  # their numbers by their processes
         self.alive: dict[int, int] = {}  # the processes of those that have not ended, by file number
         self.codes: dict[int, int] = {}  # the exit codes of those that have told one
         self.lost: list[int] = []  # those that ended without a word, the first one first
@@ -67,7 +64,7 @@ class Workers:
         with suppress(ConnectionError):
             number, process = HELLO.unpack(rank.recv(HELLO.size, socket.MSG_WAITALL).ljust(HELLO.size, b"\0"))
             socket.send_fds(rank, [b"."], [1, 2])
-            self.known[process], self.alive[rank.fileno()] = number, process
+            self.alive[rank.fileno()] = process
             self.selector.register(rank, EVENT_READ, number)
             if self.asked:
                 system.send(process, self.asked)
@@ -91,18 +88,18 @@ class Workers:
             system.send(process, number)
 
     def ended(self, count: int, said: str) -> Ended:
-        """How they have ended. said: by their launcher, which names the process that a signal has killed."""
+        """How they have ended. said: by their launcher, of the signal that has killed one."""
         if self.codes:
             return Ended(self.codes.get(0) or next(filter(None, self.codes.values()), 0))
         if self.asked:
             return Ended(128 + self.asked)
-        if not self.lost:
+        number = re.search(r"signal[: ]+(\d+)", said)
+        if not self.lost and number is None:
             last = next(filter(None, map(str.strip, reversed(said.splitlines()))), "no word of it")
             raise BackendError(f"the {count} ranks could not be started: {printable(last)}")
-        process, number = re.search(r"PID (\d+)", said), re.search(r"signal[: ]+(\d+)", said)
-        first = self.known.get(int(process[1]), self.lost[0]) if process else self.lost[0]
+        first = f"rank {self.lost[0]}" if self.lost else "one"
         by = f"was killed by {signal.Signals(int(number[1])).name}" if number else "has ended without a word"
-        return Ended(1, f"rank {first} of {count} {by}")
+        return Ended(1, f"{first} of {count} {'' if self.lost else 'ranks '}{by}")
 
 
 def run(arguments: Sequence[str], count: int, passing: Callable[..., Any]) -> Ended:
@@ -114,7 +111,8 @@ def run(arguments: Sequence[str], count: int, passing: Callable[..., Any]) -> En
     short = None if len(tempfile.gettempdir()) < LONGEST else "/tmp"
     with tempfile.TemporaryDirectory(prefix="nnx-", dir=short) as folder, open(Path(folder, "said"), "w+b") as said:
         workers = Workers(f"{folder}/ranks")
-        more = {"OMP_NUM_THREADS": "1"} | os.environ | {SOCKET: f"{folder}/ranks"}
+        usual = {"OMP_NUM_THREADS": "1"} | (YIELDING if count > system.cores() else {})
+        more = usual | os.environ | {SOCKET: f"{folder}/ranks"}
         files: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}
         with (
             workers.door,
@@ -148,21 +146,3 @@ def launcher() -> list[str]:
         root = ["--allow-run-as-root"] * (hasattr(os, "geteuid") and os.geteuid() == 0)
         return [path, "--oversubscribe", "--bind-to", "none", *root]
     return [path, *(["-launcher", "fork"] if "HYDRA" in done.stdout else [])]
-
-
-def attach() -> int:
-    """Take the streams of the process that has started this rank. Returns the file that ends when that one does."""
-    desk = socket.socket(socket.AF_UNIX)
-    desk.connect(os.environ[SOCKET])
-    desk.send(HELLO.pack(system.launched()[1], os.getpid()))
-    _, files, *_ = socket.recv_fds(desk, 1, 2)
-    for own, given in zip((1, 2), files, strict=True):
-        os.dup2(given, own)
-        os.close(given)
-    leaving.append(lambda code: _tell(desk, code))
-    return desk.fileno()
-
-
-def _tell(desk: socket.socket, code: int) -> None:
-    with suppress(OSError):
-        desk.send(WORD.pack(code))

@@ -12,8 +12,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..backends.numpy import namespace as host_namespace
+from ..training.agreed import several
 from ..training.interrupt import Interrupt
-from ..training.parallel import several
 from ..training.progress import bar
 from ..training.step import gather
 from .arrays import backend_for, is_foreign

@@ -5,9 +5,9 @@ from typing import Any
 from sklearn.utils import check_random_state
 
 from ..backends.numpy import namespace as host_namespace
+from ..training.agreed import check_shared, several
 from ..training.identity import Facts, code, environment, flat, mark, same_on
-from ..training.parallel import Ranks, several
-from ..training.parts import check_shared
+from ..training.parallel import Ranks
 
 np = host_namespace()
 

@@ -16,7 +16,7 @@ from ..files import Model, save
 from ..names import Spelled
 from ..tables import Target, check_target
 from ..training import Fit
-from ..training.parallel import several
+from ..training.agreed import several
 from ..training.progress import progress
 from ..training.settings import shows
 from .frames import groups_of, is_array, is_elsewhere, is_path, source_of, target_name, weights_of, with_target

@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.utils import check_random_state
 
 from ..errors import require, shown
-from ..training.parallel import several
+from ..training.agreed import several
 from .settings import LONGEST, Config, convert, put, seconds
 
 SETTINGS = {  # of the command, by the names of parameters

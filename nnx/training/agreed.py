@@ -1,12 +1,29 @@
-"""Signals and the end of the time as ranks hear them: all of them end after the same batch."""
+"""What a training asks of its ranks: that there are several, with work for each, and that all end after one batch."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from ..errors import SettingError, require
 from .interrupt import Interrupt
 from .parallel import Ranks
 
 T = TypeVar("T")
+
+
+def several(given: Any) -> Ranks | None:
+    """The ranks given where there are several, else None. Raises SettingError."""
+    fine = given is None or isinstance(given, Ranks)
+    require(fine, "ranks must be nnx.ranks(), in a program that mpiexec has started", given)
+    return given if given is not None and given.count > 1 else None
+
+
+def check_shared(ranks: Ranks | None, micro_batches: int) -> None:
+    """Raise SettingError where a rank would have nothing to do."""
+    if ranks is not None and micro_batches < ranks.count:
+        raise SettingError(
+            f"fit: micro_batches is {micro_batches}, and {ranks.count} ranks share those of each batch: give "
+            "micro_batches=8, or more"
+        )
 
 
 class Agreed(Interrupt):

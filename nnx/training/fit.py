@@ -12,7 +12,7 @@ from ..names import spelled
 from ..random import check_seed
 from ..schedules import over
 from ..settings import MEMBERS, check_range, flag, integer, optional_name, plain
-from .agreed import together
+from .agreed import check_shared, several, together
 from .alone import Alone, held_out
 from .averages import Average
 from .check import choose_backend
@@ -22,8 +22,7 @@ from .identity import code, environment, same_on
 from .interrupt import Interrupt
 from .judge import Figures, Judge
 from .memory import Memory
-from .parallel import Ranks, several
-from .parts import check_shared
+from .parallel import Ranks
 from .population.fit import Population
 from .population.joining import is_single, spread
 from .population.member import Member

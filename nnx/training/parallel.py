@@ -208,13 +208,6 @@ class Ranks:
 # how they are found
 
 
-def several(given: Any) -> Ranks | None:
-    """The ranks given where there are several, else None. Raises SettingError."""
-    fine = given is None or isinstance(given, Ranks)
-    require(fine, "ranks must be nnx.ranks(), in a program that mpiexec has started", given)
-    return given if given is not None and given.count > 1 else None
-
-
 _world: list[Ranks] = []
 leaving: list[Callable[[int], None]] = []  # what is told the exit code of a process that ends
 
@@ -282,10 +275,7 @@ def world() -> Any:
 
 
 def ended_by(own: Ranks) -> Callable[..., None]:
-    """What is done about an exception that nobody has caught: it is shown, and all ranks end.
-
-    What all ranks find wrong is told by the first of them alone.
-    """
+    """What is done about an exception that nobody has caught: it is shown, by one where all have it, and all end."""
 
     def hook(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
         text = f"{kind.__name__}: {' '.join(str(error).split())[:200]}"

@@ -9,21 +9,11 @@ from typing import Any
 
 from ..backends import Backend, Plain, is_sparse
 from ..contract import Array, Params
-from ..errors import SettingError
 from .engine import copies
 from .flat import has_views
 from .parallel import Ranks
 from .step import Carry, InParts, Step, Sum, parts_of, sums_of
 from .sums import added, added_on, nodes, plus
-
-
-def check_shared(ranks: Ranks | None, micro_batches: int) -> None:
-    """Raise SettingError where a rank would have nothing to do."""
-    if ranks is not None and micro_batches < ranks.count:
-        raise SettingError(
-            f"fit: micro_batches is {micro_batches}, and {ranks.count} ranks share those of each batch: give "
-            "micro_batches=8, or more"
-        )
 
 
 def loop_of(
@@ -116,7 +106,7 @@ class Parts(Plain):
             total = added_on(self.ranks, self.backend, sums, arrays_of(carry), count)
         else:
             total = sums[0, count]
-        if count > 1:
+        if count > 1 or self.ranks is not None:  # a rank may have had no part of it
             carry = self.taken(carry, total)
         return self.update(carry, None, target, weight, rows, number, number + 1)  # type: ignore[no-any-return]
 

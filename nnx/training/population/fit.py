@@ -11,7 +11,7 @@ from ...contract import Loss
 from ...errors import DataError, SettingError, TrainingError, require, shown
 from ...names import Spelled, spelled
 from ...settings import BETWEEN, check_range, flag, integer, optional_name, real
-from ..agreed import together
+from ..agreed import several, together
 from ..averages import Average
 from ..check import check_parts, choose_backend, naming
 from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed
@@ -19,7 +19,7 @@ from ..data import DeviceData, make_data, numbered, split
 from ..interrupt import Interrupt
 from ..judge import Figures, Judge
 from ..memory import Memory
-from ..parallel import Ranks, several
+from ..parallel import Ranks
 from ..progress import progress
 from ..result import EarlyStopping, Report
 from ..scale import scaled, scaled_alike
@@ -150,6 +150,8 @@ class Population(Spelled):
                 for numbers in groups_of(members, rows, data.features):
                     sources = data.of(members[numbers[0]].loss)
                     runs.parts += in_runs(settings, chosen, sources, numbers, members, rows, most)
+                if ranks is not None:
+                    runs.parts = ranks.broadcast(runs.parts)  # others may have another amount of memory free
             for part in runs.parts:
                 if all(k in runs.fits for k in part):
                     continue

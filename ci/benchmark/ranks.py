@@ -1,8 +1,9 @@
 """Training on ranks: ci/bench ranks [--only steps,exchange,profile] [--libraries numpy,torch,jax] [--rounds N]
 [--out FILE].
 
-Each run is a program of its own, started alone or by mpiexec, and the cases take turns. A run also says how much of
-the cores other programs used meanwhile; what is reported is the median of the quieter half of the runs.
+Each run is a program of its own, started alone or by mpiexec, and the cases take turns. A run waits a while for other
+programs to leave the cores alone, and says how much of them they used meanwhile; what is reported is the median of the
+quieter half of the runs.
 """
 
 import argparse
@@ -134,12 +135,23 @@ def used():
     return found.ru_utime + found.ru_stime
 
 
+def wait(patience=60.0):
+    """Wait until other programs use less than a tenth of the cores, at most so many seconds."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        before = busy()
+        time.sleep(0.5)
+        if busy() - before < 0.05 * os.cpu_count():
+            return
+
+
 def run(ranks, threads, function, **settings):
     """What a function says on rank 0 of so many; and which share of the cores other programs used meanwhile."""
     command = [sys.executable, __file__, "--rank", json.dumps([function, settings])]
     if ranks:
         command = [launcher(), "-n", str(ranks), *command]
     env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    wait()
     began, all_before, own_before = time.perf_counter(), busy(), used()
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True, timeout=600)
     others = (busy() - all_before) - (used() - own_before)

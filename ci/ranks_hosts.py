@@ -13,7 +13,6 @@ import json
 import os
 import select
 import shlex
-import statistics
 import struct
 import subprocess
 import sys
@@ -97,7 +96,7 @@ def machines(rate, delay):
                 relay(files, rate, delay)
             finally:
                 os._exit(1)
-        yield child
+        yield
     finally:
         if child:
             os.kill(child, 9)
@@ -124,23 +123,12 @@ def on_both(command, folder):
     return subprocess.run(words, env=env, stdout=subprocess.PIPE, text=True, check=True, timeout=600).stdout
 
 
-def worked(process):
-    """Seconds that a process has worked."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def over(rate, delay, batch, steps):
     """What rank 0 says of training on both machines."""
     settings = json.dumps(["train", dict(batch=batch, steps=steps, micro_batches=2)])
-    with machines(rate, delay) as process, tempfile.TemporaryDirectory() as folder:
-        bench.wait()
-        began, all_before, own_before = time.perf_counter(), bench.busy(), bench.used() + worked(process)
-        words = f"mpiexec -hosts a,b -n 2 {sys.executable} {bench.__file__} --rank {shlex.quote(settings)}"
-        found = json.loads(on_both(words, folder))
-        own = bench.used() + worked(process) - own_before
-        others = max(bench.busy() - all_before - own, 0) / (time.perf_counter() - began) / os.cpu_count()
-    return found | {"others": others}
+    words = f"mpiexec -hosts a,b -n 2 {sys.executable} {bench.__file__} --rank {shlex.quote(settings)}"
+    with machines(rate, delay), tempfile.TemporaryDirectory() as folder:
+        return json.loads(on_both(words, folder))
 
 
 def model(compute, ranks, rate, delay):
@@ -154,7 +142,7 @@ def measured(rounds, links, batches):
     """Training over each line beside the model, whose computing is that of two ranks on one machine."""
     lines = [
         "Microseconds a step, 784-512-512-10, 2 micro-batches, 2 ranks with one thread each. Model: the step of two",
-        f"ranks on one machine + 2 delays + {4 * FLOATS:,} bytes / rate. Ratio: 1 rank's step over the one measured.",
+        f"ranks on one machine + 2 delays + {4 * FLOATS:,} bytes / rate. Others: other programs, and the relay.",
         "",
     ]
     rows, computing = [], {}
@@ -163,7 +151,8 @@ def measured(rounds, links, batches):
         cases = {ranks: partial(bench.run, ranks, 1, "train", **local) for ranks in (1, 2)}
         cases |= {link: partial(over, *link, batch, local["steps"]) for link in links}
         found = bench.rounds_of(rounds, cases)
-        times = {case: statistics.median(m for r in runs for m in r["microseconds"]) for case, runs in found.items()}
+        medians = {case: bench.quieter(runs) for case, runs in found.items()}
+        times = {case: took for case, (took, _) in medians.items()}
         computing[batch] = times[1]
         same = len({r["loss"] for runs in found.values() for r in runs}) == 1
         for case, took in times.items():
@@ -173,8 +162,8 @@ def measured(rounds, links, batches):
                 foretold = model(times[2], 2, *case)
                 cells = [named(*case), f"{foretold:,.0f}", f"{took:,.0f}", f"{took / foretold:.2f}"]
             cells = [f"{batch:,}", *cells, f"{times[1] / took:.2f}", "yes" if same else "NO"]
-            rows.append([*cells, f"{bench.others(found[case]):.0%}"])
-    heads = ["batch", "line", "model", "measured", "over the model", "speed over 1 rank", "same loss", "others' cores"]
+            rows.append([*cells, f"{medians[case][1]:.0%}"])
+    heads = ["batch", "line", "model", "measured", "over the model", "speed over 1 rank", "same loss", "others"]
     return lines + bench.table(heads, rows), computing
 
 

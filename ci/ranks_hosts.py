@@ -35,6 +35,7 @@ host=$1; shift
 exec ip netns exec nnx-$host unshare --uts --ipc sh -c "hostname $host; $*"
 """
 FLOATS = sum((i + 1) * o for i, o in zip(bench.SIZES, bench.SIZES[1:], strict=False)) + 3  # and the loss, and two flags
+MESSAGE = 5e-6  # seconds of a core that a message takes to be sent, and another received: assumed
 PAPER = (1.25e8, 1e-4), (1.25e9, 3e-5), (1.25e10, 5e-6)
 
 
@@ -134,8 +135,8 @@ def over(rate, delay, batch, steps):
 def model(compute, ranks, rate, delay):
     """Microseconds of a step: what a rank computes, and then twice something to everybody, a segment of its gradient to
     who adds it up, and the sum of its own segment. rate: bytes a second, each way; delay: seconds."""
-    sent = 2 * (ranks - 1) / ranks * 4 * FLOATS
-    return compute + 1e6 * (2 * delay + sent / rate)
+    messages = 2 * (ranks - 1)
+    return compute + 1e6 * (2 * delay + messages * (MESSAGE + 4 * FLOATS / ranks / rate))
 
 
 def measured(rounds, links, batches):
@@ -173,9 +174,10 @@ def foretold(computing):
     row = (more - less) / (large - small)
     fixed = less - row * small
     lines = [
-        f"On paper: a rank computes {fixed:,.0f} + {row:.1f} n microseconds on n rows (a line through both batches of",
-        "1 rank above); one rank a machine, each with a core and a line as here; all lines are full at once; as many",
-        "micro-batches as machines. Microseconds a step, and in brackets the speed over 1 rank.",
+        f"On paper: a rank computes {fixed:,.0f} + {row:.1f} n microseconds on n rows (a line through both batches",
+        "of 1 rank above); one rank a machine, each with a core and a line as here; all lines are full at once; a message",
+        f"takes {1e6 * MESSAGE:g} microseconds of a core; as many micro-batches as machines. Microseconds a step, and in",
+        "brackets the speed over 1 rank.",
         "",
     ]
     rows = []

@@ -174,10 +174,10 @@ def foretold(computing):
     row = (more - less) / (large - small)
     fixed = less - row * small
     lines = [
-        f"On paper: a rank computes {fixed:,.0f} + {row:.1f} n microseconds on n rows (a line through both batches of 1",
-        "rank above); one rank a machine, each with a core and a line as here; all lines are full at once; a message takes",
-        f"{1e6 * MESSAGE:g} microseconds of a core; as many micro-batches as machines. Microseconds a step, and in brackets",
-        "the speed over 1 rank.",
+        f"On paper: a rank computes {fixed:,.0f} + {row:.1f} n microseconds on n rows (a line through both batches",
+        "of 1 rank above); one rank a machine, each with a core and a line as here; all lines are full at once; a",
+        f"message takes {1e6 * MESSAGE:g} microseconds of a core; as many micro-batches as machines. Microseconds",
+        "a step, and in brackets the speed over 1 rank.",
         "",
     ]
     rows = []

@@ -2,6 +2,9 @@
 
 import importlib.util
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -170,3 +173,21 @@ def test_the_readmes_commands_exist():
         _, command, *rest = line.split()
         options = {name for p in group.commands[command].params for name in p.opts}
         assert {word for word in rest if word.startswith("-")} <= options
+
+
+def test_the_page_of_ranks_has_the_same_bits_on_any_number(tmp_path):
+    pytest.importorskip("mpi4py", reason="mpi4py is not installed")
+    launcher = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
+    if launcher is None:
+        pytest.skip("there is no mpiexec")
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "ranks.md").read_text(), re.DOTALL)
+    program = tmp_path / "train.py"
+    program.write_text(block)
+
+    def printed(*start):
+        words = [*start, sys.executable, str(program)]
+        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=120).stdout.strip()
+
+    alone = printed()
+    assert re.fullmatch("[0-9a-f]{16}", alone)
+    assert {printed(launcher, "-n", str(count)) for count in (2, 3)} == {alone}

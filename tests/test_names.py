@@ -108,7 +108,7 @@ KEYWORDS = {
     ("MLPClassifier", "lr"): "did you mean learning_rate_init?",
     ("MLPRegressor", "epochs"): "did you mean max_iter?",
     ("EnsembleClassifier", "members"): "did you mean n_estimators?",
-    ("PopulationSearchCV", "n_jobs"): "leave it out",
+    ("fit", "strategy"): "did you mean ranks?",
     ("TableEncoder", "max_cats"): "did you mean max_categories?",
     ("Member", "lr"): "optimizer=nnx.Adam(rate=0.001)",
 }

@@ -146,6 +146,7 @@ average: ema ema_decay swa use_ema
 scale_target: standardize target_scale normalize_y scale_y standardize_target
 kinds: categorical cat_features categorical_features cat_cols
 micro_batches: accumulate_grad_batches gradient_accumulation_steps accumulation_steps
+ranks: strategy distribution world_size num_nodes comm
 members: n_members ensemble n_models n_estimators num_members k
 checkpoint: checkpoint_path ckpt save_path
 resume: resume_from resume_from_checkpoint ckpt_path initial_epoch

@@ -25,6 +25,7 @@ from .interrupt import Interrupt
 TIMEOUT = 600.0  # seconds that a rank waits for the others, unless NNX_RANKS_TIMEOUT says otherwise
 ALIKE = 0.8  # seconds in which a fault that all ranks find is found by each of them
 TURN = 0.3  # seconds between two ranks that have a fault to tell: the first ends the others
+CARRIED = 0.2  # seconds in which a launcher carries a line, which it may drop when a rank ends
 T = TypeVar("T")
 
 
@@ -172,6 +173,7 @@ class Ranks:
         """A line that names this rank."""
         line = printable(f"nnx: rank {self.number} of {self.count}: {text}")
         print(line, file=sys.stderr, flush=True)
+        sleep(CARRIED)
 
     def abort(self, code: int) -> NoReturn:
         """End all ranks at once, with this exit code."""

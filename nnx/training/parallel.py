@@ -25,7 +25,7 @@ from .interrupt import Interrupt
 TIMEOUT = 600.0  # seconds that a rank waits for the others, unless NNX_RANKS_TIMEOUT says otherwise
 ALIKE = 0.8  # seconds in which a fault that all ranks find is found by each of them
 TURN = 0.3  # seconds between two ranks that have a fault to tell: the first ends the others
-PASSED_ON = 0.1  # seconds in which a launcher passes on what was said; it drops the rest when a rank ends all
+CARRIED = 0.2  # seconds in which a launcher carries a line, which it may drop when a rank ends
 T = TypeVar("T")
 
 
@@ -173,11 +173,11 @@ class Ranks:
         """A line that names this rank."""
         line = printable(f"nnx: rank {self.number} of {self.count}: {text}")
         print(line, file=sys.stderr, flush=True)
+        sleep(CARRIED)
 
     def abort(self, code: int) -> NoReturn:
         """End all ranks at once, with this exit code."""
         sys.stdout.flush()
-        sleep(PASSED_ON)
         parting(code)
         if self.comm is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # all is said: MPI tells of it too, in other words

@@ -141,17 +141,17 @@ def test_workers_are_killed_and_gone_on_with_in_other_numbers_to_the_same_bits(n
 
 def test_ranks_are_started_again_after_one_was_killed(nnx):
     assert nnx(*TRAIN, "--epochs", "60", "--out", "whole", "-q")[0] == 0
-    words = [*TRAIN, "--epochs", "60", "--out", "run", "--workers", "3", "--restarts", "1", "-q"]
+    words = [*TRAIN, "--epochs", "60", "--out", "run", "--workers", "2", "--restarts", "1", "-q"]
     with begun(*words) as process:
         os.kill(ranks_of(process.pid)[1], signal.SIGKILL)
         code, _, err, _ = ended(process, 0)
-        assert (code, err) == (0, "nnx: rank 1 of 3 was killed by SIGKILL; restart 1 of 1\n")
+        assert (code, err) == (0, "nnx: rank 1 of 2 was killed by SIGKILL; restart 1 of 1\n")
     assert model("run") == model("whole")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_all_ranks_with_a_checkpoint(number, code, nnx):
-    with begun(*ENDLESS, "--workers", "3") as process:
+    with begun(*ENDLESS, "--workers", "2") as process:
         process.send_signal(number)
         found, out, err, _ = ended(process, 0)
     assert found == code and err == "\nstopping after this batch; again to stop now\n"
@@ -172,20 +172,20 @@ def test_ranks_end_with_the_command_that_has_started_them():
 
 def test_a_rank_that_stands_still_is_told_of_after_a_time_limit(monkeypatch):
     monkeypatch.setenv("NNX_RANKS_TIMEOUT", "2")
-    with begun(*ENDLESS, "--workers", "3", "-q") as process:
+    with begun(*ENDLESS, "--workers", "2", "-q") as process:
         os.kill(ranks_of(process.pid)[0], signal.SIGSTOP)
         code, _, err, _ = ended(process, 0)
         text = "nothing from the others for 2 s: is one gone, or the network between them?"
-        assert (code, err) == (1, f"nnx: rank 1 of 3: {text}\n")
+        assert (code, err) == (1, f"nnx: rank 1 of 2: {text}\n")
 
 
 @pytest.mark.parametrize("fault", ["memory1", "memory0", "bug1"])
 def test_a_fault_of_one_rank_ends_all_in_a_line_that_names_it(fault, monkeypatch, nnx):
     monkeypatch.setenv("FAULT", fault)
-    code, _, err = launched(3, *ENDLESS, "-q")
+    code, _, err = launched(2, *ENDLESS, "-q")
     last = err.splitlines()[-1]
     text = "ZeroDivisionError: no more" if fault == "bug1" else "out of memory"
-    assert code == 1 and last.startswith(f"nnx: rank {fault[-1]} of 3: {text}")
+    assert code == 1 and last.startswith(f"nnx: rank {fault[-1]} of 2: {text}")
     assert err.count("Traceback") == (fault == "bug1") and err.count("nnx: ") == 1
     assert Path("run/checkpoint.safetensors").exists()
 
@@ -194,8 +194,8 @@ REFUSED = {
     "data.csv: unknown column 'nope'": [*TRAIN, "--target", "nope", "--out", "new"],
     "No such option '--nonsense'": [*TRAIN, "--nonsense"],
     "there exists; a run is never overwritten": [*TRAIN, "--out", "there"],
-    "3 ranks share the micro-batches of each batch, and there are 2": [*TRAIN, "--micro-batches", "2", "--out", "new"],
-    "--workers starts ranks, and this is one of 3 that mpiexec has started": [*TRAIN, "--workers", "2"],
+    "2 ranks share the micro-batches of each batch, and there are 1": [*TRAIN, "--micro-batches", "1", "--out", "new"],
+    "--workers starts ranks, and this is one of 2 that mpiexec has started": [*TRAIN, "--workers", "2"],
 }
 
 
@@ -203,7 +203,7 @@ REFUSED = {
 def test_what_all_ranks_find_wrong_is_said_once(text):
     os.mkdir("there")
     Path("there/file").touch()
-    code, _, err = launched(3, *REFUSED[text], "-q")
+    code, _, err = launched(2, *REFUSED[text], "-q")
     assert code == 2 and err.startswith(f"nnx: {text}") and err.count("\n") == 1, err
     assert not os.path.exists("new")
 

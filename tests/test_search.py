@@ -2,6 +2,7 @@
 
 import warnings
 
+import joblib
 import numpy as np
 import pytest
 from scipy.stats import loguniform
@@ -183,6 +184,22 @@ def test_arrays_of_other_libraries_are_searched_over_where_they_are(library):
         search = nnx.PopulationSearchCV(BASE, grid, cv=KFold(3)).fit(backend.floats(X), backend.integers(Y))
         assert type(search.best_estimator_.coefs_[0]) is type(backend.floats(0.0))
     np.testing.assert_allclose(search.cv_results_["mean_test_score"], expected, rtol=1e-6)
+
+
+def test_candidates_dealt_out_to_workers_of_joblib_have_the_scores_of_one_process():
+    grid = {"learning_rate_init": RATES, "alpha": [0.0, 0.1]}
+    alone = nnx.PopulationSearchCV(BASE, grid, cv=2).fit(X, Y).cv_results_
+    with joblib.parallel_config("threading"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dealt = nnx.PopulationSearchCV(BASE, grid, cv=2, n_jobs=4).fit(X, Y)
+        failing = nnx.PopulationSearchCV(BASE, {"alpha": [-1.0, -2.0]}, cv=2, n_jobs=2)
+        with pytest.raises(ValueError, match="all the 4 fits failed"):
+            failing.fit(X, Y)
+    results_of(dealt.cv_results_, alone)
+    with joblib.parallel_config("threading", n_jobs=2):  # asked for by who is around: halving needs them together
+        nnx.PopulationSearchCV(BASE, grid, cv=2, halving=True).fit(X, Y)
+    with pytest.raises(ValueError, match="halving compares all candidates while they train: leave n_jobs and ranks"):
+        nnx.PopulationSearchCV(BASE, grid, cv=2, halving=True, n_jobs=2).fit(X, Y)
 
 
 def test_halving_loses_the_worst_while_they_train():

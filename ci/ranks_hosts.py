@@ -13,6 +13,7 @@ import json
 import os
 import select
 import shlex
+import shutil
 import struct
 import subprocess
 import sys
@@ -106,7 +107,7 @@ def machines(rate, delay):
             os.close(file)
         for host in HOSTS:
             subprocess.run(["ip", "netns", "del", f"nnx-{host}"], stderr=subprocess.DEVNULL)
-            (Path(f"/etc/netns/nnx-{host}") / "hosts").unlink(missing_ok=True)
+            shutil.rmtree(f"/etc/netns/nnx-{host}", ignore_errors=True)
 
 
 def on_both(command, folder):

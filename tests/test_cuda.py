@@ -64,7 +64,9 @@ def planned(step, carry, x, y, rows):
 def own(tree):
     if isinstance(tree, dict):
         return {name: own(item) for name, item in tree.items()}
-    return Carry(*map(own, tree)) if isinstance(tree, Carry) else tree.copy()
+    if isinstance(tree, Carry):
+        return Carry(*map(own, tree))
+    return tree if isinstance(tree, tuple) else tree.copy()
 
 
 def agree(a, b, rtol):

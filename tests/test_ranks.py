@@ -24,7 +24,8 @@ started = pytest.mark.skipif(not MPIEXEC.exists(), reason="mpich is not installe
 
 
 def environment(**more):
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROGRAM.parents[1])} | QUIET | more
+    paths = os.pathsep.join([str(PROGRAM.parents[1]), os.environ.get("PYTHONPATH", "")])
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths} | QUIET | more
 
 
 def run(count, *words, code=0, **more):
@@ -132,6 +133,15 @@ def test_a_signal_stops_all_ranks_after_the_same_step(number):
 def test_two_ranks_share_a_gpu_and_move_their_sums_over_the_host():
     pytest.importorskip("cupy", reason="cupy is not installed")
     assert run(2, "weighted=cupy", "wide=cupy") == alone("weighted=cupy", "wide=cupy")
+
+
+@started
+@pytest.mark.parametrize("own", ["1", ""])
+def test_arrays_on_gpus_are_moved_by_nccl_or_over_the_host(own):
+    """Of the stand-ins for CuPy and NCCL, where each rank has a GPU of its own, and where all share one."""
+    words = ["plain=cupy", "small=cupy"]
+    paths = os.pathsep.join([str(PROGRAM.with_name("stand_in")), str(PROGRAM.parents[1])])
+    assert run(3, *words, PYTHONPATH=paths, STAND_IN_GPUS=own) == run(1, *words, PYTHONPATH=paths)
 
 
 @pytest.mark.gpu

@@ -224,6 +224,8 @@ def ranks(comm: Any = None, *, timeout: float | None = None) -> Ranks:
         variable NNX_RANKS_TIMEOUT, else 600].
     Raises: BackendError where a launcher has started several processes and mpi4py is missing, or knows of one only.
     """
+    fine = comm is None or all(hasattr(comm, name) for name in ("allgather", "Dup", "Irecv"))
+    require(fine, "ranks: comm must be a communicator of mpi4py, such as MPI.COMM_WORLD", comm)
     if comm is not None:
         return Ranks(comm, limit(timeout))
     if not _world:

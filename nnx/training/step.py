@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..backends import is_sparse, namespace
 from ..contract import Array, Factors, Key, Layer, Optimizer, Params, State
-from ..settings import is_own
+from ..settings import MOST, is_own
 from .flat import Flat, Named
 from .objective import Objective, total_of
 
@@ -74,6 +74,7 @@ def make_step(
     running statistics that stay as they are.
     """
     net = objective.net
+    micro_batches = min(micro_batches, MOST)  # more than rows, if it is so many
     moving = tuple(name for name in net.running if name not in frozen)
     given = () if factors is None else (factors,)
 

@@ -24,7 +24,7 @@ FITS = {  # by name: the network, and its settings
     "averaged": (BATCHED, dict(optimizer=nnx.ClipNorm(nnx.RMSProp(1e-3), 1.0), average=nnx.EMA(0.9), validation=0.2)),
     "wide": (WIDE, dict(optimizer=nnx.Adam(1e-3), batch_size=100)),
     "plain": (NORMED, dict(optimizer=nnx.Lion(1e-3), compile=False)),
-    "small": (nnx.Dense(3), dict(compile=False, epochs=2)),
+    "wide plain": (WIDE, dict(compile=False, epochs=1)),
     "compiled": (BATCHED, dict(optimizer=nnx.AdamW(1e-2), compile=True, sample_weight=WEIGHT)),
     "frozen": (WIDE, dict(frozen="0.*", rate_factors={"3.*": 0.3}, batch_size=64)),
     "eleven": (WIDE, dict(micro_batches=11, batch_size=50)),

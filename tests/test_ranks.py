@@ -139,7 +139,7 @@ def test_two_ranks_share_a_gpu_and_move_their_sums_over_the_host():
 @pytest.mark.parametrize("own", ["1", ""])
 def test_arrays_on_gpus_are_moved_by_nccl_or_over_the_host(own):
     """Of the stand-ins for CuPy and NCCL, where each rank has a GPU of its own, and where all share one."""
-    words = ["plain=cupy", "small=cupy"]
+    words = ["plain=cupy", "wide plain=cupy"]
     paths = os.pathsep.join([str(PROGRAM.with_name("stand_in")), str(PROGRAM.parents[1])])
     assert run(3, *words, PYTHONPATH=paths, STAND_IN_GPUS=own) == run(1, *words, PYTHONPATH=paths)
 

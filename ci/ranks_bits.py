@@ -1,7 +1,7 @@
 """One hash for any number of ranks: every training of tests/ranks_program.py on 1, 2, 3, 4, 5 and 8 processes.
 
-ci/ranks_bits.py [--ranks 1,2,3,4,5,8] [--libraries numpy,torch,jax] [--launch "mpiexec -n"] [--python PYTHON]
-[--out FILE]. With another MPI: --launch "/opt/ompi/bin/mpirun --oversubscribe -n" --python /opt/ompi/bin/python.
+ci/ranks_bits.py [--ranks 1,2,3,4,5,8] [--libraries numpy,torch,jax] [--only normed,wide] [--launch "mpiexec -n"]
+[--python PYTHON] [--out FILE]. With another MPI: --launch "/opt/ompi/bin/mpirun --oversubscribe -n" --python /opt/ompi/bin/python.
 It exits with 1 unless all numbers of ranks give the same hashes. Rows are added to FILE.
 """
 
@@ -22,6 +22,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ranks", default="1,2,3,4,5,8")
     parser.add_argument("--libraries", default="numpy,torch,jax")
+    parser.add_argument("--only", default="")
     parser.add_argument("--launch", default=f"{Path(sys.executable).with_name('mpiexec')} -n")
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--out", type=Path)
@@ -35,6 +36,7 @@ def main():
     for library in given.libraries.split(","):
         words = [f"{name}={library}" for name in FITS if not (library == "jax" and name == "plain")]
         words += OTHERS if library == "numpy" else []
+        words = [word for word in words if not given.only or word.split("=")[0] in given.only.split(",")]
         found = {}
         for count in counts:
             began = time.monotonic()

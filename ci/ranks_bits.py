@@ -1,8 +1,8 @@
 """One hash for any number of ranks: every training of tests/ranks_program.py on 1, 2, 3, 4, 5 and 8 processes.
 
 ci/ranks_bits.py [--ranks 1,2,3,4,5,8] [--libraries numpy,torch,jax] [--only normed,wide] [--launch "mpiexec -n"]
-[--python PYTHON] [--out FILE]. With another MPI: --launch "/opt/ompi/bin/mpirun --oversubscribe -n" --python /opt/ompi/bin/python.
-It exits with 1 unless all numbers of ranks give the same hashes. Rows are added to FILE.
+[--python PYTHON] [--out FILE]. With another MPI: --launch "/opt/ompi/bin/mpirun --oversubscribe -n" --python
+/opt/ompi/bin/python. It exits with 1 unless all numbers of ranks give the same hashes. Rows are added to FILE.
 """
 
 import argparse

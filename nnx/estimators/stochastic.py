@@ -12,7 +12,7 @@ from ..training.memory import Memory
 from ..training.parts import bytes_of, loop_of
 from ..training.step import Carry
 from .arrays import own
-from .ranks import check_same, ranks_of
+from .ranks import check_same, prints, ranks_of
 from .session import How, Session
 from .solver import known_step
 
@@ -29,7 +29,7 @@ def fit(est: Any, X: Any, y: Any, sample_weight: Any, given: Any, how: How, cont
         check_same(est, session.data, ranks)
     with (
         session,
-        Interrupt() as own_interrupt,
+        Interrupt(told=prints(est)) as own_interrupt,
         Memory(training.backend, session.data.batch, est.micro_batches) as memory,
     ):
         memory.needs = training.needs

@@ -51,10 +51,9 @@ class Interrupt:
         if self.seen:
             raise KeyboardInterrupt
         self.seen = True
-        with suppress(OSError):
-            os.write(
-                2, NOTICE if self.told else b""
-            )  # what Python buffers could be in the middle of a write of its own
+        if self.told:
+            with suppress(OSError):
+                os.write(2, NOTICE)  # what Python buffers could be in the middle of a write of its own
 
 
 class Termination(Interrupt):

@@ -43,7 +43,6 @@ class Ranks:
         self.since: float | None = None  # when this rank began to wait
         self.interrupt: Interrupt | None = None  # of the training
         self.agreed = (False, False)  # the same of any rank
-        self.known: dict[Any, Any] = {}  # what is made once for arrays of the same shapes
         if self.count > 1:
             Thread(target=self._watch, daemon=True).start()
 

@@ -13,7 +13,7 @@ from .engine import copies
 from .flat import has_views
 from .parallel import Ranks
 from .step import Carry, InParts, Step, Sum, parts_of, sums_of
-from .sums import added, added_on, nodes, plus
+from .sums import Sums, added, nodes, plus
 
 
 def loop_of(
@@ -58,6 +58,7 @@ class Parts(Plain):
         self.divisor = step.divisor  # compiled where it is more than a number of rows
         self.copy = backend.compile(partial(copies, backend))
         self.add = backend.compile(plus, donate=(0,))
+        self.exchanges: dict[int, Sums] = {}  # between ranks, of so many parts
         self.sum: Sum | tuple[()] = ()  # of the batch before
         self.at: tuple[Any, ...] = ()  # the rows and the first part that the sum is made for
         self.rows: Any = None  # those of some batches
@@ -103,7 +104,9 @@ class Parts(Plain):
 
         sums = {node: added(part, *node, self.add) for node in nodes(own, 0, count)}
         if self.ranks is not None:
-            total = added_on(self.ranks, self.backend, sums, arrays_of(carry), count)
+            if count not in self.exchanges:
+                self.exchanges[count] = Sums(self.ranks, self.backend, arrays_of(carry), count)
+            total = self.exchanges[count](sums)
         else:
             total = sums[0, count]
         if count > 1 or self.ranks is not None:  # a rank may have had no part of it

@@ -50,15 +50,6 @@ def nodes(mine: range, start: int, stop: int) -> Iterator[Node]:
         yield from nodes(mine, half, stop)
 
 
-def added_on(ranks: Ranks, backend: Backend, sums: Mapping[Node, Params], like: Params, count: int) -> Params:
-    """The sum of all of `count` parts, from the sums of each rank's nodes. like: arrays of the shapes of one."""
-    key = count, tuple((name, tuple(a.shape)) for name, a in like.items()), str(backend)
-    if key not in ranks.known:
-        ranks.known[key] = Sums(ranks, backend, like, count)
-    found: Sums = ranks.known[key]
-    return found(sums)
-
-
 class Sums:
     """The sum of all parts from those of the ranks: memory for arrays of these shapes, and what is sent to whom.
 
@@ -125,12 +116,12 @@ class Sums:
             row[at : at + 2] = flags
 
     def _unpacked(self, row: Any) -> Params:
-        """The arrays by name: views of the row where the backend computes on its memory."""
+        """The arrays by name: views of the row where the backend can compute on its memory."""
         found, at = {}, 0
-        near = self.on_device or self.backend.name == "numpy"
         for name, shape in self.shapes.items():
             part = self.xp.reshape(row[at : at + prod(shape)], shape)
-            found[name] = part if near else self.backend.asarray(part)
+            shared = part if self.on_device else self.backend.share(part)
+            found[name] = self.backend.asarray(part) if shared is None else shared
             at += prod(shape)
         return found
 

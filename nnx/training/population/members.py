@@ -212,11 +212,8 @@ class Members:
     def choices(self) -> dict[str, bool]:
         """For each kind of steps, on any rank, whether it is compiled."""
         own = self.lanes.choices
-        return (
-            own
-            if self.ranks is None
-            else {name: value for part in self.ranks.gather(own) for name, value in part.items()}
-        )
+        every = [own] if self.ranks is None else self.ranks.gather(own)
+        return {name: compiled for part in every for name, compiled in part.items()}
 
     def average(self, number: int, lane: Lane) -> None:
         """The parameters of a lane as they are validated and kept: those of now, or their average."""

@@ -27,6 +27,8 @@ from .settings import UP_TO_1, integer, real
 TASKS = ("classification", "regression")
 ROUNDING = 1e-5  # by which probabilities in few digits may lie outside 0 to 1
 
+__all__ = ["Evaluation", "Importance", "permutation_importance", "scores"]
+
 
 @dataclass(frozen=True)
 class Importance:

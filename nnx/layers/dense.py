@@ -13,13 +13,33 @@ GLOROT, ZEROS = GlorotUniform(), Zeros()
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """Affine map y = x W + b. The rows x may be a sparse matrix of SciPy, which stays one; then there is no dx.
+    """Affine map y = x W + b.
 
-    Shapes: x (..., n, i), W (..., i, u), b (..., u), y (..., n, u).
-    Raises: ShapeError if the last axis of x is not i.
+    dW = x^T dy;  db = sum of dy over the rows;  dx = dy W^T. The rows x may be a sparse matrix of SciPy, which stays
+    one; then there is no dx.
+
+    Parameters
+    ----------
+    units : int
+        Columns of y, at least 1.
+    weight : Initializer, default GlorotUniform()
+        How W is drawn.
+    bias : Initializer, default Zeros()
+        How b is drawn.
+
+    Raises
+    ------
+    ShapeError
+        If the last axis of x is not i.
+
+    Notes
+    -----
+    Shapes: x (..., n, i), W (..., i, units), b (..., units), y (..., n, units).
     Source: W is drawn as in Glorot & Bengio 2010, eq. 16, unless another initializer is given.
 
-    >>> net = Dense(3)
+    Examples
+    --------
+    >>> net = nnx.Dense(3)
     >>> params = nnx.init(net, 5)
     >>> params["W"].shape, params["b"].shape
     ((5, 3), (3,))

@@ -1,0 +1,64 @@
+"""How the site is built: `ci/docs`. Everything it shows is in this folder; nothing is loaded from elsewhere."""
+
+import sys
+import warnings
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "site"), str(HERE.parent)]
+
+import nnx
+
+project, author, copyright = "nnx", "The nnx developers", "The nnx developers, BSD-3-Clause"
+version = release = nnx.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "myst_parser",
+    "sphinx_design",
+    "sphinx_copybutton",
+    "reference",  # docs/site: a page for every public name
+]
+exclude_patterns = ["_build", "site", "css", "pictures"]
+source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
+default_role = "obj"  # `nnx.fit` in a docstring is a link; what is no name of nnx stays code
+nitpicky = False
+highlight_language = "none"
+suppress_warnings = ["config.cache"]
+
+myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline", "attrs_block"]
+myst_heading_anchors = 3
+myst_fence_as_directive = []
+
+autosummary_generate = False  # reference.py writes the pages
+autodoc_typehints = "none"  # the types are in the docstrings
+numpydoc_show_class_members = False
+numpydoc_validate = False
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = "nnx"
+html_static_path = ["css"]
+html_css_files = ["nnx.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {
+    "logo": {"text": "nnx"},
+    "header_links_before_dropdown": 7,
+    "navigation_with_keys": False,
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_nav_level": 1,
+    "collapse_navigation": True,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+html_sidebars = {"index": []}
+warnings.filterwarnings("error", module="reference")

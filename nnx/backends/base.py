@@ -70,10 +70,38 @@ class Library(Protocol):
 
 @dataclass(frozen=True)
 class Backend:
-    """An array library, a device of it, and the float type to compute in.
+    """Array library on one device, with the float type to compute in.
 
-    `device` is the library's own device object (None: the default one); `why` says which of several names was taken.
-    `precision` is what a GPU may round the factors of float32 matrix products to: see `PRECISIONS`.
+    `nnx.backend("torch:cuda")` makes one by name, and most functions of nnx take either. The methods move arrays to it
+    and back; `xp` computes with them.
+
+    Parameters
+    ----------
+    library : Library
+        The module of nnx that knows the array library.
+    xp : module
+        The library's namespace of the array API standard: `backend.xp.exp(x)`.
+    device : Any, default None
+        The library's own device object; None is its default device.
+    dtype : str, default "float32"
+        The float type to compute in, "float32" or "float64".
+    why : str, optional
+        Of several names, which was taken and why the others were not, in one line.
+    precision : str, optional
+        To what a GPU may round the factors of float32 matrix products: "tf32" (10 bits of the fraction) or "bf16" (7
+        bits); "" is not at all. Sums stay float32.
+
+    Raises
+    ------
+    BackendError
+        For another dtype or precision, or a precision that is not for float32 on a GPU.
+
+    Examples
+    --------
+    >>> backend = nnx.backend("numpy", dtype="float64")
+    >>> x = backend.floats([[1, 2], [3, 4]])
+    >>> print(backend, x.dtype, backend.xp.sum(x))
+    numpy, float64 float64 10.0
     """
 
     library: Library
@@ -97,6 +125,7 @@ class Backend:
 
     @property
     def name(self) -> str:
+        """The library: "numpy", "cupy", "torch", "jax", or that of other arrays."""
         return self.library.name
 
     @property
@@ -128,13 +157,45 @@ class Backend:
         return self.name + (f" on {self.device}" if self.device is not None else "")
 
     def floats(self, x: Any) -> Array:
-        """An own copy of x in the backend's float type, on its device; a sparse matrix of SciPy becomes one of rows."""
+        """Own copy of x in the backend's float type, on its device.
+
+        Parameters
+        ----------
+        x : array, list or sparse matrix
+            Numbers of any library, or on the host. A sparse matrix of SciPy becomes one of compressed rows.
+
+        Returns
+        -------
+        array
+            The copy.
+
+        Raises
+        ------
+        BackendError
+            If x is sparse and the backend is not NumPy's.
+        """
         if is_sparse(x):
             return self._sparse(x, copy=True)
         return self.library.put(self._near(x), getattr(self.xp, self.dtype), self.device)
 
     def as_floats(self, x: Any) -> Array:
-        """x in the backend's float type, on its device: x itself if it is that already, to be read only."""
+        """Array of the backend's float type on its device: x itself if it is that already, to be read only.
+
+        Parameters
+        ----------
+        x : array, list or sparse matrix
+            Numbers of any library, or on the host.
+
+        Returns
+        -------
+        array
+            X, or a copy of it.
+
+        Raises
+        ------
+        BackendError
+            If x is sparse and the backend is not NumPy's.
+        """
         if is_sparse(x):
             return self._sparse(x, copy=False)
         own = library_name(x) == self.name and is_array(x) and x.dtype == getattr(self.xp, self.dtype)
@@ -147,7 +208,20 @@ class Backend:
         return x.tocsr().astype(self.dtype, copy=copy)
 
     def asarray(self, x: Any, dtype: Any = None) -> Array:
-        """An own copy of x on the backend's device, its type kept unless one is given."""
+        """Own copy of x on the backend's device, its type kept unless one is given.
+
+        Parameters
+        ----------
+        x : array or list
+            Numbers of any library, or on the host.
+        dtype : Any, default None
+            The library's own type for the copy; None keeps that of x.
+
+        Returns
+        -------
+        array
+            The copy.
+        """
         return self.library.put(self._near(x), dtype, self.device)
 
     def _near(self, x: Any) -> Any:
@@ -160,16 +234,54 @@ class Backend:
         return backend_of(x, "float32").to_numpy(x)
 
     def integers(self, x: Any) -> Array:
-        """An own copy of x in the library's default integer type: labels and row numbers."""
+        """Own copy of x in the library's default integer type: labels and row numbers.
+
+        Parameters
+        ----------
+        x : array or list
+            Whole numbers of any library, or on the host.
+
+        Returns
+        -------
+        array
+            The copy.
+        """
         kinds = self.xp.__array_namespace_info__().default_dtypes(device=self.device)
         return self.library.put(self._near(x), kinds["integral"], self.device)
 
     def share(self, x: Any) -> Array | None:
-        """An array on the device in the memory of this host array; None where that cannot be."""
+        """Array on the device in the memory of a host array.
+
+        Parameters
+        ----------
+        x : array
+            A host array.
+
+        Returns
+        -------
+        array or None
+            The array that shares the memory; None where that cannot be.
+        """
         return self.library.share(x, self.device)
 
     def loop(self, step: Callable[..., Any], mode: bool | str = "auto", epochs: int = 1) -> "Plain":
-        """What runs the steps of a training: see `Plain`. mode: whether to compile them, "auto" where it pays."""
+        """Loop that runs the steps of a training: see `Plain`.
+
+        Parameters
+        ----------
+        step : callable
+            One step: a function of arrays.
+        mode : bool or str, default "auto"
+            Whether to compile the steps: True where it must be, False not, "auto" where it pays. With "auto" the
+            environment variable NNX_COMPILE may say "never", or "always" for all that can be compiled.
+        epochs : int, default 1
+            How many epochs there will be, by which it is known whether compiling pays.
+
+        Returns
+        -------
+        Plain
+            The loop, whose `how` says how steps are run.
+        """
         if mode == "auto":
             wanted = os.environ.get("NNX_COMPILE", "")
             mode = False if wanted == "never" else "always" if wanted == "always" else mode
@@ -193,7 +305,18 @@ class Backend:
         return one_core()
 
     def to_numpy(self, x: Array) -> Any:
-        """x as a NumPy array on the host."""
+        """NumPy array on the host with the values of an array of the backend.
+
+        Parameters
+        ----------
+        x : array
+            An array of the backend's library.
+
+        Returns
+        -------
+        numpy.ndarray
+            The array on the host.
+        """
         return self.library.get(x)
 
     def scope(self) -> AbstractContextManager[Any]:
@@ -201,13 +324,36 @@ class Backend:
         return self.library.scope(self.device, self.dtype, self.precision)
 
     def compile(self, function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Callable[..., Any]:
-        """The function as fast as the library can run it; arguments in `donate` may be overwritten."""
+        """Function made as fast as the library can run it.
+
+        Parameters
+        ----------
+        function : callable
+            A function of arrays.
+        donate : tuple of int, default ()
+            The numbers of the arguments that may be overwritten.
+
+        Returns
+        -------
+        callable
+            The compiled function, or the same one where the library compiles nothing.
+        """
         return self.library.compile(function, donate)
 
     def for_rows(self, function: Callable[[Any, Array], Array], size: int) -> Callable[[Any, Array], Array]:
-        """The same function of parameters and rows of x, each row on its own, made fast for any number of rows.
+        """Function of parameters and rows of x, each row on its own, made fast for any number of rows.
 
-        size: rows that may be computed at once.
+        Parameters
+        ----------
+        function : callable
+            A function of parameters and rows.
+        size : int
+            How many rows may be computed at once.
+
+        Returns
+        -------
+        callable
+            The same function, made fast.
         """
         made: Callable[[Any, int], Callable[[Any, Array], Array]] = getattr(self.library, "for_rows", in_parts)
         return made(function, size)

@@ -21,18 +21,48 @@ AUTO = ("cupy", "torch:cuda", "jax:gpu", "numpy")
 
 @spelled
 def backend(name: str | Backend | None = None, dtype: str | None = None, precision: str | None = None) -> Backend:
-    """The backend of this name: "numpy", "cupy", "cupy:1", "torch", "torch:cuda", "jax", or the first that works.
+    """Backend of this name: an array library, its device, and the float type to compute in.
 
     A name that cannot run here is an error that says why: there is no silent fallback. The way out is to say it:
     "cupy,torch:cuda,numpy" is the first of these that works, and `why` says in one line which, and why the others do
-    not; "auto" is "cupy,torch:cuda,jax:gpu,numpy". Left out, it is what the environment variable NNX_BACKEND names,
-    else "numpy".
+    not.
 
-    dtype: "float32" (the default) or "float64"; given with a Backend, that one in this type.
-    precision: "tf32" or "bf16" lets a GPU round the factors of float32 matrix products to as many bits, and use its
-        tensor cores; weights, sums and losses stay float32. Left out, products are float32 too.
+    Parameters
+    ----------
+    name : str or Backend, default None
+        One of:
 
-    Raises: BackendError.
+        - "numpy": the CPU.
+        - "cupy", "cupy:1": a GPU of CUDA, the current one or that of this number.
+        - "torch", "torch:cuda": PyTorch on the CPU or a GPU.
+        - "jax", "jax:gpu": JAX on its default device, or on a GPU.
+        - several names with commas between them: the first that works here.
+        - "auto": "cupy,torch:cuda,jax:gpu,numpy".
+        - None: what the environment variable NNX_BACKEND names, else "numpy".
+
+        A Backend is given back, in the dtype and precision asked for.
+    dtype : str, default None
+        The float type to compute in: "float32" or "float64". None is "float32", or a given Backend's own.
+    precision : str, default None
+        For GPUs: "tf32" or "bf16" lets one round the factors of float32 matrix products to as many bits, and use its
+        tensor cores; weights, sums and losses stay float32. None: products are float32 too.
+
+    Returns
+    -------
+    Backend
+        The backend, which has been tried where it is a GPU.
+
+    Raises
+    ------
+    BackendError
+        If the name is unknown, the library is not installed, or it cannot compute on this machine.
+
+    Examples
+    --------
+    >>> print(nnx.backend("numpy"))
+    numpy, float32
+    >>> print(nnx.backend("numpy", dtype="float64"))
+    numpy, float64
     """
     for what, text in (("dtype", dtype), ("precision", precision)):
         if text is not None and not isinstance(text, str):

@@ -52,7 +52,37 @@ __all__ = [
 
 @dataclass(repr=False)
 class Model:
-    """The content of a model file: a network, its parameters on a backend, its loss, and what is beside them."""
+    """Content of a model file, as `nnx.load` gives it: a network, its parameters on a backend, and its loss.
+
+    Parameters
+    ----------
+    net : Layer
+        The network.
+    params : dict of str to array
+        The parameters by name, on the backend's device.
+    loss : Loss or None
+        The loss that it was trained on; None if the file holds none. `predict` then gives the output.
+    arrays : dict of str to array
+        Further host arrays of the file, such as the means of the input columns.
+    about : dict of str to Any
+        Further plain data of the file, such as the names of classes.
+    backend : Backend
+        The library, device and float type that computes.
+    encoder : TableEncoder or None, default None
+        The way from the columns of a table to x.
+    target : Target or None, default None
+        The way from the output to class names or values.
+    row : tuple of int or None, default None
+        The shape of a row of x, such as (20,), where parameters or encoder tell it.
+
+    Examples
+    --------
+    >>> net = nnx.mlp((8,), 2)
+    >>> nnx.save("a.safetensors", net, nnx.init(net, 3), loss=nnx.SoftmaxCrossEntropy())
+    >>> model = nnx.load("a.safetensors")
+    >>> model.row, model.predict(np.zeros((4, 3))).shape
+    ((3,), (4, 2))
+    """
 
     net: Layer
     params: Params
@@ -83,29 +113,89 @@ class Model:
             self.params = {name: self.backend.floats(p) for name, p in self.params.items()}
 
     def output(self, x: Array) -> Array:
-        """The network's output z for x (rows, features), which may be on the host."""
+        """Output z of the network for rows of x, before the loss gives it a meaning.
+
+        Parameters
+        ----------
+        x : array or sparse matrix
+            Rows (rows, features), of the backend's library or on the host.
+
+        Returns
+        -------
+        array
+            The output (rows, outputs), on the backend's device.
+        """
         with self.backend.scope():
             return predict(self.net, self.params, self.backend.as_floats(as_numbers("x", x, sparse=True)))
 
     def predict(self, x: Array) -> Array:
-        """The output in the target's terms: probabilities, counts, or values. Shapes: x (rows, features)."""
+        """Predictions for rows of x in the target's terms: probabilities, counts, or values.
+
+        Parameters
+        ----------
+        x : array or sparse matrix
+            Rows (rows, features), of the backend's library or on the host.
+
+        Returns
+        -------
+        array
+            The predictions (rows, outputs), on the backend's device.
+        """
         with self.backend.scope():
             return predict(
                 self.net, self.params, self.backend.as_floats(as_numbers("x", x, sparse=True)), loss=self.loss
             )
 
     def predict_table(self, table: Any, *, proba: bool = False) -> Any:
-        """Class names or values for the raw rows of a table, as TableEncoder takes them; (rows,) on the host.
+        """Class names or values for the raw rows of a table, as TableEncoder takes them.
 
-        proba: probabilities (rows, classes) instead, for the classes of `target.classes` in their order.
-        Raises: ModelFileError if the file held no encoder; DataError.
+        Parameters
+        ----------
+        table : Any
+            A table in memory, such as a data frame or a dict of columns.
+        proba : bool, default False
+            Give probabilities instead, for the classes of `target.classes` in their order.
+
+        Returns
+        -------
+        array
+            On the host: names or values (rows,), or probabilities (rows, classes).
+
+        Raises
+        ------
+        ModelFileError
+            If the file held no encoder.
+        SettingError
+            If probabilities are asked of a model of values.
+        DataError
+            If the table does not have the columns that are needed.
         """
         if self.encoder is None or self.target is None:
             raise ModelFileError("the model was saved without an encoder: give predict an array")
         return self.answer(self.encoder.encode(self.encoder.source(table)), proba=proba)
 
     def answer(self, x: Any, *, proba: bool = False) -> Any:
-        """Class names, values or probabilities for encoded rows x, on the host."""
+        """Class names, values or probabilities for encoded rows x, on the host.
+
+        Parameters
+        ----------
+        x : array
+            Rows (rows, features) as the encoder makes them.
+        proba : bool, default False
+            Give probabilities instead, for the classes of `target.classes` in their order.
+
+        Returns
+        -------
+        array
+            On the host: names or values (rows,), or probabilities (rows, classes).
+
+        Raises
+        ------
+        ModelFileError
+            If the file held no target.
+        SettingError
+            If probabilities are asked of a model of values.
+        """
         if self.target is None:
             raise ModelFileError("the model was saved without a target: use predict")
         output = self.backend.to_numpy(self.predict(x))
@@ -127,13 +217,47 @@ def save(
     target: "Target | None" = None,
     row: int | Sequence[int] | None = None,
 ) -> None:
-    """Write a network and its parameters, of any library, to one file; an older file is replaced whole or not at all.
+    """Write a network and its parameters, of any library, to one file.
 
-    net: a layer with params; or an nnx.Fit, or what nnx.load gives, which have their own. The path is known by its
-        type, so that `nnx.save(fit, path)` is the same.
-    encoder, target: how a table becomes x, and the output classes or values: then `Model.predict_table` works.
-    row: the shape of one row of x, such as (20,); left out, what the parameters are for.
-    Raises: ModelFileError if the file cannot be written, or a layer or loss is neither nnx's own nor registered.
+    The file is safetensors, with the network as JSON in its metadata: no pickle, no code. `nnx.load` reads it onto any
+    backend. An older file is replaced whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+        The file, such as "model.safetensors". The path is known by its type, so that `nnx.save(fit, path)` is the same
+        as `nnx.save(path, fit)`.
+    net : Layer, Fit or Model
+        A network, with params; or an nnx.Fit, or what `nnx.load` gives, which have parameters and a loss of their own.
+    params : dict of str to array, default None
+        The parameters of a network by name, on any backend.
+    loss : Loss, default None
+        The loss, so that a loaded model predicts in the target's terms; a result has its own.
+    arrays : dict of str to array, default None
+        Further arrays to keep in the file, such as the means of the input columns.
+    about : dict of str to Any, default None
+        Further plain data to keep, which JSON can hold, such as the names of classes.
+    encoder : TableEncoder, default None
+        The way from a table to x; with a target, `Model.predict_table` then works.
+    target : Target, default None
+        The way from the output to classes or values.
+    row : int or sequence of int, default None
+        The shape of one row of x, such as (20,); None: what the parameters are for.
+
+    Raises
+    ------
+    ModelFileError
+        If the file cannot be written, or a layer or loss is neither nnx's own nor registered (`nnx.register`).
+    SettingError
+        If there is no path, no network, or a network without parameters; and for populations and estimators.
+
+    Examples
+    --------
+    >>> net = nnx.mlp((8,), 2)
+    >>> params = nnx.init(net, 3)
+    >>> nnx.save("a.safetensors", net, params, loss=nnx.SoftmaxCrossEntropy(), about={"classes": ["no", "yes"]})
+    >>> nnx.load("a.safetensors").about
+    {'classes': ['no', 'yes']}
     """
     path, net, params, own = sorted_out(path, net, params)
     loss = own[0] if loss is None else loss
@@ -166,11 +290,41 @@ def save(
 
 @spelled
 def load(path: str | os.PathLike[str], *, backend: str | Backend | None = None, dtype: str | None = None) -> Model:
-    """Read a model file onto a backend, whichever it was saved from; in the file's float type unless one is given.
+    """Read a model file onto a backend, whichever it was saved from.
 
-    backend: a name or nnx.Backend; left out, NNX_BACKEND or NumPy.
-    All of the file is checked before anything is made of it: see SECURITY.md.
-    Raises: ModelFileError, BackendError.
+    All of the file is checked before anything is made of it, and nothing in it is run, so that a file of a stranger can
+    be opened: see SECURITY.md.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that `nnx.save`, a checkpoint of `nnx.fit` or `nnx train` has written.
+    backend : str or Backend, default None
+        A name such as "numpy", "torch:cuda" or "jax", or an nnx.Backend; None: NNX_BACKEND or NumPy.
+    dtype : str, default None
+        The float type to compute in, "float32" or "float64"; None: the file's.
+
+    Returns
+    -------
+    Model
+        The model, with `net`, `params`, `loss`, `arrays`, `about`, `backend`, `encoder`, `target` and `row`, and the
+        methods `predict`, `output` and `predict_table`.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is no model file, is damaged, or holds layers that are unknown here; the text says what it is
+        instead.
+    BackendError
+        If the backend cannot run here.
+
+    Examples
+    --------
+    >>> net = nnx.mlp((8,), 2)
+    >>> nnx.save("a.safetensors", net, nnx.init(net, 3), loss=nnx.SoftmaxCrossEntropy())
+    >>> model = nnx.load("a.safetensors", dtype="float64")
+    >>> model.predict(np.zeros((4, 3))).shape
+    (4, 2)
     """
     path, dtype = file_path("load", path), optional_name("load: dtype", dtype)
     try:

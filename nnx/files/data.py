@@ -48,27 +48,48 @@ Kind = TypeVar("Kind", bound=type[Any])
 
 
 def register(kind: Kind) -> Kind:
-    """Let model files hold a layer, loss, initializer or schedule of one's own, by its class's name; also a decorator.
+    """Let model files hold a layer, loss, initializer or schedule of your own, by its class's name; also a decorator.
 
-    It is needed where a model is saved, and again where it is loaded: a file never imports anything. The class is a
-    frozen dataclass that inherits nnx.Layer, nnx.Loss, nnx.Initializer or nnx.Schedule. Its settings are of the types
-    int, float, bool, int | None, float | None, tuples of int or float, tuples of tuples of float, nnx.Layer,
-    tuple[nnx.Layer, ...], nnx.Loss, nnx.Initializer, nnx.Schedule, nnx.Schedule | None. A layer with parameters has
-    `shapes` too, which the parameters in a file are checked against. Loading makes the class with the settings in the
-    file, which may be anyone's: a constructor refuses those that it cannot do with, and opens and runs nothing by them.
+    It is needed where a model is saved, and again where it is loaded: a file never imports anything.
 
-    Raises: SettingError for another class, or a name that another class has.
+    Parameters
+    ----------
+    kind : type
+        A frozen dataclass that inherits nnx.Layer, nnx.Loss, nnx.Initializer or nnx.Schedule. Its settings are of the
+        types int, float, bool, int | None, float | None, tuples of int or float, tuples of tuples of float, nnx.Layer,
+        tuple[nnx.Layer, ...], nnx.Loss, nnx.Initializer, nnx.Schedule, nnx.Schedule | None. A layer with parameters has
+        `shapes` too, which the parameters in a file are checked against.
 
+    Returns
+    -------
+    type
+        The same class.
+
+    Raises
+    ------
+    SettingError
+        For another class, or a name that another class has.
+
+    Notes
+    -----
+    Loading makes the class with the settings in the file, which may be anyone's: a constructor refuses those that it
+    cannot do with, and opens and runs nothing by them.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
     >>> @nnx.register
     ... @dataclass(frozen=True)
-    ... class Sine(nnx.Layer):
+    ... class Wave(nnx.Layer):
     ...     frequency: float = 1.0
-    ...
     ...     def evaluate(self, params, x, *, train=False, key=None):
     ...         return np.sin(self.frequency * x), x
-    ...
     ...     def backprop(self, params, x, dy, *, need_dx=True):
     ...         return self.frequency * np.cos(self.frequency * x) * dy, {}
+    >>> net = nnx.Chain(nnx.Dense(4), Wave(2.0))
+    >>> nnx.save("wave.safetensors", net, nnx.init(net, 3))
+    >>> nnx.load("wave.safetensors").net.layers[1].frequency
+    2.0
     """
     base, name = _registrable(kind), kind.__name__
     for table in _TABLES.values():

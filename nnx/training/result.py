@@ -19,11 +19,42 @@ HIDDEN = ("seconds", "samples_per_second", "rate")  # figures that are not of th
 
 @dataclass(frozen=True)
 class EarlyStopping(Spelled):
-    """Stop when `monitor` has not become better by more than min_delta for `patience` epochs; keep the best weights.
+    """Early stopping: end a training that has not become better for some epochs, and keep the best weights.
 
-    monitor: "validation_loss", "loss", or a metric such as "validation_accuracy".
-    ties: which of several epochs as good as the best is kept, the "first" or the "last".
-    better: "smaller" or "larger"; "auto" knows it for losses, errors and nnx's own metrics.
+    It stops when `monitor` has not become better by more than min_delta for `patience` epochs. The weights that are
+    returned are those of the best epoch, `Fit.best_epoch`, also where all epochs were run. Give it to
+    `nnx.fit(..., early_stopping=...)`.
+
+    Parameters
+    ----------
+    patience : int, default 10
+        How many epochs in a row may pass without a better one before training stops, at least 1. Larger values stop
+        later and suit noisy losses.
+    monitor : str, default "validation_loss"
+        The figure that is watched: "validation_loss", "loss" (of the training rows), or "validation_" and the name of a
+        metric of the fit, such as "validation_accuracy". All but "loss" need validation data.
+    min_delta : float, default 0.0
+        By how much more than this a figure must be better than the best so far to count as better, in the figure's own
+        unit; at least 0.
+    better : str, default "auto"
+        Which values are better: "smaller" or "larger". "auto" knows it for losses, errors and nnx's own metrics; for a
+        metric of your own, say it.
+    ties : str, default "first"
+        Which of several epochs as good as the best is kept: the "first" or the "last".
+
+    Raises
+    ------
+    SettingError
+        If a setting is outside its range, or not one of the words above.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 40)[:, None]
+    >>> rule = nnx.EarlyStopping(patience=3, monitor="validation_r2")
+    >>> fit = nnx.fit(nnx.mlp((8,), 1), x, x[:, 0] ** 2, loss="squared_error", optimizer=nnx.Adam(0.1),
+    ...               validation=0.25, metrics=["r2"], early_stopping=rule)
+    >>> fit.stopped, len(fit.history["epoch"]) - fit.best_epoch
+    ('early stopping', 3)
     """
 
     patience: int = 10
@@ -43,7 +74,20 @@ class EarlyStopping(Spelled):
         return self.better != "auto" or self.monitor.endswith(("loss", "error", *LARGER))
 
     def improves(self, value: float, best: float | None) -> bool:
-        """True if a value of the monitored quantity is better than the best so far; one that is not a number is not."""
+        """True if a value of the monitored quantity is better than the best so far; one that is not a number is not.
+
+        Parameters
+        ----------
+        value : float
+            The figure of this epoch.
+        best : float or None
+            The best figure so far; None before the first.
+
+        Returns
+        -------
+        bool
+            True if the weights of this epoch are to be kept.
+        """
         if best is None:
             return not isnan(value)
         larger = self.better == "larger" or (self.better == "auto" and self.monitor.endswith(LARGER))
@@ -54,7 +98,33 @@ class EarlyStopping(Spelled):
 
 @dataclass(frozen=True)
 class Report:
-    """The report of an epoch for callbacks: its number from 1, its figures, and a copy of the parameters."""
+    """Report of an epoch, which `nnx.fit` gives to its callbacks and loggers.
+
+    A callback is a function of one report, called after each epoch; when it returns True, training stops.
+
+    Parameters
+    ----------
+    epoch : int
+        The number of the epoch, from 1.
+    epochs : int
+        How many epochs the training may have.
+    figures : dict of str to float
+        The figures of the epoch by name: "loss", the mean over the training rows; with validation data
+        "validation_loss" and "validation_" and the name of each metric; "rate", the learning rate of the next update;
+        "samples_per_second" and "seconds".
+    params : dict of str to array
+        A copy of the parameters as they are after the epoch, or of their average where one is asked for.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> def callback(report):
+    ...     seen.append(report.epoch)
+    ...     return report.epoch == 3
+    >>> fit = nnx.fit(nnx.mlp((4,), 1), np.ones((8, 2)), np.ones(8), loss="squared_error", callbacks=[callback])
+    >>> seen, fit.stopped
+    ([1, 2, 3], 'callback')
+    """
 
     epoch: int
     epochs: int
@@ -90,7 +160,47 @@ class Attributes:
 
 @dataclass(repr=False)
 class Fit(Attributes):
-    """A trained network. `history` has one list per figure, an element for each epoch; `stopped` says why it ended."""
+    """Trained network, as `nnx.fit` returns it: the network, its parameters, and how the training went.
+
+    `predict` computes predictions for new rows, `nnx.save(path, fit)` writes a model file, and
+    `nnx.fit(fit.net, x, y, loss=fit.loss, params=fit.params)` trains on.
+
+    Parameters
+    ----------
+    net : Layer
+        The network that was trained.
+    loss : Loss
+        The loss that it was trained on, which knows what the output means.
+    params : dict of str to array
+        The parameters that were kept, by name: those of `best_epoch`, or their average where one was asked for. They
+        are arrays of the library and device of `backend`.
+    state : dict of str to Any
+        The optimizer's state after the last update, by the names of the parameters.
+    history : dict of str to list of float
+        The figures of each epoch by name, an element for each epoch: "epoch" (from 1), "loss" (the mean over the
+        training rows, while they are trained on), "validation_loss" and "validation_" and the name of each metric where
+        there is validation data, "rate", "samples_per_second" and "seconds".
+    backend : Backend
+        The library, device and float type that computed.
+    best_epoch : int
+        The number of the epoch, from 1, whose parameters were kept: with early stopping the best, else the last; 0 if
+        no epoch was finished.
+    stopped : str
+        Why the training ended: "epochs" (all were run), "early stopping", "callback", "interrupted" (Ctrl-C), or
+        "not finite" (the loss or a weight was no number).
+    execution : str, default "step by step"
+        How the steps were run: "step by step", or how they were compiled. If they could not be compiled it says why.
+
+    Examples
+    --------
+    >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+    >>> net = nnx.mlp((8,), 2, activation="tanh")
+    >>> fit = nnx.fit(net, x, y, loss="softmax_cross_entropy", optimizer=nnx.Adam(0.05), epochs=100)
+    >>> fit.stopped, fit.best_epoch, len(fit.history["loss"])
+    ('epochs', 100, 100)
+    >>> np.argmax(fit.predict(x), axis=1).tolist()
+    [0, 1, 1, 0]
+    """
 
     net: Layer
     loss: Loss
@@ -115,12 +225,34 @@ class Fit(Attributes):
 
     @spelled
     def output(self, x: Array) -> Array:
-        """The network's output z for x (rows, features), which may be on the host."""
+        """Output z of the network for rows of x, before the loss gives it a meaning: logits, for instance.
+
+        Parameters
+        ----------
+        x : array or sparse matrix
+            Rows (rows, features), of the backend's library or on the host.
+
+        Returns
+        -------
+        array
+            The output (rows, outputs), on the backend's device.
+        """
         return self._computed(x, None)
 
     @spelled
     def predict(self, x: Array) -> Array:
-        """The output in the target's terms: probabilities, counts, or values. Shapes: x (rows, features)."""
+        """Predictions for rows of x in the target's terms: probabilities, counts, or values.
+
+        Parameters
+        ----------
+        x : array or sparse matrix
+            Rows (rows, features), of the backend's library or on the host.
+
+        Returns
+        -------
+        array
+            The predictions (rows, outputs), on the backend's device.
+        """
         return self._computed(x, self.loss)
 
     def _computed(self, x: Any, loss: Loss | None) -> Array:

@@ -17,9 +17,32 @@ from .joining import joined, kind_of
 
 @dataclass(frozen=True)
 class PopulationReport:
-    """The report of an epoch of a run: its number from 1, the members that still train, and their figures.
+    """Report of an epoch of a run of a population: the members that still train, and their figures.
 
-    figures: for each name, one number for each of `members`, in their order.
+    Callbacks of `nnx.Population.fit` and `nnx.fit(..., members=K)` are given one after each epoch of each run. A
+    callback that returns True stops all members of the run, one that returns numbers of members stops those.
+
+    Parameters
+    ----------
+    epoch : int
+        The number of the epoch, from 1.
+    epochs : int
+        How many epochs the training may have.
+    members : tuple of int
+        The numbers of the members that still train, from 0, as the population counts them.
+    figures : dict of str to list of float
+        For each name ("loss", "validation_loss", ... as in `nnx.training.Report`) one number for each of `members`, in
+        their order.
+
+    Examples
+    --------
+    >>> def stop_slow(report):
+    ...     return [k for k, loss in zip(report.members, report.figures["loss"]) if report.epoch == 5 and loss > 0.05]
+    >>> x = np.linspace(-1.0, 1.0, 20)[:, None]
+    >>> fit = nnx.fit(nnx.mlp((8,), 1), x, x[:, 0], loss="squared_error", optimizer=nnx.Adam((1e-6, 0.1)), seed=(0, 0),
+    ...               members=2, epochs=10, callbacks=[stop_slow])
+    >>> [one.stopped for one in fit]
+    ['callback', 'epochs']
     """
 
     epoch: int
@@ -28,7 +51,18 @@ class PopulationReport:
     figures: dict[str, list[float]]
 
     def renumbered(self, numbers: Sequence[int]) -> "PopulationReport":
-        """The report with other numbers for its members."""
+        """The report with other numbers for its members.
+
+        Parameters
+        ----------
+        numbers : sequence of int
+            The new number of each member, by its number of now.
+
+        Returns
+        -------
+        PopulationReport
+            The same figures under the new numbers.
+        """
         return PopulationReport(self.epoch, self.epochs, tuple(numbers[k] for k in self.members), self.figures)
 
 
@@ -46,9 +80,27 @@ class Stack(NamedTuple):
 
 @dataclass(repr=False)
 class PopulationFit(Attributes):
-    """Trained networks: `fits[k]`, or the population's `[k]`, is member k as `nnx.fit` would have given it.
+    """Trained population: `fits[k]`, or the population's `[k]`, is member k as `nnx.fit` would have given it alone.
 
-    `runs` says how the members were run: their numbers and the words of `Fit.execution`, for each batched run.
+    `len(fit)` is the number of members, and a loop over it gives their fits. `best` finds the member to take,
+    `predict` computes predictions of all members.
+
+    Parameters
+    ----------
+    fits : list of Fit
+        The result of each member.
+    backend : Backend
+        The library, device and float type that computed.
+    runs : list of tuple
+        How the members were run: for each batched run the numbers of its members, and the words of `Fit.execution`.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 20)[:, None]
+    >>> fit = nnx.fit(nnx.mlp((8,), 1), x, x[:, 0], loss="squared_error", optimizer=nnx.Adam((1e-6, 0.1)), seed=(0, 0),
+    ...               members=2, epochs=10)
+    >>> len(fit), fit.best(), fit.predict(x).shape
+    (2, 1, (2, 20, 1))
     """
 
     fits: list[Fit]
@@ -89,9 +141,22 @@ class PopulationFit(Attributes):
         return [k for k, fit in enumerate(self.fits) if fit.stopped == "not finite"]
 
     def monitored(self, monitor: str = "auto") -> str:
-        """The figure that scores the members: a name in `history` that all of them have. Raises SettingError.
+        """Name of the figure that scores the members: a name in `history` that all of them have.
 
-        "auto" is "validation_loss", or "loss" where not every member was validated.
+        Parameters
+        ----------
+        monitor : str, default "auto"
+            The name of a figure; "auto" is "validation_loss", or "loss" where not every member was validated.
+
+        Returns
+        -------
+        str
+            The name.
+
+        Raises
+        ------
+        SettingError
+            If not all members have such a figure.
         """
         histories = [fit.history for fit in self.fits if fit.best_epoch] or [{"loss": []}]
         known = [name for name in histories[0] if all(name in history for history in histories)]
@@ -101,15 +166,44 @@ class PopulationFit(Attributes):
         return name
 
     def scores(self, monitor: str = "auto") -> list[float]:
-        """Each member's figure, `monitored`, at the epoch whose weights were kept; NaN where no epoch was finished."""
+        """Figure of each member, `monitored`, at the epoch whose weights were kept.
+
+        Parameters
+        ----------
+        monitor : str, default "auto"
+            The name of a figure; "auto" is "validation_loss", or "loss" where not every member was validated.
+
+        Returns
+        -------
+        list of float
+            A number for each member; NaN where no epoch was finished.
+        """
         name = self.monitored(monitor)
         return [fit.history[name][fit.best_epoch - 1] if fit.best_epoch else float("nan") for fit in self.fits]
 
     def best(self, monitor: str = "auto", better: str = "auto") -> int:
-        """The number of the best member. better: "smaller" or "larger"; "auto" knows it for nnx's own figures.
+        """Number of the best member, from 0.
 
         Members are compared by what they were validated on: with a fraction each has its own rows, by its seed.
-        Raises: SettingError if losses of several kinds are to be compared.
+
+        Parameters
+        ----------
+        monitor : str, default "auto"
+            The figure to compare by; "auto" is "validation_loss", or "loss" where not every member was validated.
+        better : str, default "auto"
+            Which values are better: "smaller" or "larger"; "auto" knows it for nnx's own figures.
+
+        Returns
+        -------
+        int
+            The number of the member: `fit[fit.best()]` is its Fit.
+
+        Raises
+        ------
+        SettingError
+            If losses of several kinds are to be compared, or it is not known which values are better.
+        DataError
+            If no member has finished an epoch with a finite figure.
         """
         scores = self.scores(monitor)
         kinds = sorted({type(fit.loss).__name__ for fit in self.fits})
@@ -126,11 +220,47 @@ class PopulationFit(Attributes):
         return (max if larger else min)(finite, key=lambda k: scores[k])
 
     def output(self, x: Array) -> Array:
-        """The outputs z of all members, (members, rows, outputs), for x (rows, features), which may be on the host."""
+        """Outputs z of all members, before their losses give them a meaning.
+
+        Parameters
+        ----------
+        x : array
+            Rows (rows, features), of the backend's library or on the host.
+
+        Returns
+        -------
+        array
+            The outputs (members, rows, outputs).
+
+        Raises
+        ------
+        DataError
+            If x is sparse.
+        ShapeError
+            If the members have different numbers of outputs.
+        """
         return self._computed(x, lambda part: None)
 
     def predict(self, x: Array) -> Array:
-        """The outputs in the target's terms, (members, rows, outputs). Shapes: x (rows, features)."""
+        """Predictions of all members in the target's terms: probabilities, counts, or values.
+
+        Parameters
+        ----------
+        x : array
+            Rows (rows, features), of the backend's library or on the host.
+
+        Returns
+        -------
+        array
+            The predictions (members, rows, outputs).
+
+        Raises
+        ------
+        DataError
+            If x is sparse.
+        ShapeError
+            If the members have different numbers of outputs.
+        """
         return self._computed(x, lambda part: part.loss)
 
     def _computed(self, x: Array, loss: Callable[[Stack], Any]) -> Array:

@@ -1,5 +1,6 @@
 """The seed systems reach their figures on every library; the README's code runs."""
 
+import ast
 import importlib.util
 import re
 import shutil
@@ -132,6 +133,20 @@ def test_xor_restarts_solves_a_seed_on_every_library(backend):
 @pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("*.py")), ids=lambda f: f.name)
 def test_an_example_is_short(file):
     assert len(file.read_text().splitlines()) <= 80
+
+
+GALLERY = sorted((ROOT / "examples" / "gallery").glob("*/*.py"))
+
+
+@pytest.mark.parametrize("file", GALLERY, ids=lambda f: f.name)
+def test_a_page_of_the_gallery_is_short_and_has_a_title(file):
+    """The build of the documentation runs them: an error there, or a claim that fails, ends it."""
+    text = file.read_text()
+    first, line, blank = ast.get_docstring(ast.parse(text)).splitlines()[:3]
+    assert file.name.startswith("plot_") and len(text.splitlines()) <= 80
+    assert 10 <= len(first) <= 80 and line == "=" * len(first) and not blank
+    assert "assert " in text and "\n# %%\n" in text
+    assert (file.parent / "GALLERY_HEADER.rst").is_file()
 
 
 README = (ROOT / "README.md").read_text()

@@ -32,6 +32,8 @@ class _Parts:
 
 @dataclass(frozen=True, init=False)
 class _Container(Layer):
+    """The base of layers made of other layers, their parts."""
+
     layers: tuple[Layer, ...]
 
     def __init__(self, *layers: Layer) -> None:
@@ -78,9 +80,32 @@ class _Container(Layer):
 class Chain(_Container):
     """Layers one after another: y = f_k(... f_1(f_0(x))).
 
-    Parameters: those of part i have the prefix "i.". `values` is the list of what each part saved.
+    Most networks are a Chain. It is a layer itself, so that networks nest.
 
-    >>> Chain(Dense(4), Tanh(), Dense(1)).names
+    Parameters
+    ----------
+    *layers : Layer
+        The parts, from the one that takes x to the one that gives y; at least one. Their order numbers them from 0.
+
+    Raises
+    ------
+    SettingError
+        If there is no layer, or a part is none.
+    ShapeError
+        If a part does not take what the one before gives; a note of the error says where in the network.
+
+    Notes
+    -----
+    Shapes: x (..., n, i), y of the last part.
+
+    Parameters of part i have the prefix "i.", as in "2.W". The second result of `evaluate`, `values`, is the list of
+    what each part saved; `backprop` takes it back. Below the first part with parameters nothing is computed where
+    `need_dx=False`.
+
+    Examples
+    --------
+    >>> net = nnx.Chain(nnx.Dense(4), nnx.Tanh(), nnx.Dense(1))
+    >>> net.names
     ('0.W', '0.b', '2.W', '2.b')
     """
 
@@ -136,11 +161,36 @@ class Chain(_Container):
 
 @dataclass(frozen=True)
 class Residual(Layer):
-    """y = x + f(x). The parameters keep the names they have in f.
+    """A layer with a way around it: y = x + f(x).
 
+    The gradient takes both ways, `dx = dy + df`, df being that of f, and so reaches the layers in front whatever f is.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer f, often a Chain, which gives as many features as it takes.
+
+    Raises
+    ------
+    SettingError
+        If f is no layer, or makes several rows of each, as `nnx.EnsembleView` does.
+    ShapeError
+        If f changes the number of features.
+
+    Notes
+    -----
     Shapes: x, y, f(x) (..., n, i).
-    Raises: ShapeError if f changes the number of features.
+
+    The parameters keep the names they have in f.
+
     Source: He et al. 2016, "Deep residual learning", eq. 1.
+
+    Examples
+    --------
+    >>> block = nnx.Residual(nnx.Chain(nnx.Dense(8), nnx.ReLU(), nnx.Dense(5)))
+    >>> params = nnx.init(block, 5)
+    >>> sorted(params), nnx.predict(block, params, np.ones((2, 5))).shape
+    (['0.W', '0.b', '2.W', '2.b'], (2, 5))
     """
 
     layer: Layer
@@ -243,7 +293,31 @@ class SideBySide(_Container):
 class Concat(SideBySide):
     """Layers side by side on the same input, their outputs joined: y = [f_0(x), f_1(x), ...].
 
+    With `nnx.Identity()` as a part, x itself is among the columns of y.
+
+    Parameters
+    ----------
+    *layers : Layer
+        The parts, at least one; their columns stand in y in this order.
+
+    Raises
+    ------
+    SettingError
+        If there is no layer, a part is none, or the parts make different numbers of rows of each.
+    ShapeError
+        If y would have more than 2^20 columns, or the parts' rows differ before the last axis.
+
+    Notes
+    -----
     Shapes: x (..., n, i), y (..., n, sum of the parts' features).
+
+    Parameters of part i have the prefix "i.".
+
+    Examples
+    --------
+    >>> net = nnx.Concat(nnx.Identity(), nnx.Dense(3))
+    >>> nnx.predict(net, nnx.init(net, 5), np.ones((2, 5))).shape
+    (2, 8)
     """
 
     def __init__(self, *layers: Layer) -> None:

@@ -13,28 +13,31 @@ GLOROT, ZEROS = GlorotUniform(), Zeros()
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """Affine map y = x W + b.
+    """Affine map: y = x W + b, a layer of fully connected units.
 
-    dW = x^T dy;  db = sum of dy over the rows;  dx = dy W^T. The rows x may be a sparse matrix of SciPy, which stays
-    one; then there is no dx.
+    The gradients are `dW = x^T dy`, db = the sum of dy over the rows, and `dx = dy W^T`. The rows x may be a sparse
+    matrix of SciPy, which stays one; then there is no dx.
 
     Parameters
     ----------
     units : int
         Columns of y, at least 1.
     weight : Initializer, default GlorotUniform()
-        How W is drawn.
+        How W begins, such as `nnx.HeNormal()` before `nnx.ReLU`.
     bias : Initializer, default Zeros()
-        How b is drawn.
+        How b begins.
 
     Raises
     ------
+    SettingError
+        If units is below 1, or weight or bias is no initializer.
     ShapeError
-        If the last axis of x is not i.
+        If the last axis of x is not i, the number of features that W was made for.
 
     Notes
     -----
     Shapes: x (..., n, i), W (..., i, units), b (..., units), y (..., n, units).
+
     Source: W is drawn as in Glorot & Bengio 2010, eq. 16, unless another initializer is given.
 
     Examples

@@ -11,15 +11,39 @@ from ..settings import SHARE, settle
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """y = x m / (1 - rate) in training, m being 1 with probability 1 - rate and else 0; y = x otherwise.
+    """Dropout: in training each element is 0 with probability rate and divided by 1 - rate otherwise.
 
-    A rate is used to the nearest 1/65536: each element takes 16 random bits.
+    In training `y = x m / (1 - rate)`, m being 1 with probability `1 - rate` and else 0; otherwise `y = x`. It keeps a
+    network from fitting its training rows too closely.
 
-    schedule: a factor on the rate that changes from step to step, such as nnx.FlatCosine().
+    Parameters
+    ----------
+    rate : float or sequence of float, default 0.5
+        Share of the elements that are dropped, at least 0 and below 1, or one for each member of a population. It is
+        used to the nearest 1/65536: each element takes 16 random bits.
+    schedule : Schedule, optional
+        A factor on the rate that changes from step to step, such as `nnx.FlatCosine()`. None, the default: the rate
+        stays.
 
-    Shapes: x, y, m (..., n, i); rate a number in [0, 1), or one for each member of the population.
-    Raises: SettingError if evaluated with train=True and no key.
+    Raises
+    ------
+    SettingError
+        If rate is not in [0, 1), or the layer is evaluated with `train=True` and no key.
+
+    Notes
+    -----
+    Shapes: x, y, m (..., n, i).
+
+    `nnx.fit` hands over the key; in a loop of your own `nnx.key(seed, step)` makes one. The same key gives the same m
+    on every backend.
+
     Source: Srivastava et al. 2014, in the "inverted" form that leaves prediction alone.
+
+    Examples
+    --------
+    >>> y, _ = nnx.Dropout(0.5).evaluate({}, np.ones((1, 8)), train=True, key=nnx.key(0))
+    >>> y.tolist()
+    [[0.0, 0.0, 2.0, 2.0, 0.0, 0.0, 2.0, 2.0]]
     """
 
     rate: Setting = 0.5

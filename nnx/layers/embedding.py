@@ -19,20 +19,45 @@ SORTED = 128  # tables of more rows have their gradient summed by sorting
 class Embedding(Layer):
     """Columns of codes replaced by learned vectors: y = [x without them, E_0[code_0], E_1[code_1], ...].
 
-    Code j of x[..., columns[j]] is a whole number from 0 to sizes[j] - 1; 0 stands for a missing or unknown value, and
-    all else that is no code is taken for it. The codes travel as floats among the other columns of x: so a network has
-    one input, in batches, populations, files and ONNX alike, and float32 is exact for whole numbers up to 2^24.
+    It is for columns that name a category, as `nnx.TableEncoder` can write them.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Number of codes of each column, at least 1; all of them sum to less than 2^24.
+    columns : tuple of int
+        Numbers of the columns of x that hold codes, counted from 0, each once and as many as sizes.
+    units : int, default 8
+        Length of the vector of a code, at least 1.
+    weight : Initializer, default Normal()
+        How E begins.
+
+    Raises
+    ------
+    SettingError
+        If sizes and columns differ in length or are empty, a column is named twice, or sizes sum to too many.
+    ShapeError
+        If x has not all of the columns.
+
+    Notes
+    -----
+    Shapes: x (..., n, i), E (..., sum of sizes, u), y (..., n, i - columns + columns u).
+
+    Code j of `x[..., columns[j]]` is a whole number from 0 to `sizes[j] - 1`; 0 stands for a missing or unknown value,
+    and all else that is no code is taken for it. The codes travel as floats among the other columns of x: so a network
+    has one input, in batches, populations, files and ONNX alike, and float32 is exact for whole numbers up to 2^24.
+
     E has the rows of all tables, one below the other. The gradient of a row is the sum of dy over the rows of x with
     its code: for up to 128 codes a product with a matrix of 0 and 1; for more, differences of the running sum of dy in
     the order of the codes, which are as exact as a sum over the whole batch.
 
-    Shapes: x (..., n, i), E (..., sum of sizes, u), y (..., n, i - columns + columns u).
-    Raises: ShapeError if x has not all of the columns.
     Source: E drawn as in RealMLP (Holzmueller, Grinsztajn & Steinwart 2024): normal, u = 8.
 
-    >>> net = Embedding(sizes=(3,), columns=(1,), units=2)
-    >>> E = np.asarray([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]])
-    >>> net.evaluate({"E": E}, np.asarray([[0.5, 2.0], [0.6, -7.0]]))[0].tolist()
+    Examples
+    --------
+    >>> net = nnx.Embedding(sizes=(3,), columns=(1,), units=2)
+    >>> E = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]])
+    >>> net.evaluate({"E": E}, np.array([[0.5, 2.0], [0.6, -7.0]]))[0].tolist()
     [[0.5, 3.0, 4.0], [0.6, 0.0, 0.0]]
     """
 

@@ -23,12 +23,30 @@ ONES, SIGNS = Constant(1.0), Signs()
 
 @dataclass(frozen=True)
 class EnsembleView(Layer):
-    """Every row k times: y[k i + m] = x[i];  dx[i] = sum over m of dy[k i + m].
+    """Every row once for each member of an ensemble: y[k i + m] = x[i].
 
+    The gradient of a row is the sum over its copies: dx[i] = sum over m of dy[k i + m]. It is the first layer of
+    `nnx.tabm`; `nnx.EnsembleLoss` with as many members brings the rows together again.
+
+    Parameters
+    ----------
+    members : int
+        Number k of members, at least 1.
+
+    Raises
+    ------
+    SettingError
+        If members is below 1.
+
+    Notes
+    -----
     Shapes: x (..., n, i), y (..., n k, i).
+
     Source: Gorishniy, Kotelnikov & Babenko 2025, "TabM", section 3.
 
-    >>> y, _ = EnsembleView(3).evaluate({}, np.ones((2, 5)))
+    Examples
+    --------
+    >>> y, _ = nnx.EnsembleView(3).evaluate({}, np.ones((2, 5)))
     >>> y.shape
     (6, 5)
     """
@@ -55,12 +73,37 @@ class EnsembleView(Layer):
 
 @dataclass(frozen=True)
 class ScaleEnsemble(Layer):
-    """y = x o R, each member with its own factors: all that members of TabM-mini have of their own beside their heads.
+    """Factors of each member on its columns: y = x o R, where o multiplies element by element.
 
+    All that members of TabM-mini (`nnx.tabm` with `kind="mini"`) have of their own beside their heads.
+
+    Parameters
+    ----------
+    members : int
+        Number k of members, at least 1.
+    scale : Initializer, default Signs()
+        How R begins; with embeddings of the numeric features the authors take `nnx.Normal()`.
+
+    Raises
+    ------
+    SettingError
+        If members is below 1 or scale is no initializer.
+    ShapeError
+        If the rows are not those of k members, or R is for others.
+
+    Notes
+    -----
     Shapes: x, y (..., n k, i), R (..., k, i).
-    Raises: ShapeError if the rows are not those of k members, or R is for others.
+
     Source: Gorishniy, Kotelnikov & Babenko 2025, "TabM", section 3. R begins as random signs, as in Wen, Tran & Ba
-    2020; with embeddings of the numeric features the authors take nnx.Normal().
+    2020.
+
+    Examples
+    --------
+    >>> net = nnx.Chain(nnx.EnsembleView(3), nnx.ScaleEnsemble(3))
+    >>> params = nnx.init(net, 5)
+    >>> params["1.R"].shape, nnx.predict(net, params, np.ones((2, 5))).shape
+    ((3, 5), (6, 5))
     """
 
     members: int
@@ -97,17 +140,44 @@ class ScaleEnsemble(Layer):
 
 @dataclass(frozen=True)
 class BatchEnsemble(Layer):
-    """y = ((x o R) W) o S + b, with W shared by the members and R, S, b of each member's own: a layer of TabM.
+    """A dense layer whose weights the members share, each with factors of its own: y = ((x o R) W) o S + b.
 
-    With h = x o R, g = dy o S and v = g W^T:  dW = h^T g over all rows of all members, dR = sum(v o x),
-    dS = sum(dy o (h W)), db = sum(dy), each over the rows of its member, and dx = v o R.
+    It is a layer of TabM (`nnx.tabm`): W is shared by the members, R, S and b are each member's own, and o multiplies
+    element by element.
 
-    W is uniform within 1 / sqrt(i), b one such vector for all members, S is 1, and R as `scale` says: 1, in TabM's
-    first layer random signs, nnx.Signs(). Weight decay takes W alone; the authors' takes R and S too.
+    Parameters
+    ----------
+    units : int
+        Columns of y, at least 1.
+    members : int
+        Number k of members, at least 1.
+    scale : Initializer, default Constant(value=1.0)
+        How R begins; in TabM's first layer as random signs, `nnx.Signs()`.
 
+    Raises
+    ------
+    SettingError
+        If units or members is below 1, or scale is no initializer.
+    ShapeError
+        If the rows are not those of k members, or the parameters are for others.
+
+    Notes
+    -----
     Shapes: x (..., n k, i), W (..., i, u), R (..., k, i), S, b (..., k, u), y (..., n k, u).
-    Raises: ShapeError if the rows are not those of k members, or the parameters are for others.
+
+    With `h = x o R`, `g = dy o S` and `v = g W^T`: `dW = h^T g` over all rows of all members, `dR = sum(v o x)`,
+    `dS = sum(dy o (h W))` and `db = sum(dy)`, each over the rows of its member, and `dx = v o R`.
+
+    W begins uniform within 1 / sqrt(i), b as one such vector for all members, S as 1. Weight decay takes W alone; the
+    authors' takes R and S too.
+
     Source: Wen, Tran & Ba 2020, "BatchEnsemble"; initial values as in Gorishniy, Kotelnikov & Babenko 2025.
+
+    Examples
+    --------
+    >>> net = nnx.Chain(nnx.EnsembleView(4), nnx.BatchEnsemble(3, members=4))
+    >>> {name: p.shape for name, p in nnx.init(net, 5).items()}
+    {'1.W': (5, 3), '1.R': (4, 5), '1.S': (4, 3), '1.b': (4, 3)}
     """
 
     units: int
@@ -164,12 +234,36 @@ class BatchEnsemble(Layer):
 
 @dataclass(frozen=True)
 class DenseEnsemble(Layer):
-    """y = x W + b with W and b of each member's own: k networks that share nothing, or the k heads of TabM.
+    """A dense layer for each member: y = x W + b with W and b of each member's own.
 
-    W and b are uniform within 1 / sqrt(i).
+    In a chain these are k networks that share nothing; as the last layer, the k heads of TabM (`nnx.tabm`).
 
+    Parameters
+    ----------
+    units : int
+        Columns of y, at least 1.
+    members : int
+        Number k of members, at least 1.
+
+    Raises
+    ------
+    SettingError
+        If units or members is below 1.
+    ShapeError
+        If the rows are not those of k members, or the parameters are for others.
+
+    Notes
+    -----
     Shapes: x (..., n k, i), W (..., k, i, u), b (..., k, u), y (..., n k, u).
-    Raises: ShapeError if the rows are not those of k members, or the parameters are for others.
+
+    W and b begin uniform within 1 / sqrt(i).
+
+    Examples
+    --------
+    >>> net = nnx.Chain(nnx.EnsembleView(4), nnx.DenseEnsemble(3, members=4))
+    >>> params = nnx.init(net, 5)
+    >>> params["1.W"].shape, nnx.predict(net, params, np.ones((2, 5))).shape
+    ((4, 5, 3), (8, 3))
     """
 
     units: int

@@ -14,18 +14,35 @@ from .ensemble import apart, over_rows, rows, turned
 
 @dataclass(frozen=True)
 class Ensemble(Layer):
-    """k networks of the same layers that share nothing, in one: member m makes row k i + m of y from row i of x.
+    """Whole networks of one kind that share nothing, in one: row k i + m of y is what member m makes of row i of x.
+
+    Parameters
+    ----------
+    net : Layer
+        The network of one member.
+    members : int
+        Number k of members, from 1 to 1,048,576.
+
+    Raises
+    ------
+    SettingError
+        If net is no layer or members is out of range.
+    ShapeError
+        If the parameters are for another number of members.
+
+    Notes
+    -----
+    Shapes: x (..., n, i), parameters `(..., k, *those of net)`, y (..., n k, u); n k c where net makes c rows of each.
 
     The parameters are those of `net` under their own names, each with the members along axis 0 (after the axes of a
-    population of ensembles): the parameters of a trained population of k networks are those of Ensemble(net, k) as
+    population of ensembles): the parameters of a trained population of k networks are those of `Ensemble(net, k)` as
     they stand. To `net` the members are a population: a setting with one number for each is taken, and running
-    statistics are each member's own. Dropout draws for each member by a word of its own from the key. `EnsembleLoss`
-    with as many members brings the rows together again.
+    statistics are each member's own. Dropout draws for each member by a word of its own from the key.
+    `nnx.EnsembleLoss` with as many members brings the rows together again.
 
-    Shapes: x (..., n, i), parameters (..., k, *those of net), y (..., n k, u); n k c where net makes c rows of each.
-    Raises: ShapeError if the parameters are for another number of members.
-
-    >>> net = Ensemble(nnx.mlp((8,), 3), 4)
+    Examples
+    --------
+    >>> net = nnx.Ensemble(nnx.mlp((8,), 3), 4)
     >>> params = nnx.init(net, 5)
     >>> params["0.W"].shape, nnx.predict(net, params, np.ones((2, 5))).shape
     ((4, 5, 8), (8, 3))
@@ -91,15 +108,31 @@ class Ensemble(Layer):
 class Committee(SideBySide):
     """Networks of several kinds on the same input, their outputs in rows next to each other.
 
-    Part i makes c_i rows of each row of x, one where it is a single network and k where it is an Ensemble of k; the
-    committee makes c = c_0 + c_1 + ... of each, those of part 0 first. `EnsembleLoss` with c members brings them
-    together again, each with the same weight. Parameters: those of part i have the prefix "i.".
+    Parameters
+    ----------
+    *layers : Layer
+        The parts, at least one: networks, or an `nnx.Ensemble` of each kind.
 
+    Raises
+    ------
+    SettingError
+        If there is no layer, or a part is none.
+    ShapeError
+        If the parts give different numbers of outputs.
+
+    Notes
+    -----
     Shapes: x (..., n, i), y (..., n c, u).
-    Raises: ShapeError if the parts give different numbers of outputs.
+
+    Part i makes `c_i` rows of each row of x, one where it is a single network and k where it is an Ensemble of k; the
+    committee makes `c = c_0 + c_1 + ...` of each, those of part 0 first. `nnx.EnsembleLoss` with c members brings them
+    together again, each with the same weight. Parameters of part i have the prefix "i.".
+
     Source: Bishop 2006, "Pattern Recognition and Machine Learning", section 14.2.
 
-    >>> net = Committee(Ensemble(nnx.mlp((8,), 3), 4), nnx.mlp((), 3))
+    Examples
+    --------
+    >>> net = nnx.Committee(nnx.Ensemble(nnx.mlp((8,), 3), 4), nnx.mlp((), 3))
     >>> net.copies, nnx.predict(net, nnx.init(net, 5), np.ones((2, 5))).shape
     (5, (10, 3))
     """

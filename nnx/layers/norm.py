@@ -10,12 +10,37 @@ from .shared import added_up
 
 @dataclass(frozen=True)
 class LayerNorm(Layer):
-    """y = h gain + shift, h = (x - mean) / sqrt(variance + epsilon), both taken over the features of each row.
+    """Layer normalisation: each row is brought to mean 0 and variance 1 over its features, then scaled and shifted.
 
-    dx = (dh - mean(dh) - h mean(dh h)) / sqrt(variance + epsilon), dh = dy gain.
+    `y = h gain + shift` with `h = (x - mean) / sqrt(variance + epsilon)`, mean and variance taken over the features of
+    each row. A row does not depend on the others, so training and prediction are the same.
 
+    Parameters
+    ----------
+    epsilon : float, default 1e-05
+        What is added to the variance, above 0 and below 1; it keeps a row of equal numbers from a division by 0.
+
+    Raises
+    ------
+    SettingError
+        If epsilon is out of range.
+    ShapeError
+        If x has other columns than gain.
+
+    Notes
+    -----
     Shapes: x, y, h (..., n, i), gain, shift (..., i).
+
+    With `dh = dy gain`, `dx = (dh - mean(dh) - h mean(dh h)) / sqrt(variance + epsilon)`. gain begins as 1 and shift as
+    0.
+
     Source: Ba, Kiros & Hinton 2016, eq. 4.
+
+    Examples
+    --------
+    >>> net, x = nnx.LayerNorm(), np.array([[1.0, 2.0, 3.0]])
+    >>> nnx.predict(net, nnx.init(net, x), x).round(2).tolist()
+    [[-1.22, 0.0, 1.22]]
     """
 
     epsilon: float = 1e-5
@@ -53,14 +78,44 @@ class LayerNorm(Layer):
 
 @dataclass(frozen=True)
 class BatchNorm(Layer):
-    """y = h gain + shift, h = (x - mean) / sqrt(variance + epsilon), both taken over the rows of the batch in training.
+    """Batch normalisation: in training each column is brought to mean 0 and variance 1 over the rows of the batch.
 
-    `update` moves the running mean and variance, which are used otherwise: mean += momentum (batch mean - mean).
-    The running variance takes the unbiased estimate n / (n - 1) of the batch's, as in the paper and PyTorch. A last
-    batch of one row leaves both as they are and is h = 0; `nnx.fit` refuses to train on one row at a time.
+    `y = h gain + shift` with `h = (x - mean) / sqrt(variance + epsilon)`, mean and variance taken over the rows of the
+    batch in training. `update` moves a running mean and variance, which are used otherwise: a prediction of a row does
+    not depend on the rows beside it.
 
+    Parameters
+    ----------
+    momentum : float, default 0.1
+        How far a step moves the running statistics towards the batch's, from 0 to 1:
+        `mean += momentum (batch mean - mean)`.
+    epsilon : float, default 1e-05
+        What is added to the variance, above 0 and below 1.
+
+    Raises
+    ------
+    SettingError
+        If momentum or epsilon is out of range.
+    ShapeError
+        If x has other columns than gain.
+
+    Notes
+    -----
     Shapes: x, y, h (..., n, i), gain, shift, mean, variance (..., i).
+
+    gain and variance begin as 1, shift and mean as 0. The running variance takes the unbiased estimate n / (n - 1) of
+    the batch's, as in the paper and PyTorch. A last batch of one row leaves both as they are and is h = 0; `nnx.fit`
+    refuses to train on one row at a time. In a loop of your own call `net.update(params, values)` after each step.
+
     Source: Ioffe & Szegedy 2015, algorithms 1 and 2.
+
+    Examples
+    --------
+    >>> net, x = nnx.BatchNorm(), np.array([[1.0], [3.0]])
+    >>> params = nnx.init(net, x)
+    >>> y, values = net.evaluate(params, x, train=True)
+    >>> y.round(3).tolist(), net.update(params, values)["mean"].round(3).tolist()
+    ([[-1.0], [1.0]], [0.2])
     """
 
     momentum: float = 0.1

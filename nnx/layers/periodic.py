@@ -14,21 +14,44 @@ from .shared import added_up
 
 @dataclass(frozen=True)
 class PLREmbedding(Layer):
-    """y = (x, e): x, and behind it e = max(h W + b, 0), h = (cos 2 pi x w, sin 2 pi x w), of each of some columns.
+    """An embedding of numeric columns by waves of learned frequencies and a ReLU, behind x: y = (x, e).
 
-    "Periodic, linear, ReLU". w is normal with this deviation, cut at 3 deviations, W and b are uniform within
-    1 / sqrt(2 frequencies). The deviation matters most: try 0.01 to 1, for columns of deviation 1.
+    "Periodic, linear, ReLU": for each embedded column `e = max(h W + b, 0)`, `h = (cos 2 pi x w, sin 2 pi x w)`.
 
-    With de of the units that are not 0, dh = de W^T and da = -dh_cos sin(a) + dh_sin cos(a), a = 2 pi x w:
-    dW = h^T de, db = sum(de), dw = 2 pi sum(x da) over the rows, column by column; dx = 2 pi da w.
+    Parameters
+    ----------
+    units : int, default 24
+        Columns that an embedding has, at least 1.
+    frequencies : int, default 48
+        Number k of waves of each column, at least 1.
+    deviation : float, default 0.01
+        Standard deviation of the initial frequencies, at least 0. It matters most: try 0.01 to 1, for columns of
+        deviation 1.
+    columns : tuple of int, optional
+        Numbers of the embedded columns, ascending from 0. None, the default: all columns of x.
 
-    columns: the numbers of the embedded columns; None: all columns of x.
+    Raises
+    ------
+    SettingError
+        If a number is out of range, or columns do not ascend.
+    ShapeError
+        If x has not these columns.
 
-    Shapes: x (..., n, i), w (..., f, k), W (..., f, 2 k, u), b (..., f, u), y (..., n, i + f u), k frequencies.
-    Raises: SettingError; ShapeError if x has not these columns.
+    Notes
+    -----
+    Shapes: x (..., n, i), w (..., f, k), W (..., f, 2 k, u), b (..., f, u), y (..., n, i + f u), f embedded columns,
+    k frequencies.
+
+    w begins normal with the deviation, cut at 3 deviations; W and b begin uniform within 1 / sqrt(2 frequencies). With
+    de of the units that are not 0, `dh = de W^T` and `da = -dh_cos sin(a) + dh_sin cos(a)`, `a = 2 pi x w`:
+    `dW = h^T de`, `db = sum(de)`, `dw = 2 pi sum(x da)` over the rows, column by column; `dx = 2 pi da w`.
+
     Source: Gorishniy, Rubachev & Babenko 2022, "On embeddings for numerical features", section 3.3.
 
-    >>> nnx.Chain(PLREmbedding(8, columns=(0, 2)), nnx.Dense(1)).shapes((5,))[0]["1.W"]
+    Examples
+    --------
+    >>> net = nnx.Chain(nnx.PLREmbedding(8, columns=(0, 2)), nnx.Dense(1))
+    >>> nnx.init(net, 5)["1.W"].shape
     (21, 1)
     """
 
@@ -85,21 +108,43 @@ class PLREmbedding(Layer):
 
 @dataclass(frozen=True)
 class PBLDEmbedding(Layer):
-    """y = (x, e): x, and behind it e = h W + b, h = cos(2 pi x w + p), of each of some columns.
+    """An embedding of numeric columns by waves of learned frequencies and phases, behind x: y = (x, e).
 
-    "Periodic, bias, linear, DenseNet". w is normal with this deviation, p uniform within pi, W and b uniform within
-    1 / sqrt(frequencies).
+    "Periodic, bias, linear, DenseNet": for each embedded column `e = h W + b`, `h = cos(2 pi x w + p)`.
 
-    With dh = de W^T and da = -dh sin(a), a = 2 pi x w + p:  dW = h^T de, db = sum(de), dp = sum(da),
-    dw = 2 pi sum(x da) over the rows, column by column; dx = 2 pi da w.
+    Parameters
+    ----------
+    units : int, default 3
+        Columns that an embedding has, at least 1.
+    frequencies : int, default 16
+        Number k of waves of each column, at least 1.
+    deviation : float, default 0.1
+        Standard deviation of the initial frequencies, at least 0.
+    columns : tuple of int, optional
+        Numbers of the embedded columns, ascending from 0. None, the default: all columns of x.
 
-    columns: the numbers of the embedded columns; None: all columns of x.
+    Raises
+    ------
+    SettingError
+        If a number is out of range, or columns do not ascend.
+    ShapeError
+        If x has not these columns.
 
-    Shapes: x (..., n, i), w, p (..., f, k), W (..., f, k, u), b (..., f, u), y (..., n, i + f u), k frequencies.
-    Raises: SettingError; ShapeError if x has not these columns.
+    Notes
+    -----
+    Shapes: x (..., n, i), w, p (..., f, k), W (..., f, k, u), b (..., f, u), y (..., n, i + f u), f embedded columns,
+    k frequencies.
+
+    w begins normal with the deviation, p uniform within pi, W and b uniform within 1 / sqrt(frequencies). With
+    `dh = de W^T` and `da = -dh sin(a)`, `a = 2 pi x w + p`: `dW = h^T de`, `db = sum(de)`, `dp = sum(da)`,
+    `dw = 2 pi sum(x da)` over the rows, column by column; `dx = 2 pi da w`.
+
     Source: Holzmueller, Grinsztajn & Steinwart 2024, "Better by default", RealMLP, appendix A.
 
-    >>> nnx.Chain(PBLDEmbedding(), nnx.Dense(1)).shapes((5,))[0]["1.W"]
+    Examples
+    --------
+    >>> net = nnx.Chain(nnx.PBLDEmbedding(), nnx.Dense(1))
+    >>> nnx.init(net, 5)["1.W"].shape
     (20, 1)
     """
 

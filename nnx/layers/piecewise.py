@@ -52,15 +52,34 @@ class Bins(NamedTuple):
 
 @dataclass(frozen=True)
 class PiecewiseLinear(Layer):
-    """y = (x, v): x, and behind it the piecewise-linear encoding v of the numbers in some columns.
+    """A piecewise-linear encoding v of numeric columns by bin edges, behind x: y = (x, v).
 
-    edges: ascending numbers for each of `columns` (None: all columns of x), as `nnx.bin_edges` finds them in data.
+    A number becomes one component for each bin: 1 in the bins below it, 0 in those above, and in its own bin the share
+    that lies below it. The first bin has no lower bound and the last no upper one. Nothing is learned.
 
+    Parameters
+    ----------
+    edges : tuple of tuple of float
+        Ascending numbers for each of the columns, at least two, as `nnx.bin_edges` finds them in data.
+    columns : tuple of int, optional
+        Numbers of the columns of x that the edges are for, ascending from 0. None, the default: all columns of x.
+
+    Raises
+    ------
+    SettingError
+        If edges or columns do not ascend, or are not as many.
+    ShapeError
+        If x has not these columns.
+
+    Notes
+    -----
     Shapes: x (..., n, i), y (..., n, i + bins of all columns).
-    Raises: SettingError; ShapeError if x has not these columns.
+
     Source: Gorishniy, Rubachev & Babenko 2022, "On embeddings for numerical features", eq. 1.
 
-    >>> y, _ = PiecewiseLinear(((0.0, 1.0, 3.0),)).evaluate({}, np.array([[0.5], [2.0]]))
+    Examples
+    --------
+    >>> y, _ = nnx.PiecewiseLinear(((0.0, 1.0, 3.0),)).evaluate({}, np.array([[0.5], [2.0]]))
     >>> y.tolist()
     [[0.5, 0.5, 0.0], [2.0, 1.0, 0.5]]
     """
@@ -112,21 +131,41 @@ class PiecewiseLinear(Layer):
 
 @dataclass(frozen=True)
 class PiecewiseLinearEmbedding(Layer):
-    """y = (x, e): x, and behind it an embedding e = x w + b + v W of the number in each of some columns.
+    """An embedding of numeric columns that is a line with learned bends at bin edges, behind x: y = (x, e).
 
-    v is the number's piecewise-linear encoding (`nnx.PiecewiseLinear`), which has no gradient but to x. W begins as 0,
-    so that an embedding begins as a line and its bends are learned; w and b are uniform within 1 / sqrt(units).
+    For each embedded column `e = x w + b + v W`, v being the number's piecewise-linear encoding
+    (`nnx.PiecewiseLinear`).
 
-    dW = v^T de, dw = sum(x de), db = sum(de) over the rows, column by column; dx = de w + (de W^T) dv/dx.
+    Parameters
+    ----------
+    edges : tuple of tuple of float
+        Ascending numbers for each of the columns, at least two, as `nnx.bin_edges` finds them in data.
+    units : int
+        Columns u that an embedding has, at least 1.
+    columns : tuple of int, optional
+        Numbers of the columns of x that the edges are for, ascending from 0. None, the default: all columns of x.
 
-    edges: ascending numbers for each of `columns` (None: all columns of x), as `nnx.bin_edges` finds them in data.
+    Raises
+    ------
+    SettingError
+        If edges or columns do not ascend, or are not as many, or units is below 1.
+    ShapeError
+        If x has not these columns.
 
-    Shapes: x (..., n, i), W (..., f, t, u), w, b (..., f, u), y (..., n, i + f u), t the most bins of a column.
-    Raises: SettingError; ShapeError if x has not these columns.
+    Notes
+    ----- Shapes: x (..., n, i), W (..., f, t, u), w, b (..., f, u), y (..., n, i + f u), f embedded columns, t the most
+    bins of a column.
+
+    W begins as 0, so that an embedding begins as a line and its bends are learned; w and b begin uniform within 1 /
+    sqrt(units). v has no gradient but to x: `dW = v^T de`, `dw = sum(x de)`, `db = sum(de)` over the rows, column by
+    column; `dx = de w + (de W^T) dv/dx`.
+
     Source: Gorishniy, Kotelnikov & Babenko 2025, "TabM", appendix: piecewise-linear embeddings, version B.
 
+    Examples
+    --------
     >>> edges, columns = nnx.bin_edges(np.random.default_rng(0).normal(size=(500, 3)), 8)
-    >>> nnx.init(PiecewiseLinearEmbedding(edges, 4, columns), 3)["W"].shape
+    >>> nnx.init(nnx.PiecewiseLinearEmbedding(edges, 4, columns), 3)["W"].shape
     (3, 8, 4)
     """
 

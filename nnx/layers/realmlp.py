@@ -23,15 +23,27 @@ NORMAL = Normal()
 
 @dataclass(frozen=True)
 class Scale(Layer):
-    """y = x gain, one learned factor for each column, 1 at first;  dgain = sum(dy x), dx = dy gain.
+    """One learned factor for each column: y = x gain.
 
-    In front of a network, at several times the rate of the rest, it learns which columns matter.
+    In front of a network, at several times the rate of the rest, it learns which columns matter. The gradients are
+    `dgain = sum(dy x)` over the rows and `dx = dy gain`.
 
+    Raises
+    ------
+    ShapeError
+        If x has other columns than gain.
+
+    Notes
+    -----
     Shapes: x, y (..., n, i), gain (..., i).
-    Raises: ShapeError if x has other columns than gain.
+
+    gain begins as 1.
+
     Source: Holzmueller et al. 2024, section 3, the "scaling layer".
 
-    >>> y, _ = Scale().evaluate({"gain": np.asarray([1.0, 2.0])}, np.ones((1, 2)))
+    Examples
+    --------
+    >>> y, _ = nnx.Scale().evaluate({"gain": np.array([1.0, 2.0])}, np.ones((1, 2)))
     >>> y.tolist()
     [[1.0, 2.0]]
     """
@@ -62,17 +74,37 @@ class Scale(Layer):
 
 @dataclass(frozen=True)
 class NTPDense(Dense):
-    """y = x W / sqrt(i) + b, with W and b of variance 1: the neural tangent parametrisation of an affine map.
+    """Affine map in the neural tangent parametrisation: y = x W / sqrt(i) + b, W and b of variance 1.
 
-    With g = dy / sqrt(i):  dW = x^T g, db = sum(dy), dx = g W^T. A step of Adam moves W by the rate whatever the width,
-    so that one rate suits layers of every width; it is about sqrt(i) times that of `Dense`.
+    A step of Adam moves W by the rate whatever the width, so that one rate suits layers of every width; it is about
+    sqrt(i) times that of `nnx.Dense`. With `g = dy / sqrt(i)`: `dW = x^T g`, `db = sum(dy)`, `dx = g W^T`.
 
-    Shapes: x (..., n, i), W (..., i, u), b (..., u), y (..., n, u). The rows x may be sparse, as for `Dense`.
-    Raises: ShapeError if the last axis of x is not i.
+    Parameters
+    ----------
+    units : int
+        Columns of y, at least 1.
+    weight : Initializer, default Normal()
+        How W begins.
+    bias : Initializer, default Normal()
+        How b begins.
+
+    Raises
+    ------
+    SettingError
+        If units is below 1, or weight or bias is no initializer.
+    ShapeError
+        If the last axis of x is not i, the number of features that W was made for.
+
+    Notes
+    -----
+    Shapes: x (..., n, i), W (..., i, u), b (..., u), y (..., n, u). The rows x may be sparse, as for `nnx.Dense`.
+
     Source: Jacot, Gabriel & Hongler 2018, section 3; W and b drawn as in Holzmueller et al. 2024, TD-S, where those of
     the last layer begin as `nnx.Zeros()`.
 
-    >>> net = NTPDense(3, weight=nnx.Zeros())
+    Examples
+    --------
+    >>> net = nnx.NTPDense(3, weight=nnx.Zeros(), bias=nnx.Zeros())
     >>> nnx.init(net, 5)["W"].shape
     (5, 3)
     """
@@ -105,16 +137,33 @@ class NTPDense(Dense):
 
 @dataclass(frozen=True)
 class ParametricActivation(Layer):
-    """y = x + a (f(x) - x), f an activation and a its share of each neuron, learned, 1 at first.
+    """An activation of which each neuron learns its share: y = x + a (f(x) - x).
 
-    da = sum(dy (f(x) - x)), dx = dy (1 + a (f'(x) - 1)).
+    Where `a = 1`, as at first, y is f(x); where `a = 0` it is x. The gradients are `da = sum(dy (f(x) - x))` over the
+    rows and `dx = dy (1 + a (f'(x) - 1))`.
 
+    Parameters
+    ----------
+    activation : Layer
+        The activation f, such as `nnx.SELU()`; not `nnx.Identity()`.
+
+    Raises
+    ------
+    SettingError
+        If activation is none.
+    ShapeError
+        If x has other columns than a.
+
+    Notes
+    -----
     Shapes: x, y (..., n, i), a (..., i).
-    Raises: SettingError for what is no activation; ShapeError if x has other columns than a.
+
     Source: Holzmueller et al. 2024, section 3.
 
-    >>> layer = ParametricActivation(nnx.ReLU())
-    >>> layer.evaluate({"a": np.asarray([1.0, 0.5])}, np.asarray([[-2.0, -2.0]]))[0].tolist()
+    Examples
+    --------
+    >>> layer = nnx.ParametricActivation(nnx.ReLU())
+    >>> layer.evaluate({"a": np.array([1.0, 0.5])}, np.array([[-2.0, -2.0]]))[0].tolist()
     [[0.0, -1.0]]
     """
 

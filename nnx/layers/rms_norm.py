@@ -10,13 +10,36 @@ from .shared import added_up
 
 @dataclass(frozen=True)
 class RMSNorm(Layer):
-    """y = h gain, h = x / sqrt(mean(x^2) + epsilon), the mean taken over the features of each row.
+    """Normalisation by the root mean square: each row is divided by that of its features, then scaled.
 
-    dx = (dh - h mean(dh h)) / sqrt(mean(x^2) + epsilon), dh = dy gain.
+    `y = h gain` with `h = x / sqrt(mean(x^2) + epsilon)`, the mean taken over the features of each row. It is
+    `nnx.LayerNorm` without the mean and the shift.
 
+    Parameters
+    ----------
+    epsilon : float, default 1e-05
+        What is added to the mean square, above 0 and below 1; it keeps a row of zeros from a division by 0.
+
+    Raises
+    ------
+    SettingError
+        If epsilon is out of range.
+    ShapeError
+        If x has other columns than gain.
+
+    Notes
+    -----
     Shapes: x, y, h (..., n, i), gain (..., i).
-    Raises: ShapeError if x has other columns than gain.
+
+    With `dh = dy gain`, `dx = (dh - h mean(dh h)) / sqrt(mean(x^2) + epsilon)`. gain begins as 1.
+
     Source: Zhang & Sennrich 2019, "Root mean square layer normalization", eq. 4, which has no epsilon.
+
+    Examples
+    --------
+    >>> net, x = nnx.RMSNorm(), np.array([[3.0, -3.0]])
+    >>> nnx.predict(net, nnx.init(net, x), x).round(2).tolist()
+    [[1.0, -1.0]]
     """
 
     epsilon: float = 1e-5

@@ -45,9 +45,47 @@ class BaseMLP(Prediction):
         coefs_init: Any = None,
         intercepts_init: Any = None,
     ) -> Any:
-        """Train on all rows. sample_weight (rows,). X_val, y_val: rows to validate on, in place of a part of X.
+        """Train on all rows, from newly drawn weights unless `warm_start` is set.
 
-        coefs_init, intercepts_init: weights to begin with, as in coefs_ and intercepts_; None for those to be drawn.
+        A fit that fails leaves the estimator as it was. Ctrl-C ends the training with a warning and keeps what was
+        learned.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            Numbers, in any array library. A sparse matrix is not made dense.
+        y : array of shape (rows,) or (rows, outputs)
+            The target of each row: labels for a classifier, numbers for a regressor.
+        sample_weight : array of shape (rows,), optional
+            What each row counts for, at least 0; only ratios matter.
+        X_val : array of shape (rows, features), optional
+            Rows to validate on, in place of a part of X: they fill `validation_loss_curve_`, and decide
+            `early_stopping`. Given together with `y_val`. Not for "lbfgs".
+        y_val : array of shape (rows,) or (rows, outputs), optional
+            The targets of `X_val`.
+        coefs_init : list of array, optional
+            Weights to begin with, as in `coefs_`; None in the list for those to be drawn. Only for a fit that begins
+            anew.
+        intercepts_init : list of array, optional
+            Biases to begin with, as in `intercepts_`; None in the list for those to be drawn.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, parameters do not go together, the data are not what is expected, or
+            weights are no longer finite.
+        BackendError
+            If the library or device asked for cannot compute here.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `max_iter` was reached and no schedule says that this is the end.
         """
         init = None if coefs_init is None and intercepts_init is None else (coefs_init, intercepts_init)
         return self._fit(X, y, sample_weight, held=pair(X_val, y_val), init=init)
@@ -56,9 +94,39 @@ class BaseMLP(Prediction):
     def resume(
         self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None, *, max_iter: Any = None
     ) -> Any:
-        """Go on with `fit` on the same data for max_iter epochs more, as if it had not ended.
+        """Go on with `fit` on the same data for more epochs, as if it had not ended.
 
-        fit with max_iter=5 and resume of 5 give the same bits as fit with max_iter=10.
+        `fit` with `max_iter=5` and `resume` of 5 give the same bits as `fit` with `max_iter=10`. The random numbers are
+        drawn again from where `fit` began. A schedule that spans the training spans then the longer one, so it is not
+        what it would have been from the start.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows that `fit` had.
+        y : array of shape (rows,) or (rows, outputs)
+            Their targets.
+        sample_weight : array of shape (rows,), optional
+            What each row counts for, at least 0.
+        X_val : array of shape (rows, features), optional
+            Rows to validate on, as in `fit`.
+        y_val : array of shape (rows,) or (rows, outputs), optional
+            The targets of `X_val`.
+        max_iter : int, optional
+            Epochs to add, at least 1. None is the parameter `max_iter`.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If the solver is "lbfgs", the number of rows is another than that of `fit`, the network, the solver or
+            `frozen` is not what it was, or the last training was by `partial_fit`.
+        NotFittedError
+            If `fit` was not called.
         """
         epochs = self.max_iter if max_iter is None else max_iter
         if self.solver == "lbfgs":
@@ -70,7 +138,28 @@ class BaseMLP(Prediction):
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def initialize(self, X: Any, y: Any) -> Any:
-        """The weights that `fit` would begin with, and no training; coefs_ and intercepts_ may then be set."""
+        """Draw the weights that `fit` would begin with, without training.
+
+        `coefs_` and `intercepts_` may then be set, to predict with weights from elsewhere, or to go on by
+        `partial_fit`, or by `fit` with `warm_start=True`.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            Rows of the data, for the number and names of the columns and the type of the weights.
+        y : array of shape (rows,) or (rows, outputs)
+            Their targets, for the classes or the number of outputs.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, or the data are not what is expected.
+        """
         return self._fit(X, y, kind="initialize", epochs=0)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any = None, *, held: Any = None, init: Any = None, **how: Any) -> Any:

@@ -45,32 +45,193 @@ BALANCED_PART = "class_weight 'balanced' is not supported for partial_fit: give 
 class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     """Multi-layer perceptron for classes, with scikit-learn's parameters and numbers.
 
-    X (rows, features); y (rows,) of labels of any kind, or (rows, labels) of 0 and 1 for several labels at once.
-    See sklearn.neural_network.MLPClassifier for the parameters, attributes and messages, which are the same.
-    y may also be (rows, targets) of several classes each; then classes_ and predict_proba are lists, as in forests.
+    Parameters, attributes, messages and, with the same `random_state`, the numbers are those of
+    `sklearn.neural_network.MLPClassifier`: change the import and nothing else. What it does beyond that is off by
+    default: losses, activations, optimizers and schedules of the library, class weights, dropout, normalisation, frozen
+    layers, scorers, callbacks, micro-batches. Arrays of PyTorch, JAX and CuPy are computed with on their own device,
+    and what comes back is of their library.
 
-    The parameters may hold more than scikit-learn's: activation any name or layer of the library, or a list of them,
-    one for each hidden layer; solver any name of an optimizer, or an optimizer; learning_rate a schedule;
-    verbose="bar". Beside them:
-    loss: a loss of the library for the outputs, such as nnx.SoftmaxCrossEntropy(label_smoothing=0.1).
-    class_weight: "balanced", or a dict.
-    dropout: the share of each hidden layer's outputs that is dropped in training.
-    norm: "layer" or "batch", before each activation.
-    weight_decay: decoupled, for "adam", "adamw" and "lion"; None: what the optimizer has by itself.
-    frozen: numbers of dense layers from 0 that keep their weights.
-    scoring: what early_stopping watches: the name of a scorer, a function of estimator, X and y, or "loss".
-    callbacks: functions of the estimator after each epoch; one that returns True ends the training.
-    fixes: quirks of scikit-learn to be without, by name, or "all": nnx.estimators.FIXES.
-    backend, device: where to compute; "cupy,numpy" is the first that works. None: where X is, or for data of the host
-        NNX_BACKEND.
-    micro_batches: each batch is computed in so many parts, whose gradients add up: less memory.
-    ranks: nnx.ranks(), in a program that mpiexec has started several times: each process computes some of the parts.
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default (100,)
+        Units of each hidden layer, from the input to the output: `(64, 32)` is two layers. `()` is none: a linear
+        model.
+    activation : str, Layer or list of these, default "relu"
+        What follows each hidden layer. scikit-learn's "relu", "tanh", "logistic" and "identity", or another name of the
+        library: "elu", "gelu", "gelu_tanh", "leaky_relu", "mish", "selu", "sigmoid", "silu", "softplus"; a layer such
+        as `nnx.GELU()`, or one of your own; a list has one for each hidden layer.
+    solver : str or Optimizer, default "adam"
+        The optimizer: "adam", "sgd" (with `momentum`), "lbfgs", "adamw", "lion", "rmsprop", "adagrad", "momentum",
+        "nesterov". "lbfgs" looks at all rows in each step and suits small tables; it knows no batches, dropout or
+        epochs. By name the rate is `learning_rate_init`, and `momentum`, `beta_1`, `beta_2` and `epsilon` are taken
+        where the rule has them ("lion" keeps betas of its own). `nnx.RMSProp(1e-3)` has its rate and schedule itself.
+    alpha : float, default 0.0001
+        Strength of the penalty on large weights, at least 0: alpha / 2 times the sum of the squared weights (not the
+        biases), divided by the rows of the batch as in scikit-learn, so that its strength depends on `batch_size`.
+        `weight_decay` does not.
+    batch_size : int or "auto", default "auto"
+        Rows in a batch, at least 1. "auto" is 200, or all rows where there are fewer.
+    learning_rate : {"constant", "invscaling", "adaptive"} or Schedule, default "constant"
+        How the rate changes. The names are for `solver="sgd"`, as in scikit-learn, or for every solver with
+        `fixes="schedules"`: "invscaling" is learning_rate_init / (rows seen + 1)^power_t after each epoch; "adaptive"
+        divides the rate by 5 where training would end for want of improvement, and ends at a rate of 1e-6. A schedule
+        such as `nnx.Cosine(warmup=100)` is a factor on `learning_rate_init` for every solver by name but "lbfgs"; it
+        spans `max_iter` epochs, so reaching these is no warning then.
+    learning_rate_init : float, default 0.001
+        The rate that training begins with, above 0. Not for "lbfgs".
+    power_t : float, default 0.5
+        The exponent of "invscaling", at least 0.
+    max_iter : int, default 200
+        Epochs at most; with "lbfgs" iterations.
+    shuffle : bool, default True
+        Put the rows in another order before each epoch.
+    random_state : int, RandomState or None, default None
+        Decides the first weights, the order of the rows, the rows held out and dropout. An integer gives the same
+        numbers each time, and those of scikit-learn; None gives others each time.
+    tol : float, default 0.0001
+        What counts as an improvement, at least 0: the training loss must fall, or with `early_stopping` the score must
+        rise, by so much. With "lbfgs" the largest entry of the gradient at which it ends.
+    verbose : bool, int or "bar", default False
+        Print a line after each epoch; "bar" shows a progress bar instead.
+    warm_start : bool, default False
+        Let `fit` go on from the weights of the last `fit`. The optimizer begins anew, unless `fixes` has "warm_start".
+    momentum : float, default 0.9
+        Share of the last step that is kept, from 0 to 1. For "sgd", "momentum" and "nesterov".
+    nesterovs_momentum : bool, default True
+        Whether the momentum of "sgd" is Nesterov's.
+    early_stopping : bool, default False
+        Hold out rows, stop when the score on them no longer improves, and keep the weights of the best epoch. Not for
+        "lbfgs", which takes no notice.
+    validation_fraction : float, default 0.1
+        Share of the rows that `early_stopping` holds out, from 0 to below 1. Of two classes each gives its part.
+    beta_1 : float, default 0.9
+        Decay of Adam's mean of gradients, from 0 to below 1. For "adam" and "adamw".
+    beta_2 : float, default 0.999
+        Decay of Adam's mean of squared gradients, from 0 to below 1. For "adam" and "adamw".
+    epsilon : float, default 1e-08
+        What is added to the denominator, above 0. For "adam", "adamw", "rmsprop" and "adagrad".
+    n_iter_no_change : int or inf, default 10
+        Epochs without an improvement by `tol` after which training ends: after one epoch more, as in scikit-learn,
+        unless `fixes` has "patience". `np.inf` never ends it.
+    max_fun : int, default 15000
+        Evaluations of the loss at most. For "lbfgs".
+    loss : "log_loss" or Loss, default "log_loss"
+        What training makes small. `nnx.SoftmaxCrossEntropy(label_smoothing=0.1)` is for three classes or more,
+        `nnx.BinaryCrossEntropy()` for two or for several labels; or a loss of your own.
+    class_weight : "balanced", dict, list of dict or None, default None
+        What the rows of each class count for: "balanced" lets all classes count alike; {label: weight}, 1 for those
+        left out; for several targets a list of dicts. It is multiplied by `sample_weight`. "balanced" is not for
+        `partial_fit`.
+    dropout : float, default 0.0
+        Share of each hidden layer's outputs that is dropped in training, from 0 to below 1. Not for "lbfgs".
+    norm : {"layer", "batch"} or None, default None
+        Normalisation before each activation. "batch" needs two rows in a batch, and another solver than "lbfgs".
+    weight_decay : float or None, default None
+        Share of each weight, times the rate, that is taken away in a step: decoupled from the loss, whatever the batch.
+        For "adam" (which then is AdamW), "adamw" and "lion". None is what the optimizer has by itself: 0.01 of "adamw",
+        else 0.
+    frozen : sequence of int, default ()
+        Numbers of dense layers, from 0, that keep their weights. At least one layer has to be left.
+    scoring : str, callable or None, default None
+        The score that `early_stopping` follows: the name of a scorer of scikit-learn such as "roc_auc", a function of
+        estimator, X and y whose larger values are better, or "loss". None is that of `score`.
+    callbacks : callable, list of callable or None, default None
+        Functions of the estimator, called after each epoch (of "lbfgs" each iteration). One that returns True ends the
+        training.
+    fixes : str or collection of str, default ()
+        Quirks of scikit-learn to be without; all of them with "all", else they are kept:
 
-    >>> import numpy as np
+        - "counts": `loss="poisson"` refuses a y below 0.
+        - "float32": `solver="lbfgs"` gives float32 weights for float32 data.
+        - "log_proba": `predict_log_proba` is finite where a probability is 0.
+        - "one_class": with one class, `predict_proba` has one column.
+        - "outputs": with several outputs, squared error descends the mean that it reports, and not the sum.
+        - "partial_fit": `MLPRegressor(solver="lbfgs")` has no `partial_fit`, as the classifier has none.
+        - "patience": training stops after `n_iter_no_change` epochs without improvement, and not after one more.
+        - "schedules": "invscaling" and "adaptive" are for every solver, and not for "sgd" alone.
+        - "stratify": `early_stopping` holds out rows of all classes in proportion, and not only of two.
+        - "stream": `partial_fit` goes on with the random numbers, and does not begin anew from an integer seed.
+        - "sum_to_one": float32 probabilities add up to 1, and never to more, when they are added in float64.
+        - "warm_start": `warm_start` keeps the optimizer's state, and refuses other `hidden_layer_sizes`.
+    backend : str or None, default None
+        Where to compute: "numpy", "torch", "torch:cuda", "jax", "jax:gpu", "cupy", "auto", or several by commas, of
+        which the first that works is taken: "cupy,numpy". What comes back is in the library of X. None is where X is;
+        for data of the host what the variable NNX_BACKEND names, or NumPy.
+    device : str, default ""
+        The device of `backend`, such as "cuda:1" beside "torch". "" is the usual one.
+    micro_batches : int, default 1
+        Parts that each batch is computed in, one after another, at least 1. Their gradients add up: less memory, the
+        same training to rounding (batch normalisation sees a part at a time). Not for "lbfgs".
+    ranks : Ranks or None, default None
+        `nnx.ranks()` in a program that mpiexec has started several times: each process computes some of the
+        micro-batches, of which there must be at least as many as processes. Not for "lbfgs".
+
+    Attributes
+    ----------
+    classes_ : array or list of array
+        The labels, in rising order; for several targets a list.
+    coefs_ : list of array
+        Weights of the dense layers, (units before, units) each. They may be set.
+    intercepts_ : list of array
+        Biases of the dense layers, (units,) each. They may be set.
+    layer_params_ : dict of str to array
+        Parameters of the layers that are not dense, by name; empty where there are none.
+    loss_ : float
+        The training loss of the last epoch, with the penalty of `alpha`.
+    loss_curve_ : list of float
+        The training loss of each epoch. Not there after "lbfgs", nor are the curves and best values below.
+    best_loss_ : float or None
+        The smallest of them; None with `early_stopping`.
+    validation_loss_curve_ : list of float
+        The loss on the rows held out, or on X_val, after each epoch; empty where there are none.
+    validation_scores_ : list of float or None
+        The score on these rows after each epoch; None without `early_stopping`.
+    best_validation_score_ : float or None
+        The best of them.
+    n_iter_ : int
+        Epochs, or iterations of "lbfgs", that have been done.
+    t_ : int
+        Rows that have been trained on, each as often as it was.
+    n_layers_ : int
+        Layers, input and output among them.
+    n_outputs_ : int
+        Outputs of the network.
+    out_activation_ : str
+        The function of the outputs: "softmax" for three classes or more, "logistic" for two or for several labels.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : array of str
+        Names of the columns of X, where it is a data frame.
+
+    See Also
+    --------
+    MLPRegressor : The same for numbers.
+    EnsembleClassifier : Several of them at once, and their mean.
+    PopulationSearchCV : Search over their parameters, many trained at once.
+    TabularClassifier : Columns of text, dates and gaps too, ready to use.
+
+    Notes
+    -----
+    Shapes: X (rows, features); y (rows,) of labels of any kind, or (rows, labels) of 0 and 1 for several labels at
+    once. y may also be (rows, targets) of several classes each; then `classes_` and `predict_proba` are lists, as in
+    forests.
+
+    Source: weights are drawn as in Glorot & Bengio 2010, eq. 16, from the random numbers that scikit-learn draws.
+
+    Examples
+    --------
     >>> x = np.arange(20.0).reshape(-1, 1) / 10 - 1
-    >>> model = nnx.MLPClassifier((8,), max_iter=500, random_state=0).fit(x, x[:, 0] > 0)
+    >>> model = nnx.MLPClassifier((8,), solver="lbfgs", random_state=0).fit(x, x[:, 0] > 0)
     >>> model.predict([[0.9], [-0.9]])
     array([ True, False])
+    >>> model.predict_proba([[0.9]]).round(2)
+    array([[0., 1.]])
+
+    What scikit-learn does not have:
+
+    >>> model = nnx.MLPClassifier((8,), activation="gelu", learning_rate=nnx.Cosine(), max_iter=20, random_state=0)
+    >>> len(model.fit(x, x[:, 0] > 0).loss_curve_)
+    20
     """
 
     _label_binarizer: Any
@@ -126,7 +287,34 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     @available_if(lambda est: est._check_solver())  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
-        """Train for one epoch. classes: all that there will be, in the first call; for several targets, a list."""
+        """Train for one epoch on these rows, from the weights that are there.
+
+        Call it once for each part of a stream of data. `early_stopping` and `class_weight="balanced"` are not for it.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+        y : array of shape (rows,), (rows, labels) or (rows, targets)
+            Their labels.
+        sample_weight : array of shape (rows,), optional
+            What each row counts for, at least 0.
+        classes : array of shape (classes,) or list of array, optional
+            All labels that there will be, needed in the first call, as y may lack some; for several targets a list of
+            the classes of each.
+
+        Returns
+        -------
+        MLPClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        AttributeError
+            If the solver is "lbfgs".
+        ValueError
+            If the first call has no `classes`, or y has a label that is not among them.
+        """
         if isinstance(self.class_weight, str):
             raise ValueError(BALANCED_PART)
         y = self._given("y", y)
@@ -146,12 +334,50 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return self._fit(X, y, sample_weight, kind="partial_fit", epochs=1)
 
     def predict(self, X: Any) -> Any:
-        """The class of each row, or the labels (rows, labels)."""
+        """Predict the class of each row, or its labels.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+
+        Returns
+        -------
+        array of shape (rows,), (rows, labels) or (rows, targets)
+            The most probable class, as y spelled it; of several labels 1 where the probability is above 1/2. In the
+            library of X, or NumPy where that has no type for the labels.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has other columns than the rows that were trained on, or numbers that are not finite.
+        """
         with self._begin(X, "predict"):
             return self._predict(X)
 
     def predict_proba(self, X: Any) -> Any:
-        """The probability of each class, (rows, classes); for several targets, a list of them."""
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+
+        Returns
+        -------
+        array of shape (rows, classes), or list of array
+            The probabilities, in the order of `classes_`; those of several labels are each for itself; for several
+            targets a list with an array for each.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has other columns than the rows that were trained on, or numbers that are not finite.
+        """
         with self._begin(X, "predict_proba"):
             return self._as_probabilities(self._forward_pass_fast(X))
 
@@ -162,7 +388,25 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return self._adjusted(namespace(p).concat([1 - p, p], axis=1) if self.n_outputs_ == 1 else p)
 
     def predict_log_proba(self, X: Any) -> Any:
-        """The logarithm of `predict_proba`."""
+        """Give the logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+
+        Returns
+        -------
+        array of shape (rows, classes), or list of array
+            The logarithms: -inf where a probability is 0, unless `fixes` has "log_proba".
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has other columns than the rows that were trained on, or numbers that are not finite.
+        """
         with self._begin(X, "predict_log_proba"):
             if fixed(self, "log_proba") and (isinstance(self.loss, str) or type(self.loss) in LOSSES.values()):
                 return self._log_proba(self._compute(X, "output"))

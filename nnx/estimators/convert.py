@@ -98,7 +98,32 @@ class Added:
         return False
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The accuracy of classes, or R squared."""
+        """Compare predictions with targets: the accuracy of classes, or R squared of values.
+
+        Of several targets of classes it is the share of rows with all of them right; of quantiles the mean of their D
+        squared pinball scores. 1 is the best.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+        y : array of shape (rows,) or (rows, outputs)
+            Their targets, of any library.
+        sample_weight : array of shape (rows,), optional
+            What each row counts for, at least 0.
+
+        Returns
+        -------
+        float
+            The score.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X or y are not what `fit` had, or not as many rows.
+        """
         y, sample_weight = self._scored(y), for_scores(sample_weight)
         if not get_config()["array_api_dispatch"]:
             y, sample_weight = to_host(y), to_host(sample_weight)
@@ -110,9 +135,43 @@ class Added:
 
     @classmethod
     def from_sklearn(cls, fitted: Any) -> Any:
-        """An estimator like a fitted one of scikit-learn's class of the same name; its optimizer begins anew."""
+        """Make an estimator like a fitted one of scikit-learn's class of the same name.
+
+        Its parameters, weights and curves are copied; the optimizer begins anew in the next `partial_fit`.
+
+        Parameters
+        ----------
+        fitted : sklearn.neural_network.MLPClassifier or sklearn.neural_network.MLPRegressor
+            The estimator to copy.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+            The estimator of nnx.
+
+        Raises
+        ------
+        TypeError
+            If it is no estimator of scikit-learn by that name.
+        """
         return from_sklearn(cls, fitted)
 
     def to_sklearn(self) -> Any:
-        """scikit-learn's estimator with the same parameters, weights and curves, on NumPy."""
+        """Make scikit-learn's estimator with the same parameters, weights and curves, on NumPy.
+
+        What scikit-learn has no parameter or value for is left out if it belongs to training. The units of a
+        `scale_target` become part of the last layer.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier or sklearn.neural_network.MLPRegressor
+            The estimator of scikit-learn, ready to predict.
+
+        Raises
+        ------
+        ValueError
+            If the network has what scikit-learn has not: another activation, normalisation, several targets of classes.
+        NotFittedError
+            If the estimator is not fitted.
+        """
         return to_sklearn(self)

@@ -57,7 +57,30 @@ class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train all members. Each has its own random_state and, with bootstrap, its own rows drawn with replacement."""
+        """Train all members.
+
+        Each has its own `random_state` and, with `bootstrap`, its own rows drawn with replacement. All members know all
+        classes.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+        y : array of shape (rows,) or (rows, outputs)
+            Their targets.
+        sample_weight : array of shape (rows,), optional
+            What each row counts for, at least 0.
+
+        Returns
+        -------
+        EnsembleClassifier or EnsembleRegressor
+            The ensemble itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, `estimator` is of the other kind, or a member cannot be trained.
+        """
         base = self._kind() if self.estimator is None else self.estimator
         if not isinstance(base, self._kind):
             name = type(self).__name__
@@ -102,7 +125,27 @@ class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
         return first._compute(X, "predict", params=together)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The accuracy of classes, or R squared."""
+        """Compare predictions with targets: the accuracy of classes, or R squared of values.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+        y : array of shape (rows,) or (rows, outputs)
+            Their targets, of any library.
+        sample_weight : array of shape (rows,), optional
+            What each row counts for, at least 0.
+
+        Returns
+        -------
+        float
+            The score, 1 at best.
+
+        Raises
+        ------
+        NotFittedError
+            If the ensemble is not fitted.
+        """
         check_is_fitted(self)
         first, weight = self.estimators_[0], to_host(for_scores(sample_weight))
         return float(first._measure(to_host(first._scored(y)), to_host(self.predict(X)), sample_weight=weight))
@@ -121,19 +164,60 @@ class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
 class EnsembleClassifier(ClassifierMixin, _Ensemble):  # type: ignore[misc]
     """Several MLPClassifiers that differ in their random numbers, and with bootstrap in their rows; their mean.
 
-    estimator: an nnx.MLPClassifier; None: one with its usual parameters. n_estimators: how many.
-    bootstrap: each member trains on rows drawn with replacement (bagging).
-    max_samples: how many rows each has, a number or a share. random_state: of the members' own, and of their rows.
-    n_members_per_run: the most networks in one batched run. verbose: 1 shows a progress bar.
-    ranks: nnx.ranks(): the members are dealt out to the processes that mpiexec has started.
-    After fit: estimators_, classes_, n_features_in_.
-    Source: Lakshminarayanan, Pritzel & Blundell 2017, without adversarial training; Breiman 1996 for bagging.
+    The members are trained together as batched runs, and predict together in one pass. The mean probability of several
+    networks is right more often than that of one, and less sure where the members disagree.
 
-    >>> import numpy as np
+    Parameters
+    ----------
+    estimator : MLPClassifier or None, default None
+        What each member is a copy of. None is one with its usual parameters.
+    n_estimators : int, default 10
+        How many members, at least 1.
+    bootstrap : bool, default False
+        Let each member train on rows drawn with replacement (bagging). Otherwise members differ in their random numbers
+        alone, or with a smaller `max_samples` in rows drawn without replacement.
+    max_samples : int or float, default 1.0
+        Rows of each member: a number, or a share of all rows above 0 up to 1.
+    random_state : int, RandomState or None, default None
+        Decides the random numbers of the members, and their rows.
+    n_members_per_run : int or None, default None
+        The most networks in one batched run. None is as many as fit in the free memory.
+    verbose : int, default 0
+        Shows a progress bar where it is 1 or more.
+    ranks : Ranks or None, default None
+        `nnx.ranks()` in a program that mpiexec has started several times: the members are dealt out to the processes.
+
+    Attributes
+    ----------
+    estimators_ : list of MLPClassifier
+        The members, fitted.
+    classes_ : array
+        The labels, as in `MLPClassifier`.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : array of str
+        Names of the columns of X, where it is a data frame.
+
+    See Also
+    --------
+    MLPClassifier : The member.
+    TabularClassifier : Several networks on the columns of a table, calibrated.
+
+    Notes
+    -----
+    Source: Lakshminarayanan, Pritzel & Blundell 2017, "Simple and scalable predictive uncertainty estimation using deep
+    ensembles", without adversarial training; Breiman 1996, "Bagging predictors".
+
+    Examples
+    --------
     >>> x = np.arange(20.0).reshape(-1, 1) / 10 - 1
     >>> base = nnx.MLPClassifier((8,), solver="lbfgs")
-    >>> nnx.EnsembleClassifier(base, 3, random_state=0).fit(x, x[:, 0] > 0).predict([[0.9], [-0.9]])
+    >>> model = nnx.EnsembleClassifier(base, 3, random_state=0).fit(x, x[:, 0] > 0)
+    >>> model.predict([[0.9], [-0.9]])
     array([ True, False])
+    >>> p, spread = model.predict_proba(x, return_std=True)
+    >>> p.shape, spread.shape
+    ((20, 2), (20, 2))
     """
 
     _kind, score = MLPClassifier, _Ensemble.score
@@ -144,7 +228,25 @@ class EnsembleClassifier(ClassifierMixin, _Ensemble):  # type: ignore[misc]
         return self.estimators_[0].classes_
 
     def predict_proba(self, X: Any, return_std: bool = False) -> Any:
-        """The mean of the members' probabilities (rows, classes); with return_std also their standard deviation."""
+        """Give the mean of the members' probabilities.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+        return_std : bool, default False
+            Give their standard deviation too: how far the members disagree.
+
+        Returns
+        -------
+        array of shape (rows, classes), or two of them
+            The mean, and with `return_std` the deviation.
+
+        Raises
+        ------
+        NotFittedError
+            If the ensemble is not fitted.
+        """
         with scope_of(X):
             p = self._outputs(X)
             xp, first = namespace(p), self.estimators_[0]
@@ -155,7 +257,23 @@ class EnsembleClassifier(ClassifierMixin, _Ensemble):  # type: ignore[misc]
             return mean, xp.concat([spread, spread], axis=1) if first.n_outputs_ == 1 else spread
 
     def predict(self, X: Any) -> Any:
-        """The class of the largest mean probability, or the labels (rows, labels) whose mean is above 1/2."""
+        """Predict the class of the largest mean probability, or the labels whose mean is above 1/2.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+
+        Returns
+        -------
+        array of shape (rows,) or (rows, labels)
+            The classes, as y spelled them.
+
+        Raises
+        ------
+        NotFittedError
+            If the ensemble is not fitted.
+        """
         with scope_of(X):
             p = self._outputs(X)
             return self.estimators_[0]._as_labels(namespace(p).mean(p, axis=0), X)
@@ -164,11 +282,52 @@ class EnsembleClassifier(ClassifierMixin, _Ensemble):  # type: ignore[misc]
 class EnsembleRegressor(RegressorMixin, _Ensemble):  # type: ignore[misc]
     """Several MLPRegressors that differ in their random numbers, and with bootstrap in their rows; their mean.
 
-    The parameters are those of EnsembleClassifier. After fit: estimators_, n_features_in_.
+    The members are trained together as batched runs, and predict together in one pass. `predict` also says how far they
+    disagree.
 
-    >>> import numpy as np
+    Parameters
+    ----------
+    estimator : MLPRegressor or None, default None
+        What each member is a copy of. None is one with its usual parameters.
+    n_estimators : int, default 10
+        How many members, at least 1.
+    bootstrap : bool, default False
+        Let each member train on rows drawn with replacement (bagging). Otherwise members differ in their random numbers
+        alone, or with a smaller `max_samples` in rows drawn without replacement.
+    max_samples : int or float, default 1.0
+        Rows of each member: a number, or a share of all rows above 0 up to 1.
+    random_state : int, RandomState or None, default None
+        Decides the random numbers of the members, and their rows.
+    n_members_per_run : int or None, default None
+        The most networks in one batched run. None is as many as fit in the free memory.
+    verbose : int, default 0
+        Shows a progress bar where it is 1 or more.
+    ranks : Ranks or None, default None
+        `nnx.ranks()` in a program that mpiexec has started several times: the members are dealt out to the processes.
+
+    Attributes
+    ----------
+    estimators_ : list of MLPRegressor
+        The members, fitted.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : array of str
+        Names of the columns of X, where it is a data frame.
+
+    See Also
+    --------
+    MLPRegressor : The member; with `loss="quantile"` it predicts the noise of the data too.
+    TabularRegressor : Several networks on the columns of a table, with intervals.
+
+    Notes
+    -----
+    Source: Lakshminarayanan, Pritzel & Blundell 2017, "Simple and scalable predictive uncertainty estimation using deep
+    ensembles", without adversarial training; Breiman 1996, "Bagging predictors".
+
+    Examples
+    --------
     >>> x = np.arange(20.0).reshape(-1, 1) / 10 - 1
-    >>> base = nnx.MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs")
+    >>> base = nnx.MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", max_iter=500)
     >>> mean, spread = nnx.EnsembleRegressor(base, 3, random_state=0).fit(x, x[:, 0] ** 2).predict(x, return_std=True)
     >>> mean.shape, spread.shape
     ((20,), (20,))
@@ -177,10 +336,27 @@ class EnsembleRegressor(RegressorMixin, _Ensemble):  # type: ignore[misc]
     _kind, score = MLPRegressor, _Ensemble.score
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
-        """The mean of the members' predictions; with return_std also their standard deviation, of the same shape.
+        """Give the mean of the members' predictions.
 
         The deviation says how far the members disagree, which is the model's part of the uncertainty and not the noise
-        of the data: for that, see nnx.Quantile.
+        of the data: for that, see `nnx.Quantile`.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+        return_std : bool, default False
+            Give their standard deviation too, of the same shape.
+
+        Returns
+        -------
+        array of shape (rows,) or (rows, outputs), or two of them
+            The mean, and with `return_std` the deviation, in the units of y.
+
+        Raises
+        ------
+        NotFittedError
+            If the ensemble is not fitted.
         """
         with scope_of(X):
             y = self._outputs(X)

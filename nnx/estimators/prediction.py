@@ -145,7 +145,25 @@ class Prediction(Spelled, CallbackSupportMixin, BaseEstimator):  # type: ignore[
     # ---- prediction
 
     def hidden_activations(self, X: Any) -> Any:
-        """The output of the last hidden layer for each row, (rows, units): features for another model."""
+        """Give the output of the last hidden layer for each row: features for another model.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+
+        Returns
+        -------
+        array of shape (rows, units)
+            The outputs, in the library of X.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X has other columns than the rows that were trained on, or numbers that are not finite.
+        """
         with self._begin(X, "hidden_activations"):
             return self._compute(X, "hidden")
 

@@ -29,34 +29,92 @@ from .private import (
 
 
 class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
-    """scikit-learn's GridSearchCV or RandomizedSearchCV for MLPClassifier and MLPRegressor, as batched runs.
+    """GridSearchCV or RandomizedSearchCV of scikit-learn for MLPClassifier and MLPRegressor, as batched runs.
 
-    Candidates times folds are trained together: those that differ in numbers only (learning_rate_init, alpha, momentum,
-    beta_1, beta_2, weight_decay, dropout, random_state, and hidden_layer_sizes where zeros can fill up) in one run, all
-    others in runs of their own. Scores are those of GridSearchCV over the same estimator, to rounding.
+    Candidates times folds are trained together: those that differ in numbers only (`learning_rate_init`, `alpha`,
+    `momentum`, `beta_1`, `beta_2`, `weight_decay`, `dropout`, `random_state`, and `hidden_layer_sizes` where zeros can
+    fill up) in one run, all others in runs of their own. What cannot be batched ("lbfgs", sparse X, warm starts) is
+    fitted alone, in the same call. Scores are those of GridSearchCV over the same estimator, to rounding. All that is
+    not said here is as in `sklearn.model_selection.GridSearchCV`.
 
-    estimator: an nnx.MLPClassifier or MLPRegressor, or a scikit-learn Pipeline that ends in one.
-    param_grid: lists of values by name, or several such dicts; with n_iter also distributions, as RandomizedSearchCV's.
-    n_iter: how many candidates to draw; None: all of the grid. random_state: of the draws.
-    halving: lose the worst candidates while they train: after max_iter / factor^r epochs, ..., max_iter / factor, all
-        but the best 1 / factor by their mean score on the folds held out. cv_results_["n_epochs"] says how far each
-        came; those that were lost rank after those that were not, whatever their scores.
-    n_members_per_run: the most networks in one run; None: as many as fit in the free memory.
-    verbose: 1 shows a progress bar.
-    n_jobs: processes that the candidates are dealt out to, by joblib; in a block of joblib.parallel_config also by Dask
-        and others. None: one process trains all. ranks: nnx.ranks(), the processes that mpiexec has started, in place
-        of joblib's. Neither goes with halving, which compares all candidates while they train.
-    All else, and the attributes after fit: as in sklearn.model_selection.GridSearchCV.
+    Parameters
+    ----------
+    estimator : MLPClassifier, MLPRegressor or Pipeline
+        What is searched over: an estimator of nnx, or a scikit-learn Pipeline that ends in one, whose steps before it
+        are fitted once for each fold.
+    param_grid : dict or list of dict
+        Lists of values by the names of parameters (in a pipeline `step__name`), or several such dicts. With `n_iter`
+        also distributions, as those of RandomizedSearchCV.
+    n_iter : int or None, default None
+        How many candidates to draw. None is all of the grid.
+    scoring : str, callable, list, tuple, dict or None, default None
+        What ranks the candidates: the name of a scorer of scikit-learn, a function of estimator, X and y, or several of
+        these. None is the estimator's own `score`.
+    refit : bool, str or callable, default True
+        Train the best candidate on all rows. With several scorers the name of the one that decides; or a function of
+        `cv_results_` that gives the number of the best.
+    cv : int, splitter, iterable or None, default None
+        How the rows are divided: a number of folds, a splitter of scikit-learn, or pairs of row numbers. None is 5
+        folds. Of a classifier each fold has all classes in proportion.
+    halving : bool, default False
+        Lose the worst candidates while they train: after max_iter / factor^r epochs, ..., max_iter / factor, all but
+        the best 1 / factor by their mean score on the folds held out. `max_iter` cannot be searched over then.
+    factor : int, default 3
+        How many times fewer candidates go on after each part of `halving`, at least 2.
+    n_members_per_run : int or None, default None
+        The most networks in one run. None is as many as fit in the free memory.
+    verbose : int, default 0
+        Shows a progress bar where it is 1 or more.
+    random_state : int, RandomState or None, default None
+        Decides the candidates that `n_iter` draws; the networks have `random_state` of their own.
+    error_score : float or "raise", default nan
+        The score of a candidate that cannot be trained; "raise" lets its error end the search.
+    return_train_score : bool, default False
+        Score the rows trained on too, for `cv_results_`.
+    n_jobs : int or None, default None
+        Processes that the candidates are dealt out to, by joblib, -1 for one a core; in a block of
+        `joblib.parallel_config` also by Dask and others. None is one process that trains all. Not with `halving`, which
+        compares all candidates while they train.
+    ranks : Ranks or None, default None
+        `nnx.ranks()`, the processes that mpiexec has started, in place of joblib's. Not with `halving`.
 
-    >>> import numpy as np
+    Attributes
+    ----------
+    cv_results_ : dict of str to array
+        A column for each parameter, score, rank and time, with an entry for each candidate: give it to `pd.DataFrame`,
+        or to `nnx.plots.search`. With `halving` also "n_epochs", how far each came, and "lost_after"; those that were
+        lost rank after those that were not, whatever their scores.
+    best_params_ : dict of str to object
+        The parameters of the best candidate.
+    best_score_ : float
+        Its mean score on the folds held out.
+    best_index_ : int
+        Its number in `cv_results_`.
+    best_estimator_ : MLPClassifier, MLPRegressor or Pipeline
+        The best candidate, trained on all rows: `predict` and `score` of the search are its own. Not without `refit`.
+    refit_time_ : float
+        Seconds that this took.
+    scorer_ : callable or dict of str to callable
+        What scored the candidates.
+    n_splits_ : int
+        Folds.
+    multimetric_ : bool
+        Whether there were several scorers.
+
+    See Also
+    --------
+    Population : Any networks as one training, without scikit-learn.
+    plots.search : The scores over each parameter as a picture.
+
+    Examples
+    --------
     >>> x = np.arange(40.0).reshape(-1, 1) / 20 - 1
-    >>> search = nnx.PopulationSearchCV(
-    ...     nnx.MLPClassifier((4,), max_iter=60, random_state=0, learning_rate=nnx.Cosine(), tol=0.0),
-    ...     {"learning_rate_init": [1e-6, 1e-1]},
-    ...     cv=2,
-    ... ).fit(x, x[:, 0] > 0)
+    >>> base = nnx.MLPClassifier((4,), max_iter=60, random_state=0, learning_rate=nnx.Cosine(), tol=0.0)
+    >>> search = nnx.PopulationSearchCV(base, {"learning_rate_init": [1e-6, 1e-1]}, cv=2).fit(x, x[:, 0] > 0)
     >>> search.best_params_
     {'learning_rate_init': 0.1}
+    >>> search.cv_results_["rank_test_score"].tolist()
+    [2, 1]
     """
 
     pre_dispatch = None  # of scikit-learn's searches: each process has one task here
@@ -102,9 +160,29 @@ class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Train all candidates on all folds, and the best of them on all rows.
 
-        params: as for GridSearchCV.fit: sample_weight, groups, and what the folds and scorers are routed.
-        Ctrl-C ends the training after the batches in hand: candidates are ranked as they are then, and best_estimator_
-        is the best one of the first fold.
+        Ctrl-C ends the training after the batches in hand: candidates are ranked as they are then, and
+        `best_estimator_` is the best one of the first fold.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame of shape (rows, features)
+            The rows.
+        y : array of shape (rows,) or (rows, outputs), optional
+            Their targets. It is needed; None stands there for scikit-learn's sake, and is refused.
+        **params : object
+            As for `GridSearchCV.fit`: `sample_weight`, `groups`, and what the folds and scorers are routed.
+
+        Returns
+        -------
+        PopulationSearchCV
+            The search itself.
+
+        Raises
+        ------
+        ValueError
+            If `param_grid` has a name that is no parameter, there are no candidates or folds, or all fits failed.
+        TypeError
+            If the estimator is none of nnx.
         """
         check_holder("X", X)
         check_holder("y", y)

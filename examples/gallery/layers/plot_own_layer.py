@@ -37,9 +37,8 @@ class Snake(nnx.Layer):
 
     def backprop(self, params, x, dy, *, need_dx=True):
         a, xp = params["a"][..., None, :], namespace(x)
-        wave = xp.sin(2 * a * x)
-        da = xp.sum(dy * (x * wave / a - (xp.sin(a * x) / a) ** 2), axis=-2)
-        return dy * (1 + wave), {"a": da}
+        da = x * xp.sin(2 * a * x) / a - (xp.sin(a * x) / a) ** 2
+        return dy * (1 + xp.sin(2 * a * x)), {"a": xp.sum(dy * da, axis=-2)}
 
 
 # %%
@@ -48,8 +47,7 @@ class Snake(nnx.Layer):
 # ``nnx.check`` tries shapes, types, gradients, and more. A layer that forgets a factor 2 is told where it is wrong.
 
 x = np.random.default_rng(0).normal(size=(50, 3))
-faults = nnx.check(Snake(), x)
-print(faults)
+print(faults := nnx.check(Snake(), x))
 assert not faults
 
 
@@ -59,8 +57,7 @@ class Wrong(Snake):
         return dy * (1 + np.sin(params["a"][..., None, :] * x)), grads
 
 
-faults = nnx.check(Wrong(), x)
-print(faults)
+print(faults := nnx.check(Wrong(), x))
 assert "gradient of the input" in faults[0]
 
 # %%
@@ -70,7 +67,7 @@ assert "gradient of the input" in faults[0]
 
 t = np.linspace(-10, 10, 400)[:, None]
 truth, seen = t / 2 + np.sin(t), np.abs(t[:, 0]) < 5
-figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+_, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
 axes.axvspan(-5, 5, color="0.93", label="rows seen")
 adam, error = nnx.Adam(0.03, schedule=nnx.Cosine()), {}
 for layer in (Snake(), nnx.Tanh()):

@@ -74,12 +74,38 @@ class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
     ) -> Any:
         """Train on a table.
 
-        X: a table (rows, columns) of pandas, polars, pyarrow; an array of any library, or a sparse matrix of SciPy; a
-            dictionary of columns; or the name of a file.
-        y: (rows,), or the name of the column of X that is to be predicted.
-        sample_weight: (rows,). groups: (rows,); rows of one group are not trained on and validated on by one network.
-        X_val, y_val: rows that all networks validate on, in place of rows that each of them holds out.
-        Raises: DataError, SettingError, TrainingError.
+        Parameters
+        ----------
+        X : table of shape (rows, columns)
+            A data frame of pandas, polars or pyarrow; an array of any library, or a sparse matrix of SciPy, which is
+            made dense; a dictionary of columns; a list of rows or records; or the name of a file as `nnx train` takes
+            it. Text that spells numbers, dates, truths or gaps is read as such.
+        y : array of shape (rows,) or str
+            The target of each row, or the name of the column of X that is to be predicted.
+        sample_weight : array of shape (rows,), optional
+            What each row counts for, from 0 on. Rows of weight 0 are left out.
+        X_val : table of shape (rows, columns), optional
+            Rows that all networks validate on, in place of rows that each of them holds out.
+        y_val : array of shape (rows,) or str, optional
+            Their targets. Left out where y is the name of a column, which X_val has too.
+        groups : array of shape (rows,), optional
+            The group of each row. Rows of one group are not trained on and validated on by one network.
+
+        Returns
+        -------
+        TabularClassifier or TabularRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        DataError
+            If the table or the target cannot be learned from: missing targets, no column, lengths that differ.
+        SettingError
+            If a parameter is out of its range, or unknown.
+        TrainingError
+            If the loss is not finite before one epoch has ended.
+        BackendError
+            If the library or device asked for cannot compute here.
         """
         end = end_of(self)
         given, name, fixed = self._given(X, y, sample_weight, X_val, y_val, groups)
@@ -103,29 +129,98 @@ class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
         return tags
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the whole, from the columns of a table to its predictions, as one model file: see nnx.load."""
+        """Write the whole, from the columns of a table to its predictions, as one model file: see `nnx.load`.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write, in the format of safetensors: "price.safetensors".
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ModelFileError
+            If the file cannot be written.
+        """
         check_is_fitted(self)
         m = self.model_
         beside: dict[str, Any] = {"arrays": m.arrays, "about": m.about, "encoder": m.encoder, "target": m.target}
         save(path, m.net, m.params, loss=m.loss, **beside)
 
     def to_onnx(self, path: str | os.PathLike[str] | None = None, *, opset: int = 17) -> Any:
-        """The whole as an onnx.ModelProto, whose inputs are the columns of the table: see nnx.to_onnx."""
+        """Give the whole as an ONNX model whose inputs are the columns of the table: see `nnx.to_onnx`.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            The file to write: "price.onnx". None writes none.
+        opset : int, default 17
+            The version of ONNX's operators, from 13 to 21.
+
+        Returns
+        -------
+        onnx.ModelProto
+            The model: columns of the table in, the mean of all networks out.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        BackendError
+            If onnx is not installed.
+        """
         from ..onnx import to_onnx
 
         check_is_fitted(self)
         return to_onnx(self.model_, path, opset=opset)
 
     def explain(self, X: Any, output: Any = None) -> Explanation:
-        """What each column adds to the prediction for each row of X, by integrated gradients.
+        """Tell what each column adds to the prediction for each row of X, by integrated gradients.
 
-        output: the class whose logit is explained; None: the last of classes_. Of a regression it is the value.
+        Of a row, base + the sum of its values = output, to about a thousandth.
+
+        Parameters
+        ----------
+        X : table of shape (rows, columns)
+            The rows, as `fit` takes them.
+        output : object, optional
+            The class whose logit is explained. None is the last of `classes_`; a regression has none, and its value is
+            explained.
+
+        Returns
+        -------
+        Explanation
+            Its `columns` are names, `values` (rows, columns) what each adds, `base` (rows,) the output for the mean of
+            the rows trained on, `output` (rows,) that of the rows.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        DataError
+            If X has not the columns that were trained on, or there is no such class.
         """
         x = self._encoded(X)
         return explanation(self.model_, x, self._number(output))
 
     def report(self, path: str | os.PathLike[str]) -> None:
-        """Write one HTML page: scores on rows held out, curves, pictures, notes, settings. It needs matplotlib."""
+        """Write one HTML page: scores on rows held out, curves, pictures, notes.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write: "report.html".
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        NNXError
+            If matplotlib is not installed.
+        DataError
+            If the file cannot be written.
+        """
         from ..plots.report import report
 
         check_is_fitted(self)

@@ -21,6 +21,19 @@ class Explanation:
     Both sides differ by the error of the quadrature, which is asked to be below 1e-3 of the largest output - base of
     all rows (`integrated_gradients`).
 
+    Parameters
+    ----------
+    columns : tuple of str
+        The names of the columns of the table.
+    values : array of shape (rows, columns)
+        What each column adds: the logit of a class, or a value in the target's own units.
+    base : array of shape (rows,)
+        The output where all that is known of a row is the mean of the rows learned from.
+    output : array of shape (rows,)
+        The output for each row.
+
+    Notes
+    -----
     Shapes: values (rows, columns), base and output (rows,), float64 on the host.
     """
 

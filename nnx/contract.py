@@ -29,7 +29,29 @@ Setting: TypeAlias = Annotated[Any, "per member"]  # a float, or one float per m
 
 
 class Key(NamedTuple):
-    """The key of a layer's random bits: see `nnx.random.bits`. Seed, step and path name a stream of bits."""
+    """The key of a layer's random bits: seed, step and path name a stream of bits, the same on every backend.
+
+    `nnx.fit` makes one for each step; in a loop of your own `nnx.key(seed, step)` does.
+
+    Parameters
+    ----------
+    seed : array
+        One int32 word, (), or one for each member of a population.
+    step : array
+        The number of the training step, int32, (), from 0.
+
+    Notes
+    -----
+    Shapes: seed (...), step ().
+
+    A layer draws by `nnx.random.bits(key, n)`.
+
+    Examples
+    --------
+    >>> key = nnx.key(0, step=5)
+    >>> int(key.step), key.path, key.fold(2).path
+    (5, 0, 3)
+    """
 
     seed: Array  # (...) int32, one word per member of the population
     step: Array  # () int32, the training step
@@ -40,7 +62,18 @@ class Key(NamedTuple):
         return 0
 
     def fold(self, i: int) -> "Key":
-        """The key of the i-th part of a container."""
+        """The key of the i-th part of a container, whose bits have nothing to do with those of the other parts.
+
+        Parameters
+        ----------
+        i : int
+            The number of the part, from 0.
+
+        Returns
+        -------
+        Key
+            The key of the part, of the same seed and step.
+        """
         return PartKey.at(self.seed, self.step, path=(self.path * 0x9E3779B1 + i + 1) & 0xFFFFFFFF)
 
 
@@ -62,7 +95,11 @@ class PartKey(Key):
 
 
 class Draw(Protocol):
-    """A source of initial parameters: host arrays of `shape`, with the population in front."""
+    """A source of initial parameters: host arrays of `shape`, with the population in front.
+
+    Its methods are `uniform(shape)`, float64 in [0, 1); `normal(shape)`, of mean 0 and deviation 1; `constant(shape,
+    value)`; and `fold(name)`, the source of a part, whose numbers do not depend on those of the other parts.
+    """
 
     def uniform(self, shape: tuple[int, ...]) -> Array: ...
     def normal(self, shape: tuple[int, ...]) -> Array: ...
@@ -71,39 +108,125 @@ class Draw(Protocol):
 
 
 class Initializer(Spelled, Protocol):
-    """The beginning of a weight."""
+    """The beginning of a weight: a distribution, or a value, from which its first numbers are drawn.
+
+    A class of your own inherits this and defines `init`.
+
+    Parameters
+    ----------
+    *args : Any
+        Settings of the class that inherits it.
+    **given : Any
+        Settings by name.
+
+    Examples
+    --------
+    >>> class Small(nnx.Initializer):
+    ...     def init(self, shape, draw):
+    ...         return 0.01 * draw.normal(shape)
+    >>> nnx.init(nnx.Dense(3, weight=Small()), 5)["W"].shape
+    (5, 3)
+    """
 
     def init(self, shape: tuple[int, int], draw: Draw) -> Array:
-        """Host array (..., *shape), shape = (inputs, outputs)."""
+        """The first numbers of a weight, as an array of the host.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            The shape of the weight, (inputs, outputs).
+        draw : Draw
+            The source of random numbers: `draw.uniform(shape)`, `draw.normal(shape)`, `draw.constant(shape, value)`.
+
+        Returns
+        -------
+        array
+            float64, (..., inputs, outputs), with the population of the draw in front.
+        """
         ...
 
 
 class Layer(Spelled, Protocol):
-    """One piece of a network. A class that inherits this and has no parameters defines only evaluate and backprop."""
+    """One piece of a network: `evaluate` computes y from x, `backprop` the gradients from dy.
+
+    A layer is a frozen dataclass of settings and holds no arrays; its parameters are a dict of arrays by name. A class
+    that inherits this and has no parameters defines only `evaluate` and `backprop`; one with parameters also `names`,
+    `shapes` and `init`; one with running statistics also `running` and `update`. `nnx.check(layer, x)` tries it.
+
+    Parameters
+    ----------
+    *args : Any
+        Settings of the class that inherits it.
+    **given : Any
+        Settings by name.
+
+    Examples
+    --------
+    >>> class Square(nnx.Layer):
+    ...     def evaluate(self, params, x, *, train=False, key=None):
+    ...         return x * x, x
+    ...
+    ...     def backprop(self, params, saved, dy, *, need_dx=True):
+    ...         return 2 * saved * dy, {}
+    >>> Square().evaluate({}, np.array([[1.0, 2.0, 3.0]]))[0].tolist()
+    [[1.0, 4.0, 9.0]]
+    """
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The parameters that have a gradient."""
+        """The names of the parameters that have a gradient, such as "W" and "b"; none by default."""
         return ()
 
     @property
     def running(self) -> tuple[str, ...]:
-        """The parameters that have none: running statistics, changed by `update`."""
+        """The names of the parameters without gradient: running statistics, changed by `update`; none by default."""
         return ()
 
     @property
     def copies(self) -> int:
-        """The number of rows that come out for each that goes in: the members that an `EnsembleView` makes of it."""
+        """The rows that come out for each that goes in: 1, or the members that an `EnsembleView` makes of it."""
         return 1
 
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
-        """Initial parameters for inputs with so many features, and the number of output features."""
+        """Initial parameters.
+
+        Parameters
+        ----------
+        features : int
+            The number of columns of x.
+        draw : Draw
+            The source of random numbers.
+
+        Returns
+        -------
+        params : dict of str to array
+            Host arrays, float64, by the names in `names` and `running`.
+        outputs : int
+            The number of columns of y.
+        """
         return {}, features
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        """The shapes of all parameters, running ones included, for rows of x of this shape; the shape of a row of y.
+        """The shapes of all parameters, running ones included, and the shape of a row of y.
 
         A layer that has `init` alone is asked there, for the price of a draw.
+
+        Parameters
+        ----------
+        row : tuple of int
+            The shape of a row of x: (features,).
+
+        Returns
+        -------
+        shapes : dict of str to tuple of int
+            The shapes of the parameters by name, without a population.
+        row : tuple of int
+            The shape of a row of y.
+
+        Raises
+        ------
+        ShapeError
+            If the layer does not take such rows.
         """
         if type(self).init is Layer.init:
             return {}, row
@@ -115,82 +238,324 @@ class Layer(Spelled, Protocol):
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
     ) -> tuple[Array, Saved]:
-        """The output y for the input x, and what backprop will need."""
+        """The output y for the input x, and what backprop will need.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            The parameters by name; they are not changed.
+        x : array
+            Rows of features, (..., n, i), `...` being a population.
+        train : bool, default False
+            True in training: dropout is at work, and batch normalisation takes the statistics of the batch.
+        key : Key, optional
+            Where random bits come from, `nnx.key(seed, step)`; layers that draw need it in training.
+
+        Returns
+        -------
+        y : array
+            (..., n, units).
+        saved : Any
+            What `backprop` needs, and `update`.
+
+        Raises
+        ------
+        ShapeError
+            If x does not have the shape that the parameters are for.
+        """
         ...
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
-        """dx = d loss / d x and the gradients by name, from dy = d loss / d y. dx may be None if not needed."""
+        """The gradients of the loss with respect to the input and the parameters.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            The parameters that `evaluate` was given.
+        saved : Any
+            The second result of `evaluate`.
+        dy : array
+            d loss / d y, of the shape of y.
+        need_dx : bool, default True
+            False where dx is not used, as in the first layer of a network; a layer may then leave it out.
+
+        Returns
+        -------
+        dx : array or None
+            d loss / d x, of the shape of x. It may be None if it is not needed.
+        grads : dict of str to array
+            The gradients of the parameters by name.
+        """
         ...
 
     def update(self, params: Params, saved: Saved) -> Params:
-        """The parameters with running statistics brought up to date from what `evaluate` saw."""
+        """The parameters with running statistics brought up to date from what `evaluate` saw.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            The parameters by name, which may be written on.
+        saved : Any
+            The second result of `evaluate` with `train=True`.
+
+        Returns
+        -------
+        dict of str to array
+            The parameters.
+        """
         return params
 
 
 class Loss(Spelled, Protocol):
-    """The distance of a network's output z from the target: a number for each member of the population."""
+    """The distance of a network's output z from the target: a number for each member of the population.
+
+    A class of your own inherits this and defines `evaluate` and `backprop`; `predict` where z is not in the target's
+    own terms. `nnx.check(loss, z, target)` tries it.
+
+    Parameters
+    ----------
+    *args : Any
+        Settings of the class that inherits it.
+    **given : Any
+        Settings by name.
+
+    Examples
+    --------
+    >>> class FourthPower(nnx.Loss):
+    ...     def evaluate(self, z, target, weight=None):
+    ...         d, s = z - target, np.ones_like(z[..., 0]) if weight is None else weight
+    ...         s = (s / np.sum(s, axis=-1, keepdims=True))[..., None]
+    ...         return np.sum(d**4 * s, axis=(-2, -1)), (d, s)
+    ...
+    ...     def backprop(self, saved):
+    ...         d, s = saved
+    ...         return 4 * d**3 * s
+    >>> value, saved = FourthPower().evaluate(np.array([[1.0], [3.0]]), np.array([[1.0], [1.0]]))
+    >>> float(value)
+    8.0
+    """
 
     @property
     def labels(self) -> bool:
-        """True if an integer target holds class numbers, and is not to be turned into floats."""
+        """True if an integer target holds class numbers, and is not to be turned into floats; else False."""
         return False
 
     @property
     def domain(self) -> tuple[float, float]:
-        """The smallest and largest value a target may have."""
+        """The smallest and largest value a target may have; -inf and inf by default."""
         return -inf, inf
 
     @property
     def copies(self) -> int:
-        """The number of rows of z for each of the target: the members of an ensemble."""
+        """The number of rows of z for each of the target: the members of an ensemble; else 1."""
         return 1
 
     def outputs(self, columns: int) -> int:
-        """The number of outputs that a network needs for a target with so many columns."""
+        """The number of outputs that a network needs.
+
+        Parameters
+        ----------
+        columns : int
+            The number of columns of the target.
+
+        Returns
+        -------
+        int
+            The number of columns of z.
+        """
         return columns
 
     def evaluate(
         self, z: Array, target: Array, weight: Array | None = None, total: Array | float | None = None
     ) -> tuple[Array, Saved]:
-        """The loss (...), a mean over the batch weighted by weight (..., n), and what backprop will need.
+        """The loss, a mean over the rows of the batch, and what backprop will need.
 
-        total: what the sum over the rows is divided by, in place of their number or the sum of their `weights`: those
-        of the whole batch, where the rows are a part of it. The losses of the parts then add up to the batch's.
+        Parameters
+        ----------
+        z : array
+            The output of the network, (..., n, k).
+        target : array
+            What z is held to, (..., n, k) for most losses.
+        weight : array, optional
+            A weight for each row, (..., n); only the ratios count. None, the default: each row counts the same.
+        total : array or float, optional
+            What the sum over the rows is divided by, in place of their number or the sum of their `weights`: those of
+            the whole batch, where the rows are a part of it. The losses of the parts then add up to the batch's.
+
+        Returns
+        -------
+        value : array
+            The loss, (...): one number for each member of the population.
+        saved : Any
+            What `backprop` needs.
+
+        Raises
+        ------
+        ShapeError
+            If the target or the weights do not fit z.
+        DataError
+            If one of them holds no real numbers.
         """
         ...
 
     def weights(self, target: Array, weight: Array | None, like: Array) -> Array | None:
-        """The weight of each row in the mean, (..., n, 1 or outputs), of the type of `like`; None: each the same."""
+        """The weight of each row in the mean; None where each counts the same.
+
+        Parameters
+        ----------
+        target : array
+            The target, for losses whose classes have weights.
+        weight : array or None
+            The weight of each row, (..., n).
+        like : array
+            An array whose type the result has.
+
+        Returns
+        -------
+        array or None
+            (..., n, 1 or outputs).
+        """
         return None if weight is None else weight[..., None]
 
     def backprop(self, saved: Saved) -> Array:
-        """dz = d loss / d z, with z's shape."""
+        """The gradient of the loss with respect to the output of the network.
+
+        Parameters
+        ----------
+        saved : Any
+            The second result of `evaluate`.
+
+        Returns
+        -------
+        array
+            dz = d loss / d z, with z's shape.
+        """
         ...
 
     def predict(self, z: Array) -> Array:
-        """The meaning of z in the target's own terms: probabilities, rates, or z itself."""
+        """The meaning of z in the target's own terms: probabilities, rates, or z itself.
+
+        Parameters
+        ----------
+        z : array
+            The output of the network, (..., n, k).
+
+        Returns
+        -------
+        array
+            The prediction, with a row for each row of the target.
+        """
         return z
 
 
 class Schedule(Spelled, Protocol):
-    """A factor on a setting. `steps`, where it has one, may be None until `over` says how many updates there are."""
+    """A factor on a setting, such as the rate, that changes from update to update.
+
+    A class of your own inherits this and defines `evaluate`. `steps`, where a schedule has it, may be None until `over`
+    says how many updates there are.
+
+    Parameters
+    ----------
+    *args : Any
+        Settings of the class that inherits it.
+    **given : Any
+        Settings by name.
+
+    Examples
+    --------
+    >>> class InverseSquareRoot(nnx.Schedule):
+    ...     def evaluate(self, step):
+    ...         return (step + 1.0) ** -0.5
+    >>> optimizer = nnx.SGD(rate=0.1, schedule=InverseSquareRoot())
+    >>> float(optimizer.schedule.evaluate(np.asarray(3.0)))
+    0.5
+    """
 
     def evaluate(self, step: Array) -> Array:
-        """The factor, () float, at `step`, () float, the number of updates made so far."""
+        """The factor at a step.
+
+        Parameters
+        ----------
+        step : array
+            The number of updates made so far, a float of shape ().
+
+        Returns
+        -------
+        array
+            The factor, a float of shape ().
+        """
         ...
 
     def over(self, steps: int) -> "Schedule":
-        """The schedule of a training of so many updates."""
+        """The schedule of a training of so many updates.
+
+        Parameters
+        ----------
+        steps : int
+            The number of updates of the whole training.
+
+        Returns
+        -------
+        Schedule
+            The schedule, its `steps` filled in where they were None.
+        """
         return self
 
 
 class Optimizer(Spelled, Protocol):
-    """A rule by which parameters follow their gradients."""
+    """A rule by which parameters follow their gradients.
+
+    A class of your own inherits this and defines `init`, `update`, `decays`, `current_rate` and `over`.
+
+    Parameters
+    ----------
+    *args : Any
+        Settings of the class that inherits it.
+    **given : Any
+        Settings by name.
+
+    Examples
+    --------
+    >>> class SignDescent(nnx.Optimizer):
+    ...     decays = False
+    ...
+    ...     def init(self, params, *, population=()):
+    ...         return {"step": np.asarray(0), "rate": np.asarray(0.01, dtype=np.float32)}
+    ...
+    ...     def update(self, params, grads, state, factors=None):
+    ...         for name, g in grads.items():
+    ...             params[name] = params[name] - state["rate"] * np.sign(g)
+    ...         return params, state | {"step": state["step"] + 1}
+    ...
+    ...     def current_rate(self, state):
+    ...         return state["rate"]
+    ...
+    ...     def over(self, steps):
+    ...         return self
+    >>> x = np.linspace(0, 1, 20).reshape(20, 1)
+    >>> fit = nnx.fit(nnx.Dense(1), x, 2 * x, loss="squared_error", optimizer=SignDescent(), epochs=10)
+    >>> fit.history["loss"][-1] < fit.history["loss"][0]
+    True
+    """
 
     def init(self, params: Params, *, population: tuple[int, ...] = ()) -> State:
-        """The state before the first update."""
+        """The state before the first update.
+
+        Parameters
+        ----------
+        params : dict of str to array
+            The parameters that will be updated.
+        population : tuple of int, optional
+            The shape of the population, (K,) for K networks together; (), the default, for one.
+
+        Returns
+        -------
+        dict
+            The state. `nnx.fit` reads "step", the number of updates made so far, and "rate"; the optimizers of nnx add
+            a dict of arrays for each thing they remember of the gradients.
+        """
         ...
 
     def update(
@@ -198,7 +563,23 @@ class Optimizer(Spelled, Protocol):
     ) -> tuple[Params, State]:
         """Parameters and state after one step; all that is given may be written on. Names without gradient stay.
 
-        factors: for some names, what their rate and their weight decay are multiplied by.
+        Parameters
+        ----------
+        params : dict of str to array
+            The parameters.
+        grads : dict of str to array
+            Their gradients; a parameter that has none here is not touched.
+        state : dict
+            The state that `init` or the last `update` gave.
+        factors : dict of str to tuple of float, optional
+            For some names, what their rate and their weight decay are multiplied by.
+
+        Returns
+        -------
+        params : dict of str to array
+            The new parameters.
+        state : dict
+            The new state.
         """
         ...
 
@@ -208,9 +589,31 @@ class Optimizer(Spelled, Protocol):
         ...
 
     def current_rate(self, state: State) -> Array:
-        """The rate that the next update will use."""
+        """The rate that the next update will use.
+
+        Parameters
+        ----------
+        state : dict
+            The state that `init` or the last `update` gave.
+
+        Returns
+        -------
+        array
+            The rate, () or one for each member of a population.
+        """
         ...
 
     def over(self, steps: int) -> "Optimizer":
-        """The optimizer with its schedules fitted to a training of so many updates."""
+        """The optimizer with its schedules fitted to a training of so many updates.
+
+        Parameters
+        ----------
+        steps : int
+            The number of updates of the whole training.
+
+        Returns
+        -------
+        Optimizer
+            The optimizer, `steps` filled in where its schedules had None.
+        """
         ...

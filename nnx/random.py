@@ -99,7 +99,37 @@ def _check_one(seed: Any) -> int:
 def key(seed: int | Sequence[int], step: int = 0, *, backend: str | Backend = "numpy") -> Key:
     """The key of a training step, to hand to `evaluate(..., train=True, key=key)`.
 
-    Several seeds make a population, each member with its own random bits.
+    Layers that draw, such as `nnx.Dropout`, take their random bits from it. The same seed and step give the same bits
+    on every backend. `nnx.fit` makes its own.
+
+    Parameters
+    ----------
+    seed : int or sequence of int
+        From 0 to 2^64 - 1. Several seeds make a population, each member with its own random bits.
+    step : int, default 0
+        The number of the training step, at least 0: another step has other bits.
+    backend : str or Backend, default 'numpy'
+        Where the key lies; that of the parameters, such as "torch" or "jax".
+
+    Returns
+    -------
+    Key
+        The key, two int32 arrays of the backend.
+
+    Raises
+    ------
+    SettingError
+        If seed or step is out of range.
+    BackendError
+        If the backend is not known or cannot compute here.
+
+    Examples
+    --------
+    >>> net, x = nnx.Chain(nnx.Dense(4), nnx.Dropout(0.5)), np.ones((3, 2))
+    >>> params = nnx.init(net, x)
+    >>> y, values = net.evaluate(params, x, train=True, key=nnx.key(0, step=7))
+    >>> y.shape
+    (3, 4)
     """
     chosen = backends.backend(backend)
     number = integer("key: step", step, NOT_NEGATIVE)

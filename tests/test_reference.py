@@ -2,13 +2,18 @@
 
 import doctest
 import inspect
+import re
 from importlib import import_module
 
 import numpy as np
 import pytest
 
 import nnx
+from nnx.backends import LIBRARIES
 from nnx.contract import Layer, Loss, Optimizer
+from nnx.losses import LOSSES
+from nnx.metrics import METRICS
+from nnx.optimizers import OPTIMIZERS
 
 validate = pytest.importorskip("numpydoc.validate", reason="numpydoc is not installed").validate
 
@@ -111,3 +116,29 @@ def test_the_examples_of_the_reference_run(name, tmp_path, monkeypatch):
         if example.examples:
             runner.run(example, out=said.append)
     assert runner.summarize(verbose=False).failed == 0, "".join(said)
+
+
+def listed(function, parameter):
+    """The names that the documentation of a parameter lists, "- "name": ..." each, and what follows them."""
+    from numpydoc.docscrape import FunctionDoc
+
+    text = "\n".join(next(p.desc for p in FunctionDoc(function)["Parameters"] if p.name == parameter))
+    return dict(re.findall(r'^ *- "(\w+)"(.*)', text, flags=re.M))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "known"),
+    [("loss", LOSSES), ("optimizer", OPTIMIZERS), ("metrics", METRICS)],
+    ids=lambda v: str(v)[:9],
+)
+def test_fit_lists_every_name_that_a_setting_may_be(parameter, known):
+    assert set(listed(nnx.fit, parameter)) == set(known)
+
+
+def test_fit_names_the_usual_rate_of_every_optimizer():
+    for name, text in listed(nnx.fit, "optimizer").items():
+        assert float(re.search(r"\(rate ([\d.]+)\)", text)[1]) == OPTIMIZERS[name]().rate
+
+
+def test_the_documentation_of_backends_lists_every_library():
+    assert set(LIBRARIES) <= set(listed(nnx.backend, "name"))

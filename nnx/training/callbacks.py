@@ -58,13 +58,35 @@ def _write(file: Path, text: str) -> None:
 
 
 class CSVLogger(Spelled):
-    """A row of a CSV file for each epoch: the number of the epoch, and every figure of its report.
+    """Callback that writes a row of a CSV file for each epoch: the number of the epoch, and every figure of its report.
 
-    The file is overwritten when the logger is made; with append=True rows follow those that are there. A figure that
-    appears later gets a column of its own: the file is then written anew, beside the old one, and takes its place.
-    What an epoch does not have is left empty; what is not finite is written nan, inf or -inf.
+    Give it to `nnx.fit(..., callbacks=[nnx.CSVLogger("log.csv")])`. Each row is written at once, so that a run that is
+    killed leaves whole rows; there is nothing to close.
 
-    Raises: DataError if the file cannot be written, or is continued and has no column "epoch".
+    Parameters
+    ----------
+    path : str or path
+        The file. It is overwritten when the logger is made.
+    append : bool, default False
+        Let rows follow those that are there.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written, or is continued and has no column "epoch".
+
+    Notes
+    -----
+    A figure that appears later gets a column of its own: the file is then written anew, beside the old one, and takes
+    its place. What an epoch does not have is left empty; what is not finite is written nan, inf or -inf.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> x = np.linspace(-1.0, 1.0, 50)[:, None]
+    >>> fit = nnx.fit(nnx.mlp((8,), 1), x, x, loss="squared_error", epochs=3, callbacks=[nnx.CSVLogger("log.csv")])
+    >>> Path("log.csv").read_text().splitlines()[0]
+    'epoch,loss,rate,samples_per_second,seconds'
     """
 
     def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
@@ -99,10 +121,32 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> str:
 
 
 class JSONLinesLogger(Spelled):
-    """A line of JSON for each epoch: {"epoch": 1, "loss": 0.5, ...}, with null for what is not finite.
+    """Callback that writes a line of JSON for each epoch: {"epoch": 1, "loss": 0.5, ...}, with null for what is not
+    finite.
 
-    The file is overwritten when the logger is made; with append=True lines follow those that are there.
-    Raises: DataError if the file cannot be written.
+    Give it to `nnx.fit(..., callbacks=[nnx.JSONLinesLogger("log.jsonl")])`. Each line is written at once, so that a run
+    that is killed leaves whole lines; there is nothing to close.
+
+    Parameters
+    ----------
+    path : str or path
+        The file. It is overwritten when the logger is made.
+    append : bool, default False
+        Let lines follow those that are there.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import json
+    >>> from pathlib import Path
+    >>> x, log = np.linspace(-1.0, 1.0, 50)[:, None], nnx.JSONLinesLogger("log.jsonl")
+    >>> fit = nnx.fit(nnx.mlp((8,), 1), x, x, loss="squared_error", epochs=3, callbacks=[log])
+    >>> [json.loads(line)["epoch"] for line in Path("log.jsonl").read_text().splitlines()]
+    [1, 2, 3]
     """
 
     def __init__(self, path: str | os.PathLike[str], *, append: bool = False) -> None:
@@ -118,12 +162,29 @@ def json_text(figures: Mapping[str, float]) -> str:
 
 
 class TensorBoardLogger(Spelled):
-    """The figures of each epoch as scalars for TensorBoard, written to a folder by tensorboardX.
+    """Callback that writes the figures of each epoch as scalars for TensorBoard, to a folder, by tensorboardX.
 
     A figure and the same on validation rows share a chart: "loss/training", "loss/validation". Every logger begins a
     file of its own in the folder, and TensorBoard shows them together. Each epoch is in the file when the callback
     returns; leaving a `with` block, or `close()`, closes it.
-    Raises: NNXError if tensorboardX is not installed, DataError if the folder cannot be made.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder, which is made if it is not there: `tensorboard --logdir FOLDER` shows it.
+
+    Raises
+    ------
+    NNXError
+        If tensorboardX is not installed: pip install 'nnx-array[track]'.
+    DataError
+        If the folder cannot be made.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 50)[:, None]
+    >>> with nnx.TensorBoardLogger("runs/first") as logger:  # doctest: +SKIP
+    ...     fit = nnx.fit(nnx.mlp((8,), 1), x, x, loss="squared_error", callbacks=[logger])
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:

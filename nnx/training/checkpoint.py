@@ -43,8 +43,32 @@ class Checkpoint(Spelled):
     or absent; the one before it is kept beside it as `path` + ".previous". It is a model file, and `nnx.load(path)`
     gives the network with the weights that would be kept if the training ended there.
 
-    seconds: epochs that end earlier than so long after the last writing are passed over.
-    encoder, target: of a table, written into each file as `nnx.save` does.
+    Parameters
+    ----------
+    path : str or path
+        The file, such as "run.safetensors".
+    every : int, default 1
+        After how many epochs the file is written, at least 1.
+    seconds : float, default 0.0
+        Epochs that end earlier than so many seconds after the last writing are passed over; at least 0.
+    encoder : TableEncoder, default None
+        The encoder of a table, written into each file as `nnx.save` does.
+    target : Target, default None
+        The target of a table, written into each file as `nnx.save` does.
+
+    Raises
+    ------
+    SettingError
+        If a setting is outside its range or of another kind.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 50)[:, None]
+    >>> net, how = nnx.mlp((8,), 1), dict(loss="squared_error", epochs=6)
+    >>> fit = nnx.fit(net, x, x, checkpoint=nnx.Checkpoint("run.safetensors", every=2), **how)
+    >>> again = nnx.fit(net, x, x, resume="run.safetensors.previous", **how)  # from epoch 4
+    >>> again.history["loss"] == fit.history["loss"]
+    True
     """
 
     path: str | os.PathLike[str]

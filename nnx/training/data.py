@@ -263,9 +263,42 @@ def numbered(rows: int) -> Any:
 
 
 def split(rows: int, fraction: float, seed: int, labels: Any = None, purpose: str = "split") -> tuple[Any, Any]:
-    """Row numbers in two parts, the second with this fraction of the rows, both in random order.
+    """Row numbers in two parts, both in random order, the second with a fraction of the rows.
 
-    labels: a host array; each class is then divided in the same proportion.
+    `nnx.fit(..., validation=fraction, seed=seed)` sets the second part aside.
+
+    Parameters
+    ----------
+    rows : int
+        How many rows there are, at least 2.
+    fraction : float
+        The share of the rows in the second part, between 0 and 1; each part has at least one row.
+    seed : int
+        What the order is drawn by: the same seed gives the same parts.
+    labels : array, default None
+        A host array of class labels (rows,); each class is then divided in the same proportion.
+    purpose : str, default "split"
+        A word that tells draws with the same seed apart.
+
+    Returns
+    -------
+    first : array
+        The row numbers of the first part, on the host.
+    second : array
+        The row numbers of the second part, on the host.
+
+    Raises
+    ------
+    SettingError
+        If the fraction is not between 0 and 1.
+    DataError
+        If there is one row only.
+
+    Examples
+    --------
+    >>> train, held = nnx.training.split(100, 0.2, seed=0)
+    >>> len(train), len(held), sorted([*train, *held]) == list(range(100))
+    (80, 20, True)
     """
     require(0 < fraction < 1, f"the fraction of a split must lie between 0 and 1, got {fraction}")
     xp = host_namespace()

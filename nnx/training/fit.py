@@ -142,40 +142,182 @@ def fit(
     members: int | None = None,
     n_members_per_run: int | None = None,
 ) -> Fit | PopulationFit:
-    """Train a network on rows of data.
+    """Train a network on rows of data, and return it with its history.
 
-    x, y: arrays of one library, which then computes (unless `backend` says otherwise and they are copied there), or
-        lists. A `numpy.memmap` stays in its file and is read batch by batch. A sparse matrix x of SciPy stays sparse;
-        the first layer must then be Dense. Or x alone: a list of batches (x, y) or (x, y, weight), or a function that
-        returns an iterator over them, called for a trial and once an epoch.
-    loss, optimizer, metrics: objects, or names such as "softmax_cross_entropy", "adam", "accuracy".
-    validation: a fraction of the rows to set aside, or a tuple (x, y) or (x, y, weight).
-    backend: a name or nnx.Backend; left out, that of the arrays, or for data of the host NNX_BACKEND, else NumPy.
-    sample_weight: one weight >= 0 for each row. params: where to begin; left unchanged.
-    compile: whether to compile the step; "auto" does where it pays, and `Fit.execution` says what was done. A compiled
-        step is a layer's code run once: what it does besides arithmetic on arrays is not repeated.
-    micro_batches: each batch is computed in so many parts, one after another, whose gradients add up to the batch's:
-        for batches that do not fit in memory. BatchNorm sees one part at a time.
-    average: nnx.EMA(0.999) or nnx.SWA(start=0.75): the average of the weights is validated, kept and returned.
-    frozen: patterns of parameters that stay as they are, such as "0.*". rate_factors, decay_factors: what the rate and
-        the weight decay of parameters are multiplied by, such as {"0.*": 0.1}, {"*.b": 1.0}; the last pattern that fits
-        counts. Biases, gains and shifts do not decay unless a factor says so.
-    scale_target: for values far from 0, or much larger or smaller than 1: train on (y - mean) / deviation of each of
-        y's columns (`nnx.ScaledLoss`). Losses are then without units; predictions and metrics are in y's own.
-    checkpoint: an nnx.Checkpoint(path, every=10). resume: the path of one, to go on from with the same data and
-        settings, to the same bits as if the training had not been interrupted. Where another library, version or
-        number of threads computes, a warning says so. A function that returns batches is called for a trial and for
-        each epoch left; if it has a method `set_epoch`, that is told the number of each epoch first.
-    ranks: nnx.ranks(), in a program that mpiexec or srun has started several times: each process computes some of the
+    Each epoch goes once over the rows, in batches and, unless told otherwise, in a new random order. For each batch the
+    network is evaluated, the loss is taken back through it, and the optimizer moves the parameters. Data, settings and
+    the network are checked before anything is trained, and arrays that are given are left unchanged.
+
+    Parameters
+    ----------
+    net : Layer
+        The network: a layer such as `nnx.mlp((128, 64), outputs=10)` or `nnx.Chain(nnx.Dense(8), nnx.ReLU(), ...)`.
+    x : array, sparse matrix, list or function
+        The rows (rows, features). Arrays of NumPy, CuPy, PyTorch or JAX, all of one library, which then computes
+        (unless `backend` says otherwise and they are copied there); or lists. A `numpy.memmap` stays in its file and is
+        read batch by batch. A sparse matrix of SciPy stays sparse, on NumPy; the first layer must then be Dense. Or x
+        alone: a list of batches (x, y) or (x, y, weight), or a function that returns an iterator over them, called for
+        a trial and once an epoch.
+    y : array or list, default None
+        The targets (rows,) or (rows, outputs): numbers, or for classes integers from 0 (`loss` says what each loss
+        takes). None where x gives batches.
+    loss : Loss or str
+        What is minimised: an object such as `nnx.Huber(delta=2.0)`, or the name of one with its usual settings.
+
+        - "squared_error": for numbers, of which the mean is predicted; the usual choice.
+        - "absolute_error": for numbers with outliers; the median is predicted.
+        - "huber": for numbers with some outliers; squared up to a distance of 1 from the target, absolute beyond it.
+        - "quantile": for prediction intervals; the quantiles 0.1, 0.5 and 0.9 of one column of numbers are predicted,
+          by 3 outputs.
+        - "poisson": for counts from 0; the expected count is predicted.
+        - "binary_cross_entropy": for yes or no, 1 or 0, an output for each question; the probability of 1 is predicted.
+        - "softmax_cross_entropy": for one of k classes, integers from 0 to k - 1 (or k probabilities a row); the
+          probability of each class is predicted, by k outputs.
+    optimizer : Optimizer or str, default "adam"
+        How the parameters follow the gradient: an object such as `nnx.Adam(rate=0.01)`, or the name of one with its
+        usual settings. The rate is what most often needs another value; `nnx.training.rate_range` helps to find it.
+
+        - "adam" (rate 0.001): each parameter has a step size of its own; a good first choice.
+        - "adamw" (rate 0.001): Adam with a weight decay of 0.01, which helps against overfitting.
+        - "sgd" (rate 0.01): plain gradient descent.
+        - "momentum" (rate 0.01): gradient descent with a memory of past gradients, 0.9; more sensitive to the rate than
+          Adam.
+        - "nesterov" (rate 0.01): momentum that looks a step ahead.
+        - "rmsprop" (rate 0.001): step sizes by the recent gradients.
+        - "adagrad" (rate 0.01): step sizes by all past gradients, for rare features.
+        - "lion" (rate 0.0001): steps of one size, by the sign of a mean gradient; it remembers one number a parameter,
+          Adam two.
+    epochs : int, default 100
+        How many times to go over the rows, at least 1; fewer where something stops the training earlier.
+    batch_size : int, default 128
+        Rows in a batch, at least 1; the last batch of an epoch may be smaller. Large batches take less time for an
+        epoch, small ones often learn more in it. Batches that an iterable gives have the size that they have.
+    validation : float or tuple, default None
+        What the network is tried on after each epoch, and not trained on: a share of the rows to set aside, between 0
+        and 1, drawn by the seed, or a tuple (x, y) or (x, y, weight).
+    early_stopping : EarlyStopping, default None
+        `nnx.EarlyStopping(patience=10)`: stop when the validation loss, or another figure, has not become better for so
+        many epochs, and keep the weights of the best. None: all epochs are run and the last weights kept.
+    metrics : sequence of str or callable, default ()
+        What is computed on the validation data after each epoch, "validation_" and its name in the history. A function
+        of your own takes predictions (rows, outputs) and target, arrays, and returns one number. Names:
+
+        - "accuracy": the share of rows whose class is right.
+        - "balanced_accuracy": the mean of that over the classes, for classes of unequal size.
+        - "f1": the harmonic mean of precision and recall of each class, and the mean of that over the classes.
+        - "log_loss": minus the mean log probability of the right class.
+        - "roc_auc": how well probabilities order the rows, 0.5 for none and 1 for all.
+        - "r2": the part of the target's variance that is explained, at most 1.
+        - "mean_absolute_error": in the target's unit.
+        - "mean_squared_error": in the square of the target's unit.
+        - "root_mean_squared_error": in the target's unit.
+    callbacks : sequence of callable, default ()
+        Functions that are called after each epoch with an `nnx.training.Report` (its `epoch`, `epochs`, `figures` and
+        `params`), such as `nnx.CSVLogger("log.csv")`. One that returns True stops the training. With members they are
+        given an `nnx.PopulationReport`.
+    sample_weight : array or list, default None
+        A weight of at least 0 for each row (rows,); only their ratios count. Batches of an iterable hold their own.
+    params : dict of str to array, default None
+        Where to begin, such as the `params` of an earlier fit; left unchanged. None: initial parameters by the seed, as
+        of `nnx.init`.
+    seed : int or sequence of int, default 0
+        Of the initial weights, the order of rows, dropout and the rows set aside: an integer from 0 to 2^64 - 1. The
+        same seed gives the same weights, orders and masks on every backend. With members, see there.
+    shuffle : bool, default True
+        Draw a new order of the rows for each epoch; False keeps the one given.
+    backend : str or Backend, default None
+        What computes: "numpy", "torch", "torch:cuda", "jax", "cupy" and so on, see `nnx.backend`. None: the library and
+        device of the arrays, or for data of the host NNX_BACKEND, else NumPy.
+    dtype : str, default None
+        The float type of the arithmetic, "float32" or "float64"; None is "float32" (or a given Backend's).
+    compile : bool or str, default "auto"
+        Whether to compile the step: "auto" does where it pays, True always (an error where it cannot be), False never;
+        `Fit.execution` says what was done. A compiled step is a layer's code run once: what it does besides arithmetic
+        on arrays is not repeated.
+    verbose : bool, default False
+        Show each epoch on standard output: a live table on a terminal, one line in a notebook, plain lines elsewhere.
+    micro_batches : int, default 1
+        Each batch is computed in so many parts, one after another, whose gradients add up to the batch's: for batches
+        that do not fit in memory. BatchNorm sees one part at a time. A loss of your own then needs `total` in its
+        `evaluate`.
+    average : EMA or SWA, default None
+        `nnx.EMA(0.999)` or `nnx.SWA(start=0.75)`: the average of the weights is validated, kept and returned.
+    frozen : str or sequence of str, default ()
+        Patterns, as of file names, of parameters that stay as they are: `"0.*"` is the first layer of a chain.
+    rate_factors : dict of str to float, default None
+        What the rate of parameters is multiplied by, by pattern, such as `{"0.*": 0.1}`; the last pattern that fits
+        counts.
+    decay_factors : dict of str to float, default None
+        What the weight decay of parameters is multiplied by, by pattern, such as `{"*.b": 1.0}`; the last pattern that
+        fits counts. Biases, gains and shifts do not decay unless a factor says so.
+    scale_target : bool, default False
+        For values far from 0, or much larger or smaller than 1: train on (y - mean) / deviation of each of y's columns
+        (`nnx.ScaledLoss`). Losses are then without units; predictions and metrics are in y's own.
+    checkpoint : Checkpoint, default None
+        `nnx.Checkpoint("run.safetensors", every=10)`: a file that a later call can go on from.
+    resume : str or path, default None
+        The file of a checkpoint to go on from, with the same data and settings, to the same bits as if the training had
+        not been interrupted. Where another library, version or number of threads computes, a warning says so. A
+        function that returns batches is called for a trial and for each epoch left; if it has a method `set_epoch`,
+        that is told the number of each epoch first.
+    ranks : Ranks, default None
+        `nnx.ranks()`, in a program that mpiexec or srun has started several times: each process computes some of the
         micro-batches of every batch, and the weights are the same to the bit on any number of them (docs/ranks.md).
         Callbacks, output and checkpoints are those of rank 0. Members are dealt out to the ranks.
-    members: how many networks to train at once. The result is an nnx.PopulationFit; member k has seed + k, or seeds[k],
-        and of every setting given as a tuple, such as nnx.Adam(rate=(1e-3, 1e-2)), the k-th number. See nnx.Population.
+    members : int, default None
+        How many networks to train at once, at least 1. The result is an `nnx.PopulationFit`; member k has seed + k, or
+        seeds[k], and of every setting given as a tuple, such as `nnx.Adam(rate=(1e-3, 1e-2))`, the k-th number.
+        `params` then have an axis of members in front. See `nnx.Population`. None: one network.
+    n_members_per_run : int, default None
+        The most members that are trained together; None: as many as fit in the free memory. For members only.
+
+    Returns
+    -------
+    Fit or PopulationFit
+        The result: `predict`, `params`, `history` (a list for each figure, an element for each epoch), `best_epoch`,
+        `stopped` (why the training ended). With members an `nnx.PopulationFit`, of which `[k]` is a Fit.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be trained on: empty, not finite, of different lengths, or no target for the loss.
+    SettingError
+        If a setting is outside its range, a name is unknown, or settings do not go together.
+    ShapeError
+        If an array does not have the shape that the network or the loss needs.
+    BackendError
+        If the backend cannot run here, or arrays are of several libraries.
+    OutOfMemoryError
+        If there is too little memory; the text says which batch size would fit.
+    ModelFileError
+        If a checkpoint cannot be read or written.
+    TrainingError
+        If the loss stops being finite; its attribute `fit` is the result up to the last good epoch.
+
+    Notes
+    -----
     Shapes: x (rows, features); y (rows,) or (rows, outputs), integers for labels.
 
-    Raises: DataError, SettingError, ShapeError, BackendError, ModelFileError before anything is trained; TrainingError
-    when the loss stops being finite, with the result up to the last good epoch in its attribute `fit`.
-    Ctrl-C ends the training after the current batch and returns the result so far.
+    Ctrl-C ends the training after the current batch and returns the result so far, with "interrupted" in `Fit.stopped`;
+    a second one ends it at once.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(400, 2))
+    >>> y = (x[:, 0] > x[:, 1]).astype(int)
+    >>> fit = nnx.fit(nnx.mlp((16,), 2), x, y, loss="softmax_cross_entropy", optimizer=nnx.Adam(rate=0.01),
+    ...               epochs=20, batch_size=32, validation=0.25, metrics=["accuracy"])
+    >>> fit.history["validation_accuracy"][-1] > 0.9, fit.predict(x[:3]).shape
+    (True, (3, 2))
+
+    Batches from a function, and three networks at once, each with a rate of its own:
+
+    >>> batches = [(x[i : i + 50], y[i : i + 50]) for i in range(0, 400, 50)]
+    >>> fit = nnx.fit(nnx.mlp((16,), 2), lambda: iter(batches), loss="softmax_cross_entropy", epochs=2)
+    >>> fit = nnx.fit(nnx.mlp((16,), 2), x, y, loss="softmax_cross_entropy", optimizer=nnx.Adam((1e-5, 1e-3, 1e-2)),
+    ...               members=3, seed=(0, 0, 0), epochs=5)
+    >>> fit.best(), fit.predict(x).shape
+    (2, (3, 400, 2))
     """
     if members is not None:
         shared = {name: value for name, value in locals().items() if name not in OWN}

@@ -212,16 +212,38 @@ leaving: list[Callable[[int], None]] = []  # what is told the exit code of a pro
 
 
 def ranks(comm: Any = None, *, timeout: float | None = None) -> Ranks:
-    """The processes that train together: those that mpiexec, srun or another launcher of MPI has started.
+    """Processes that train one network together: those that mpiexec, srun or another launcher of MPI has started.
 
     Give it to `nnx.fit(..., ranks=nnx.ranks(), micro_batches=8)`, the estimators or a search, in a program that a
     launcher starts several times: `mpiexec -n 4 python program.py`. In a program that was started alone it is one rank,
     and MPI is not imported. An exception that nobody catches on one rank ends all.
 
-    comm: a communicator of mpi4py [default: all processes that the launcher started].
-    timeout: seconds that a rank waits for the others before it ends with a line that says so [default: those of the
-        variable NNX_RANKS_TIMEOUT, else 600].
-    Raises: BackendError where a launcher has started several processes and mpi4py is missing, or knows of one only.
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Comm, default None
+        A communicator of mpi4py; None: all processes that the launcher started.
+    timeout : float, default None
+        Seconds that a rank waits for the others before it ends with a line that says so; None: those of the environment
+        variable NNX_RANKS_TIMEOUT, else 600.
+
+    Returns
+    -------
+    Ranks
+        The processes: `number` of this one, from 0, their `count`, and `is_first`, True for the one that writes and
+        prints.
+
+    Raises
+    ------
+    BackendError
+        Where a launcher has started several processes and mpi4py is missing, or knows of one only.
+    SettingError
+        If comm is no communicator, or the timeout is not above 0.
+
+    Examples
+    --------
+    >>> ranks = nnx.ranks()  # one process alone
+    >>> ranks.number, ranks.count, ranks.is_first
+    (0, 1, True)
     """
     fine = comm is None or all(hasattr(comm, name) for name in ("allgather", "Dup", "Irecv"))
     require(fine, "ranks: comm must be a communicator of mpi4py, such as MPI.COMM_WORLD", comm)

@@ -26,10 +26,29 @@ RUIN = 4.0  # times the best running mean of the loss: the test ends
 
 @dataclass(frozen=True)
 class RateRange:
-    """Rates that grow from step to step, the loss of each step's batch before its update, and the loss smoothed.
+    """Result of a learning-rate range test: rates that grew from step to step, and the losses that they gave.
 
-    suggestion: the rate at which the smoothed loss falls fastest; lowest: that at which it is smallest, already too
-    large. Both are not a number if the loss never fell.
+    `nnx.plots.rate_finder` draws it.
+
+    Parameters
+    ----------
+    rates : array
+        The rates (steps,), on the host.
+    losses : array
+        The loss (steps,) of each step's batch before its update.
+    smoothed : array
+        The losses (steps,), smoothed.
+    suggestion : float
+        The rate at which the smoothed loss falls fastest: one to train with. Not a number if the loss never fell.
+    lowest : float
+        The rate at which the smoothed loss is smallest, already too large. Not a number if the loss never fell.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 200)[:, None]
+    >>> found = nnx.training.rate_range(nnx.mlp((8,), 1), x, x**2, loss="squared_error", steps=50)
+    >>> len(found.rates) == len(found.losses) == len(found.smoothed), found.suggestion < found.lowest
+    (True, True)
     """
 
     rates: Any  # (steps,) on the host
@@ -54,15 +73,69 @@ def rate_range(
     seed: int = 0,
     backend: str | Backend | None = None,
 ) -> RateRange:
-    """Train for a few steps with rates that grow exponentially, until the loss is ruined or the steps are over.
+    """Learning-rate range test: train for a few steps with rates that grow, to find the rate to train with.
 
-    rate_i = smallest (largest / smallest)^(i / (steps - 1)). The loss is smoothed with the weights 0.85^|i - j|, which
-    unlike a running mean do not lag behind; the suggestion is where d smoothed / d log rate is smallest. The
-    optimizer's own rate and schedule do not matter. Shapes: x (rows, features); y as for `fit`.
+    The rates grow exponentially, rate_i = smallest (largest / smallest)^(i / (steps - 1)), until the loss is ruined or
+    the steps are over. The optimizer's own rate and schedule do not matter.
 
-    Raises: DataError, SettingError, BackendError; TrainingError if the loss is not finite from the beginning.
+    Parameters
+    ----------
+    net : Layer
+        The network, which is not changed: the test has parameters of its own.
+    x : array
+        The rows (rows, features).
+    y : array
+        The targets, as for `nnx.fit`.
+    loss : Loss or str
+        The loss, or its name, as for `nnx.fit`.
+    optimizer : Optimizer or str, default "adam"
+        The optimizer to find the rate of, or its name, as for `nnx.fit`.
+    smallest : float, default 1e-06
+        The first rate, above 0.
+    largest : float, default 10.0
+        The last rate, above the first.
+    steps : int, default 150
+        How many updates to make, at least 10.
+    batch_size : int, default 64
+        Rows in the batch of each step, at least 1.
+    seed : int, default 0
+        Of the initial weights, the order of the rows and dropout.
+    backend : str or Backend, default None
+        What computes; None: as for `nnx.fit`.
+
+    Returns
+    -------
+    RateRange
+        The rates, the losses, and the rate that is suggested.
+
+    Raises
+    ------
+    DataError
+        If the data cannot be trained on, or is a stream of batches.
+    SettingError
+        If a setting is outside its range.
+    BackendError
+        If the backend cannot run here.
+    TrainingError
+        If the loss is not finite from the beginning.
+
+    Notes
+    -----
+    The loss is smoothed with the weights `0.85^|i - j|`, which unlike a running mean do not lag behind; the suggestion
+    is where d smoothed / d log rate is smallest. The loss is ruined when it is not finite, or its running mean is 4
+    times what it was at best.
+
+    Shapes: x (rows, features); y as for `nnx.fit`.
+
     Source: Smith 2017, "Cyclical learning rates for training neural networks", section 3.3; growing exponentially,
     smoothed and ended at 4 times the smallest loss as in fastai (Howard & Gugger 2020).
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 200)[:, None]
+    >>> found = nnx.training.rate_range(nnx.mlp((8,), 1), x, x**2, loss="squared_error", steps=50)
+    >>> 1e-6 < found.suggestion < 10.0
+    True
     """
     smallest = real("rate_range: smallest", smallest, POSITIVE)
     largest = real("rate_range: largest", largest, POSITIVE)

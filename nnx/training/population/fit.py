@@ -34,11 +34,22 @@ from .resume import Runs
 class Population(Spelled):
     """Networks that are trained together on the same data, each with settings, seed and rows of its own.
 
-    members: a sequence of `nnx.Member`. Those whose settings differ in numbers only (rate, momentum, betas, weight
-    decay, dropout, label smoothing, class weights), or in widths that zeros can fill up, are one batched run; members
-    of other depths, activations, losses or numbers of rows are runs of their own.
+    Members whose settings differ in numbers only (rate, momentum, betas, weight decay, dropout, label smoothing, class
+    weights), or in widths that zeros can fill up, are one batched run; members of other depths, activations, losses or
+    numbers of rows are runs of their own.
 
-    >>> import numpy as np
+    Parameters
+    ----------
+    members : sequence of Member
+        The members, at least one.
+
+    Raises
+    ------
+    SettingError
+        If members are none, or not of `nnx.Member`.
+
+    Examples
+    --------
     >>> x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     >>> members = [nnx.Member(nnx.mlp((8,), 2), "softmax_cross_entropy", nnx.Adam(r)) for r in (1e-4, 1e-1)]
     >>> fit = nnx.Population(members).fit(x, np.array([0, 1, 1, 0]), epochs=100)
@@ -85,17 +96,79 @@ class Population(Spelled):
     ) -> PopulationFit:
         """Train all members; each as `nnx.fit` would have trained it alone on its rows, to rounding.
 
-        A member that stops early no longer changes; where half of those that train together have stopped, the others
-        go on in smaller arrays as soon as that pays. A member whose loss or weights are not finite is dropped, which
-        its `stopped` says.
-        callbacks: given an nnx.PopulationReport after each epoch of each run; one that returns True stops the run's
-            members, one that returns numbers of members stops those.
-        n_members_per_run: the most members in one run; None: as many as fit in the free memory.
-        checkpoint, resume: as for one network; the file holds the members that have finished, and the run that is
-            going on. `nnx.load` gives the network of that run's first member.
-        ranks: nnx.ranks(): each process trains some of the members, and has the result of all.
-        All else: see `nnx.fit`. x and y must be arrays in memory.
-        Raises: as `nnx.fit`; TrainingError if no member at all has finished an epoch.
+        A member that stops early no longer changes; where half of those that train together have stopped, the others go
+        on in smaller arrays as soon as that pays. A member whose loss or weights are not finite is dropped, which its
+        `stopped` says. The settings are those of `nnx.fit`, where they are explained, and are the same for all members.
+
+        Parameters
+        ----------
+        x : array
+            The rows (rows, features), an array in memory.
+        y : array
+            The targets (rows,) or (rows, outputs), integers for labels; an array in memory.
+        epochs : int, default 100
+            How many times each member goes over its rows, at least 1.
+        batch_size : int, default 128
+            Rows in a batch, at least 1.
+        validation : float or tuple, default None
+            A share of the rows to set aside, between 0 and 1, by each member's own seed; or a tuple (x, y) or (x, y,
+            weight) for all.
+        early_stopping : EarlyStopping, default None
+            When each member stops by itself.
+        metrics : sequence of str or callable, default ()
+            What is computed on the validation data after each epoch.
+        callbacks : sequence of callable, default ()
+            Functions given an `nnx.PopulationReport` after each epoch of each run; one that returns True stops the
+            run's members, one that returns numbers of members stops those.
+        sample_weight : array, default None
+            A weight of at least 0 for each row (rows,).
+        shuffle : bool, default True
+            Draw a new order of the rows for each epoch.
+        backend : str or Backend, default None
+            What computes; None: the library and device of the arrays, or for data of the host NNX_BACKEND, else NumPy.
+        dtype : str, default None
+            The float type, "float32" or "float64"; None is "float32" (or a given Backend's).
+        compile : bool or str, default "auto"
+            Whether to compile the steps: True, False, or "auto", where it pays.
+        verbose : bool, default False
+            Show after each epoch how many members train, and the figures of the best of them.
+        micro_batches : int, default 1
+            The parts that each batch is computed in.
+        average : EMA or SWA, default None
+            The average of the weights that is validated and kept.
+        frozen : str or sequence of str, default ()
+            Patterns of parameters that stay as they are.
+        rate_factors : dict of str to float, default None
+            What the rate of parameters is multiplied by, by pattern.
+        decay_factors : dict of str to float, default None
+            What the weight decay of parameters is multiplied by, by pattern.
+        scale_target : bool, default False
+            Train on (y - mean) / deviation of each of y's columns.
+        checkpoint : Checkpoint, default None
+            As for one network; the file holds the members that have finished, and the run that is going on. `nnx.load`
+            gives the network of that run's first member.
+        resume : str or path, default None
+            The file of a checkpoint to go on from, with the same data and settings.
+        ranks : Ranks, default None
+            `nnx.ranks()`: each process trains some of the members, and has the result of all.
+        n_members_per_run : int, default None
+            The most members in one run; None: as many as fit in the free memory.
+
+        Returns
+        -------
+        PopulationFit
+            The members' results.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be trained on, or is not an array in memory.
+        SettingError
+            If a setting is outside its range, or settings do not go together.
+        TrainingError
+            If no member at all has finished an epoch.
+        NNXError
+            For all else, as `nnx.fit`.
         """
         lists(metrics=metrics, callbacks=callbacks)
         most = None if n_members_per_run is None else integer("fit: n_members_per_run", n_members_per_run)

@@ -26,12 +26,37 @@ WASTE = 1.5  # weights with the zeros between them over weights, up to which dif
 class Member(Spelled):
     """One network of a population, with settings, seed and rows of its own.
 
-    net, loss, optimizer: as for `nnx.fit`; every setting is one number.
-    seed: of its initial weights, the order of its rows, its dropout and its part held out.
-    rows: the numbers of the rows to train on, or a mask of them; None: all that are not held.
-    held: the numbers of the rows to validate on, or a mask; None: as `validation` of the fit says.
-    params: where to begin, in place of initial parameters.
-    Raises: SettingError for what is no network, loss, optimizer or seed.
+    Parameters
+    ----------
+    net : Layer
+        The network, as for `nnx.fit`; every setting is one number.
+    loss : Loss or str
+        The loss or its name, as for `nnx.fit`.
+    optimizer : Optimizer or str, default "adam"
+        The optimizer or its name, as for `nnx.fit`.
+    seed : int, default 0
+        Of its initial weights, the order of its rows, its dropout and its part held out.
+    rows : array, default None
+        The numbers of the rows to train on, or a mask of them (rows,): a fold, or a bootstrap; None: all that are not
+        held.
+    held : array, default None
+        The numbers of the rows to validate on, or a mask; None: as `validation` of the fit says.
+    params : dict of str to array, default None
+        Where to begin, in place of initial parameters.
+
+    Raises
+    ------
+    SettingError
+        For what is no network, loss, optimizer or seed, or has settings of several members.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.0, 1.0, 60)[:, None]
+    >>> folds = np.arange(60) % 3
+    >>> members = [nnx.Member(nnx.mlp((8,), 1), "squared_error", nnx.Adam(0.01), held=folds == k) for k in range(3)]
+    >>> fit = nnx.Population(members).fit(x, x**2, epochs=5)
+    >>> len(fit.scores("validation_loss"))
+    3
     """
 
     net: Layer

@@ -25,15 +25,40 @@ class BinEdges(NamedTuple):
 def bin_edges(x: Any, bins: int = 48) -> BinEdges:
     """Edges of up to so many bins of equal numbers of rows for columns of x, and which columns these are.
 
-    The edges are quantiles to 7 digits, each once: many equal numbers make fewer bins. Missing and infinite numbers are
-    left out. So are columns that would have one bin, such as constants and those of two values: x itself says as much.
-    A first or last bin much narrower than the others is joined to the next, since beyond it the line goes on as steep.
+    `nnx.PiecewiseLinear` and `nnx.PiecewiseLinearEmbedding` place numbers between such edges. The edges are quantiles
+    to 7 digits, each once: many equal numbers make fewer bins. Missing and infinite numbers are left out. So are
+    columns that would have one bin, such as constants and those of two values: x itself says as much. A first or last
+    bin much narrower than the others is joined to the next, since beyond it the line goes on as steep.
 
+    Parameters
+    ----------
+    x : array of shape (rows, columns)
+        Numbers to learn the edges from, of any library: the rows to train on.
+    bins : int, default 48
+        Bins of a column at most, at least 2.
+
+    Returns
+    -------
+    BinEdges
+        Its `edges` are a tuple of ascending edges for each of its `columns`, which are numbers of columns of x.
+
+    Raises
+    ------
+    DataError
+        If x is no matrix of numbers.
+    SettingError
+        If `bins` is below 2.
+
+    Notes
+    -----
     Shapes: x (rows, columns).
-    Raises: DataError, SettingError.
+
     Source: Gorishniy, Rubachev & Babenko 2022, "On embeddings for numerical features", section 3.2.1.
 
-    >>> nnx.bin_edges(np.array([[0.0, 7.0, 1.0], [1.0, 7.0, 0.0], [3.0, 7.0, 1.0], [4.0, 7.0, 0.0]]), 3)
+    Examples
+    --------
+    >>> x = np.array([[0.0, 7.0, 1.0], [1.0, 7.0, 0.0], [3.0, 7.0, 1.0], [4.0, 7.0, 0.0]])
+    >>> nnx.bin_edges(x, 3)  # the second column is constant, the third has two values
     BinEdges(edges=((0.0, 1.0, 3.0, 4.0),), columns=(0,))
     """
     bins, xp = integer("bin_edges: bins", bins, AT_LEAST_2), host.namespace()

@@ -27,24 +27,88 @@ ROOM = 1 << 25  # bytes of a block of encoded rows, about
 class TableEncoder(Spelled, Transformer):
     """Columns of numbers, text, booleans and dates as one float matrix; a transformer as scikit-learn has them.
 
-    Numbers are scaled (scale="robust": median, quartiles and a smooth clip; "standard": mean and deviation), a missing
-    one is the median, and a further column says that it was missing. With levels, whole numbers of few values are
-    categories too; with bins, other numbers are also encoded piecewise linearly between `bins` + 1 quantiles. Text has
-    a column for each value; values seen in fewer than min_count rows share one, which values never seen join; fold_case
-    makes "Low" and "low" one. Text of more than max_categories values is hashed into `buckets` columns, and with
-    embed, text of more than so many values is one column of codes for nnx.Embedding (`codes` has them); free text
-    becomes its max_words commonest words and pairs of words. Booleans, and columns of one value or nothing, are 1 and
-    -1. Dates are a number, and sine and cosine of their place in year, week and day; so are times of day. Left out,
-    with a warning: constant and empty columns, ids and numbers of the rows.
+    It is what `nnx train` and the tabular estimators put before their networks; in a Pipeline it stands before any
+    estimator. What each column becomes is learned from the rows of `fit`:
 
-    kinds: {"zip": "text"} says what a column holds: number, text, boolean, date, or drop. Without it the type of the
-        column says so: text is text, also where it spells numbers or dates ({"day": "date"} reads them).
-    Shapes: fit and transform take (rows, columns): arrays, pandas, polars, pyarrow, a dictionary of columns.
-    transform gives float32 (rows, width) on the host, or what dtype says.
-    Raises: DataError for cells that are not of their column's kind, and for columns that are not there.
+    - Numbers are scaled. A missing one is the median, and a further column says that it was missing.
+    - Whole numbers of few values are categories too, with `levels`; other numbers are also in pieces, with `bins`.
+    - Text has a column of 0 and 1 for each value. Of more values it is hashed, or with `embed` becomes one column of
+      codes; free text becomes its commonest words and pairs of words.
+    - Booleans are 1 and -1, and so are columns of one value or nothing.
+    - Dates are a number, and sine and cosine of their place in year, week and day; so are times of day.
+    - Left out, with a warning: constant and empty columns, ids, and numbers of the rows.
 
-    After fit: columns_ (how each column is encoded), dropped_ (why others were left out), notes_ (what else may want a
-    look), feature_names_in_.
+    Parameters
+    ----------
+    scale : {"robust", "standard"}, default "robust"
+        How numbers are scaled. "robust" takes off the median, divides by the distance of the quartiles, and clips
+        smoothly to (-3, 3): it does not mind outliers. "standard" takes off the mean and divides by the deviation.
+    max_categories : int, default 30
+        Values of a column of text that have a column each, at most. Text of more is hashed, or with `embed` coded.
+    min_count : int, default 3
+        Rows that a value or word must be in to have a column of its own. Values seen in fewer share one, which values
+        never seen before join.
+    buckets : int, default 128
+        Columns that text of more than `max_categories` values is hashed into; each value has a 1 in two of them.
+    max_words : int, default 4096
+        Words and pairs of words of free text that have a column, at most: the commonest.
+    levels : bool, default True
+        Make whole numbers of 3 to `max_categories` values categories too, where there are 10 rows for each column that
+        this adds to the table.
+    bins : int, default 0
+        Encode numbers piecewise linearly too, between up to so many + 1 quantiles, fewer where there are not 10 rows
+        for each piece. 0 does not; `nnx train` has 16.
+    embed : int, default 0
+        Text of more than so many values becomes one column of codes for `nnx.Embedding`; `codes` has them. 0 does not.
+    fold_case : bool, default False
+        Make "Low" and "low" one value.
+    kinds : dict of str to str or None, default None
+        What columns hold, where it is to be said: {"zip": "text"}. The kinds are "number", "text", "category", "words",
+        "boolean", "date", "time", "duration" and "drop". None lets the type of the column say so: text is text, also
+        where it spells numbers or dates ({"day": "date"} reads them). What is named here is not taken for an id.
+    dtype : {"float32", "float64"}, default "float32"
+        The type of the matrix.
+    seed : int, default 0
+        Decides which buckets text is hashed into.
+
+    Attributes
+    ----------
+    columns_ : list of object
+        How each column is encoded, in the order of the table.
+    dropped_ : dict of str to str
+        Why other columns were left out, by their names.
+    notes_ : list of str
+        What else may want a look, such as values that differ in capitals alone.
+    feature_names_in_ : array of str
+        The columns of the table that `fit` saw.
+    n_features_in_ : int
+        How many these are.
+
+    See Also
+    --------
+    TabularClassifier : Encoder and networks in one.
+    bin_edges : Edges of bins for layers that place numbers between them.
+
+    Notes
+    -----
+    Shapes: `fit` and `transform` take (rows, columns): arrays, pandas, polars, pyarrow, a dictionary of columns.
+    `transform` gives float32 (rows, width) on the host, or what `dtype` says.
+
+    Source: the robust scale and smooth clip are those of RealMLP (Holzmueller, Grinsztajn & Steinwart 2024, section 3);
+    the pieces those of Gorishniy, Rubachev & Babenko 2022, "On embeddings for numerical features", eq. 1; hashing twice
+    is as in Serra & Karatzoglou 2017; words have the weights of Salton & Buckley 1988.
+
+    Examples
+    --------
+    >>> table = {"size": [30.0, 45.0, None, 80.5], "town": ["Rome", "Oslo", "Rome", "Oslo"]}
+    >>> encoder = nnx.TableEncoder(min_count=2)
+    >>> encoder.fit_transform(table).round(1)
+    array([[-0.6,  0. ,  0. ,  1. ],
+           [ 0. ,  0. ,  1. ,  0. ],
+           [ 0. ,  1. ,  0. ,  1. ],
+           [ 1.3,  0. ,  1. ,  0. ]], dtype=float32)
+    >>> encoder.get_feature_names_out().tolist()
+    ['size', 'size (missing)', 'town=Oslo', 'town=Rome']
     """
 
     def __init__(
@@ -69,7 +133,27 @@ class TableEncoder(Spelled, Transformer):
         self.fold_case, self.kinds, self.dtype, self.seed = fold_case, kinds, dtype, seed
 
     def fit(self, X: Any, y: Any = None) -> "TableEncoder":
-        """Learn how to encode the columns of X."""
+        """Learn how to encode the columns of X.
+
+        Parameters
+        ----------
+        X : table of shape (rows, columns)
+            Arrays, pandas, polars, pyarrow, a dictionary of columns, or a list of rows.
+        y : object, optional
+            Not used; it is there for pipelines.
+
+        Returns
+        -------
+        TableEncoder
+            The encoder itself.
+
+        Raises
+        ------
+        DataError
+            If cells are not of their column's kind, or no column is left to learn from.
+        SettingError
+            If a parameter is out of its range.
+        """
         self.check()
         source = self.source(X)
         kinds = source.scan(self.kinds or {}).kinds
@@ -80,12 +164,43 @@ class TableEncoder(Spelled, Transformer):
         return self
 
     def transform(self, X: Any) -> Any:
-        """The matrix (rows, width) of the table X. Columns may come in another order, and others may be there."""
+        """Encode the table X.
+
+        Parameters
+        ----------
+        X : table of shape (rows, columns)
+            The rows. Columns may come in another order, and others may be there.
+
+        Returns
+        -------
+        array of shape (rows, width), or data frame
+            The matrix on the host, of the type `dtype`, or what `set_output` asked for.
+
+        Raises
+        ------
+        DataError
+            If cells are not of their column's kind, or a column is not there.
+        """
         self.check_fitted()
         return self.framed(self.encode(self.source(X)), getattr(X, "index", None))
 
     def learn(self, source: Source, kinds: Mapping[str, str], rows: Any = None) -> None:
-        """Fit to a source; rows: of each row whether to learn from it."""
+        """Learn how to encode the columns of a source, such as a file read in blocks.
+
+        Parameters
+        ----------
+        source : Source
+            The rows, as Arrow record batches.
+        kinds : dict of str to str
+            What each column holds.
+        rows : array of bool of shape (rows,), optional
+            Of each row whether to learn from it. None is all.
+
+        Raises
+        ------
+        DataError
+            If there are no rows, cells are not of their column's kind, or no column is left to learn from.
+        """
         self.check()
         chosen = {name: kind for name, kind in kinds.items() if kind != "drop"}
         seen = {name: counter(kind) for name, kind in chosen.items()}
@@ -131,13 +246,41 @@ class TableEncoder(Spelled, Transformer):
         return compute().utf8_lower(column) if folded else column
 
     def encode(self, source: Source) -> Any:
-        """The matrix (rows, width) of a source."""
+        """Encode all rows of a source.
+
+        Parameters
+        ----------
+        source : Source
+            The rows, as Arrow record batches.
+
+        Returns
+        -------
+        array of shape (rows, width)
+            The matrix on the host.
+        """
         parts = [x for _, x in self.blocks(source)]
         xp = host.namespace()
         return xp.concat(parts, axis=0) if parts else xp.zeros((0, self.width), dtype=self.dtype)
 
     def blocks(self, source: Source, others: Sequence[str] = (), *, compact: bool = False) -> Iterator[tuple[Any, Any]]:
-        """Batches of a source, each with its encoded matrix; `others`: columns that the batches are to have as well."""
+        """Encode the batches of a source one after another, for a table that does not fit in memory.
+
+        Parameters
+        ----------
+        source : Source
+            The rows, as Arrow record batches.
+        others : sequence of str, default ()
+            Columns that the batches are to have as well.
+        compact : bool, default False
+            Give the compact form of each batch, for a cache.
+
+        Yields
+        ------
+        batch : RecordBatch
+            Rows of the source.
+        x : array of shape (rows, width) or (rows, compact_width)
+            The same rows, encoded.
+        """
         names = [c.name for c in self.columns_]
         need_columns(source, names)
         kinds = {name: kind for name, kind in self.kinds_.items() if name not in others}
@@ -157,7 +300,22 @@ class TableEncoder(Spelled, Transformer):
         yield from ahead(encoded, parts())
 
     def compact(self, source: Source, batch: Any, first: int) -> Any:
-        """The compact form of one batch, for a cache, whose first row has this number: (rows, compact_width)."""
+        """Give the compact form of one batch, for a cache on disk.
+
+        Parameters
+        ----------
+        source : Source
+            The source of the batch, for messages.
+        batch : RecordBatch
+            The rows.
+        first : int
+            The number of the first of them.
+
+        Returns
+        -------
+        array of shape (rows, compact_width)
+            Few numbers for each cell, of which `spread` makes the matrix.
+        """
         x = host.namespace().empty((self.compact_width, batch.num_rows), dtype=self.dtype)
         at = 0
         for column in self.columns_:
@@ -168,7 +326,18 @@ class TableEncoder(Spelled, Transformer):
         return x.T
 
     def spread(self, compact: Any) -> Any:
-        """The matrix (rows, width) of what `compact` gave."""
+        """Make the matrix of what `compact` gave.
+
+        Parameters
+        ----------
+        compact : array of shape (rows, compact_width)
+            Rows in the compact form.
+
+        Returns
+        -------
+        array of shape (rows, width)
+            The matrix on the host.
+        """
         x = host.namespace().zeros((len(compact), self.width), dtype=self.dtype)
         at = start = 0
         for column in self.columns_:
@@ -188,12 +357,29 @@ class TableEncoder(Spelled, Transformer):
         return sum(c.width for c in self.columns_)
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
-        """The names of the columns that transform gives."""
+        """Give the names of the columns that `transform` gives.
+
+        Parameters
+        ----------
+        input_features : object, optional
+            Not used; it is there for pipelines.
+
+        Returns
+        -------
+        array of str of shape (width,)
+            The names: "town=Oslo", "size (missing)".
+        """
         self.check_fitted()
         return host.put([name for c in self.columns_ for name in c.names], "object", None)
 
     def numbers(self) -> list[int]:
-        """The numbers of the columns that are a number of the table, scaled."""
+        """Give the numbers of the columns that are a number of the table, scaled.
+
+        Returns
+        -------
+        list of int
+            Places among the columns that `transform` gives.
+        """
         found, at = list[int](), 0
         for c in self.columns_:
             if isinstance(c, (Number, Levels, Pieces)):
@@ -202,7 +388,13 @@ class TableEncoder(Spelled, Transformer):
         return found
 
     def pieces(self) -> list[int]:
-        """The numbers of the columns that are pieces of a number."""
+        """Give the numbers of the columns that are pieces of a number.
+
+        Returns
+        -------
+        list of int
+            Places among the columns that `transform` gives.
+        """
         found, at = list[int](), 0
         for c in self.columns_:
             if isinstance(c, Pieces):
@@ -211,7 +403,13 @@ class TableEncoder(Spelled, Transformer):
         return found
 
     def groups(self) -> dict[str, list[int]]:
-        """For each column of the table the numbers of the columns it became."""
+        """Give for each column of the table the numbers of the columns that it became.
+
+        Returns
+        -------
+        dict of str to list of int
+            Places among the columns that `transform` gives, by the names of the table's columns.
+        """
         groups, at = {}, 0
         for c in self.columns_:
             groups[c.name] = list(range(at, at + c.width))
@@ -219,12 +417,24 @@ class TableEncoder(Spelled, Transformer):
         return groups
 
     def codes(self) -> dict[int, int]:
-        """The columns that hold codes for `nnx.Embedding`, by their numbers, and the number of codes, 0 included."""
+        """Give the columns that hold codes for `nnx.Embedding`, and how many codes these have.
+
+        Returns
+        -------
+        dict of int to int
+            The number of codes, 0 included, by the place of the column among those that `transform` gives.
+        """
         at = self.groups()
         return {at[c.name][0]: len(c.values) + 1 for c in self.columns_ if isinstance(c, Coded)}
 
     def to_data(self) -> dict[str, Any]:
-        """The fitted encoder as plain data: what a model file holds of it."""
+        """Give the fitted encoder as plain data: what a model file holds of it.
+
+        Returns
+        -------
+        dict of str to object
+            Settings, columns and names, which `from_data` takes.
+        """
         self.check_fitted()
         columns = [{"kind": c.kind, "cells": self.kinds_[c.name], **asdict(c)} for c in self.columns_]
         settings = {k: dict(v) if isinstance(v, Mapping) else v for k, v in self.get_params().items()}
@@ -232,7 +442,23 @@ class TableEncoder(Spelled, Transformer):
 
     @classmethod
     def from_data(cls, data: Any) -> "TableEncoder":
-        """The encoder that `to_data` wrote. Raises: ModelFileError."""
+        """Make the encoder that `to_data` wrote.
+
+        Parameters
+        ----------
+        data : dict of str to object
+            What `to_data` gave.
+
+        Returns
+        -------
+        TableEncoder
+            The fitted encoder.
+
+        Raises
+        ------
+        ModelFileError
+            If it is nothing that `to_data` writes.
+        """
         try:
             return _encoder(data)
         except (KeyError, TypeError, ValueError) as error:
@@ -240,7 +466,23 @@ class TableEncoder(Spelled, Transformer):
             raise ModelFileError(f"the table encoder in it cannot be read: {text[:100]}") from None
 
     def source(self, X: Any) -> Memory:
-        """X as a source; the columns of an array take the names that fit saw."""
+        """Make a source of X; the columns of an array take the names that `fit` saw.
+
+        Parameters
+        ----------
+        X : table of shape (rows, columns)
+            Arrays, pandas, polars, pyarrow, a dictionary of columns, or a list of rows.
+
+        Returns
+        -------
+        Memory
+            The table as Arrow record batches.
+
+        Raises
+        ------
+        DataError
+            If X is no table, or an array with another number of columns than that of `fit`.
+        """
         source = from_python(X)
         if _is_array(X) and hasattr(self, "columns_"):
             if len(source.columns) != self.n_features_in_:
@@ -252,7 +494,13 @@ class TableEncoder(Spelled, Transformer):
         return source
 
     def check(self) -> None:
-        """Raise SettingError for a setting that is out of its range."""
+        """Raise SettingError for a parameter that is out of its range.
+
+        Raises
+        ------
+        SettingError
+            If one is.
+        """
         one_of("TableEncoder: scale", self.scale, SCALES)
         one_of("TableEncoder: dtype", self.dtype, ("float32", "float64"))
         for name in ("max_categories", "min_count", "buckets", "max_words"):

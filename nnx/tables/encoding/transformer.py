@@ -11,11 +11,42 @@ class Transformer:
     """fit_transform, get_params, set_params and tags for a class whose __init__ only stores its parameters."""
 
     def fit_transform(self, X: Any, y: Any = None, **others: Any) -> Any:
-        """fit, then transform."""
+        """Fit to X, then transform it.
+
+        Parameters
+        ----------
+        X : table of shape (rows, columns)
+            The rows.
+        y : object, optional
+            Not used; it is there for pipelines.
+        **others : object
+            Not used; they are there for pipelines.
+
+        Returns
+        -------
+        array of shape (rows, width), or data frame
+            What `transform` gives.
+        """
         return self.fit(X, y).transform(X)  # type: ignore[attr-defined]
 
     def set_output(self, *, transform: str | None = None) -> Any:
-        """Set the output of transform: "default" an array, "pandas" or "polars" a data frame with named columns."""
+        """Set what `transform` gives.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default None
+            "default" is an array, "pandas" and "polars" a data frame with named columns; None leaves it as it is.
+
+        Returns
+        -------
+        TableEncoder
+            The encoder itself.
+
+        Raises
+        ------
+        SettingError
+            If the output is none of these.
+        """
         if transform not in (None, "default", "pandas", "polars"):
             raise SettingError(
                 f"{type(self).__name__}: {unknown('output', transform, ['default', 'pandas', 'polars'])}"
@@ -26,7 +57,20 @@ class Transformer:
     _output = "default"
 
     def framed(self, x: Any, index: Any = None) -> Any:
-        """The matrix as `set_output` asked for it."""
+        """Give the matrix as `set_output` asked for it.
+
+        Parameters
+        ----------
+        x : array of shape (rows, width)
+            The matrix.
+        index : object, optional
+            The names of the rows of a pandas data frame.
+
+        Returns
+        -------
+        array of shape (rows, width), or data frame
+            The same numbers.
+        """
         if self._output == "default":
             return x
         names = [str(name) for name in self.get_feature_names_out()]  # type: ignore[attr-defined]
@@ -39,11 +83,38 @@ class Transformer:
         return [name for name in signature(cls).parameters]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name."""
+        """Give the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default True
+            Not used; it is there for scikit-learn.
+
+        Returns
+        -------
+        dict of str to object
+            The parameters as they were given.
+        """
         return {name: getattr(self, name) for name in self._names()}
 
     def set_params(self, **params: Any) -> Any:
-        """Change parameters. Raises: SettingError for a name that is none."""
+        """Change parameters.
+
+        Parameters
+        ----------
+        **params : object
+            New values by name.
+
+        Returns
+        -------
+        TableEncoder
+            The encoder itself.
+
+        Raises
+        ------
+        SettingError
+            If a name is none of a parameter.
+        """
         for name, value in params.items():
             if name not in self._names():
                 raise SettingError(f"{type(self).__name__}: {unknown('parameter', name, self._names())}")

@@ -47,7 +47,29 @@ def _over(schedule: S, steps: int) -> S:
 
 @dataclass(frozen=True)
 class StepDecay(Schedule):
-    """factor = decay^floor(step / every)."""
+    """A factor that falls in steps: factor = decay^floor(step / every).
+
+    Parameters
+    ----------
+    every : int
+        Updates between one fall and the next, at least 1.
+    decay : float, default 0.1
+        What the factor is multiplied by at each fall, above 0 and at most 1.
+
+    Raises
+    ------
+    SettingError
+        If every or decay is out of range.
+
+    Notes
+    -----
+    Shapes: step and factor ().
+
+    Examples
+    --------
+    >>> nnx.StepDecay(every=100, decay=0.5).evaluate(np.array([0.0, 99.0, 100.0, 200.0])).round(3).tolist()
+    [1.0, 1.0, 0.5, 0.25]
+    """
 
     every: int
     decay: float = 0.1
@@ -62,7 +84,29 @@ class StepDecay(Schedule):
 
 @dataclass(frozen=True)
 class ExponentialDecay(Schedule):
-    """factor = decay^(step / every)."""
+    """A factor that falls by the same share at each update: factor = decay^(step / every).
+
+    Parameters
+    ----------
+    every : int
+        Updates after which the factor has been multiplied by decay, at least 1.
+    decay : float, default 0.1
+        What the factor is multiplied by in so many updates, above 0 and at most 1.
+
+    Raises
+    ------
+    SettingError
+        If every or decay is out of range.
+
+    Notes
+    -----
+    Shapes: step and factor ().
+
+    Examples
+    --------
+    >>> nnx.ExponentialDecay(every=100, decay=0.5).evaluate(np.array([0.0, 50.0, 100.0, 200.0])).round(3).tolist()
+    [1.0, 0.707, 0.5, 0.25]
+    """
 
     every: int
     decay: float = 0.1
@@ -76,9 +120,36 @@ class ExponentialDecay(Schedule):
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """Linear warm-up (step + 1) / warmup, then factor = final + (1 - final) (1 + cos(pi t)) / 2 with t from 0 to 1.
+    """Linear warm-up, then down to `final` by half a cosine wave.
+
+    The factor is `(step + 1) / warmup` at first, then `final + (1 - final) (1 + cos(pi t)) / 2` with t from 0 to 1;
+    after the last step it stays as it is.
+
+    Parameters
+    ----------
+    steps : int, optional
+        Updates of the whole training, at least 1. None, the default, leaves it to `nnx.fit`, which knows it for arrays.
+    warmup : int, default 0
+        Updates of the warm-up, at least 0.
+    final : float, default 0.0
+        The factor at the end, from 0 to 1.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of range, or `evaluate` is called where steps is not known.
+
+    Notes
+    -----
+    Shapes: step and factor ().
 
     Source: Loshchilov & Hutter 2017, SGDR, eq. 5; warm-up as in Goyal et al. 2017, section 2.2.
+
+    Examples
+    --------
+    >>> schedule = nnx.Cosine(steps=100, warmup=10)
+    >>> schedule.evaluate(np.array([0.0, 5.0, 10.0, 55.0, 100.0])).round(3).tolist()
+    [0.1, 0.6, 1.0, 0.5, 0.0]
     """
 
     steps: int | None = None
@@ -101,9 +172,32 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True)
 class FlatCosine(Schedule):
-    """factor = 1 up to t = flat, then (1 + cos(pi (t - flat) / (1 - flat))) / 2 down to 0, t = step / steps.
+    """A factor that stays 1 at first and then falls to 0 by half a cosine wave.
+
+    It is 1 up to `t = flat`, then `(1 + cos(pi (t - flat) / (1 - flat))) / 2` down to 0, `t = step / steps`.
+
+    Parameters
+    ----------
+    steps : int, optional
+        Updates of the whole training, at least 1. None, the default, leaves it to `nnx.fit`, which knows it for arrays.
+    flat : float, default 0.5
+        Share of the steps in which the factor is 1: at least 0 and below 1.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of range, or `evaluate` is called where steps is not known.
+
+    Notes
+    -----
+    Shapes: step and factor ().
 
     Source: Holzmueller, Grinsztajn & Steinwart 2024, RealMLP, "flat_cos", of its dropout and weight decay.
+
+    Examples
+    --------
+    >>> nnx.FlatCosine(steps=100).evaluate(np.array([0.0, 50.0, 75.0, 100.0])).round(3).tolist()
+    [1.0, 1.0, 0.5, 0.0]
     """
 
     steps: int | None = None
@@ -123,9 +217,36 @@ class FlatCosine(Schedule):
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """Up from `start` to 1 over the first part of the steps and down to `final`, each by half a cosine wave.
+    """One cycle: up from `start` to 1 over the first part of the steps and down to `final`.
+
+    Each of both ways is half a cosine wave.
+
+    Parameters
+    ----------
+    steps : int, optional
+        Updates of the whole training, at least 1. None, the default, leaves it to `nnx.fit`, which knows it for arrays.
+    rise : float, default 0.3
+        Share of the steps in which the factor rises, between 0 and 1.
+    start : float, default 0.04
+        The factor at first, from 0 to 1.
+    final : float, default 4e-06
+        The factor at the end, from 0 to 1.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of range, or `evaluate` is called where steps is not known.
+
+    Notes
+    -----
+    Shapes: step and factor ().
 
     Source: Smith & Topin 2018; with the cosine, the fractions and the ends of PyTorch's OneCycleLR.
+
+    Examples
+    --------
+    >>> nnx.OneCycle(steps=100).evaluate(np.array([0.0, 10.0, 29.0, 55.0, 99.0])).round(3).tolist()
+    [0.04, 0.295, 1.0, 0.697, 0.0]
     """
 
     steps: int | None = None
@@ -151,9 +272,34 @@ class OneCycle(Schedule):
 
 @dataclass(frozen=True)
 class PeriodicCosine(Schedule):
-    """factor = (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2, t = step / steps: cycles that grow twice as long.
+    """Several cosine waves from 0 to 1 and back, each twice as long as the one before.
 
-    Source: Holzmueller, Grinsztajn & Steinwart 2024, RealMLP, "coslog4" (four cycles; it begins and ends at 0).
+    `factor = (1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2`, `t = step / steps`.
+
+    Parameters
+    ----------
+    steps : int, optional
+        Updates of the whole training, at least 1. None, the default, leaves it to `nnx.fit`, which knows it for arrays.
+    cycles : int, default 4
+        Number of waves, from 1 to 30.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of range, or `evaluate` is called where steps is not known.
+
+    Notes
+    -----
+    Shapes: step and factor ().
+
+    It begins and ends at 0.
+
+    Source: Holzmueller, Grinsztajn & Steinwart 2024, RealMLP, "coslog4", which has four cycles.
+
+    Examples
+    --------
+    >>> nnx.PeriodicCosine(steps=15, cycles=4).evaluate(np.array([0.0, 1.0, 3.0, 7.0, 15.0])).round(3).tolist()
+    [0.0, 0.0, 0.0, 0.0, 0.0]
     """
 
     steps: int | None = None

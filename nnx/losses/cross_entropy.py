@@ -51,14 +51,44 @@ def _relative(weights: tuple[float, ...]) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Loss):
-    """e = log(1 + exp(z)) - t z, z being the logit of t = 1;  dz = s (1 / (1 + exp(-z)) - t).
+    """Cross-entropy of yes-or-no questions from logits: e = log(1 + exp(z)) - t z, z being the logit of t = 1.
 
-    With q = 1 / (1 + exp(|z|)) and c the part of the target on the other side of z, 1 - t where z >= 0 and else t,
-    e = log(1 + exp(-|z|)) + c |z| and dz = s (c - q), its sign turned where z < 0: neither loses digits where z is
-    large. Several columns are several independent yes-or-no questions.
+    The gradient is `dz = s (1 / (1 + exp(-z)) - t)`, s being the share of each row in the mean (1/n without weights).
+    `predict` gives the probability of t = 1. Several columns are several independent yes-or-no questions. By name:
+    `loss="binary_cross_entropy"`.
 
+    Parameters
+    ----------
+    label_smoothing : float or sequence of float, default 0.0
+        A share a from 0, for none, to below 1: t is moved to `t (1 - a) + a / 2`. A sequence has one for each member of
+        a population.
+    class_weight : sequence of float or dict, optional
+        (weight of 0, weight of 1), or a dict {0: ..., 1: ...}, at least 0; or such a sequence for each member of a
+        population. Only the ratio counts. None, the default: both count the same.
+
+    Raises
+    ------
+    SettingError
+        If label_smoothing is out of range, or class_weight is not two numbers, not both 0.
+    ShapeError
+        If z and target differ in their last two axes, or weight is not one for each row.
+    DataError
+        If one of them holds no real numbers.
+
+    Notes
+    -----
     Shapes: z (..., n, k), target (..., n, k), or (..., n) where k = 1, of 0 and 1; weight (..., n).
-    Settings: label_smoothing moves t to t (1 - a) + a / 2; class_weight is (weight of 0, weight of 1).
+
+    With `q = 1 / (1 + exp(|z|))` and c the part of the target on the other side of z, `1 - t` where `z >= 0` and else
+    t, `e = log(1 + exp(-|z|)) + c |z|` and `dz = s (c - q)`, its sign turned where `z < 0`: neither loses digits where
+    z is large.
+
+    Examples
+    --------
+    >>> loss = nnx.BinaryCrossEntropy()
+    >>> value, saved = loss.evaluate(np.array([[0.0], [2.0]]), np.array([0, 1]))
+    >>> round(float(value), 3), loss.predict(np.array([[0.0], [2.0]])).round(3).tolist()
+    (0.41, [[0.5], [0.881]])
     """
 
     label_smoothing: Setting = 0.0
@@ -107,11 +137,41 @@ class BinaryCrossEntropy(Loss):
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
-    """e = -t log p, p = exp(z) / sum(exp(z)) over the k classes;  dz = s (p - t).
+    """Cross-entropy of k classes from logits: e = -t log p, p = exp(z) / sum(exp(z)) over the classes.
 
+    The gradient is `dz = s (p - t)`, s being the share of each row in the mean (1/n without weights). `predict` gives
+    the probabilities p. By name: `loss="softmax_cross_entropy"`.
+
+    Parameters
+    ----------
+    label_smoothing : float or sequence of float, default 0.0
+        A share a from 0, for none, to below 1: t is moved to `t (1 - a) + a / k`. A sequence has one for each member of
+        a population.
+    class_weight : sequence of float or dict, optional
+        One number for each class, or a dict {0: ..., 1: ..., ...}, at least 0; or such a sequence for each member of a
+        population. The mean is weighted by it, and only the ratios count. None, the default: all count the same.
+
+    Raises
+    ------
+    SettingError
+        If label_smoothing is out of range, or class_weight is 0 for every class or does not name the classes 0, 1, ...
+    ShapeError
+        If target does not fit z, class_weight is for another number of classes, or weight is not one for each row.
+    DataError
+        If one of them holds no real numbers.
+
+    Notes
+    -----
     Shapes: z (..., n, k); target (..., n) integers in [0, k), or (..., n, k) probabilities; weight (..., n).
-    Settings: label_smoothing moves t to t (1 - a) + a / k (Szegedy et al. 2016, section 7); class_weight is one number
-    for each class (or such a tuple for each member), and the mean is weighted by it.
+
+    Source: label smoothing as in Szegedy et al. 2016, section 7.
+
+    Examples
+    --------
+    >>> loss = nnx.SoftmaxCrossEntropy()
+    >>> value, saved = loss.evaluate(np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]]), np.array([0, 0]))
+    >>> round(float(value), 3), loss.predict(np.array([[2.0, 0.0, 0.0]])).round(3).tolist()
+    (0.669, [[0.787, 0.107, 0.107]])
     """
 
     label_smoothing: Setting = 0.0

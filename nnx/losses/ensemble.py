@@ -14,16 +14,35 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class EnsembleLoss(Wrapper):
-    """The mean over rows and members of `loss`, each member held to the target by itself, and not their mean.
+    """The mean of a loss over rows and members, each member of an ensemble held to the target by itself.
 
-    z has the rows of `EnsembleView`, those of the k members next to each other; target and weight have one for all.
-    `predict` is the mean over the members of what `loss` predicts: of probabilities, say, not of logits.
+    It is not the loss of the members' mean. z has the rows of `nnx.EnsembleView`, those of the k members next to each
+    other; target and weight have one for all. `predict` is the mean over the members of what `loss` predicts: of
+    probabilities, say, not of logits.
 
+    Parameters
+    ----------
+    loss : Loss
+        The loss of one member, such as `nnx.SoftmaxCrossEntropy()`.
+    members : int
+        Number k of members, at least 1; that of the network.
+
+    Raises
+    ------
+    SettingError
+        If loss is no loss of one member, or members is below 1.
+    ShapeError
+        If z has not k rows for each of the target.
+
+    Notes
+    -----
     Shapes: z (..., n k, c), target and weight with n rows as for `loss`; predict(z) (..., n, c).
-    Raises: ShapeError if z has not k rows for each of the target.
+
     Source: Gorishniy, Kotelnikov & Babenko 2025, "TabM", section 3.
 
-    >>> loss = EnsembleLoss(SoftmaxCrossEntropy(), 3)
+    Examples
+    --------
+    >>> loss = nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 3)
     >>> loss.predict(np.zeros((6, 4))).shape
     (2, 4)
     """

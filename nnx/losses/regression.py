@@ -13,10 +13,30 @@ from .mean import as_type, check_given, same_shape, shares, weighted_sum
 
 @dataclass(frozen=True)
 class SquaredError(Loss):
-    """e = (z - t)^2 / 2;  dz = s (z - t).
+    """Half the squared error: e = (z - t)^2 / 2, whose minimum is the mean.
 
+    The gradient is `dz = s (z - t)`, s being the share of each row in the mean (1/n without weights). It is the usual
+    loss for quantities; a few targets far from the rest pull it most. By name: `loss="squared_error"`.
+
+    Raises
+    ------
+    ShapeError
+        If z and target differ in their last two axes, or weight is not one for each row.
+    DataError
+        If one of them holds no real numbers.
+
+    Notes
+    -----
     Shapes: z (..., n, k), target (..., n, k), weight (..., n).
-    Raises: ShapeError if z and target differ in their last two axes.
+
+    The loss is the mean over the rows of the sum over the columns.
+
+    Examples
+    --------
+    >>> loss = nnx.SquaredError()
+    >>> value, saved = loss.evaluate(np.array([[2.0], [0.0]]), np.array([[1.0], [3.0]]))
+    >>> float(value), loss.backprop(saved).tolist()
+    (2.5, [[0.5], [-1.5]])
     """
 
     def evaluate(
@@ -34,9 +54,28 @@ class SquaredError(Loss):
 
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
-    """e = |z - t|;  dz = s sign(z - t). Its minimum is the median.
+    """Absolute error: e = abs(z - t), whose minimum is the median.
 
+    The gradient is `dz = s sign(z - t)`, s being the share of each row in the mean (1/n without weights): targets far
+    from the rest pull no more than others. By name: `loss="absolute_error"`.
+
+    Raises
+    ------
+    ShapeError
+        If z and target differ in their last two axes, or weight is not one for each row.
+    DataError
+        If one of them holds no real numbers.
+
+    Notes
+    -----
     Shapes: z (..., n, k), target (..., n, k), weight (..., n).
+
+    Examples
+    --------
+    >>> loss = nnx.AbsoluteError()
+    >>> value, saved = loss.evaluate(np.array([[2.0], [0.0]]), np.array([[1.0], [3.0]]))
+    >>> float(value), loss.backprop(saved).tolist()
+    (2.0, [[0.5], [-0.5]])
     """
 
     def evaluate(
@@ -54,12 +93,39 @@ class AbsoluteError(Loss):
 
 @dataclass(frozen=True)
 class Huber(Loss):
-    """e = c (d - c / 2) with d = z - t and c = d held within [-delta, delta];  dz = s c.
+    """Huber's loss: the squared error near the target, the absolute error away from it.
 
-    That is d^2 / 2 near the target and delta (|d| - delta / 2) away from it.
+    `e = c (d - c / 2)` with `d = z - t` and c = d held within [-delta, delta]; the gradient is `dz = s c`, s being the
+    share of each row in the mean (1/n without weights). That is `d^2 / 2` near the target and `delta (|d| - delta / 2)`
+    away from it. By name: `loss="huber"`.
 
+    Parameters
+    ----------
+    delta : float, default 1.0
+        Distance from the target, in its unit, from which on the loss grows along a line; positive. inf: the squared
+        error.
+
+    Raises
+    ------
+    SettingError
+        If delta is not positive.
+    ShapeError
+        If z and target differ in their last two axes, or weight is not one for each row.
+    DataError
+        If one of them holds no real numbers.
+
+    Notes
+    -----
     Shapes: z (..., n, k), target (..., n, k), weight (..., n).
+
     Source: Huber 1964, section 3.
+
+    Examples
+    --------
+    >>> loss = nnx.Huber(delta=1.0)
+    >>> value, saved = loss.evaluate(np.array([[2.0], [0.0]]), np.array([[1.0], [3.0]]))
+    >>> float(value), loss.backprop(saved).tolist()
+    (1.5, [[0.5], [-0.5]])
     """
 
     delta: float = 1.0
@@ -84,12 +150,40 @@ class Huber(Loss):
 
 @dataclass(frozen=True)
 class Quantile(Loss):
-    """e = max(q d, (q - 1) d) with d = t - z, for each level q at once;  dz = s ((z > t) - q).
+    """Quantile loss: e = max(q d, (q - 1) d) with d = t - z, for several levels q at once.
+
+    A network with an output for each level learns the values that a share q of the targets lies below, such as the ends
+    of a prediction interval. The gradient is `dz = s ((z > t) - q)`, s being the share of each row in the mean (1/n
+    without weights). By name, with the default levels: `loss="quantile"`.
+
+    Parameters
+    ----------
+    levels : tuple of float, default (0.1, 0.5, 0.9)
+        The levels q, between 0 and 1, rising.
+
+    Raises
+    ------
+    SettingError
+        If levels do not rise or lie outside 0 and 1, or the target has several columns.
+    ShapeError
+        If z has not a column for each level, target not one column, or weight is not one for each row.
+    DataError
+        If one of them holds no real numbers.
+
+    Notes
+    -----
+    Shapes: z (..., n, number of levels), target (..., n, 1), weight (..., n).
 
     `predict` puts the levels of each row in order, which brings each nearer to the true one where they had crossed.
 
-    Shapes: z (..., n, number of levels), target (..., n, 1), weight (..., n).
     Source: Koenker & Bassett 1978, eq. 3.2; Chernozhukov, Fernandez-Val & Galichon 2010.
+
+    Examples
+    --------
+    >>> loss = nnx.Quantile((0.1, 0.9))
+    >>> value, _ = loss.evaluate(np.array([[1.0, 4.0], [1.0, 4.0]]), np.array([[2.0], [5.0]]))
+    >>> round(float(value), 3), loss.predict(np.array([[4.0, 1.0]])).tolist()
+    (0.8, [[1.0, 4.0]])
     """
 
     levels: tuple[float, ...] = (0.1, 0.5, 0.9)
@@ -126,10 +220,30 @@ class Quantile(Loss):
 
 @dataclass(frozen=True)
 class Poisson(Loss):
-    """e = exp(z) - t z, z being the logarithm of the expected count;  dz = s (exp(z) - t).
+    """Poisson loss for counts: e = exp(z) - t z, z being the logarithm of the expected count.
 
+    The gradient is `dz = s (exp(z) - t)`, s being the share of each row in the mean (1/n without weights). `predict`
+    gives the expected count, `exp(z)`. By name: `loss="poisson"`.
+
+    Raises
+    ------
+    ShapeError
+        If z and target differ in their last two axes, or weight is not one for each row.
+    DataError
+        If one of them holds no real numbers.
+
+    Notes
+    -----
     Shapes: z (..., n, k), target (..., n, k) of counts >= 0, weight (..., n).
+
     Source: the negative log-likelihood of the Poisson distribution without its constant log(t!).
+
+    Examples
+    --------
+    >>> loss = nnx.Poisson()
+    >>> value, saved = loss.evaluate(np.array([[0.0]]), np.array([[3.0]]))
+    >>> float(value), loss.backprop(saved).tolist(), loss.predict(np.array([[0.0]])).tolist()
+    (1.0, [[-2.0]], [[1.0]])
     """
 
     @property

@@ -14,18 +14,36 @@ from .wrapper import Wrapper
 
 @dataclass(frozen=True)
 class ScaledLoss(Wrapper):
-    """`loss` of the standardised target (t - mean) / scale; `predict` gives t's own units again.
+    """A loss of the standardised target (t - mean) / scale; `predict` gives t's own units again.
 
     A network begins with outputs near 0 and learns in steps of about the rate: targets of a mean or a deviation far
     from 1 take it many epochs, and losses of them have gradients as large. The loss itself is without units.
+    `nnx.fit(..., scale_target=True)` makes one from y.
 
-    mean, scale: one number for each column of the target (or such tuples, one for each member of a population).
+    Parameters
+    ----------
+    loss : Loss
+        The loss of the standardised target, such as `nnx.SquaredError()`.
+    mean : sequence of float, default (0.0,)
+        One number for each column of the target, in its unit (or such tuples, one for each member of a population).
+    scale : sequence of float, default (1.0,)
+        As many, positive: the standard deviations of the columns.
+
+    Raises
+    ------
+    SettingError
+        For a loss whose target has bounds, such as one of classes or counts; if scale is not positive, or mean and
+        scale are not as many, or not as many as the columns of the target.
+
+    Notes
+    -----
     Shapes: z, target, weight as for `loss`, target (..., n, columns).
-    Raises: SettingError for a loss whose target has bounds, such as one of classes or counts.
 
-    >>> loss = ScaledLoss(SquaredError(), mean=(1000.0,), scale=(50.0,))
-    >>> float(loss.predict(np.asarray([[1.0]]))[0, 0])
-    1050.0
+    Examples
+    --------
+    >>> loss = nnx.ScaledLoss(nnx.SquaredError(), mean=(1000.0,), scale=(50.0,))
+    >>> loss.predict(np.array([[1.0]])).tolist()
+    [[1050.0]]
     """
 
     mean: Setting = (0.0,)
@@ -72,16 +90,33 @@ class ScaledLoss(Wrapper):
 
 @dataclass(frozen=True)
 class ClampedLoss(Wrapper):
-    """`loss`, and predictions held within [low, high], such as the range of the target of the rows trained on.
+    """A loss whose predictions are held within [low, high], such as the range of the target of the rows trained on.
 
-    predict(z) = min(max(y, low), high), y being what `loss` predicts; its value and its gradient are those of `loss`.
+    `predict(z) = min(max(y, low), high)`, y being what `loss` predicts; its value and its gradient are those of `loss`.
 
-    low, high: a number, or one for each column of the target (or such tuples, one for each member of a population).
-    Raises: SettingError where low is above high.
+    Parameters
+    ----------
+    loss : Loss
+        Any loss; where the target is scaled too, an `nnx.ScaledLoss` within this one.
+    low : float or sequence of float
+        Smallest prediction, in the target's unit: a number, or one for each column of the target (or such tuples, one
+        for each member of a population).
+    high : float or sequence of float
+        Largest prediction, of the same form.
+
+    Raises
+    ------
+    SettingError
+        If low is above high, or they are not as many.
+
+    Notes
+    -----
     Source: the default of RealMLP for regression, Holzmueller, Grinsztajn & Steinwart 2024.
 
-    >>> loss = ClampedLoss(SquaredError(), low=0.0, high=10.0)
-    >>> loss.predict(np.asarray([[-1.0], [3.0], [12.0]])).tolist()
+    Examples
+    --------
+    >>> loss = nnx.ClampedLoss(nnx.SquaredError(), low=0.0, high=10.0)
+    >>> loss.predict(np.array([[-1.0], [3.0], [12.0]])).tolist()
     [[0.0], [3.0], [10.0]]
     """
 

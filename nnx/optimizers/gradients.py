@@ -31,11 +31,35 @@ class _Wrapper(Optimizer):
 
 @dataclass(frozen=True)
 class ClipNorm(_Wrapper):
-    """g *= min(1, norm / |g|), |g| the norm of all gradients of a network together.
+    """Gradients shortened to a largest norm on their way to an optimizer: `g *= min(1, norm / |g|)`.
 
-    An infinite norm clips nothing. In a population each member has its own; the optimizer's `init` must then be told
-    `population=(K,)`.
+    `|g|` is the norm of all gradients of a network together. It keeps a batch of very large gradients from throwing the
+    parameters far away.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimizer that the gradients go to, such as `nnx.Adam(0.001)`.
+    norm : float or sequence of float, default 1.0
+        The largest norm, positive; inf clips nothing. A sequence has one for each member of a population.
+
+    Raises
+    ------
+    SettingError
+        If optimizer is none, or norm is not positive.
+
+    Notes
+    -----
+    In a population each member has its own norm; the optimizer's `init` must then be told `population=(K,)`.
+
     Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
+
+    Examples
+    --------
+    >>> optimizer, params = nnx.ClipNorm(nnx.SGD(rate=0.1), norm=1.0), {"W": np.array([[1.0]])}
+    >>> params, state = optimizer.update(params, {"W": np.array([[2.0]])}, optimizer.init(params))
+    >>> round(float(params["W"][0, 0]), 3)
+    0.9
     """
 
     norm: Setting = 1.0
@@ -61,7 +85,27 @@ class ClipNorm(_Wrapper):
 
 @dataclass(frozen=True)
 class ClipValue(_Wrapper):
-    """Every element of g held within [-value, value], which may be infinite."""
+    """Every element of the gradients held within [-value, value] on their way to an optimizer.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimizer that the gradients go to, such as `nnx.Adam(0.001)`.
+    value : float, default 1.0
+        The largest size of an element, positive; inf clips nothing.
+
+    Raises
+    ------
+    SettingError
+        If optimizer is none, or value is not positive.
+
+    Examples
+    --------
+    >>> optimizer, params = nnx.ClipValue(nnx.SGD(rate=0.1), value=0.5), {"W": np.array([[1.0]])}
+    >>> params, state = optimizer.update(params, {"W": np.array([[2.0]])}, optimizer.init(params))
+    >>> round(float(params["W"][0, 0]), 3)
+    0.95
+    """
 
     value: float = 1.0
 
@@ -79,7 +123,31 @@ class ClipValue(_Wrapper):
 
 @dataclass(frozen=True)
 class WeightDecay(_Wrapper):
-    """g += decay p for the weights, not the biases: the gradient of decay |W|^2 / 2 added to the loss."""
+    """An L2 penalty on the weights, not the biases, of any optimizer: g += decay p.
+
+    That is the gradient of `decay |W|^2 / 2` added to the loss. With `nnx.Adam` it is divided as the gradients are; the
+    decoupled form is `nnx.AdamW`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimizer that the gradients go to, such as `nnx.Adam(0.001)`.
+    decay : float or sequence of float, default 0.0001
+        The share of a weight that is added to its gradient, at least 0. A sequence has one for each member of a
+        population.
+
+    Raises
+    ------
+    SettingError
+        If optimizer is none, or decay is negative.
+
+    Examples
+    --------
+    >>> optimizer, params = nnx.WeightDecay(nnx.SGD(rate=0.1), decay=0.1), {"W": np.array([[1.0]])}
+    >>> params, state = optimizer.update(params, {"W": np.array([[2.0]])}, optimizer.init(params))
+    >>> round(float(params["W"][0, 0]), 3)
+    0.79
+    """
 
     decay: Setting = 1e-4
 

@@ -29,12 +29,57 @@ def decision_boundary(
     names: tuple[str, str] = ("x₀", "x₁"),
     resolution: int = 240,
 ) -> Any:
-    """The class a model predicts at every place, the stronger the surer it is, and the rows given as points.
+    """Draw the class that a model predicts at every place, the stronger the surer it is, and the rows given as points.
 
-    model: a Fit, an estimator, or a function of rows (n, 2) that returns probabilities (n, k), those of class 1 (n,)
-        or (n, 1), or classes (n,), integers or text. classes: their names, in the order of the probabilities.
+    For models of two features. Lines are where two classes are as likely. At most 2,000 points of a class are drawn.
+
+    Parameters
+    ----------
+    model : Fit, estimator or callable
+        What predicts: a Fit, an estimator, or a function of rows (n, 2) that returns probabilities (n, k), those of
+        class 1 (n,) or (n, 1), or classes (n,), integers or text.
+    x : array of shape (rows, 2)
+        The rows to draw as points; the picture reaches a little beyond them.
+    y : array of shape (rows,)
+        Their classes, as the model knows them.
+    path : str or path, optional
+        File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
+    classes : sequence of str, default ()
+        Names of the classes for the legend, in the order of the probabilities. () takes the labels.
+    names : tuple of str, default ("x₀", "x₁")
+        Names of the two features, for the axes.
+    resolution : int, default 240
+        Places along each side at which the model is asked, at least 1.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, which shows itself in a notebook.
+
+    Raises
+    ------
+    ShapeError
+        If x is not (rows, 2), or y not (rows,).
+    DataError
+        If y or `classes` do not fit the classes that the model knows, or what it predicts is neither probabilities nor
+        classes.
+    NNXError
+        If matplotlib is not installed.
+    SettingError
+        If the ending of `path` is not known.
+
+    Notes
+    -----
     Shapes: x (rows, 2); y (rows,) classes as the model knows them.
-    Raises: ShapeError, DataError; NNXError if matplotlib is not installed.
+
+    Examples
+    --------
+    >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32), np.array([0, 1, 1, 0])
+    >>> net, adam = nnx.mlp((8,), 2, activation="tanh"), nnx.Adam(rate=0.05)
+    >>> fit = nnx.fit(net, x, y, loss="softmax_cross_entropy", optimizer=adam, epochs=60)
+    >>> figure = nnx.plots.decision_boundary(fit, x, y, "xor.png", classes=["same", "different"], resolution=60)
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['same', 'different']
     """
     plane = _Plane("decision_boundary", x, y, resolution)
     known = getattr(model, "classes_", None)
@@ -61,12 +106,61 @@ def decision_boundaries(
     names: tuple[str, str] = ("x₀", "x₁"),
     resolution: int = 120,
 ) -> Any:
-    """`decision_boundary` of each member of a population, with its score and how many rows it gets wrong.
+    """Draw `decision_boundary` of each member of a population, with its score and how many rows it gets wrong.
 
     The best member has a frame. Of more than 36 members those are drawn that are evenly spread from the best to the
-    worst. monitor, better: see `PopulationFit.best`.
+    worst.
+
+    Parameters
+    ----------
+    fit : PopulationFit
+        The population, as `nnx.fit(..., members=16)` or `nnx.Population` gives it.
+    x : array of shape (rows, 2)
+        The rows to draw as points.
+    y : array of shape (rows,)
+        Their class numbers.
+    path : str or path, optional
+        File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
+    monitor : str, default "auto"
+        The figure of the history that scores the members: see `PopulationFit.best`. "auto" is "validation_loss", or
+        "loss" where not every member was validated.
+    better : {"auto", "smaller", "larger"}, default "auto"
+        Which scores are better. "auto" knows it for nnx's own figures.
+    classes : sequence of str, default ()
+        Names of the classes for the legend, in the order of the probabilities. () takes the labels.
+    names : tuple of str, default ("x₀", "x₁")
+        Names of the two features, for the axes.
+    resolution : int, default 120
+        Places along each side at which the networks are asked, at least 1.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, which shows itself in a notebook.
+
+    Raises
+    ------
+    ShapeError
+        If x is not (rows, 2), or y not (rows,).
+    DataError
+        If y or `classes` do not fit the classes of the networks.
+    SettingError
+        If `fit` is no population, or `monitor` is none of its figures; or if the ending of `path` is not known.
+    NNXError
+        If matplotlib is not installed.
+
+    Notes
+    -----
     Shapes: x (rows, 2); y (rows,) class numbers.
-    Raises: ShapeError, DataError, SettingError; NNXError if matplotlib is not installed.
+
+    Examples
+    --------
+    >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32), np.array([0, 1, 1, 0])
+    >>> net, adam = nnx.mlp((3,), 2, activation="tanh"), nnx.Adam(rate=0.05)
+    >>> fit = nnx.fit(net, x, y, loss="softmax_cross_entropy", optimizer=adam, epochs=30, members=4)
+    >>> figure = nnx.plots.decision_boundaries(fit, x, y, resolution=30)
+    >>> figure.get_suptitle()
+    '4 members and their loss'
     """
     check_population("decision_boundaries", fit)
     plane = _Plane("decision_boundaries", x, y, resolution)

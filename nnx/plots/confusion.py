@@ -18,11 +18,45 @@ NUMBERED = 20  # classes up to which the counts are written into the cells
 def confusion_matrix(
     target: Any, predicted: Any, classes: Sequence[str], path: str | os.PathLike[str] | None = None
 ) -> Any:
-    """The confusion matrix: rows of each class by predicted class; the colour is the share of the class's rows.
+    """Draw the confusion matrix: rows of each class by predicted class; the colour is the share of the class's rows.
 
-    With more than 30 classes the most confused ones are drawn, those with the most wrong rows, and the title says so.
+    A row of the picture is a true class, a column what was predicted. Blue is right, orange is wrong. With more than 30
+    classes the most confused ones are drawn, those with the most wrong rows, and the title says so.
+
+    Parameters
+    ----------
+    target : array of shape (n,)
+        The true classes: their numbers from 0, or their names.
+    predicted : array of shape (n,), (n, 1) or (n, k)
+        The predicted classes, as numbers or names; or probabilities, of class 1 or of every class.
+    classes : sequence of str
+        The names of all k classes, in the order of their numbers.
+    path : str or path, optional
+        File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, which shows itself in a notebook.
+
+    Raises
+    ------
+    DataError
+        If there are more classes than names, a label that is no class, or not as many predictions as rows.
+    NNXError
+        If matplotlib is not installed.
+    SettingError
+        If the ending of `path` is not known.
+
+    Notes
+    -----
     Shapes: target (n,) class numbers or names; predicted (n,) the same, or probabilities (n, k), (n, 1) or (n,).
-    Raises: DataError if there are more classes than names; NNXError if matplotlib is not installed.
+
+    Examples
+    --------
+    >>> figure = nnx.plots.confusion_matrix([0, 1, 1, 0], [0, 1, 1, 1], ["no", "yes"], "confusion.png")
+    >>> [count.get_text() for count in figure.axes[0].texts]
+    ['1', '1', '2']
     """
     place = "confusion_matrix: predicted"
     guess, k = host.get(as_labels(place, predicted)), len(classes)

@@ -20,7 +20,19 @@ MOST = 12  # layers that are drawn
 
 @dataclass
 class LayerValues:
-    """The values of one layer as host arrays: parameters and gradients by name, and its output for the rows given."""
+    """The values of one layer as host arrays: parameters and gradients by name, and its output for the rows given.
+
+    Parameters
+    ----------
+    name : str
+        The place and class of the layer: "0 Dense".
+    output : array of shape (rows, units)
+        What the layer gave.
+    weights : dict of str to array
+        Its parameters by name.
+    gradients : dict of str to array
+        The gradients of the loss by them.
+    """
 
     name: str
     output: Any
@@ -29,10 +41,48 @@ class LayerValues:
 
 
 def layer_values(net: Layer, params: Params, x: Any, y: Any, loss: Loss | str, *, seed: int = 0) -> list[LayerValues]:
-    """One evaluate and one backprop, as in a training step, looked at layer by layer; params are not changed.
+    """Look at a network layer by layer: one evaluate and one backprop, as in a training step.
 
-    A network that is no Chain is one layer. Shapes: x (rows, features), y as for `nnx.fit`.
-    Raises: DataError, ShapeError.
+    The parameters are not changed. A network that is no Chain is one layer. `histograms` draws what this gives.
+
+    Parameters
+    ----------
+    net : Layer
+        The network.
+    params : dict of str to array
+        Its parameters; they are not changed.
+    x : array of shape (rows, features)
+        Rows to look at, such as one batch.
+    y : array
+        Their targets, as for `nnx.fit`.
+    loss : Loss or str
+        The loss, or its name: "squared_error", "absolute_error", "huber", "quantile", "poisson",
+        "binary_cross_entropy", "softmax_cross_entropy".
+    seed : int, default 0
+        Decides what dropout drops.
+
+    Returns
+    -------
+    list of LayerValues
+        For each layer its `name`, its `output` (rows, units), and its `weights` and `gradients` by name, on the host.
+
+    Raises
+    ------
+    DataError
+        If x and y are not as many rows, or cannot be trained on.
+    ShapeError
+        If they do not fit the network.
+
+    Notes
+    -----
+    Shapes: x (rows, features), y as for `nnx.fit`.
+
+    Examples
+    --------
+    >>> net, x, y = nnx.mlp((8,), 2), np.ones((4, 3)), np.array([0, 1, 1, 0])
+    >>> layers = nnx.plots.layer_values(net, nnx.init(net, x), x, y, "softmax_cross_entropy")
+    >>> [(layer.name, layer.output.shape, list(layer.gradients)) for layer in layers]
+    [('0 Dense', (4, 8), ['W', 'b']), ('1 ReLU', (4, 8), []), ('2 Dense', (4, 2), ['W', 'b'])]
     """
     backend, the_loss = backend_of(next(iter(params.values()))), named("loss", loss, LOSSES)
     check_members(net, the_loss)
@@ -71,12 +121,52 @@ def histograms(
     *,
     seed: int = 0,
 ) -> Any:
-    """Histograms of weights, gradients and outputs, a row for each layer, from one real evaluate and backprop.
+    """Draw histograms of weights, gradients and outputs, a row for each layer, from one real evaluate and backprop.
 
     Gradients that shrink from row to row vanish on their way down; outputs that are all at one end are saturated, or
-    dead. Each histogram has a height of its own, and a large share of zeros is written beside it. At most 12 layers
-    are drawn, the first and the last.
-    Raises: DataError, ShapeError; NNXError if matplotlib is not installed.
+    dead. Each histogram has a height of its own, and a large share of zeros is written beside it. At most 12 layers are
+    drawn, the first and the last.
+
+    Parameters
+    ----------
+    net : Layer
+        The network.
+    params : dict of str to array
+        Its parameters; they are not changed.
+    x : array of shape (rows, features)
+        Rows to look at, such as one batch.
+    y : array
+        Their targets, as for `nnx.fit`.
+    loss : Loss or str
+        The loss, or its name: "squared_error", "absolute_error", "huber", "quantile", "poisson",
+        "binary_cross_entropy", "softmax_cross_entropy".
+    path : str or path, optional
+        File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
+    seed : int, default 0
+        Decides what dropout drops.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, which shows itself in a notebook.
+
+    Raises
+    ------
+    DataError
+        If x and y are not as many rows, or cannot be trained on.
+    ShapeError
+        If they do not fit the network.
+    NNXError
+        If matplotlib is not installed.
+    SettingError
+        If the ending of `path` is not known.
+
+    Examples
+    --------
+    >>> net, x, y = nnx.mlp((8,), 2), np.ones((4, 3)), np.array([0, 1, 1, 0])
+    >>> figure = nnx.plots.histograms(net, nnx.init(net, x), x, y, "softmax_cross_entropy")
+    >>> len(figure.axes)  # weights, gradients and outputs of three layers
+    9
     """
     layers = layer_values(net, params, x, y, loss, seed=seed)
     shown = layers if len(layers) <= MOST else [*layers[: MOST // 2], *layers[-MOST // 2 :]]

@@ -19,11 +19,43 @@ def population(
     monitor: str = "auto",
     better: str = "auto",
 ) -> Any:
-    """A figure of every member by epoch, each curve in the colour of the member's score, the best in front of all.
+    """Draw a figure of every member by epoch, each curve in the colour of the member's score, the best in front of all.
 
     A dot marks the epoch whose weights were kept of the best; a cross ends the curve of a member that stopped being
-    finite, where it leaves the others' range. monitor, better: see `PopulationFit.best`.
-    Raises: SettingError, DataError; NNXError if matplotlib is not installed.
+    finite, where it leaves the others' range.
+
+    Parameters
+    ----------
+    fit : PopulationFit
+        The population, as `nnx.fit(..., members=16)` or `nnx.Population` gives it.
+    path : str or path, optional
+        File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
+    monitor : str, default "auto"
+        The figure of the history to draw and to score by: see `PopulationFit.best`. "auto" is "validation_loss", or
+        "loss" where not every member was validated.
+    better : {"auto", "smaller", "larger"}, default "auto"
+        Which scores are better. "auto" knows it for nnx's own figures.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, which shows itself in a notebook.
+
+    Raises
+    ------
+    SettingError
+        If `fit` is no population, or `monitor` is none of its figures; or if the ending of `path` is not known.
+    DataError
+        If no member has finished an epoch with a finite loss.
+    NNXError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32), np.array([0, 1, 1, 0])
+    >>> fit = nnx.fit(nnx.mlp((3,), 2, activation="tanh"), x, y, loss="softmax_cross_entropy", epochs=20, members=4)
+    >>> nnx.plots.population(fit).axes[0].get_title(loc="left")
+    '4 members'
     """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize

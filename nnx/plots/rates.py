@@ -24,9 +24,64 @@ def rate_finder(
     backend: str | Backend | None = None,
     path: str | os.PathLike[str] | None = None,
 ) -> Any:
-    """Make the learning-rate range test and draw it. Its numbers: `nnx.training.rate_range`, drawn by `rates`.
+    """Make the learning-rate range test and draw it: how the loss answers to rates from tiny to far too large.
 
-    Raises: DataError, SettingError, BackendError; NNXError if matplotlib is not installed.
+    A good rate to begin with is where the loss falls fastest; where it is smallest the rate is already too large. The
+    numbers are those of `nnx.training.rate_range`, drawn by `rates`.
+
+    Parameters
+    ----------
+    net : Layer
+        The network to test; nothing of the training is kept.
+    x : array of shape (rows, features)
+        The rows.
+    y : array
+        Their targets, as for `nnx.fit`.
+    loss : Loss or str
+        The loss, or its name: "squared_error", "absolute_error", "huber", "quantile", "poisson",
+        "binary_cross_entropy", "softmax_cross_entropy".
+    optimizer : Optimizer or str, default "adam"
+        The optimizer, or its name: "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw", "lion". Its
+        own rate and schedule do not matter.
+    smallest : float, default 1e-06
+        The rate of the first step, above 0.
+    largest : float, default 10.0
+        The rate of the last step.
+    steps : int, default 150
+        Steps at most, at least 10; the test ends before, where the loss is ruined.
+    batch_size : int, default 64
+        Rows in a batch.
+    seed : int, default 0
+        Decides the first weights and the order of the rows.
+    backend : str, Backend or None, default None
+        Where to compute: "numpy", "torch:cuda". None is where x is.
+    path : str or path, optional
+        File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, which shows itself in a notebook.
+
+    Raises
+    ------
+    DataError
+        If x and y cannot be trained on.
+    SettingError
+        If a setting is out of its range, or the ending of `path` is not known.
+    BackendError
+        If the library or device asked for cannot compute here.
+    TrainingError
+        If the loss is not finite from the beginning.
+    NNXError
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32), np.array([0, 1, 1, 0])
+    >>> figure = nnx.plots.rate_finder(nnx.mlp((8,), 2), x, y, loss="softmax_cross_entropy", steps=30)
+    >>> figure.axes[0].get_xlabel()
+    'learning rate'
     """
     found = rate_range(
         net,
@@ -46,9 +101,34 @@ def rate_finder(
 
 @drawn
 def rates(found: RateRange, path: str | os.PathLike[str] | None = None) -> Any:
-    """The loss over the rate of a range test, and the rate it suggests.
+    """Draw the loss over the rate of a range test, and the rate it suggests.
 
-    Raises: NNXError if matplotlib is not installed.
+    Parameters
+    ----------
+    found : RateRange
+        The test, as `nnx.training.rate_range` gives it.
+    path : str or path, optional
+        File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, which shows itself in a notebook.
+
+    Raises
+    ------
+    NNXError
+        If matplotlib is not installed.
+    SettingError
+        If the ending of `path` is not known.
+
+    Examples
+    --------
+    >>> from nnx.training import rate_range
+    >>> x = np.linspace(-1, 1, 20).reshape(-1, 1)
+    >>> found = rate_range(nnx.mlp((8,), 1), x, x**2, loss="squared_error", steps=30)
+    >>> nnx.plots.rates(found, "rates.png").axes[0].get_ylabel()
+    'loss'
     """
     figure, ((axes,),) = panels(size=(5.4, 3.6))
     axes.plot(found.rates, found.losses, color=GREY, linewidth=0.8, alpha=0.6, label="of a batch")

@@ -17,7 +17,16 @@ from .style import COLOURS, GREY, drawn, finish, logarithmic, panels, plain
 class Reliability:
     """Mean probability and observed frequency, in bins of equal width that hold at least one row.
 
-    error: the expected calibration error, sum over the bins of (rows / n) |happened - said|.
+    Parameters
+    ----------
+    said : array of shape (bins,)
+        The mean probability of the rows in each bin.
+    happened : array of shape (bins,)
+        The share of these rows in which it was so.
+    rows : array of shape (bins,)
+        How many they are.
+    error : float
+        The expected calibration error: the sum over the bins of (rows / n) `|happened - said|`.
     """
 
     said: Any  # (bins,) mean probability
@@ -29,12 +38,44 @@ class Reliability:
 def reliability(
     target: Any, probabilities: Any, bins: int = 10, *, classes: Sequence[Any] | None = None
 ) -> Reliability:
-    """Two classes: the probability of class 1. More: that of the most probable class, and whether it was right.
+    """Measure how often what was predicted with a probability came true, in bins of probability.
 
-    classes: those of the columns of the probabilities, where the target does not hold their numbers.
+    Of two classes it is the probability of class 1. Of more it is that of the most probable class, and whether that was
+    right. `calibration` draws it.
+
+    Parameters
+    ----------
+    target : array of shape (n,)
+        The true classes: their numbers from 0, or some of `classes`.
+    probabilities : array of shape (n,), (n, 1) or (n, k)
+        The predicted probabilities, of class 1 or of every class.
+    bins : int, default 10
+        Bins of equal width from 0 to 1, at least 1. Those without a row are left out.
+    classes : sequence, optional
+        The classes of the columns of the probabilities, where the target does not hold their numbers.
+
+    Returns
+    -------
+    Reliability
+        For each bin that has rows, `said` is the mean probability, `happened` the share of rows in which it was so,
+        `rows` how many; `error` is the expected calibration error, 0 at best.
+
+    Raises
+    ------
+    DataError
+        If a label is no class, or there are not as many predictions as rows.
+
+    Notes
+    -----
     Shapes: target (n,) class numbers, or some of the classes; probabilities (n,), (n, 1) or (n, k).
-    Raises: DataError for a label that is no class.
+
     Source: Guo et al. 2017, "On calibration of modern neural networks", eqs. 2, 3.
+
+    Examples
+    --------
+    >>> found = nnx.plots.reliability([0, 1, 1, 0], [0.2, 0.7, 0.9, 0.6], bins=2)
+    >>> found.said.round(2), found.happened.round(2), found.rows, round(found.error, 3)
+    (array([0.2 , 0.73]), array([0.  , 0.67]), array([1, 3]), 0.1)
     """
     xp, p = host.namespace(), as_probabilities("reliability: probabilities", probabilities)
     bins = integer("reliability: bins", bins)
@@ -61,10 +102,47 @@ def calibration(
     bins: int = 10,
     classes: Sequence[Any] | None = None,
 ) -> Any:
-    """The reliability diagram: the share of rows in which it was so, over the probability that was said.
+    """Draw the reliability diagram: the share of rows in which it was so, over the probability that was said.
 
-    The bars hold 95 % of what chance would give (Wilson 1927); below are the rows in each bin. See `reliability`.
-    Raises: NNXError if matplotlib is not installed.
+    On the dotted line a probability means what it says; below it the model is too sure. The bars hold 95 % of what
+    chance would give; below are the rows in each bin. `reliability` gives the numbers.
+
+    Parameters
+    ----------
+    target : array of shape (n,)
+        The true classes: their numbers from 0, or some of `classes`.
+    probabilities : array of shape (n,), (n, 1) or (n, k)
+        The predicted probabilities, of class 1 or of every class.
+    path : str or path, optional
+        File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
+    bins : int, default 10
+        Bins of equal width from 0 to 1, at least 1.
+    classes : sequence, optional
+        The classes of the columns of the probabilities, where the target does not hold their numbers.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, which shows itself in a notebook.
+
+    Raises
+    ------
+    DataError
+        If a label is no class, or there are not as many predictions as rows.
+    NNXError
+        If matplotlib is not installed.
+    SettingError
+        If the ending of `path` is not known.
+
+    Notes
+    -----
+    Source: the bars are the intervals of Wilson 1927.
+
+    Examples
+    --------
+    >>> figure = nnx.plots.calibration([0, 1, 1, 0], [0.2, 0.7, 0.9, 0.6], "calibration.png")
+    >>> figure.axes[0].get_title(loc="left")
+    'expected calibration error 0.300'
     """
     found = reliability(target, probabilities, bins, classes=classes)
     two = as_probabilities("calibration: probabilities", probabilities).shape[1] == 2

@@ -39,12 +39,48 @@ def report(
 
     Everything is in the file; nothing is fetched and no script runs. Whatever text is given is shown as it is.
 
-    facts: what is to be said about the run, in order; history: of the fit; config_text: the resolved configuration.
-    notes: what a person should know of the table and the model, a line each.
-    evaluation: of the rows `held` out; None leaves out what needs them. best_epoch: whose weights were kept.
-    networks: how many were trained, of which the history has the means, and best_epoch is the middle one of theirs.
-    search: where the settings were searched for, as `nnx.plots.search` takes it, and search_score what its score is.
-    Raises: NNXError if matplotlib is not installed, DataError if the file cannot be written.
+    Parameters
+    ----------
+    path : str or path
+        The file to write: "report.html".
+    title : str
+        The title of the page.
+    facts : dict of str to object
+        What is to be said about the run, in order: {"rows": 150}.
+    history : dict of str to list of float
+        The figures of each epoch: `fit.history`.
+    evaluation : Evaluation or None
+        Predictions for rows that were held out, with their scores. None leaves out what needs them.
+    config_text : str
+        The resolved configuration, shown folded; "" for none.
+    notes : sequence of str, default ()
+        What a person should know of the table and the model, a line each.
+    held : str, default "test"
+        What the rows of the evaluation are called.
+    best_epoch : int, optional
+        The epoch whose weights were kept, marked in the curves.
+    networks : int, default 1
+        How many were trained: of more the history has the means, and `best_epoch` is the middle one of theirs.
+    search : dict of str to sequence, optional
+        Where the settings were searched for, the results as `nnx.plots.search` takes them.
+    search_score : str, default "score"
+        What the score of the search is.
+
+    Raises
+    ------
+    NNXError
+        If matplotlib is not installed.
+    DataError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> history = {"epoch": [1, 2, 3], "loss": [0.9, 0.5, 0.4]}
+    >>> said = {"title": "XOR", "facts": {"rows": 4}, "evaluation": None, "config_text": ""}
+    >>> nnx.plots.report("report.html", history=history, **said)
+    >>> from pathlib import Path
+    >>> Path("report.html").read_text()[:15]
+    '<!DOCTYPE html>'
     """
     parts = []
     if evaluation is not None:

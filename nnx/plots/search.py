@@ -20,14 +20,41 @@ def search(
     parameters: Sequence[str] | None = None,
     score: str = "score",
 ) -> Any:
-    """The score of each candidate over each parameter, a panel each; the bars are one deviation, the best is marked.
+    """Draw the score of each candidate over each parameter, a panel each; the bars are one deviation, the best is
+    marked.
 
-    results: a fitted search, or as its `cv_results_`: `param_NAME`, `mean_test_score`, `std_test_score` and, if there,
-        `rank_test_score`, 1 for the best; without it the largest score is the best. Scores that are not finite are
-        left out, which the title says.
-    parameters: the names to draw, in order; None: all.
-    score: what the score is; of several scorers, the one to draw.
-    Raises: DataError for a name or a score that is not there; NNXError if matplotlib is not installed.
+    Parameters
+    ----------
+    results : estimator or dict of str to sequence
+        A fitted search, or as its `cv_results_`: `param_NAME`, `mean_test_score`, `std_test_score` and, if there,
+        `rank_test_score`, 1 for the best; without it the largest score is the best. Scores that are not finite are left
+        out, which the title says.
+    path : str or path, optional
+        File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
+    parameters : sequence of str, optional
+        The names to draw, in order. None is all.
+    score : str, default "score"
+        What the score is, for the axis; of several scorers, the one to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, which shows itself in a notebook.
+
+    Raises
+    ------
+    DataError
+        If the results have no such parameter or score.
+    NNXError
+        If matplotlib is not installed.
+    SettingError
+        If the ending of `path` is not known.
+
+    Examples
+    --------
+    >>> results = {"param_rate": [0.001, 0.01, 0.1], "mean_test_score": [0.7, 0.9, 0.8]}
+    >>> nnx.plots.search(results, score="accuracy").axes[0].get_xlabel()
+    'rate'
     """
     results = getattr(results, "cv_results_", results)
     kind = score if f"mean_test_{score}" in results else "score"  # one of several scorers, or the only one

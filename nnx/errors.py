@@ -11,38 +11,171 @@ LISTED = re.compile(r"(?:[^,;:()]+, ){4,}[^,;:()]+")
 
 
 class NNXError(Exception):
-    """Base of all errors below."""
+    """Base of all errors that nnx raises on purpose: `except nnx.NNXError` catches them all.
+
+    Parameters
+    ----------
+    message : object, default ""
+        The text, one line, which is shortened to 200 characters.
+    *more : Any
+        Further arguments, as of Exception.
+
+    Examples
+    --------
+    >>> try:
+    ...     nnx.Dense(0)
+    ... except nnx.NNXError as error:
+    ...     print(type(error).__name__)
+    SettingError
+    """
 
     def __init__(self, message: object = "", *more: Any) -> None:
         super().__init__(shortened(str(message)), *more)
 
 
 class ShapeError(NNXError, ValueError):
-    """An array has the wrong shape for where it was given."""
+    """Error for an array that has the wrong shape for where it was given; a ValueError.
+
+    Parameters
+    ----------
+    message : object, default ""
+        The text, one line.
+    *more : Any
+        Further arguments, as of Exception.
+
+    Examples
+    --------
+    >>> net = nnx.Dense(2)
+    >>> try:
+    ...     net.evaluate(nnx.init(net, 3), np.ones((5, 4)))
+    ... except nnx.ShapeError as error:
+    ...     print(error)
+    Dense(2): x has 4 features, W expects 3; was the network initialised for another shape?
+    """
 
 
 class SettingError(NNXError, ValueError):
-    """A setting of a layer, loss, optimizer or fit is outside its range, or its name is unknown."""
+    """Error for a setting of a layer, loss, optimizer or fit that is outside its range, or a name that is unknown.
+
+    It is a ValueError.
+
+    Parameters
+    ----------
+    message : object, default ""
+        The text, one line.
+    *more : Any
+        Further arguments, as of Exception.
+
+    Examples
+    --------
+    >>> try:
+    ...     nnx.fit(nnx.Dense(1), np.ones((4, 2)), np.ones(4), loss="mse")
+    ... except nnx.SettingError as error:
+    ...     print(error)
+    unknown loss 'mse': did you mean 'squared_error'?
+    """
 
 
 class DataError(NNXError, ValueError):
-    """The data cannot be trained on: empty, not finite, the wrong length, labels out of range."""
+    """Error for data that cannot be trained on: empty, not finite, the wrong length, labels out of range; a ValueError.
+
+    Parameters
+    ----------
+    message : object, default ""
+        The text, one line.
+    *more : Any
+        Further arguments, as of Exception.
+
+    Examples
+    --------
+    >>> try:
+    ...     nnx.fit(nnx.Dense(1), np.array([[1.0], [np.nan]]), np.ones(2), loss="squared_error")
+    ... except nnx.DataError as error:
+    ...     print(error)
+    x has 1 values that are not finite, the first in row 1, column 0
+    """
 
 
 class BackendError(NNXError, RuntimeError):
-    """A backend was asked for that cannot run here, or arrays of different libraries were mixed."""
+    """Error for a backend that cannot run here, or for arrays of different libraries that were mixed; a RuntimeError.
+
+    Parameters
+    ----------
+    message : object, default ""
+        The text, one line.
+    *more : Any
+        Further arguments, as of Exception.
+
+    Examples
+    --------
+    >>> try:
+    ...     nnx.backend("numpy:cuda")
+    ... except nnx.BackendError as error:
+    ...     print(error)
+    backend 'numpy' runs on the CPU only, not on 'cuda'
+    """
 
 
 class OutOfMemoryError(NNXError, MemoryError):
-    """A device has too little memory; the text says how much was needed, and what would fit."""
+    """Error for a device that has too little memory; the text says how much was needed, and what would fit.
+
+    It is a MemoryError.
+
+    Parameters
+    ----------
+    message : object, default ""
+        The text, one line.
+    *more : Any
+        Further arguments, as of Exception.
+
+    Examples
+    --------
+    >>> try:
+    ...     nnx.init(nnx.mlp((10**7,), 10**7), 1)
+    ... except MemoryError:
+    ...     print("it needs a smaller network")
+    it needs a smaller network
+    """
 
 
 class ModelFileError(NNXError, ValueError):
-    """A model file is not one, is damaged, or holds names unknown here."""
+    """Error for a model file that is none, is damaged, or holds names unknown here; a ValueError.
+
+    Parameters
+    ----------
+    message : object, default ""
+        The text, one line.
+    *more : Any
+        Further arguments, as of Exception.
+
+    Examples
+    --------
+    >>> try:
+    ...     nnx.load("absent.safetensors")
+    ... except nnx.ModelFileError as error:
+    ...     print(error)
+    absent.safetensors: cannot be read: No such file or directory
+    """
 
 
 class TrainingError(NNXError, RuntimeError):
-    """The loss stopped being finite. `fit` is the result up to the last good epoch."""
+    """Error for a training whose loss stopped being finite; a RuntimeError.
+
+    Parameters
+    ----------
+    message : str
+        The text, one line.
+    fit : Fit, default None
+        The result up to the last good epoch, also the error's attribute `fit`; of members a PopulationFit.
+
+    Examples
+    --------
+    >>> try:
+    ...     nnx.fit(nnx.Dense(1), np.full((4, 1), 1e9), np.ones(4), loss="squared_error", optimizer=nnx.SGD(1e9))
+    ... except nnx.TrainingError as error:
+    ...     print(error.fit.stopped)
+    not finite
+    """
 
     def __init__(self, message: str, fit: Any = None) -> None:
         super().__init__(message)

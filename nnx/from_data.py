@@ -33,12 +33,46 @@ def init_from_data(
     unit as the weights v are, which are exponential and divided by their sum: where z + b = 0 lies among the data.
     Other layers begin as in `nnx.init`. The rows pass from layer to layer as in prediction.
 
-    The result is computed in float64 on the host: the same bits for every backend. Of more than 8192 rows so many,
-    chosen at random, are looked at.
-    seed, backend, dtype: as for `nnx.init`. Shapes: x (rows, features).
-    Raises: DataError, ShapeError, SettingError, BackendError.
+    Parameters
+    ----------
+    net : Layer
+        The network.
+    x : array
+        The rows (rows, features) that it will be trained on. Of more than 8192 rows so many, chosen at random, are
+        looked at.
+    seed : int or sequence of int, default 0
+        What the parameters are drawn by, as for `nnx.init`; several seeds make a population, on axis 0.
+    backend : str or Backend, default None
+        Where the parameters are made; None: where x is.
+    dtype : str, default None
+        Their float type, "float32" or "float64"; None: that of x.
+
+    Returns
+    -------
+    dict of str to array
+        The parameters by name, to be given as `nnx.fit(..., params=params)`.
+
+    Raises
+    ------
+    DataError
+        If x has values that are not finite.
+    ShapeError
+        If x does not have rows and features.
+    SettingError
+        If the net is no layer, or a seed is outside its range.
+    BackendError
+        If the backend cannot run here.
+
+    Notes
+    -----
+    The result is computed in float64 on the host: the same bits for every backend.
+
+    Shapes: x (rows, features).
+
     Source: Holzmueller, Grinsztajn & Steinwart 2024, RealMLP-TD, "std" and "he+5"; the biases are of Steinwart 2019.
 
+    Examples
+    --------
     >>> x = np.random.default_rng(0).normal(size=(50, 3))
     >>> net = nnx.Chain(nnx.NTPDense(8), nnx.SELU(), nnx.NTPDense(2))
     >>> params = nnx.init_from_data(net, x, seed=1)

@@ -16,9 +16,37 @@ from .losses.mean import as_type
 
 
 def accuracy(y: Array, target: Array) -> Array:
-    """The share of rows whose most probable class is the label (one output: whether y > 1/2 is the label).
+    """Accuracy: the share of rows whose most probable class is the label.
 
+    With one output it is the share of rows for which y > 1/2 is the label.
+
+    Parameters
+    ----------
+    y : array
+        Predictions (..., n, k), such as probabilities of k classes, or (..., n, 1) of class 1 of two.
+    target : array
+        Labels (..., n), or (..., n, k) one-hot.
+
+    Returns
+    -------
+    array
+        A number from 0 to 1, larger is better: () or one for each member (...).
+
+    Raises
+    ------
+    ShapeError
+        If y or the target is no array, or their shapes do not fit.
+    DataError
+        If they hold what is no real number.
+
+    Notes
+    -----
     Shapes: y (..., n, k), target (..., n) labels or (..., n, k) one-hot.
+
+    Examples
+    --------
+    >>> float(nnx.accuracy(np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]), np.array([0, 1, 1, 1])))
+    0.75
     """
     y, target = _arrays(y, target)
     xp = namespace(y)
@@ -41,10 +69,40 @@ def accuracy(y: Array, target: Array) -> Array:
 
 
 def balanced_accuracy(y: Array, target: Array) -> Array:
-    """The mean over the classes that occur of the share of a class's rows for which it is the most probable one.
+    """Balanced accuracy: the mean over the classes of the share of a class's rows that are predicted right.
 
+    A row is right where its class is the most probable one; classes that do not occur are left out. It suits classes of
+    unequal size.
+
+    Parameters
+    ----------
+    y : array
+        Probabilities (..., n, k) of k classes, or (..., n, 1) of class 1 of two.
+    target : array
+        Labels (..., n), or (..., n, k) one-hot.
+
+    Returns
+    -------
+    array
+        A number from 0 to 1, larger is better: () or one for each member (...).
+
+    Raises
+    ------
+    ShapeError
+        If y or the target is no array, or their shapes do not fit.
+    DataError
+        If they hold what is no real number.
+
+    Notes
+    -----
     Shapes: y (..., n, k), target (..., n) labels or (..., n, k) one-hot, for these metrics of classes alike; y with one
     column has the probabilities of class 1 of two.
+
+    Examples
+    --------
+    >>> y = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
+    >>> float(nnx.balanced_accuracy(y, np.array([0, 0, 0, 1])))
+    0.5
     """
     p, t = _labelled(y, target)
     xp = namespace(p)
@@ -53,9 +111,41 @@ def balanced_accuracy(y: Array, target: Array) -> Array:
 
 
 def f1(y: Array, target: Array) -> Array:
-    """The macro F1: 2 (right) / (rows + predicted) of each class, their mean over those that occur or are predicted.
+    """Macro F1: of each class 2 (right) / (rows + predicted), and the mean of that over the classes.
+
+    Of a class it is the harmonic mean of precision and recall. The mean is over the classes that occur or are
+    predicted.
+
+    Parameters
+    ----------
+    y : array
+        Probabilities (..., n, k) of k classes, or (..., n, 1) of class 1 of two.
+    target : array
+        Labels (..., n), or (..., n, k) one-hot.
+
+    Returns
+    -------
+    array
+        A number from 0 to 1, larger is better: () or one for each member (...).
+
+    Raises
+    ------
+    ShapeError
+        If y or the target is no array, or their shapes do not fit.
+    DataError
+        If they hold what is no real number.
+
+    Notes
+    -----
+    Shapes: y (..., n, k), target (..., n) labels or (..., n, k) one-hot.
 
     Source: van Rijsbergen 1979; the mean of scores (Opitz & Burst 2019, eq. 1), not the score of means.
+
+    Examples
+    --------
+    >>> y = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
+    >>> round(float(nnx.f1(y, np.array([0, 0, 1, 1]))), 3)
+    0.733
     """
     p, t = _labelled(y, target)
     xp, g = namespace(p), _chosen(p)
@@ -64,7 +154,38 @@ def f1(y: Array, target: Array) -> Array:
 
 
 def log_loss(y: Array, target: Array) -> Array:
-    """-mean log p of the class of the row, p held an epsilon of its type from 0 and 1, as in scikit-learn."""
+    """Log loss: minus the mean log probability of the class of the row.
+
+    The probability p is held an epsilon of its type from 0 and 1, as in scikit-learn.
+
+    Parameters
+    ----------
+    y : array
+        Probabilities (..., n, k) of k classes, or (..., n, 1) of class 1 of two.
+    target : array
+        Labels (..., n), or probabilities (..., n, k) such as one-hot ones.
+
+    Returns
+    -------
+    array
+        A number of at least 0, smaller is better: () or one for each member (...).
+
+    Raises
+    ------
+    ShapeError
+        If y or the target is no array, or their shapes do not fit.
+    DataError
+        If they hold what is no real number.
+
+    Notes
+    -----
+    Shapes: y (..., n, k), target (..., n) labels or (..., n, k).
+
+    Examples
+    --------
+    >>> round(float(nnx.log_loss(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]))), 3)
+    0.164
+    """
     p, t = _classes(y, target)
     xp, epsilon = namespace(p), namespace(p).finfo(p.dtype).eps
     held = xp.minimum(xp.maximum(p, epsilon), 1.0 - epsilon)
@@ -72,11 +193,41 @@ def log_loss(y: Array, target: Array) -> Array:
 
 
 def roc_auc(y: Array, target: Array) -> Array:
-    """The area under the ROC curve: the share of pairs of rows, one of the class and one of another, in which the first
-    has the larger probability of it, a tie counting half. Of two classes that of class 1, of more the mean over all
-    that occur (one against the rest); not a number where only one class occurs.
+    """Area under the ROC curve: how well the probability of a class puts its rows above those of the others.
+
+    It is the share of pairs of rows, one of the class and one of another, in which the first has the larger probability
+    of it, a tie counting half: 1 where the order is right for all, 1/2 for guesses. Of two classes that of class 1, of
+    more the mean over all that occur (one against the rest); not a number where only one class occurs.
+
+    Parameters
+    ----------
+    y : array
+        Probabilities (..., n, k) of k classes, or (..., n, 1) of class 1 of two.
+    target : array
+        Labels (..., n), or (..., n, k) one-hot.
+
+    Returns
+    -------
+    array
+        A number from 0 to 1, larger is better: () or one for each member (...).
+
+    Raises
+    ------
+    ShapeError
+        If y or the target is no array, or their shapes do not fit.
+    DataError
+        If they hold what is no real number.
+
+    Notes
+    -----
+    Shapes: y (..., n, k), target (..., n) labels or (..., n, k) one-hot.
 
     Source: Mann & Whitney 1947.
+
+    Examples
+    --------
+    >>> float(nnx.roc_auc(np.array([[0.1], [0.4], [0.3], [0.8]]), np.array([0, 0, 1, 1])))
+    0.75
     """
     p, t = _labelled(y, target)
     xp = namespace(p)
@@ -104,9 +255,38 @@ def _area(score: Array, t: Array) -> Array:
 
 
 def r2(y: Array, target: Array) -> Array:
-    """1 - sum((t - y)^2) / sum((t - mean(t))^2), averaged over the outputs. Shapes: y, target (..., n, k).
+    """Coefficient of determination R^2: the part of the target's variance that the predictions explain.
 
-    For a constant target it is 1 if y is exact, else 0, as in scikit-learn.
+    It is 1 - sum((t - y)^2) / sum((t - mean(t))^2), averaged over the outputs: 1 where y is exact, 0 for the mean of
+    the target, below 0 for worse. For a constant target it is 1 if y is exact, else 0, as in scikit-learn.
+
+    Parameters
+    ----------
+    y : array
+        Predictions (..., n, k).
+    target : array
+        The true values (..., n, k).
+
+    Returns
+    -------
+    array
+        A number of at most 1, larger is better: () or one for each member (...).
+
+    Raises
+    ------
+    ShapeError
+        If y or the target is no array, or their shapes differ.
+    DataError
+        If they hold what is no real number.
+
+    Notes
+    -----
+    Shapes: y, target (..., n, k).
+
+    Examples
+    --------
+    >>> round(float(nnx.r2(np.array([[1.0], [2.0], [4.0]]), np.array([[1.0], [2.0], [3.0]]))), 3)
+    0.5
     """
     y, target = _of_values(y, target)
     xp = namespace(y)
@@ -118,21 +298,108 @@ def r2(y: Array, target: Array) -> Array:
 
 
 def mean_absolute_error(y: Array, target: Array) -> Array:
-    """mean |t - y|. Shapes: y, target (..., n, k)."""
+    """Mean absolute error: `mean |t - y|`, in the unit of the target.
+
+    Parameters
+    ----------
+    y : array
+        Predictions (..., n, k).
+    target : array
+        The true values (..., n, k).
+
+    Returns
+    -------
+    array
+        A number of at least 0, smaller is better: () or one for each member (...).
+
+    Raises
+    ------
+    ShapeError
+        If y or the target is no array, or their shapes differ.
+    DataError
+        If they hold what is no real number.
+
+    Notes
+    -----
+    Shapes: y, target (..., n, k).
+
+    Examples
+    --------
+    >>> float(nnx.mean_absolute_error(np.array([[1.0], [2.0], [5.0]]), np.array([[1.0], [3.0], [3.0]])))
+    1.0
+    """
     y, target = _of_values(y, target)
     xp = namespace(y)
     return xp.mean(xp.abs(target - y), axis=(-2, -1))
 
 
 def mean_squared_error(y: Array, target: Array) -> Array:
-    """mean (t - y)^2. Shapes: y, target (..., n, k)."""
+    """Mean squared error: mean (t - y)^2, in the square of the target's unit.
+
+    Parameters
+    ----------
+    y : array
+        Predictions (..., n, k).
+    target : array
+        The true values (..., n, k).
+
+    Returns
+    -------
+    array
+        A number of at least 0, smaller is better: () or one for each member (...).
+
+    Raises
+    ------
+    ShapeError
+        If y or the target is no array, or their shapes differ.
+    DataError
+        If they hold what is no real number.
+
+    Notes
+    -----
+    Shapes: y, target (..., n, k).
+
+    Examples
+    --------
+    >>> float(nnx.mean_squared_error(np.array([[1.0], [2.0]]), np.array([[1.0], [4.0]])))
+    2.0
+    """
     y, target = _of_values(y, target)
     xp = namespace(y)
     return xp.mean((target - y) ** 2, axis=(-2, -1))
 
 
 def root_mean_squared_error(y: Array, target: Array) -> Array:
-    """sqrt(mean (t - y)^2) of each output, their mean over the outputs. Shapes: y, target (..., n, k)."""
+    """Root mean squared error: sqrt(mean (t - y)^2) of each output, in the unit of the target, and their mean.
+
+    Parameters
+    ----------
+    y : array
+        Predictions (..., n, k).
+    target : array
+        The true values (..., n, k).
+
+    Returns
+    -------
+    array
+        A number of at least 0, smaller is better: () or one for each member (...).
+
+    Raises
+    ------
+    ShapeError
+        If y or the target is no array, or their shapes differ.
+    DataError
+        If they hold what is no real number.
+
+    Notes
+    -----
+    Shapes: y, target (..., n, k).
+
+    Examples
+    --------
+    >>> float(nnx.root_mean_squared_error(np.array([[0.0], [1.0]]), np.array([[3.0], [4.0]])))
+    3.0
+    """
     y, target = _of_values(y, target)
     xp = namespace(y)
     return xp.mean(xp.sqrt(xp.mean((target - y) ** 2, axis=-2)), axis=-1)

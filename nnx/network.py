@@ -47,11 +47,44 @@ def init(
 ) -> Params:
     """Initial parameters of a network, by name.
 
-    features: the number of input features, or an array x, whose last axis tells it, and whose library, device and
-    float type are then the parameters' (unless backend or dtype are given; a number alone means NumPy, float32).
-    seed: the same seed gives the same numbers on every backend. Several seeds make a population, axis 0.
+    Parameters
+    ----------
+    net : Layer
+        The network.
+    features : int or array
+        The number of input features, at least 1; or an array x (rows, features), whose last axis tells it, and whose
+        library, device and float type are then the parameters' (unless backend or dtype are given).
+    seed : int or sequence of int, default 0
+        What the parameters are drawn by, from 0 to 2^64 - 1: the same seed gives the same numbers on every backend.
+        Several seeds make a population, on axis 0.
+    backend : str or Backend, default None
+        Where the parameters are made; None: where x is, or NumPy for a number of features.
+    dtype : str, default None
+        Their float type, "float32" or "float64"; None: that of x, or "float32" for a number of features.
 
-    Raises: ShapeError, SettingError, BackendError.
+    Returns
+    -------
+    dict of str to array
+        The parameters by name, such as "0.W" and "0.b" for the first layer of a chain.
+
+    Raises
+    ------
+    ShapeError
+        If x does not have rows and features.
+    SettingError
+        If the net is no layer, or a number or seed is outside its range.
+    BackendError
+        If the backend cannot run here.
+    OutOfMemoryError
+        If there is no room for the parameters.
+
+    Examples
+    --------
+    >>> net = nnx.mlp((8,), 1)
+    >>> {name: p.shape for name, p in nnx.init(net, 3).items()}
+    {'0.W': (3, 8), '0.b': (8,), '2.W': (8, 1), '2.b': (1,)}
+    >>> nnx.init(net, 3, seed=(0, 1, 2))["0.W"].shape
+    (3, 3, 8)
     """
     part("init: net", net, Layer)
     if not hasattr(features, "shape") or not features.shape:
@@ -71,11 +104,34 @@ def init(
 
 @spelled
 def mlp(hidden: Sequence[int], outputs: int, *, activation: str | Layer = "relu", dropout: float = 0.0) -> Chain:
-    """The usual network: Dense and an activation (and Dropout) for each hidden width, then Dense(outputs).
+    """Multilayer perceptron, the usual network for tables: Dense and an activation for each hidden width, then
+    Dense(outputs).
 
-    activation: a layer, or a name such as "relu", "tanh", "gelu", "silu".
+    Parameters
+    ----------
+    hidden : sequence of int
+        The widths of the hidden layers, such as (128, 64); () makes a linear model.
+    outputs : int
+        The number of outputs: 1 or one for each value, or one for each class.
+    activation : str or Layer, default "relu"
+        The activation after each hidden layer: a layer, or the name of one such as "relu", "tanh", "gelu", "silu".
+    dropout : float, default 0.0
+        The share of hidden outputs that are dropped in training, at least 0 and below 1, by a Dropout after each
+        activation; 0 is none.
 
-    >>> mlp((8,), 1, activation="tanh").names
+    Returns
+    -------
+    Chain
+        The network.
+
+    Raises
+    ------
+    SettingError
+        If a width, the activation or the dropout is none.
+
+    Examples
+    --------
+    >>> nnx.mlp((8,), 1, activation="tanh").names
     ('0.W', '0.b', '2.W', '2.b')
     """
     layers = [Dense(width) for width in _widths("mlp", hidden)]
@@ -94,20 +150,55 @@ def tabm(
     dropout: float = 0.0,
     scale: Initializer = SIGNS,
 ) -> Chain:
-    """TabM: an ensemble of so many networks that is trained as one. It takes `nnx.EnsembleLoss` with as many members.
+    """TabM: an ensemble of networks that share most of their weights and are trained as one, for tables.
 
-    kind: "tabm", a BatchEnsemble for each hidden width, so that the members share their weights and differ in their
-        factors; "mini", Dense layers that they share whole after a ScaleEnsemble; "packed", a DenseEnsemble for each
-        width: networks that share nothing. The last layer is in all of them a DenseEnsemble: a head for each member.
-    activation: a layer, or a name such as "relu". scale: how the first factors R begin.
+    It takes `nnx.EnsembleLoss` with as many members, whose mean predicts.
 
+    Parameters
+    ----------
+    hidden : sequence of int
+        The widths of the hidden layers, such as (256, 256).
+    outputs : int
+        The number of outputs of each member.
+    members : int, default 32
+        The number of members, at least 1.
+    kind : str, default "tabm"
+        What the members share:
+
+        - "tabm": a BatchEnsemble for each hidden width, so that the members share their weights and differ in their
+          factors.
+        - "mini": Dense layers that they share whole after a ScaleEnsemble.
+        - "packed": a DenseEnsemble for each width, networks that share nothing.
+
+        The last layer is in all of them a DenseEnsemble: a head for each member.
+    activation : str or Layer, default "relu"
+        The activation after each hidden layer: a layer, or the name of one such as "relu".
+    dropout : float, default 0.0
+        The share of hidden outputs that are dropped in training, at least 0 and below 1.
+    scale : Initializer, default Signs()
+        How the first factors R begin.
+
+    Returns
+    -------
+    Chain
+        The network.
+
+    Raises
+    ------
+    SettingError
+        If a setting is outside its range, or the kind is unknown.
+
+    Notes
+    -----
     The authors train with AdamW, rate 0.002, weight decay 0.0003 (in `nnx` on W alone), the norm of the gradient
-    clipped to 1, until the validation score of the members' mean has not become better for 16 epochs.
+    clipped to 1, until the validation score of the members' mean has not become better for 16 epochs. In "mini" the
+    Dense layers begin as those of `mlp` do, not within 1 / sqrt(inputs).
 
-    Raises: SettingError.
     Source: Gorishniy, Kotelnikov & Babenko 2025, "TabM: advancing tabular deep learning with parameter-efficient
-    ensembling". In "mini" the Dense layers begin as those of `mlp` do, not within 1 / sqrt(inputs).
+    ensembling".
 
+    Examples
+    --------
     >>> net = nnx.tabm((16,), 3, members=4, dropout=0.1)
     >>> loss = nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 4)
     >>> x, y = np.random.default_rng(0).normal(size=(60, 5)), np.arange(60) % 3
@@ -138,18 +229,47 @@ def realmlp(
     dropout: float = 0.15,
     embedding: Layer | None = None,
 ) -> Chain:
-    """RealMLP: a scale for each column, then NTPDense and an activation for each hidden width, then NTPDense(outputs).
+    """RealMLP, a network for tables: a scale for each column, then NTPDense and an activation for each hidden width.
 
-    kind: "td-s", whose last layer begins at 0; or "td", with a ParametricActivation and Dropout for each hidden width,
-        which begins best with the parameters of `nnx.init_from_data`.
-    activation: a layer, or a name; the authors take "selu" for classes, "mish" for values.
-    dropout: of "td", at first; it falls to 0 by `nnx.FlatCosine()`. embedding: a layer in front, or None.
+    An NTPDense(outputs) is the last layer. How it is trained is part of the recipe: docs/realmlp.md.
 
-    How it is trained is part of the recipe: docs/realmlp.md.
-    Raises: SettingError.
+    Parameters
+    ----------
+    hidden : sequence of int
+        The widths of the hidden layers, such as (256, 256, 256).
+    outputs : int
+        The number of outputs.
+    kind : str, default "td-s"
+        The variant:
+
+        - "td-s": the simple one, whose last layer begins at 0.
+        - "td": with a ParametricActivation and Dropout for each hidden width; it begins best with the parameters of
+          `nnx.init_from_data`.
+    activation : str or Layer, default "selu"
+        A layer, or the name of one; the authors take "selu" for classes, "mish" for values.
+    dropout : float, default 0.15
+        For "td", the share of hidden outputs that are dropped at first, at least 0 and below 1; it falls to 0 by
+        `nnx.FlatCosine()`.
+    embedding : Layer, default None
+        A layer in front, such as `nnx.PBLDEmbedding`, or None.
+
+    Returns
+    -------
+    Chain
+        The network.
+
+    Raises
+    ------
+    SettingError
+        If a setting is outside its range, or the kind is unknown.
+
+    Notes
+    -----
     Source: Holzmueller, Grinsztajn & Steinwart 2024, "Better by default: strong pre-tuned MLPs and boosted trees on
     tabular data".
 
+    Examples
+    --------
     >>> net = nnx.realmlp((256, 256, 256), 3)
     >>> sorted(nnx.init(net, 10))[:3]
     ['0.gain', '1.W', '1.b']
@@ -212,11 +332,49 @@ def check_takes_sparse(net: Layer) -> None:
 def predict(
     net: Layer, params: Mapping[str, Array], x: Array, *, loss: Loss | None = None, batch_size: int = ROWS
 ) -> Array:
-    """The network's output for x, computed in batches of rows; with a loss, in the terms of its target.
+    """Output of a network for rows of x, computed in batches; with a loss, in the terms of its target.
 
-    batch_size: rows at once; members of an ensemble count as rows.
-    Shapes: x (rows, features) of the library and device of params, or a sparse matrix of SciPy; the output
-    (..., rows, outputs), with the rows of all members where the network makes them and no loss brings them together.
+    `Fit.predict` and `Model.predict` do the same with the parameters that they hold.
+
+    Parameters
+    ----------
+    net : Layer
+        The network.
+    params : dict of str to array
+        Its parameters by name.
+    x : array or sparse matrix
+        The rows (rows, features), of the library and device of params; or a sparse matrix of SciPy, on NumPy.
+    loss : Loss, default None
+        The loss that says what the output means: probabilities, counts, or values. None: the output z as it is.
+    batch_size : int, default 8192
+        Rows at once, at least 1; members of an ensemble count as rows.
+
+    Returns
+    -------
+    array
+        The predictions (..., rows, outputs).
+
+    Raises
+    ------
+    ShapeError
+        If x does not have the network's features.
+    SettingError
+        If params are not the network's, or x is sparse and the first layer not Dense.
+    BackendError
+        If x and params are of different libraries.
+
+    Notes
+    -----
+    Shapes: x (rows, features); the output (..., rows, outputs), with the rows of all members where the network makes
+    them and no loss brings them together.
+
+    Examples
+    --------
+    >>> net = nnx.mlp((8,), 3)
+    >>> params = nnx.init(net, 2)
+    >>> p = nnx.predict(net, params, np.ones((5, 2)), loss=nnx.SoftmaxCrossEntropy())
+    >>> p.shape, bool(abs(p.sum(axis=1) - 1.0).max() < 1e-6)
+    ((5, 3), True)
     """
     part("predict: net", net, Layer)
     if loss is not None:

@@ -16,7 +16,7 @@ from .weights import of_signature, of_weights
 
 
 class Faults(list[str]):
-    """The laws that do not hold, a line for each; empty where all do."""
+    """Laws that do not hold, a line for each; empty where all do."""
 
     def __str__(self) -> str:
         return "\n".join(self) or "no faults"
@@ -30,18 +30,46 @@ def check(
 ) -> Faults:
     """Check that a layer or a loss of your own keeps the laws that training relies on: a line for each that fails.
 
-    part: a layer; or a loss, with a target. x: an array of any library, rows of a layer's inputs, or of the network's
-    outputs for a loss. params: of the layer; left out, those of its `init`.
+    Parameters
+    ----------
+    part : Layer or Loss
+        A layer; or a loss, with a target.
+    x : array
+        An array (rows, features) of any library: rows of a layer's inputs, or of the network's outputs for a loss.
+    target : array, default None
+        For a loss, a target for these rows.
+    params : dict of str to array, default None
+        The parameters of the layer; None: those of its `init`.
+    seed : int, default 0
+        What parameters and directions are drawn by.
 
+    Returns
+    -------
+    list of str
+        A line for each law that fails; empty where all hold. Printed, it shows the lines, or "no faults".
+
+    Raises
+    ------
+    ShapeError
+        If x does not have rows and features.
+    DataError
+        If x holds what is no finite real number.
+    SettingError
+        If part is neither a layer nor a loss, or params are not the layer's.
+    BackendError
+        If the library of x cannot compute here.
+
+    Notes
+    -----
     Tried are: the names and shapes of what `init` makes; shapes and types of all results; the gradient of each
-    parameter and of the input against a central difference along a random direction, in float64; that nothing given
-    is written on; that the same call gives the same numbers; that `need_dx=False` changes no gradient; that two
-    networks at once are each what it is alone; that `update` changes running statistics alone; that nothing is kept on
-    the object itself; that one row is like several; and that a step can be recorded, without which it is run
-    operation by operation (`Fit.execution` then says "step by step").
+    parameter and of the input against a central difference along a random direction, in float64; that nothing given is
+    written on; that the same call gives the same numbers; that `need_dx=False` changes no gradient; that two networks
+    at once are each what it is alone; that `update` changes running statistics alone; that nothing is kept on the
+    object itself; that one row is like several; and that a step can be recorded, without which it is run operation by
+    operation (`Fit.execution` then says "step by step").
 
-    Raises: ShapeError, DataError, SettingError, BackendError.
-
+    Examples
+    --------
     >>> class Twice(nnx.Layer):
     ...     def evaluate(self, params, x, *, train=False, key=None):
     ...         return 2.0 * x, None

@@ -32,33 +32,61 @@ def to_onnx(
     opset: int = 17,
     dtype: str = "float32",
 ) -> Any:
-    """An onnx.ModelProto that predicts as the model does; written to path where one is given, whole or not at all.
+    """ONNX model that predicts as a model of nnx does, for other runtimes; written to a file where a path is given.
 
-    model: an nnx.Fit, what nnx.load gives, a fitted estimator of nnx, or a network with `params=` and `loss=`.
+    Parameters
+    ----------
+    model : Fit, Model, estimator or Layer
+        An nnx.Fit, what `nnx.load` gives, a fitted estimator of nnx, or a network with `params=` and `loss=`.
         Parameters may be on any backend.
-    classes: the names of the labels, whole numbers or text, where the model does not know them itself.
-    opset: 13 to 21.
-    dtype: the type of the input and the outputs; the arithmetic is in the model's own type, so that a float64 model
-        differs from nnx by the rounding of its input and output to float32, or not at all with dtype="float64".
+    path : str or path, default None
+        The file to write, such as "model.onnx", whole or not at all; None writes none.
+    params : dict of str to array, default None
+        The parameters of a network.
+    loss : Loss, default None
+        The loss of a network, which says what the output means; None: the output is z.
+    classes : sequence of int or str, default None
+        The names of the labels, whole numbers or text, where the model does not know them itself.
+    opset : int, default 17
+        The version of ONNX's operators, from 13 to 21; older runtimes know lower ones.
+    dtype : str, default "float32"
+        The type of the input and the outputs, "float32" or "float64"; the arithmetic is in the model's own type, so
+        that a float64 model differs from nnx by the rounding of its input and output to float32, or not at all with
+        dtype="float64".
 
+    Returns
+    -------
+    onnx.ModelProto
+        The model, checked.
+
+    Raises
+    ------
+    SettingError
+        For layers and losses of your own, populations, and weights above 1.5 GB.
+    ModelFileError
+        If the file cannot be written.
+    BackendError
+        If onnx is not installed: pip install 'nnx-array[onnx]'.
+
+    Notes
+    -----
     The input is "x" (rows, features). The outputs: "label" (rows,) and "probabilities" (rows, classes) of softmax
     cross-entropy; both (rows, outputs) of binary cross-entropy; "prediction" (rows, outputs) of other losses. Those of
     an estimator have the shapes of its `predict` and `predict_proba`, and labels are int64 or text; several targets
     have "probabilities_0", "probabilities_1" and so on.
 
-    A network of members, such as nnx.tabm makes, is exported with its nnx.EnsembleLoss; without a loss the output has
-    the rows of all members.
+    A network of members, such as `nnx.tabm` makes, is exported with its `nnx.EnsembleLoss`; without a loss the output
+    has the rows of all members.
 
     A model with an encoder, as `nnx train` saves it, has an input (rows, 1) for each column of the table that it uses,
     of the column's name: double for numbers, booleans (1, 0) and dates (seconds since 1970 UTC), NaN where missing;
     text, "" where missing. `nnx.onnx.feeds` makes them. With a target, "label" is as the class is spelled, and
     "prediction" (rows,), always double, is in the target's own units.
 
-    Raises: SettingError for layers and losses of one's own, populations, and weights above 1.5 GB;
-    ModelFileError if the file cannot be written; BackendError if onnx is not installed.
-
+    Examples
+    --------
     >>> net = nnx.mlp((8,), 3)
-    >>> made = nnx.to_onnx(net, params=nnx.init(net, 4), loss=nnx.SoftmaxCrossEntropy())
+    >>> made = nnx.to_onnx(net, "a.onnx", params=nnx.init(net, 4), loss=nnx.SoftmaxCrossEntropy())
     >>> [output.name for output in made.graph.output]
     ['label', 'probabilities']
     """

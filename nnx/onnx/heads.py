@@ -107,12 +107,42 @@ def head(
     dtype: str = "float32",
     rows: str = "rows",
 ) -> None:
-    """Add what a loss means by z (rows, width), and declare the outputs.
+    """Add what a loss means by the output z of a network, and declare the outputs of the model.
 
     Softmax cross-entropy: "label" (rows,) and "probabilities" (rows, width). Binary cross-entropy: both (rows, width),
-    "label" being 1 where the probability is above 1/2. Others: "prediction" (rows, width).
-    A name that an input has gets a "_" at its end.
-    classes: the names of the labels. dtype: the float type of the outputs. rows: what their first axis is called.
+    "label" being 1 where the probability is above 1/2. Others: "prediction" (rows, width). A name that an input has
+    gets a "_" at its end.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph.
+    loss : Loss or None
+        The loss, one of nnx's own; None: "prediction" is z.
+    z : str
+        The name of the output (rows, width).
+    width : int or None
+        The number of its columns; None if unknown.
+    classes : sequence of int or str, default None
+        The names of the labels; None: their numbers.
+    dtype : str, default "float32"
+        The float type of the outputs.
+    rows : str, default "rows"
+        What their first axis is called.
+
+    Raises
+    ------
+    SettingError
+        For a loss of your own, or classes that do not suit the loss.
+
+    Examples
+    --------
+    >>> net, graph = nnx.mlp((8,), 2), nnx.onnx.Graph()
+    >>> x = graph.input("x", "float32", ["rows", 3])
+    >>> z = nnx.onnx.network(graph, net, nnx.init(net, 3), x, 3)
+    >>> nnx.onnx.head(graph, nnx.SoftmaxCrossEntropy(), z, 2, classes=["no", "yes"])
+    >>> [output.name for output in graph.model("a classifier").graph.output]
+    ['label', 'probabilities']
     """
     p, shape = predict(graph, loss, z), [rows, "outputs" if width is None else width]
     one = loss.loss if isinstance(loss, EnsembleLoss) else loss

@@ -58,8 +58,43 @@ END = 2**31 - 1  # of a slice: the last column, wherever it is
 def network(graph: Nodes, net: Layer, params: Mapping[str, Any], x: str, features: int | None) -> str:
     """Add a network to a graph, and give the name of its output z.
 
-    Shapes: x (rows, features) of graph.dtype, z (rows, outputs). params: on the host. features: None if unknown.
-    Raises: ShapeError if the network is not for so many features; SettingError for a layer of one's own.
+    Parameters
+    ----------
+    graph : Graph
+        The graph.
+    net : Layer
+        The network, of nnx's own layers.
+    params : dict of str to array
+        Its parameters, on the host.
+    x : str
+        The name of its input (rows, features), of the graph's type.
+    features : int or None
+        The number of input features; None if unknown.
+
+    Returns
+    -------
+    str
+        The name of z (rows, outputs).
+
+    Raises
+    ------
+    ShapeError
+        If the network is not for so many features.
+    SettingError
+        For a layer of your own.
+
+    Notes
+    -----
+    Shapes: x (rows, features) of graph.dtype, z (rows, outputs).
+
+    Examples
+    --------
+    >>> net, graph = nnx.mlp((8,), 2), nnx.onnx.Graph()
+    >>> x = graph.input("x", "float32", ["rows", 3])
+    >>> z = nnx.onnx.network(graph, net, nnx.init(net, 3), x, 3)
+    >>> graph.output("z", z, "float32", ["rows", 2])
+    >>> [node.op_type for node in graph.model("a network").graph.node]
+    ['Gemm', 'Relu', 'Gemm', 'Identity']
     """
     outputs(net, params, features)
     return _add(net, Place(graph, params), x)

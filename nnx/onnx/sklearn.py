@@ -7,12 +7,27 @@ from .graph import Nodes, tensor
 
 
 def register_sklearn() -> None:
-    """Tell skl2onnx of nnx.MLPClassifier and nnx.MLPRegressor; `skl2onnx.to_onnx` then takes them as it does its own.
+    """Tell skl2onnx of `nnx.MLPClassifier` and `nnx.MLPRegressor`, so that it can export pipelines that end in one of
+    them.
 
-    The classifier has skl2onnx's option zipmap, and outputs "label" and "probabilities"; the regressor "variable"
-    (rows, outputs). The arithmetic is in the type of the input, as that of all of skl2onnx.
+    `skl2onnx.to_onnx` then takes them as it does its own. The classifier has skl2onnx's option zipmap, and outputs
+    "label" and "probabilities"; the regressor "variable" (rows, outputs). The arithmetic is in the type of the input,
+    as that of all of skl2onnx.
 
-    Raises: BackendError if skl2onnx is not installed.
+    Raises
+    ------
+    BackendError
+        If skl2onnx is not installed: pip install skl2onnx.
+
+    Examples
+    --------
+    >>> import skl2onnx  # doctest: +SKIP
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    >>> pipe = make_pipeline(StandardScaler(), nnx.MLPClassifier((8,), max_iter=5)).fit(x, y)  # doctest: +SKIP
+    >>> nnx.onnx.register_sklearn()  # doctest: +SKIP
+    >>> model = skl2onnx.to_onnx(pipe, x[:1])  # doctest: +SKIP
     """
     try:
         from skl2onnx import update_registered_converter

@@ -29,9 +29,31 @@ Block = tuple[str, list[int]]  # a value (rows, n), and the n places that its co
 
 
 def inputs(graph: Graph, encoder: TableEncoder) -> dict[str, str]:
-    """Declare an input (rows, 1) for each column that the encoder uses, under the column's name: double, or text.
+    """Declare an input (rows, 1) for each column of a table that an encoder uses, under the column's name: double, or
+    text.
 
-    Raises: SettingError for a column without a name.
+    Parameters
+    ----------
+    graph : Graph
+        The graph.
+    encoder : TableEncoder
+        A fitted encoder.
+
+    Returns
+    -------
+    dict of str to str
+        The name of the input of each column, for `nnx.onnx.encode`.
+
+    Raises
+    ------
+    SettingError
+        For a column without a name, of free text, or whose case is folded, which ONNX cannot do.
+
+    Examples
+    --------
+    >>> encoder = nnx.TableEncoder().fit({"age": [20, 30, 40], "town": ["Oslo", "Rome", "Rome"]})
+    >>> nnx.onnx.inputs(nnx.onnx.Graph(), encoder)
+    {'age': 'age', 'town': 'town'}
     """
     for column in encoder.columns_:
         kind = parted(encoder.kinds_[column.name])[0]
@@ -47,9 +69,32 @@ def inputs(graph: Graph, encoder: TableEncoder) -> dict[str, str]:
 
 
 def encode(graph: Nodes, encoder: TableEncoder, given: Mapping[str, str]) -> str:
-    """Add what `encoder.transform` makes of the columns given, and name it: (rows, width) in the encoder's float type.
+    """Add what `encoder.transform` makes of the columns given, and name it.
 
     The arithmetic is in doubles, and done once for all columns of a kind; at the end they are put into their order.
+
+    Parameters
+    ----------
+    graph : Graph
+        The graph.
+    encoder : TableEncoder
+        A fitted encoder.
+    given : dict of str to str
+        The names of the values (rows, 1) of each column, as `nnx.onnx.inputs` gives them.
+
+    Returns
+    -------
+    str
+        The name of the encoded rows (rows, width), in the encoder's float type.
+
+    Examples
+    --------
+    >>> encoder = nnx.TableEncoder().fit({"age": [20, 30, 40], "town": ["Oslo", "Rome", "Rome"]})
+    >>> graph = nnx.onnx.Graph(dtype=encoder.dtype)
+    >>> x = nnx.onnx.encode(graph, encoder, nnx.onnx.inputs(graph, encoder))
+    >>> graph.output("x", x, encoder.dtype, ["rows", encoder.width])
+    >>> [value.name for value in graph.model("an encoder").graph.input]
+    ['age', 'town']
     """
     parts, places = [], []
     for block, own in _blocks(graph, encoder, given):
@@ -87,12 +132,31 @@ def _label(graph: Graph, p: str, target: Target) -> str:
 
 
 def feeds(model: Any, table: Any) -> dict[str, Any]:
-    """The inputs of onnxruntime's `session.run` for the raw rows of a table: {column: host array (rows, 1)}.
+    """Inputs of onnxruntime's `session.run` for the raw rows of a table, where the model was made with an encoder.
 
-    model: what nnx.load gives, or a fitted TableEncoder. table: a path, or a table in memory as TableEncoder takes it.
     Numbers, booleans and dates are float64 (NaN is missing), text is objects ("" is missing).
-    Raises: DataError for a missing column, and for cells that are not of their column's kind.
 
+    Parameters
+    ----------
+    model : Model or TableEncoder
+        What `nnx.load` gives, or a fitted TableEncoder.
+    table : Any
+        A path, or a table in memory as TableEncoder takes it.
+
+    Returns
+    -------
+    dict of str to array
+        A host array (rows, 1) for each column.
+
+    Raises
+    ------
+    DataError
+        For a missing column, and for cells that are not of their column's kind.
+    SettingError
+        If the model was saved without an encoder.
+
+    Examples
+    --------
     >>> encoder = nnx.TableEncoder().fit({"age": [20, 30, 40], "town": ["Oslo", "Rome", "Rome"]})
     >>> nnx.onnx.feeds(encoder, {"age": [25, None], "town": ["Bonn", "Rome"]})["age"].tolist()
     [[25.0], [nan]]

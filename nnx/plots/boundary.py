@@ -66,7 +66,7 @@ def decision_boundary(
     NNXError
         If matplotlib is not installed.
     SettingError
-        If the ending of `path` is not known.
+        If the ending of `path` is not known (a DataError, if the file cannot be written).
 
     Notes
     -----

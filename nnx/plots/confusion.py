@@ -46,7 +46,7 @@ def confusion_matrix(
     NNXError
         If matplotlib is not installed.
     SettingError
-        If the ending of `path` is not known.
+        If the ending of `path` is not known (a DataError, if the file cannot be written).
 
     Notes
     -----

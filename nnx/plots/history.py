@@ -19,10 +19,43 @@ def curves(
     *,
     best_epoch: int | None = None,
 ) -> Any:
-    """The loss curves of a fit, of a tabular estimator or of a history, and its metrics beside them.
+    """Draw the loss of training and validation by epoch, and the metrics beside them.
 
-    best_epoch: the epoch whose weights were kept, marked by a line.
-    Raises: NNXError if matplotlib is not installed, DataError for what is no history.
+    A training loss that still falls says that more epochs help; a validation loss that rises while it falls, that the
+    network learns the rows by heart.
+
+    Parameters
+    ----------
+    history : Fit, estimator or dict of str to list of float
+        A fit of `nnx.fit`, a fitted tabular estimator, or a history: "epoch", and a value of each figure for each
+        epoch.
+    path : str or path, optional
+        File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
+    best_epoch : int, optional
+        The epoch whose weights were kept, marked by a line: `fit.best_epoch`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The picture, which shows itself in a notebook.
+
+    Raises
+    ------
+    DataError
+        If it is no history, or a figure has not a value for each epoch.
+    NNXError
+        If matplotlib is not installed.
+    SettingError
+        If the ending of `path` is not known (a DataError, if the file cannot be written).
+
+    Examples
+    --------
+    >>> x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.float32), np.array([0, 1, 1, 0])
+    >>> watched = {"validation": (x, y), "metrics": ["accuracy"]}
+    >>> fit = nnx.fit(nnx.mlp((8,), 2), x, y, loss="softmax_cross_entropy", epochs=20, **watched)
+    >>> figure = nnx.plots.curves(fit, "curves.png", best_epoch=fit.best_epoch)
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['loss', 'validation accuracy']
     """
     history = getattr(history, "history_", getattr(history, "history", history))  # of an estimator, of a fit
     epochs = history.get("epoch", ()) if isinstance(history, Mapping) else ()

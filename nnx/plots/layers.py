@@ -159,7 +159,7 @@ def histograms(
     NNXError
         If matplotlib is not installed.
     SettingError
-        If the ending of `path` is not known.
+        If the ending of `path` is not known (a DataError, if the file cannot be written).
 
     Examples
     --------

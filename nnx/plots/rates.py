@@ -54,7 +54,8 @@ def rate_finder(
     seed : int, default 0
         Decides the first weights and the order of the rows.
     backend : str, Backend or None, default None
-        Where to compute: "numpy", "torch:cuda". None is where x is.
+        Where to compute: "numpy", "torch", "torch:cuda", "jax", "jax:gpu", "cupy", "auto". None is where x is; for data
+        of the host what the variable NNX_BACKEND names, or NumPy.
     path : str or path, optional
         File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
 
@@ -120,7 +121,7 @@ def rates(found: RateRange, path: str | os.PathLike[str] | None = None) -> Any:
     NNXError
         If matplotlib is not installed.
     SettingError
-        If the ending of `path` is not known.
+        If the ending of `path` is not known (a DataError, if the file cannot be written).
 
     Examples
     --------

@@ -38,7 +38,7 @@ def predicted_against_true(target: Any, predicted: Any, path: str | os.PathLike[
     NNXError
         If matplotlib is not installed.
     SettingError
-        If the ending of `path` is not known.
+        If the ending of `path` is not known (a DataError, if the file cannot be written).
 
     Notes
     -----
@@ -89,7 +89,7 @@ def residuals(target: Any, predicted: Any, path: str | os.PathLike[str] | None =
     NNXError
         If matplotlib is not installed.
     SettingError
-        If the ending of `path` is not known.
+        If the ending of `path` is not known (a DataError, if the file cannot be written).
 
     Notes
     -----

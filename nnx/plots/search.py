@@ -48,7 +48,7 @@ def search(
     NNXError
         If matplotlib is not installed.
     SettingError
-        If the ending of `path` is not known.
+        If the ending of `path` is not known (a DataError, if the file cannot be written).
 
     Examples
     --------

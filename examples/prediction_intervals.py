@@ -7,10 +7,14 @@ where there is much.
 """
 
 import argparse
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnx import Cosine, MLPRegressor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def noise(x: np.ndarray) -> np.ndarray:
@@ -39,16 +43,14 @@ def inside(model: MLPRegressor, where: object = slice(None)) -> float:
     return float(np.mean((low < y[where]) & (y[where] < high)))
 
 
-def draw(model: MLPRegressor, path: str) -> None:
+def picture(model: MLPRegressor) -> "Figure":
     """The points, the band, the median, and the true quantiles."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     x, y = data(1000, seed=1)
     grid = np.linspace(-3, 3, 400)[:, None]
     low, middle, high = model.predict(grid).T
     figure = Figure(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.plot(x[:, 0], y, ".", color="0.7", markersize=4, label="new points")
     axes.fill_between(grid[:, 0], low, high, color="tab:blue", alpha=0.25, label="5 % to 95 %, learned")
@@ -60,7 +62,7 @@ def draw(model: MLPRegressor, path: str) -> None:
         )
     axes.set(xlabel="x", ylabel="y", title=f"{100 * inside(model):.1f} % of new points lie within the band")
     axes.legend(loc="upper left", fontsize=8)
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 if __name__ == "__main__":
@@ -71,5 +73,5 @@ if __name__ == "__main__":
     fitted = train(args.backend)
     print(f"within the band: {inside(fitted):.3f} of 4000 new points")
     if args.picture:
-        draw(fitted, args.picture)
+        picture(fitted).savefig(args.picture, dpi=110)
         print(f"drawn in {args.picture}")

@@ -193,7 +193,7 @@ def test_the_example_of_prediction_intervals(tmp_path, monkeypatch):
     quiet = example.noise(x[:, 0]) < 0.25
     assert all(0.86 < example.inside(model, where) < 0.94 for where in (quiet, ~quiet))
     if importlib.util.find_spec("matplotlib"):
-        example.draw(model, str(tmp_path / "picture.png"))
+        example.picture(model).savefig(tmp_path / "picture.png")
         assert (tmp_path / "picture.png").stat().st_size > 20_000
 
 

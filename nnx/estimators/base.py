@@ -94,22 +94,22 @@ class BaseMLP(Prediction):
     def resume(
         self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None, *, max_iter: Any = None
     ) -> Any:
-        """Go on with `fit` on the same data for more epochs, as if it had not ended.
+        """Go on with ``fit`` on the same data for more epochs, as if it had not ended.
 
-        `fit` with `max_iter=5` and `resume` of 5 give the same bits as `fit` with `max_iter=10`. The random numbers are
-        drawn again from where `fit` began. A schedule that spans the training spans then the longer one, so it is not
-        what it would have been from the start.
+        ``fit`` with `max_iter=5` and `resume` of 5 give the same bits as ``fit`` with `max_iter=10`. The random numbers
+        are drawn again from where ``fit`` began. A schedule that spans the training spans then the longer one, so it is
+        not what it would have been from the start.
 
         Parameters
         ----------
         X : array, sparse matrix or data frame of shape (rows, features)
-            The rows that `fit` had.
+            The rows that ``fit`` had.
         y : array of shape (rows,) or (rows, outputs)
             Their targets.
         sample_weight : array of shape (rows,), optional
             What each row counts for, at least 0.
         X_val : array of shape (rows, features), optional
-            Rows to validate on, as in `fit`.
+            Rows to validate on, as in ``fit``.
         y_val : array of shape (rows,) or (rows, outputs), optional
             The targets of `X_val`.
         max_iter : int, optional
@@ -123,10 +123,10 @@ class BaseMLP(Prediction):
         Raises
         ------
         ValueError
-            If the solver is "lbfgs", the number of rows is another than that of `fit`, the network, the solver or
+            If the solver is "lbfgs", the number of rows is another than that of ``fit``, the network, the solver or
             `frozen` is not what it was, or the last training was by `partial_fit`.
         NotFittedError
-            If `fit` was not called.
+            If ``fit`` was not called.
         """
         epochs = self.max_iter if max_iter is None else max_iter
         if self.solver == "lbfgs":
@@ -138,10 +138,10 @@ class BaseMLP(Prediction):
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def initialize(self, X: Any, y: Any) -> Any:
-        """Draw the weights that `fit` would begin with, without training.
+        """Draw the weights that ``fit`` would begin with, without training.
 
         `coefs_` and `intercepts_` may then be set, to predict with weights from elsewhere, or to go on by
-        `partial_fit`, or by `fit` with `warm_start=True`.
+        `partial_fit`, or by ``fit`` with `warm_start=True`.
 
         Parameters
         ----------

@@ -94,7 +94,8 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     verbose : bool, int or "bar", default False
         Print a line after each epoch; "bar" shows a progress bar instead.
     warm_start : bool, default False
-        Let `fit` go on from the weights of the last `fit`. The optimizer begins anew, unless `fixes` has "warm_start".
+        Let ``fit`` go on from the weights of the last ``fit``. The optimizer begins anew, unless `fixes` has
+        "warm_start".
     momentum : float, default 0.9
         Share of the last step that is kept, from 0 to 1. For "sgd", "momentum" and "nesterov".
     nesterovs_momentum : bool, default True
@@ -139,7 +140,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         Functions of the estimator, called after each epoch (of "lbfgs" each iteration). One that returns True ends the
         training.
     fixes : str or collection of str, default ()
-        Quirks of scikit-learn to be without; all of them with "all", else they are kept:
+        Quirks of scikit-learn to be without, of `nnx.estimators.FIXES`; all with "all", else they are kept:
 
         - "counts": `loss="poisson"` refuses a y below 0.
         - "float32": `solver="lbfgs"` gives float32 weights for float32 data.
@@ -158,7 +159,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         which the first that works is taken: "cupy,numpy". What comes back is in the library of X. None is where X is;
         for data of the host what the variable NNX_BACKEND names, or NumPy.
     device : str, default ""
-        The device of `backend`, such as "cuda:1" beside "torch". "" is the usual one.
+        The device of ``backend``, such as "cuda:1" beside "torch". "" is the usual one.
     micro_batches : int, default 1
         Parts that each batch is computed in, one after another, at least 1. Their gradients add up: less memory, the
         same training to rounding (batch normalisation sees a part at a time). Not for "lbfgs".

@@ -122,7 +122,7 @@ class Added:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If X or y are not what `fit` had, or not as many rows.
+            If X or y are not what ``fit`` had, or not as many rows.
         """
         y, sample_weight = self._scored(y), for_scores(sample_weight)
         if not get_config()["array_api_dispatch"]:

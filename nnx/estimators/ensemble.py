@@ -282,8 +282,8 @@ class EnsembleClassifier(ClassifierMixin, _Ensemble):  # type: ignore[misc]
 class EnsembleRegressor(RegressorMixin, _Ensemble):  # type: ignore[misc]
     """Several MLPRegressors that differ in their random numbers, and with bootstrap in their rows; their mean.
 
-    The members are trained together as batched runs, and predict together in one pass. `predict` also says how far they
-    disagree.
+    The members are trained together as batched runs, and predict together in one pass. ``predict`` also says how far
+    they disagree.
 
     Parameters
     ----------

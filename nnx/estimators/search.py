@@ -91,7 +91,7 @@ class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
     best_index_ : int
         Its number in `cv_results_`.
     best_estimator_ : MLPClassifier, MLPRegressor or Pipeline
-        The best candidate, trained on all rows: `predict` and `score` of the search are its own. Not without `refit`.
+        The best candidate, trained on all rows: ``predict`` and `score` of the search are its own. Not without `refit`.
     refit_time_ : float
         Seconds that this took.
     scorer_ : callable or dict of str to callable

@@ -145,7 +145,7 @@ def decision_boundaries(
     DataError
         If y or `classes` do not fit the classes of the networks.
     SettingError
-        If `fit` is no population, or `monitor` is none of its figures; or if the ending of `path` is not known.
+        If ``fit`` is no population, or `monitor` is none of its figures; or if the ending of `path` is not known.
     NNXError
         If matplotlib is not installed.
 

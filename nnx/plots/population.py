@@ -44,7 +44,7 @@ def population(
     Raises
     ------
     SettingError
-        If `fit` is no population, or `monitor` is none of its figures; or if the ending of `path` is not known.
+        If ``fit`` is no population, or `monitor` is none of its figures; or if the ending of `path` is not known.
     DataError
         If no member has finished an epoch with a finite loss.
     NNXError

@@ -183,7 +183,7 @@ class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
         Parameters
         ----------
         X : table of shape (rows, columns)
-            The rows, as `fit` takes them.
+            The rows, as ``fit`` takes them.
         output : object, optional
             The class whose logit is explained. None is the last of `classes_`; a regression has none, and its value is
             explained.

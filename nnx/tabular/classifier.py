@@ -140,7 +140,7 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
         Parameters
         ----------
         X : table of shape (rows, columns)
-            The rows, as `fit` takes them, without a target.
+            The rows, as ``fit`` takes them, without a target.
 
         Returns
         -------
@@ -162,7 +162,7 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
         Parameters
         ----------
         X : table of shape (rows, columns)
-            The rows, as `fit` takes them, without a target.
+            The rows, as ``fit`` takes them, without a target.
 
         Returns
         -------
@@ -187,7 +187,7 @@ class TabularClassifier(ClassifierMixin, Tabular):  # type: ignore[misc]
         Parameters
         ----------
         X : table of shape (rows, columns)
-            The rows, as `fit` takes them.
+            The rows, as ``fit`` takes them.
         y : array of shape (rows,) or str
             Their classes, or the name of the column of X that has them.
         sample_weight : array of shape (rows,), optional

@@ -129,7 +129,7 @@ class TabularRegressor(RegressorMixin, Tabular):  # type: ignore[misc]
         Parameters
         ----------
         X : table of shape (rows, columns)
-            The rows, as `fit` takes them, without a target.
+            The rows, as ``fit`` takes them, without a target.
 
         Returns
         -------
@@ -151,7 +151,7 @@ class TabularRegressor(RegressorMixin, Tabular):  # type: ignore[misc]
         Parameters
         ----------
         X : table of shape (rows, columns)
-            The rows, as `fit` takes them.
+            The rows, as ``fit`` takes them.
         y : array of shape (rows,) or str
             Their values, or the name of the column of X that has them.
         sample_weight : array of shape (rows,), optional
@@ -180,7 +180,7 @@ class TabularRegressor(RegressorMixin, Tabular):  # type: ignore[misc]
         Parameters
         ----------
         X : table of shape (rows, columns)
-            The rows, as `fit` takes them, without a target.
+            The rows, as ``fit`` takes them, without a target.
         coverage : float, default 0.9
             The probability, between 0 and 1.
 

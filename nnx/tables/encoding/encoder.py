@@ -28,7 +28,7 @@ class TableEncoder(Spelled, Transformer):
     """Columns of numbers, text, booleans and dates as one float matrix; a transformer as scikit-learn has them.
 
     It is what `nnx train` and the tabular estimators put before their networks; in a Pipeline it stands before any
-    estimator. What each column becomes is learned from the rows of `fit`:
+    estimator. What each column becomes is learned from the rows of ``fit``:
 
     - Numbers are scaled. A missing one is the median, and a further column says that it was missing.
     - Whole numbers of few values are categories too, with `levels`; other numbers are also in pieces, with `bins`.
@@ -80,7 +80,7 @@ class TableEncoder(Spelled, Transformer):
     notes_ : list of str
         What else may want a look, such as values that differ in capitals alone.
     feature_names_in_ : array of str
-        The columns of the table that `fit` saw.
+        The columns of the table that ``fit`` saw.
     n_features_in_ : int
         How many these are.
 
@@ -91,7 +91,7 @@ class TableEncoder(Spelled, Transformer):
 
     Notes
     -----
-    Shapes: `fit` and `transform` take (rows, columns): arrays, pandas, polars, pyarrow, a dictionary of columns.
+    Shapes: ``fit`` and `transform` take (rows, columns): arrays, pandas, polars, pyarrow, a dictionary of columns.
     `transform` gives float32 (rows, width) on the host, or what `dtype` says.
 
     Source: the robust scale and smooth clip are those of RealMLP (Holzmueller, Grinsztajn & Steinwart 2024, section 3);
@@ -466,7 +466,7 @@ class TableEncoder(Spelled, Transformer):
             raise ModelFileError(f"the table encoder in it cannot be read: {text[:100]}") from None
 
     def source(self, X: Any) -> Memory:
-        """Make a source of X; the columns of an array take the names that `fit` saw.
+        """Make a source of X; the columns of an array take the names that ``fit`` saw.
 
         Parameters
         ----------
@@ -481,7 +481,7 @@ class TableEncoder(Spelled, Transformer):
         Raises
         ------
         DataError
-            If X is no table, or an array with another number of columns than that of `fit`.
+            If X is no table, or an array with another number of columns than that of ``fit``.
         """
         source = from_python(X)
         if _is_array(X) and hasattr(self, "columns_"):

@@ -199,8 +199,9 @@ def fit(
         `nnx.EarlyStopping(patience=10)`: stop when the validation loss, or another figure, has not become better for so
         many epochs, and keep the weights of the best. None: all epochs are run and the last weights kept.
     metrics : sequence of str or callable, default ()
-        What is computed on the validation data after each epoch, "validation_" and its name in the history. A function
-        of your own takes predictions (rows, outputs) and target, arrays, and returns one number. Names:
+        What is computed on the validation data after each epoch: the "accuracy" of the metrics is "validation_accuracy"
+        in the history. A function of your own takes predictions (rows, outputs) and target, arrays, and returns one
+        number. Names:
 
         - "accuracy": the share of rows whose class is right.
         - "balanced_accuracy": the mean of that over the classes, for classes of unequal size.

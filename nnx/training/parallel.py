@@ -30,9 +30,16 @@ T = TypeVar("T")
 
 
 class Ranks:
-    """The processes of one training, numbered from 0; this one has the number `number` of `count`.
+    """Processes of one training, numbered from 0; this one has the number `number` of `count`: `nnx.ranks` finds them.
 
     Every rank calls the same functions in the same order, each with the same settings.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Comm, default None
+        A communicator of mpi4py; None for one process alone.
+    timeout : float, default 600.0
+        Seconds to wait for the others.
     """
 
     def __init__(self, comm: Any = None, timeout: float = TIMEOUT) -> None:

@@ -31,8 +31,8 @@ class EarlyStopping(Spelled):
         How many epochs in a row may pass without a better one before training stops, at least 1. Larger values stop
         later and suit noisy losses.
     monitor : str, default "validation_loss"
-        The figure that is watched: "validation_loss", "loss" (of the training rows), or "validation_" and the name of a
-        metric of the fit, such as "validation_accuracy". All but "loss" need validation data.
+        The figure that is watched: "validation_loss", "loss" (of the training rows), or that of a metric of the fit,
+        such as "validation_accuracy". All but "loss" need validation data.
     min_delta : float, default 0.0
         By how much more than this a figure must be better than the best so far to count as better, in the figure's own
         unit; at least 0.
@@ -110,8 +110,8 @@ class Report:
         How many epochs the training may have.
     figures : dict of str to float
         The figures of the epoch by name: "loss", the mean over the training rows; with validation data
-        "validation_loss" and "validation_" and the name of each metric; "rate", the learning rate of the next update;
-        "samples_per_second" and "seconds".
+        "validation_loss" and one for each metric, such as "validation_accuracy"; "rate", the learning rate of the next
+        update; "samples_per_second" and "seconds".
     params : dict of str to array
         A copy of the parameters as they are after the epoch, or of their average where one is asked for.
 
@@ -178,8 +178,8 @@ class Fit(Attributes):
         The optimizer's state after the last update, by the names of the parameters.
     history : dict of str to list of float
         The figures of each epoch by name, an element for each epoch: "epoch" (from 1), "loss" (the mean over the
-        training rows, while they are trained on), "validation_loss" and "validation_" and the name of each metric where
-        there is validation data, "rate", "samples_per_second" and "seconds".
+        training rows, while they are trained on), where there is validation data "validation_loss" and one for each
+        metric, such as "validation_accuracy"; "rate", "samples_per_second" and "seconds".
     backend : Backend
         The library, device and float type that computed.
     best_epoch : int

@@ -66,7 +66,7 @@ def to_onnx(
     ModelFileError
         If the file cannot be written.
     BackendError
-        If onnx is not installed: pip install 'nnx-array[onnx]'.
+        If onnx is not installed: `pip install 'nnx-array[onnx]'`.
 
     Notes
     -----

@@ -17,7 +17,7 @@ def register_sklearn() -> None:
     Raises
     ------
     BackendError
-        If skl2onnx is not installed: pip install skl2onnx.
+        If skl2onnx is not installed: `pip install skl2onnx`.
 
     Examples
     --------

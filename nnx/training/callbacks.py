@@ -176,7 +176,7 @@ class TensorBoardLogger(Spelled):
     Raises
     ------
     NNXError
-        If tensorboardX is not installed: pip install 'nnx-array[track]'.
+        If tensorboardX is not installed: `pip install 'nnx-array[track]'`.
     DataError
         If the folder cannot be made.
 

@@ -7,6 +7,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "site"), str(HERE.parent)]
 
+import gallery
+
 import nnx
 
 project, author, copyright = "nnx", "The nnx developers", "The nnx developers, BSD-3-Clause"
@@ -19,14 +21,17 @@ extensions = [
     "myst_parser",
     "sphinx_design",
     "sphinx_copybutton",
-    "reference",  # docs/site: a page for every public name
+    "sphinx_gallery.gen_gallery",
+    "backprop",  # these are in docs/site: the code of every layer, and its check
+    "formulas",  # formulas without a script
+    "reference",  # a page for every public name
 ]
 exclude_patterns = ["_build", "site", "css", "pictures"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 default_role = "obj"  # `nnx.fit` in a docstring is a link; what is no name of nnx stays code
 nitpicky = False
 highlight_language = "none"
-suppress_warnings = ["config.cache"]
+suppress_warnings = ["config.cache", "toc.empty_glob"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline", "attrs_block"]
 myst_heading_anchors = 3
@@ -39,6 +44,13 @@ numpydoc_validate = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
+sphinx_gallery_conf = gallery.OPTIONS | {
+    "examples_dirs": str(HERE.parent / "examples" / "gallery"),
+    "gallery_dirs": "gallery",
+    "subsection_order": [f"../examples/gallery/{name}" for name in gallery.SECTIONS] + ["*"],
+}
+
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "nnx"
 html_static_path = ["css"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import nnx
+from nnx.files import data
 from nnx.names import same
 
 ROOT = Path(__file__).parent.parent
@@ -40,9 +41,14 @@ def of_page(page):
 def working_folder(tmp_path, monkeypatch):
     """A folder with data.csv, which many pages have: a day, a town with gaps, a price."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NNX_PROGRAMS", "never")
     rows = [f"{1 + i % 28}.{1 + i % 12}.2020,{('Oslo', 'Rome', '')[i % 3]},{100 + i % 7}.5" for i in range(60)]
     (tmp_path / "data.csv").write_text("\n".join(["day,town,price", *rows]) + "\n")
+    tables = (data._KINDS, *data._TABLES.values())
+    before = [dict(table) for table in tables]
+    yield
+    for table, own in zip(tables, before, strict=True):  # what a page registers is of that page
+        table.clear()
+        table.update(own)
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")  # of short trainings
@@ -51,7 +57,7 @@ def test_the_code_of_a_page_runs(page, working_folder, capsys):
     text = "\n".join(program(page))
     for package in sorted(set(re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE)) - {"nnx"}):
         pytest.importorskip(package, reason=f"{package} is not installed")
-    names = {"__name__": "__main__"}
+    names = {"__name__": "page"}
     for i, block in enumerate(program(page), 1):
         exec(compile(block, f"{page}, block {i}", "exec"), names)
     if page == "README.md":

@@ -1,8 +1,5 @@
 """RealMLP: layers by hand, parameters from data, schedules of any setting, clamped predictions, the whole recipe."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -288,12 +285,3 @@ def test_the_networks_are_those_of_the_paper():
     kinds = [type(layer).__name__ for layer in default.layers]
     hidden = ["NTPDense", "ParametricActivation", "Dropout"]
     assert kinds == ["Identity", "Scale", *hidden, *hidden, "NTPDense"]
-
-
-def test_the_page_runs():
-    page = (Path(nnx.__file__).parents[1] / "docs" / "realmlp.md").read_text()
-    blocks, names = re.findall(r"```python\n(.*?)```", page, re.DOTALL), {}
-    assert len(blocks) == 2
-    for block in blocks:
-        exec(block.replace("epochs=8", "epochs=1"), names)
-        assert len(names["fit"].history["loss"]) == 1

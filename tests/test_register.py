@@ -226,7 +226,7 @@ def test_a_class_that_is_defined_again_takes_the_place_of_the_first(tmp_path):
 
 
 def test_the_code_of_the_page_on_layers_of_ones_own_runs(tmp_path, monkeypatch):
-    page = (Path(nnx.__file__).parents[1] / "docs" / "layers.md").read_text()
+    page = (Path(nnx.__file__).parents[1] / "docs" / "own.md").read_text()
     names = {"__name__": "page"}
     monkeypatch.chdir(tmp_path)
     exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)

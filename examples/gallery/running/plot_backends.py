@@ -11,6 +11,8 @@ same bits on all of them, so the losses agree to the last digits.
 # ------------
 # Nothing in it names a library but the argument. A library that is not there is an error, never another library.
 
+import tempfile
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -37,7 +39,8 @@ for name in ("numpy", "torch", "jax", "cupy"):
 # %%
 # The same curve
 # --------------
-# The curves lie on top of each other; the difference is that of rounding, in float64.
+# The curves lie on top of each other; the difference is that of rounding, in float64. Where it is 0, it is
+# drawn at 1e-17.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 reference = np.array(fits["numpy"].history["loss"])
@@ -57,8 +60,6 @@ axes[1].legend()
 # A model goes from one to another
 # --------------------------------
 # Files hold numbers, not a library. Saved from the last one above, it is loaded on NumPy.
-
-import tempfile
 
 *_, (name, fit) = fits.items()
 with tempfile.TemporaryDirectory() as folder:

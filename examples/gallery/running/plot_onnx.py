@@ -43,8 +43,7 @@ print(f"labels equal: {np.array_equal(label, here.argmax(axis=1))}; largest diff
 assert np.array_equal(label, here.argmax(axis=1)) and difference.max() < 1e-5
 
 # %%
-# The differences are those of float32, which has about seven digits. Most of them are 0 to the last bit of a
-# probability near 1 or near 0.
+# The differences are the rounding of float32, which has about seven digits.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 axes[0].loglog(here.ravel(), probabilities.ravel(), ".", markersize=2)

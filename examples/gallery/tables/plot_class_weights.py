@@ -30,7 +30,7 @@ x_new, y_new = data(6000, 1)
 settings = dict(hidden_layer_sizes=(32,), activation="tanh", max_iter=60, n_iter_no_change=60)
 settings |= dict(learning_rate_init=0.01, learning_rate=nnx.Cosine(), random_state=0)
 models = {
-    "none": nnx.MLPClassifier(**settings).fit(x, y),
+    "None": nnx.MLPClassifier(**settings).fit(x, y),
     "{0: 1, 1: 5}": nnx.MLPClassifier(class_weight={0: 1.0, 1: 5.0}, **settings).fit(x, y),
     '"balanced"': nnx.MLPClassifier(class_weight="balanced", **settings).fit(x, y),
 }
@@ -46,7 +46,7 @@ for name, model in models.items():
     precision, fair = precision_score(y_new, guess), balanced_accuracy_score(y_new, guess)
     print(f"class_weight={name:13s} accuracy {model.score(x_new, y_new):.3f}, balanced accuracy {fair:.3f}, ", end="")
     print(f"rare ones found {found[name]:.2f}, alarms that are right {precision:.2f}")
-assert found["none"] < found["{0: 1, 1: 5}"] < found['"balanced"'] and found['"balanced"'] > 0.8
+assert found["None"] < found["{0: 1, 1: 5}"] < found['"balanced"'] and found['"balanced"'] > 0.8
 
 # %%
 # The weight moves the border. ``sample_weight`` does the same for single rows.

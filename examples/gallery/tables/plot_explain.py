@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.datasets import load_diabetes
 
 import nnx
+from nnx.evaluation import permutation_importance
 
 data = load_diabetes(scaled=False)
 table = dict(zip(data.feature_names, data.data.T, strict=True))
@@ -28,8 +29,6 @@ print(f"R² on rows that it has not seen: {model.score(test, data.target[342:]):
 # The whole model
 # ---------------
 # Each column is shuffled in turn; by how much does R² fall? ``bmi`` and ``s5``, a blood value, matter most.
-
-from nnx.evaluation import permutation_importance
 
 columns = {name: [i] for i, name in enumerate(table)}
 rows = np.stack(list(test.values()), axis=1)
@@ -67,4 +66,4 @@ figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
 axes.barh(range(10), values, left=left, color=np.where(values > 0, "tab:red", "tab:blue"))
 axes.set_yticks(range(10), [f"{explained.columns[i]} = {test[explained.columns[i]][row]:.3g}" for i in order])
 axes.axvline(explained.base[row], color="k", linewidth=0.8, linestyle=":")
-axes.set(xlabel="prediction, from that of the average row to that of this one")
+axes.set(xlabel="prediction, from that of the average row to that of this one", xlim=(left.min() - 10, None))

@@ -12,15 +12,18 @@ of scikit-learn's ``GridSearchCV``.
 # The interface is that of ``GridSearchCV``. Rates and penalties are numbers, so all candidates are one program.
 
 import time
+import warnings
 
 import numpy as np
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 import nnx
 
 x, y = load_digits(return_X_y=True)
 x = x / 16
+warnings.simplefilter("ignore", ConvergenceWarning)  # twelve epochs are few, and enough to compare
 estimator = nnx.MLPClassifier((32,), batch_size=50, max_iter=12, n_iter_no_change=12, random_state=0)
 grid = {"learning_rate_init": [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1], "alpha": [1e-4, 1.0]}
 

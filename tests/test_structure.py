@@ -31,6 +31,7 @@ ORDER = [
     "plots estimators",
     "onnx",
     "tabular",
+    "playground",
     "cli",
     "__init__ __main__",
 ]

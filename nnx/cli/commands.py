@@ -290,6 +290,22 @@ def bench(backend: str, as_json: bool) -> None:
         print(json_line(figures) if as_json else row(figures), flush=True)
 
 
+@nnx.command()
+@click.argument("data", required=False)
+@click.option("--backend", help="what computes: numpy, torch, jax, cupy [default: NNX_BACKEND, else numpy]")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="the address to listen on")
+@click.option("--no-browser", is_flag=True, help="print the address only")
+def playground(data: str | None, backend: str | None, port: int, host: str, no_browser: bool) -> None:
+    """A page in the browser on which small networks train, step by step if wanted.
+
+    DATA is a text file with three columns: two of numbers, and a target. Needs the extra `playground`.
+    """
+    from .playground import playground as run
+
+    run(data, backend, host, port, browser=not no_browser)
+
+
 def _open(run: str, given: dict[str, Any]) -> Any:
     from .place import open_backend
     from .run import Run

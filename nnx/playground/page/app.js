@@ -1,0 +1,384 @@
+// The playground: holds the state, asks the session, and has the rest drawn.
+import { onTheme, bytesOf, floatsOf } from "./colours.js";
+import { connect } from "./carrier.js";
+import { Controls } from "./controls.js";
+import { Curves } from "./curves.js";
+import { figure } from "./format.js";
+import { fromHash, toHash } from "./link.js";
+import { Network } from "./network.js";
+import { Plane } from "./plane.js";
+import { Race } from "./race.js";
+import { Restarts } from "./restarts.js";
+import { Steps } from "./steps.js";
+import { UnitPanel, Weights } from "./weights.js";
+
+const $ = (id) => document.getElementById(id);
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+class App {
+  showTest = false;
+  sharp = false;
+  playing = false;
+  busy = Promise.resolve();
+  said = 0;
+  className = [];
+  frames = { count: 0, since: 0, session: 0, draw: 0 };
+
+  async begin() {
+    this.ask = await connect({ ended: (text) => this.fail(text, true), told: (text) => this.tell(text) });
+    this.options = await this.ask({ do: "options" });
+    this.usual = this.options.settings;
+    this.settings = this.usual;
+    this.tell("");
+    $("where").textContent = ` on ${this.options.backend}`;
+    this.curves = new Curves($("curves"));
+    this.plane = new Plane($("plane"), $("scale"), this);
+    this.network = new Network($("network"), this);
+    this.controls = new Controls(this);
+    this.unitPanel = new UnitPanel($("unit"), this);
+    this.panels = { steps: new Steps($("panel-steps"), this), restarts: new Restarts($("panel-restarts"), this), race: new Race($("panel-race"), this), weights: new Weights($("panel-weights"), this) };
+    this.wire();
+    await this.fromAddress(true);
+    onTheme(() => { this.plane.known = null; this.controls.repaint(); this.redraw(); });
+    addEventListener("resize", () => this.redraw());
+    addEventListener("hashchange", () => { if (location.hash.slice(1) !== this.hash) this.fromAddress(false); });
+    document.documentElement.dataset.ready = "true";
+  }
+
+  async fromAddress(first) {
+    const { settings, steps } = fromHash(location.hash, this.usual);
+    const table = this.options.table;
+    if (first && table && !Object.keys(settings).length) {
+      await this.useTable(table);
+      return;
+    }
+    await this.change({ ...this.usual, ...settings });
+    if (!this.state) await this.change(this.usual);
+    for (let left = steps; left > 0 && this.state; left -= 2000) await this.train({ do: "run", steps: Math.min(left, 2000) });
+  }
+
+  wire() {
+    const actions = { reset: () => this.reset(), play: () => this.play(), step: () => this.train({ do: "step" }), epoch: () => this.train({ do: "run", epoch: true }) };
+    for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", action);
+    $("show-test").addEventListener("change", (event) => { this.showTest = event.target.checked; this.redraw(); });
+    $("sharp").addEventListener("change", (event) => { this.sharp = event.target.checked; this.redraw(); });
+    $("log").addEventListener("change", () => this.redraw());
+    $("undo").addEventListener("click", () => this.settings.data === "own" && this.setPoints(this.settings.points.slice(0, -1)));
+    $("clear").addEventListener("click", () => { this.drawn = []; this.note("The plane is empty: add at least two points of two classes."); this.pending = []; this.state.points = []; this.redraw(); });
+    $("csv-use").addEventListener("click", () => this.readTable($("csv").value));
+    $("csv-file").addEventListener("change", async (event) => {
+      const file = event.target.files[0];
+      if (!file) return;
+      if (file.size > 262144) return this.fail("the file is larger than 256 KiB: take fewer rows");
+      $("csv").value = await file.text();
+      this.readTable($("csv").value);
+    });
+    $("python").addEventListener("click", () => this.python());
+    $("link").addEventListener("click", () => this.link());
+    $("code-close").addEventListener("click", () => $("code").close());
+    $("code-copy").addEventListener("click", () => this.copy($("code-text").value, (text) => { $("code-done").textContent = text; }));
+    const tabs = [...document.querySelectorAll("[role=tab]")];
+    const choose = (tab) => {
+      for (const other of tabs) {
+        const own = other === tab;
+        other.setAttribute("aria-selected", String(own));
+        other.tabIndex = own ? 0 : -1;
+        $(other.getAttribute("aria-controls")).hidden = !own;
+      }
+      for (const panel of Object.values(this.panels)) panel.show?.();
+    };
+    for (const [i, tab] of tabs.entries()) {
+      tab.addEventListener("click", () => choose(tab));
+      tab.addEventListener("keydown", (event) => {
+        const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (!by) return;
+        const next = tabs[(i + by + tabs.length) % tabs.length];
+        choose(next);
+        next.focus();
+      });
+    }
+    this.openTab = (name) => choose($(`tab-${name}`));
+    addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog, summary, a")) return;
+      const key = event.key.toLowerCase();
+      if (key === " " && !event.target.closest("button, canvas[tabindex]")) this.play();
+      else if (key === "s") this.train({ do: "step" });
+      else if (key === "e") this.train({ do: "run", epoch: true });
+      else if (key === "r") this.reset();
+      else if (key === "n") this.panels.steps.next();
+      else return;
+      event.preventDefault();
+    });
+    document.addEventListener("visibilitychange", () => { if (document.hidden && this.playing) this.play(); });
+  }
+
+  // One message at a time: the answer, or null after an error has been told.
+  send(message, input) {
+    this.busy = this.busy.then(async () => {
+      try {
+        const answer = await this.ask(message);
+        this.note("");
+        return answer;
+      } catch (error) {
+        this.fail(error.message);
+        input?.setAttribute("aria-invalid", "true");
+        return null;
+      }
+    });
+    return this.busy;
+  }
+
+  async change(changes, input) {
+    const answer = await this.send({ do: "set", settings: changes }, input);
+    if (!answer) {
+      if (this.state && !input) this.controls.show();
+      return false;
+    }
+    input?.removeAttribute("aria-invalid");
+    this.pending = null;
+    this.state = answer;
+    this.settings = answer.settings;
+    this.scaleOf = this.settings.data === "own" && this.settings.values ? Math.max(...this.settings.points.map((p) => Math.abs(p[2]))) || 1 : 1;
+    this.curves.clear();
+    this.take(answer);
+    this.network.arrange();
+    this.controls.show();
+    this.address();
+    this.formula(input?.id?.slice(4));
+    for (const panel of Object.values(this.panels)) panel.clear?.();
+    return true;
+  }
+
+  reset() {
+    return this.change({});
+  }
+
+  address() {
+    const text = toHash(this.settings, this.usual);
+    this.hash = text ?? "";
+    history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+    if (text === null) this.note("These points are too many for a link: keep the table.");
+  }
+
+  // What the session told of the training now.
+  take(answer) {
+    this.shown = answer;
+    this.map = bytesOf(answer.map);
+    this.units = bytesOf(answer.units);
+    const all = floatsOf(answer.params);
+    this.params = {};
+    let at = 0;
+    for (const [name, shape] of Object.entries(this.state.shapes)) {
+      const size = shape.reduce((a, b) => a * b, 1);
+      this.params[name] = all.subarray(at, at + size);
+      at += size;
+    }
+    this.curves.add(answer.step, answer.loss, answer.test);
+    if (answer.loss === null && this.playing) {
+      this.play();
+      this.fail("the loss is not finite any more: choose a lower rate, then Reset");
+    }
+    this.redraw();
+  }
+
+  param(name, ...at) {
+    const shape = this.state.shapes[name];
+    return this.params[name][at.reduce((sum, i, k) => sum * shape[k] + i, 0)];
+  }
+
+  async train(message) {
+    const answer = await this.send(message);
+    if (answer) this.take(answer);
+    return answer;
+  }
+
+  play() {
+    this.playing = !this.playing;
+    $("play").textContent = this.playing ? "Pause" : "Play";
+    $("play").setAttribute("aria-pressed", String(this.playing));
+    if (this.playing) {
+      this.frames = { count: 0, since: performance.now(), session: 0, draw: 0 };
+      requestAnimationFrame(() => this.frame());
+    } else this.say(this.summary());
+  }
+
+  async frame() {
+    if (!this.playing) return;
+    const began = performance.now();
+    const speed = $("speed").value;
+    const message = speed === "step" ? { do: "step" } : speed === "epoch" ? { do: "run", epoch: true, ms: 200 } : { do: "run", ms: 9 };
+    const answer = await this.send(message);
+    this.frames.session += performance.now() - began;
+    if (answer) this.take(answer);
+    else if (this.playing) this.play();
+    if (performance.now() - this.said > 4000) this.say(this.summary());
+    const wait = calm.matches ? 250 : 0;
+    if (this.playing) setTimeout(() => requestAnimationFrame(() => this.frame()), wait);
+  }
+
+  redraw() {
+    if (this.drawing) return;
+    this.drawing = true;
+    requestAnimationFrame(() => {
+      this.drawing = false;
+      const began = performance.now();
+      this.draw();
+      this.frames.draw += performance.now() - began;
+      this.frames.count += 1;
+    });
+  }
+
+  draw() {
+    if (!this.shown || !this.network.places) return;
+    const { shown } = this;
+    const pair = (a, b) => (a === null ? "" : `${(100 * a).toFixed(1)} %${b === null ? "" : `, ${(100 * b).toFixed(1)} %`}`);
+    $("at-epoch").textContent = shown.epoch;
+    $("at-step").textContent = shown.step;
+    $("loss").textContent = figure(shown.loss);
+    $("loss").title = String(shown.loss);
+    $("test-loss").textContent = figure(shown.test);
+    $("test-loss").title = String(shown.test);
+    $("accuracies").hidden = shown.accuracy === null;
+    $("accuracy").textContent = pair(shown.accuracy, shown.test_accuracy);
+    this.network.draw();
+    this.plane.draw();
+    this.curves.draw($("log").checked);
+    this.unitPanel.update();
+    this.panels.weights.update();
+  }
+
+  summary() {
+    const { step, loss, test } = this.shown;
+    return `Step ${step}: loss ${figure(loss)}${test === null ? "" : `, test loss ${figure(test)}`}`;
+  }
+
+  say(text) {
+    this.said = performance.now();
+    $("live").textContent = text;
+  }
+
+  note(text) {
+    if (this.dead) return;
+    $("message").hidden = !text;
+    $("message").textContent = text;
+  }
+
+  tell(text) {
+    this.note(text);
+  }
+
+  fail(text, dead = false) {
+    if (dead && this.playing) this.play();
+    this.note(text);
+    this.dead ||= dead;
+  }
+
+  regression() {
+    return this.options.data.values.includes(this.settings.data) || (this.settings.data === "own" && this.settings.values);
+  }
+
+  names(count) {
+    return Array.from({ length: count }, (_, i) => this.className[i] && this.settings.data === "own" ? this.className[i] : `class ${i}`);
+  }
+
+  // The unit that is pointed at, shown large in the plane; null for the output.
+  unit(unit) {
+    if (!this.plane) return;
+    this.plane.unit = unit ? unit.number : null;
+    $("output-title").textContent = unit ? unit.name : "Output";
+    this.unitPanel.set(unit);
+    this.redraw();
+  }
+
+  formula(name) {
+    const of = { activation: "activations", norm: "norms", loss: "losses", optimizer: "optimizers", schedule: "schedules" };
+    const kind = of[name] ? name : "activation";
+    const found = this.options[of[kind]][this.settings[kind]];
+    const text = typeof found === "string" ? found : found.formula;
+    $("formula").textContent = text ? `${this.settings[kind].replaceAll("_", " ")}: ${text}` : "";
+  }
+
+  async check(name, at) {
+    const answer = await this.send({ do: "check", name, at });
+    if (!answer) return;
+    this.openTab("steps");
+    this.panels.steps.checked(answer.check);
+  }
+
+  // Points.
+  copyPoints() {
+    return this.setPoints(this.state.points.map(([a, b, t]) => [a, b, t]));
+  }
+
+  setPoints(points) {
+    this.pending = points;
+    const values = this.regression();
+    const frame = this.state.frame;
+    if (points.length < 2) {
+      this.state.points = points.map((p) => [...p, 0]);
+      this.redraw();
+      this.note("Own data begin with two points.");
+      return null;
+    }
+    return this.change(this.controls.fitting({ data: "own", points, values, frame }));
+  }
+
+  addPoint([a, b]) {
+    const target = this.controls.pen();
+    const now = this.pending || (this.settings.data === "own" ? this.settings.points : this.state.points.map((p) => p.slice(0, 3)));
+    this.say(`Point at ${a}, ${b}: ${target}`);
+    return this.setPoints([...now, [a, b, target]]);
+  }
+
+  removePoint([a, b]) {
+    const now = this.settings.data === "own" ? this.settings.points : this.state.points.map((p) => p.slice(0, 3));
+    const far = now.map(([x, y]) => (x - a) ** 2 + (y - b) ** 2);
+    const i = far.indexOf(Math.min(...far));
+    return this.setPoints(now.filter((_, k) => k !== i));
+  }
+
+  async readTable(text) {
+    const answer = await this.send({ do: "read", text });
+    if (answer) await this.useTable(answer.table);
+  }
+
+  async useTable(table) {
+    const { points, values, frame, classes, names } = table;
+    this.className = classes;
+    if (await this.change(this.controls.fitting({ data: "own", points, values, frame }))) {
+      this.say(`${points.length} points of ${names.join(", ")}`);
+    }
+  }
+
+  async python() {
+    const answer = await this.send({ do: "script" });
+    if (!answer) return;
+    $("code-text").value = answer.script;
+    $("code-loss").textContent = `${this.shown.loss}${this.shown.test === null ? "" : `, ${this.shown.test}`}`;
+    $("code-done").textContent = "";
+    $("code").showModal();
+    this.copy(answer.script, (text) => { $("code-done").textContent = text; });
+  }
+
+  link() {
+    const text = toHash(this.settings, this.usual, this.shown.step);
+    if (text === null) return this.fail("these points are too many for a link: keep the table");
+    const address = new URL(location.href);
+    address.hash = text;
+    return this.copy(address.href, (told) => { $("link").textContent = told; setTimeout(() => { $("link").textContent = "Copy link"; }, 1500); });
+  }
+
+  async copy(text, told) {
+    try {
+      await navigator.clipboard.writeText(text);
+      told("Copied");
+      this.say("Copied");
+    } catch {
+      told("Select it and copy");
+    }
+  }
+}
+
+const app = new App();
+window.playground = app;
+app.begin().catch((error) => app.fail(error.message, true));

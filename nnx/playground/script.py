@@ -1,0 +1,112 @@
+"""The Python script that prints the losses which a playground shows."""
+
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from ..layers import Chain
+from .build import Plan, Table, centre_and_scale, is_scaled, largest
+from .settings import OWN, Settings
+
+HEAD = '''"""{title}
+
+Written by `nnx playground`: after {steps} it prints the losses that the page showed, to the last digit.
+"""
+'''
+
+
+def script(settings: Settings, plan: Plan, table: Table, steps: int, backend: str = "numpy") -> str:
+    """A complete script on NumPy that makes the same so many steps and prints both losses."""
+    count = "1 step" if steps == 1 else f"{steps} steps"
+    title = f"{settings.data}: a network of {'-'.join(map(str, [*settings.hidden, table.outputs]))} units."
+    lines = [HEAD.format(title=title, steps=count)]
+    if backend != "numpy":
+        lines.append(f"# The page computed with {backend}; on NumPy the last digits may be others.")
+    lines += ["import numpy as np", "", "import nnx"]
+    lines += [
+        f"from nnx.playground.data import {', '.join(_names(settings))}",
+        "from nnx.random import permutation",
+        "",
+    ]
+    lines += [*_data(settings, plan, table), "", *_network(settings, plan), "", *_loop(settings, steps), ""]
+    lines += ["z = net.evaluate(params, x[train])[0]"]
+    lines += ['print("loss", repr(float(loss.evaluate(z, y[train])[0])))']
+    if len(table.test):
+        lines += ["z = net.evaluate(params, x[test])[0]"]
+        lines += ['print("test", repr(float(loss.evaluate(z, y[test])[0])))']
+    return "\n".join(lines) + "\n"
+
+
+def _names(settings: Settings) -> list[str]:
+    return ["features", "parted"] if settings.data == OWN else ["features", "parted", "points"]
+
+
+def _data(settings: Settings, plan: Plan, table: Table) -> Iterable[str]:
+    """The lines that make x, y, train and test."""
+    if settings.data == OWN:
+        yield "points = ["
+        yield from (f"    ({a!r}, {b!r}, {_target(settings, t)})," for a, b, t in settings.points)
+        yield "]"
+        yield "raw, target = np.array([point[:2] for point in points]), np.array([point[2] for point in points])"
+        if is_scaled(settings):
+            centre, scale = centre_and_scale(settings)
+            yield f"raw = (raw - np.array({centre!r})) / np.array({scale!r})"
+        if settings.regression and largest(settings) != 1:
+            yield f"target = target / {largest(settings)!r}"
+    else:
+        given = f"{settings.data!r}, {settings.rows}, noise={settings.noise!r}, seed={settings.seed}"
+        yield f"raw, target = points({given})"
+    yield f"x = features(raw, {settings.inputs!r}).astype(np.float32)"
+    if plan.loss.labels:
+        yield "y = target"
+    elif table.classes > 2:
+        yield f"y = (target[:, None] == np.arange({table.classes})).astype(np.float32)"
+    else:
+        yield "y = target[:, None].astype(np.float32)"
+    yield f"train, test = parted(len(x), {settings.test!r}, seed={settings.seed})"
+
+
+def _target(settings: Settings, target: float) -> str:
+    return repr(target) if settings.regression else repr(int(target))
+
+
+def _network(settings: Settings, plan: Plan) -> Iterable[str]:
+    """The lines that make net, loss, optimizer, params and state."""
+    yield "net = nnx.Chain("
+    yield from (f"    {constructor(layer)}," for layer in plan.net.layers)
+    yield ")"
+    yield f"loss = {constructor(plan.loss)}"
+    yield f"optimizer = {constructor(plan.optimizer)}"
+    yield f"params = nnx.init(net, x, seed={settings.seed})"
+    yield "state = optimizer.init(params)"
+
+
+def _loop(settings: Settings, steps: int) -> Iterable[str]:
+    """The lines that train."""
+    seed, size = settings.seed, settings.batch_size
+    yield f"step, epoch, steps = 0, 0, {steps}"
+    yield "while step < steps:"
+    yield "    epoch += 1"
+    yield f'    order = train[permutation({seed}, "shuffle", len(train), epoch)]'
+    yield f"    for start in range(0, len(order), {size}):"
+    yield "        if step == steps:"
+    yield "            break"
+    yield f"        rows = order[start : start + {size}]"
+    yield f"        z, values = net.evaluate(params, x[rows], train=True, key=nnx.key({seed}, step))"
+    yield "        value, saved = loss.evaluate(z, y[rows])"
+    yield "        _, grads = net.backprop(params, values, loss.backprop(saved), need_dx=False)"
+    yield "        params, state = optimizer.update(params, grads, state)"
+    yield "        params = net.update(params, values)"
+    yield "        step += 1"
+
+
+def constructor(part: Any) -> str:
+    """The call that makes a part of nnx, with the settings that are not the defaults."""
+    if isinstance(part, Chain):
+        return f"nnx.Chain({', '.join(map(constructor, part.layers))})"
+    if not is_dataclass(part):
+        return repr(part)
+    given = [(f.name, constructor(getattr(part, f.name))) for f in fields(part) if getattr(part, f.name) != f.default]
+    bare = given and given[0][0] in ("units", "optimizer")
+    words = [value if bare and i == 0 else f"{name}={value}" for i, (name, value) in enumerate(given)]
+    return f"nnx.{type(part).__name__}({', '.join(words)})"

@@ -24,6 +24,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "backprop",  # these are in docs/site: the code of every layer, and its check
     "formulas",  # formulas without a script
+    "home",  # the picture of the home page
     "reference",  # a page for every public name
 ]
 exclude_patterns = ["_build", "site", "css", "pictures"]
@@ -58,6 +59,7 @@ html_css_files = ["nnx.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "nnx"},
     "header_links_before_dropdown": 7,

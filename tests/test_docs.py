@@ -14,7 +14,7 @@ from nnx.files import data
 from nnx.names import same
 
 ROOT = Path(__file__).parent.parent
-MADE = ("_build", "reference", "backprop", "gallery")  # folders that the build of the site makes
+MADE = ("_build", "reference", "backprop", "gallery", "made")  # folders that the build of the site makes
 DOCS = [f for f in sorted((ROOT / "docs").rglob("*.md")) if f.relative_to(ROOT / "docs").parts[0] not in MADE]
 PAGES = {str(f.relative_to(ROOT)): f.read_text() for f in [ROOT / "README.md", *DOCS]}
 README = PAGES["README.md"]

@@ -115,7 +115,7 @@ def code_of(kind):
 
 def literal(function):
     path, name = source(function)
-    return [f".. literalinclude:: {path}", f"   :pyobject: {name}", "   :language: python", ""]
+    return [f".. literalinclude:: {path}", f"   :pyobject: {name}", "   :language: python", "   :dedent:", ""]
 
 
 def told(kind):
@@ -216,6 +216,7 @@ def make(app):
     folder = Path(app.srcdir) / "backprop"
     for file, title, text, parts in pages():
         lines = [title, "=" * len(title), "", text, ""]
+        parts = parts if len(parts) > 1 else [parts[0][3:]]  # the title is enough of a heading
         write(folder / f"{file}.rst", "\n".join([*lines, *(line for p in parts for line in p)]) + "\n")
 
 

@@ -87,10 +87,13 @@ def document(name):
 FUNCTIONS = {"nnx.fit", "nnx.key", "nnx.backend", "nnx.report", "nnx.training.report", "nnx.plots.report"}
 
 
+def short(name):
+    return name.removeprefix("nnx.")
+
+
 def page(name, value):
     """The text of the page of a name."""
-    title = name.removeprefix("nnx.")
-    lines = [title, "=" * len(title), ""]
+    lines = [name, "=" * len(name), ""]
     if inspect.isclass(value):
         lines += [f".. autoclass:: {name}", ""]
         for directive, method in methods(value):
@@ -107,7 +110,7 @@ def summary(file, names):
     title, text, _ = GROUPS[file]
     lines = [title, "=" * len(title), "", text, "", ".. autosummary::", "   :nosignatures:", ""]
     lines += [f"   {name}" for name, _ in names]
-    lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {document(name)}" for name, _ in names)]
+    lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {short(name)} <{document(name)}>" for name, _ in names)]
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from ._version import __version__
 
 _HOMES = {
-    "backends": "Backend backend",
+    "backends": "Backend backend namespace",
     "errors": "BackendError DataError ModelFileError NNXError OutOfMemoryError SettingError ShapeError TrainingError",
     "contract": "Initializer Key Layer Loss Optimizer Schedule",
     "random": "key",
@@ -23,6 +23,7 @@ _HOMES = {
     ),
     "network": "init mlp predict realmlp tabm",
     "from_data": "init_from_data",
+    "inspection": "Summary gradient summary trace",
     "laws": "check",
     "losses": (
         "AbsoluteError BinaryCrossEntropy ClampedLoss EnsembleLoss Huber Poisson Quantile ScaledLoss "
@@ -33,9 +34,9 @@ _HOMES = {
     "tables": "TableEncoder bin_edges",
     "training": (
         "CSVLogger Checkpoint EMA EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "
-        "SWA TensorBoardLogger fit ranks"
+        "Report SWA TensorBoardLogger fit ranks"
     ),
-    "files": "load register save",
+    "files": "Model load register save",
     "estimators": "EnsembleClassifier EnsembleRegressor MLPClassifier MLPRegressor PopulationSearchCV",
     "onnx": "to_onnx",
     "tabular": "TabularClassifier TabularRegressor",
@@ -44,7 +45,7 @@ _HOMES = {
         "root_mean_squared_error"
     ),
 }
-_MODULES = ("evaluation", "onnx", "plots")
+_MODULES = ("evaluation", "onnx", "plots", "training")
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = ["__version__"]
@@ -52,7 +53,7 @@ __all__ += [*_HOME, *_MODULES]
 
 
 def __getattr__(name: str) -> object:  # `typing` would take as long to import as all of this
-    if name in _MODULES:
+    if name in _MODULES or name in _HOMES:
         return import_module(f".{name}", __name__)
     if name not in _HOME:
         from .names import public
@@ -64,4 +65,4 @@ def __getattr__(name: str) -> object:  # `typing` would take as long to import a
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, *_MODULES})
+    return sorted(__all__)

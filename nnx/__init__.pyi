@@ -1,8 +1,8 @@
 """The public names, for type checkers and editors; a test compares them with __init__.py."""
 
-from . import evaluation as evaluation, onnx as onnx, plots as plots
+from . import evaluation as evaluation, onnx as onnx, plots as plots, training as training
 from ._version import __version__ as __version__
-from .backends import Backend as Backend, backend as backend
+from .backends import Backend as Backend, backend as backend, namespace as namespace
 from .contract import (
     Initializer as Initializer,
     Key as Key,
@@ -28,7 +28,7 @@ from .estimators import (
     MLPRegressor as MLPRegressor,
     PopulationSearchCV as PopulationSearchCV,
 )
-from .files import load as load, register as register, save as save
+from .files import Model as Model, load as load, register as register, save as save
 from .from_data import init_from_data as init_from_data
 from .initializers import (
     Constant as Constant,
@@ -43,6 +43,7 @@ from .initializers import (
     Signs as Signs,
     Zeros as Zeros,
 )
+from .inspection import Summary as Summary, gradient as gradient, summary as summary, trace as trace
 from .laws import check as check
 from .layers import (
     ELU as ELU,
@@ -142,6 +143,7 @@ from .training import (
     Population as Population,
     PopulationFit as PopulationFit,
     PopulationReport as PopulationReport,
+    Report as Report,
     TensorBoardLogger as TensorBoardLogger,
     fit as fit,
     ranks as ranks,

@@ -380,19 +380,22 @@ def predict(
     if loss is not None:
         part("predict: loss", loss, Loss)
     batch_size = integer("predict: batch_size", batch_size)
-    check_params("predict", net, params)
+    x = as_input("predict", net, params, x)
+    return in_parts(prediction(net, loss), max(batch_size // net.copies, 1))(params, x)
+
+
+def as_input(place: str, net: Layer, params: Mapping[str, Array], x: Any) -> Any:
+    """x as rows for a network with these parameters, in their type. Raises: SettingError, ShapeError, BackendError."""
+    check_params(place, net, params)
     some = next(iter(params.values()), x)
-    xp = backends.namespace(some)
     if is_sparse(x):
         check_takes_sparse(net)
-        x = backend_of(some).as_floats(x)
-    else:
-        x = as_numbers("predict: x", x)
-        backends.same_library(params=some, x=x)
-        if x.ndim < 2:
-            raise ShapeError(f"predict: x has shape {x.shape}, expected (rows, features)")
-        x = xp.astype(x, some.dtype, copy=False)
-    return in_parts(prediction(net, loss), max(batch_size // net.copies, 1))(params, x)
+        return backend_of(some).as_floats(x)
+    x = as_numbers(f"{place}: x", x)
+    backends.same_library(params=some, x=x)
+    if x.ndim < 2:
+        raise ShapeError(f"{place}: x has shape {x.shape}, expected (rows, features)")
+    return backends.namespace(some).astype(x, some.dtype, copy=False)
 
 
 def prediction(net: Layer, loss: Loss | None) -> Callable[[Mapping[str, Array], Array], Array]:

@@ -82,7 +82,19 @@ RIGHT = {
 }
 FEW = {"epochs": 1, "compile": False, "max_iter": 2, "n_estimators": 2, "repeats": 1, "tol": 1e9}  # where optional
 # Made by nnx, or asked for by another name.
-NO_CALL = {"__version__", "Backend", "Fit", "PopulationFit", "PopulationReport", "Key"}
+NO_CALL = {
+    "__version__",
+    "Backend",
+    "Model",
+    "Ranks",
+    "Report",
+    "Summary",
+    "namespace",
+    "Fit",
+    "PopulationFit",
+    "PopulationReport",
+    "Key",
+}
 OWN = {
     **{name: {"y": P, "target": Y} for name in ("accuracy", "balanced_accuracy", "f1", "log_loss", "roc_auc")},
     "Population": {"members": [nnx.Member(NET, "softmax_cross_entropy")]},
@@ -97,6 +109,7 @@ OWN = {
     "ScaledLoss": {"loss": nnx.SquaredError(), "mean": (1.0,), "scale": (2.0,)},
     "Embedding": {"sizes": (4,), "columns": (0,)},
     **{name: {"edges": ((0.0, 1.0, 2.0),) * 3} for name in ("PiecewiseLinear", "PiecewiseLinearEmbedding")},
+    "gradient": {"output": 0},
     "to_onnx": {"model": NET, "params": PARAMS},
     **{name: {"y": P} for name in ("r2", "mean_squared_error", "mean_absolute_error", "root_mean_squared_error")},
 }

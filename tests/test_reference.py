@@ -10,7 +10,7 @@ import pytest
 
 import nnx
 from nnx.backends import LIBRARIES
-from nnx.contract import Layer, Loss, Optimizer
+from nnx.contract import Initializer, Layer, Loss, Optimizer, Schedule
 from nnx.losses import LOSSES
 from nnx.metrics import METRICS
 from nnx.optimizers import OPTIMIZERS
@@ -47,9 +47,10 @@ PUBLIC = public()
 
 def members(kind):
     """The public methods and properties that a class of nnx has besides those of the contract."""
+    known = CONTRACT if {Layer, Loss, Optimizer, Schedule, Initializer} & set(kind.__mro__) else set()
     for name, value in inspect.getmembers(kind):
         where = getattr(getattr(value, "fget", value), "__module__", "") or ""
-        own = where.startswith("nnx") and name not in CONTRACT and not name.startswith(("_", *SCIKIT_LEARN))
+        own = where.startswith("nnx") and name not in known and not name.startswith(("_", *SCIKIT_LEARN))
         if own and (callable(value) or isinstance(value, property)) and not inspect.isclass(value):
             yield name, value
 

@@ -14,7 +14,7 @@ COMMUNICATION = {"mpi4py", "mpich", "horovod", "dask", "ray"}
 ORDER = [
     "_version names",
     "errors contract system",
-    "settings",
+    "settings markup",
     "backends",
     "inputs",
     "random",
@@ -24,6 +24,7 @@ ORDER = [
     "metrics",
     "optimizers",
     "network from_data",
+    "inspection",
     "evaluation tables laws",
     "files",
     "training",

@@ -12,7 +12,37 @@ _libraries: dict[type, str] = {}
 
 
 def namespace(x: Array) -> Any:
-    """The array API namespace of x, found once for each type of array."""
+    """Array API namespace of an array: the module whose functions take it.
+
+    Layers, losses and optimizers are written with it: `xp = nnx.namespace(x)`, then `xp.exp(x)`, on every library. It
+    is found once for each type of array.
+
+    Parameters
+    ----------
+    x : array
+        An array of NumPy, CuPy, PyTorch, JAX, or of any library that has the array API.
+
+    Returns
+    -------
+    module
+        The namespace, as in the array API standard (NumPy's own, or that of array-api-compat).
+
+    Raises
+    ------
+    BackendError
+        For what is no array, or of a library without such a namespace.
+
+    Notes
+    -----
+    Source: Python array API standard, https://data-apis.org/array-api/latest.
+
+    Examples
+    --------
+    >>> x = np.asarray([0.0, 1.0])
+    >>> xp = nnx.namespace(x)
+    >>> xp.maximum(x, 0.5).tolist()
+    [0.5, 1.0]
+    """
     try:
         return _namespaces[type(x)]
     except KeyError:

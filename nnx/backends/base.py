@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ..contract import Array
 from ..errors import BackendError, shown
+from ..markup import heading, table
 from .arrays import device, in_parts, is_array, is_sparse, library_name
 
 DTYPES = ("float32", "float64")
@@ -68,7 +69,7 @@ class Library(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Backend:
     """Array library on one device, with the float type to compute in.
 
@@ -150,6 +151,15 @@ class Backend:
 
     def __str__(self) -> str:
         return f"{self.place}, {self.precision or self.dtype}"
+
+    def __repr__(self) -> str:
+        """The library, its device, and the type of numbers."""
+        return f"<Backend {self}>"
+
+    def _repr_html_(self) -> str:
+        facts = {"dtype": self.dtype} | ({"precision": self.precision} if self.precision else {})
+        facts |= self.describe() | ({"why": self.why} if self.why else {})
+        return heading(f"Backend {self.place}") + table((), [*facts.items()])
 
     @property
     def place(self) -> str:

@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from math import prod
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .. import backends
@@ -17,6 +16,8 @@ from ..backends import DTYPES, Backend, backend_of, numpy as host
 from ..contract import Array, Layer, Loss, Params, Row
 from ..errors import ModelFileError, NNXError, SettingError
 from ..inputs import as_numbers
+from ..inspection import counted, layers_table, named
+from ..markup import heading, table
 from ..names import spelled
 from ..network import predict
 from ..settings import file_path, integer, optional_name
@@ -94,13 +95,20 @@ class Model:
     target: "Target | None" = None  # from the output to class names or values
     row: Row | None = None  # the shape of a row of x, where parameters or encoder tell it
 
+    def _beside(self) -> list[str]:
+        """What is beside the network, its parameters and its loss."""
+        beside = [name for name in ("encoder", "target") if getattr(self, name) is not None]
+        return beside + ([f"{len(self.arrays)} arrays"] if self.arrays else [])
+
     def __repr__(self) -> str:
         """The network and its loss, and what is beside them."""
-        count = sum(prod(p.shape) for p in self.params.values())
-        beside = [name for name in ("encoder", "target") if getattr(self, name) is not None]
-        beside += [f"{len(self.arrays)} arrays"] if self.arrays else []
-        said = f"; with {', '.join(beside)}" if beside else ""
-        return f"Model({self.net!r}, {self.loss!r}; {count} parameters on {self.backend}{said})"
+        said = "".join(f"; with {', '.join(names)}" for names in [self._beside()] if names)
+        count = counted(self.params)
+        return f"Model({named(self.net)}, {self.loss!r}; {count} parameters on {self.backend}{said})"
+
+    def _repr_html_(self) -> str:
+        facts = [("loss", repr(self.loss)), ("backend", str(self.backend)), ("with", ", ".join(self._beside()) or "-")]
+        return heading("Model") + table((), facts) + layers_table(self.net, self.params)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickled with host arrays: JAX makes float32 of its own float64 ones as it reads them."""

@@ -11,6 +11,7 @@ from typing import Any
 from ..backends import namespace
 from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError, require
+from ..markup import heading, table
 from ..settings import part, settle
 
 WIDEST = 2**20  # columns of a Concat: a few layers without a parameter could double them without end
@@ -45,6 +46,9 @@ class _Container(Layer):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+
+    def _repr_html_(self) -> str:
+        return heading(type(self).__name__) + table((), [(i, repr(layer)) for i, layer in enumerate(self.layers)])
 
     @cached_property
     def _parts(self) -> _Parts:

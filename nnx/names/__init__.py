@@ -5,7 +5,7 @@ Names are compared folded: without case, underscores and points.
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache, wraps
 from typing import Any, Protocol, Self, TypeVar, cast
 
@@ -137,13 +137,36 @@ def spelled(function: F) -> F:
     return cast(F, checked)
 
 
+def brief(value: Any) -> str:
+    """A dataclass as one would write it: what its constructor must be given, and what differs from the defaults."""
+    parts, named = [], False
+    for f in fields(value):
+        if not f.init or not f.repr:
+            continue
+        given, default = getattr(value, f.name), f.default_factory() if callable(f.default_factory) else f.default
+        if default is not MISSING and (given is default or repr(given) == repr(default)):
+            named = True
+            continue
+        named = named or default is not MISSING
+        parts.append(f"{f.name}={given!r}" if named else repr(given))
+    return f"{type(value).__qualname__}({', '.join(parts)})"
+
+
 class Spelled(Protocol):
-    """A base of classes: a keyword that the constructor has not is an error that says which one was meant."""
+    """A base of classes: a keyword that the constructor has not is an error that says which one was meant.
+
+    The repr of a dataclass is what one would write to make it: `brief`.
+    """
 
     def __init_subclass__(cls, *args: Any, **given: Any) -> None:
         super().__init_subclass__(*args, **given)
+        if cls.__repr__ in (object.__repr__, Spelled._brief):
+            cls.__repr__ = Spelled._brief  # type: ignore[assignment, method-assign]  # @dataclass then makes none
         if "__init__" in vars(cls):
             _keywords(cls.__init__)  # once, and not where an object is made
+
+    def _brief(self) -> str:
+        return brief(self) if is_dataclass(self) else object.__repr__(self)
 
     def __new__(cls, *args: Any, **given: Any) -> Self:
         check_keywords(cls, args, given)

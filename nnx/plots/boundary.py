@@ -81,10 +81,10 @@ def decision_boundary(
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['same', 'different']
     """
-    plane = _Plane("decision_boundary", x, y, resolution)
+    plane = Plane("decision_boundary", x, y, resolution)
     known = getattr(model, "classes_", None)
     y, predicted = plane.y if known is None else known, _predictor(model)(plane.grid)
-    p, known = _probabilities(predicted, len(plane.grid), y, known is not None)
+    p, known = probabilities_of(predicted, len(plane.grid), y, known is not None)
     names_of = plane.names(classes, known, p.shape[1])
     figure, ((axes,),) = panels(size=(5.2, 4.4))
     plane.draw(axes, p, known, names_of)
@@ -163,11 +163,11 @@ def decision_boundaries(
     '4 members and their loss'
     """
     check_population("decision_boundaries", fit)
-    plane = _Plane("decision_boundaries", x, y, resolution)
+    plane = Plane("decision_boundaries", x, y, resolution)
     scores, best = fit.scores(monitor), fit.best(monitor, better)
     shown = _spread(scores, best)
     everywhere, at_rows = (fit.backend.to_numpy(fit.predict(rows)) for rows in (plane.grid, plane.x))
-    found = {k: _probabilities(everywhere[k], len(plane.grid), plane.y, False) for k in shown}
+    found = {k: probabilities_of(everywhere[k], len(plane.grid), plane.y, False) for k in shown}
     names_of = plane.names(classes, found[best][1], found[best][0].shape[1])
     across = ceil(sqrt(len(shown)))
     down = ceil(len(shown) / across)
@@ -197,7 +197,7 @@ def decision_boundaries(
     return finish(figure, path)
 
 
-class _Plane:
+class Plane:
     """Rows of two features, and the grid of places around them."""
 
     def __init__(self, name: str, x: Any, y: Any, resolution: int) -> None:
@@ -267,7 +267,7 @@ def _on_host(function: Callable[[Any], Any], backend: Any) -> Callable[[Any], An
     return lambda x: host.get(as_labels("decision_boundary: what the model predicts", move(function(x))))
 
 
-def _probabilities(predicted: Any, rows: int, y: Any, ordered: bool) -> tuple[Any, list[Any]]:
+def probabilities_of(predicted: Any, rows: int, y: Any, ordered: bool) -> tuple[Any, list[Any]]:
     """Probabilities (n, k) and the k classes; a class that is only named has probability 1."""
     xp = host.namespace()
     if predicted.ndim not in (1, 2) or len(predicted) != rows:

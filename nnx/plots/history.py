@@ -27,7 +27,7 @@ def curves(
     Parameters
     ----------
     history : Fit, estimator or dict of str to list of float
-        A fit of `nnx.fit`, a fitted tabular estimator, or a history: "epoch", and a value of each figure for each
+        A fit of `nnx.fit`, a fitted estimator of any kind, or a history: "epoch", and a value of each figure for each
         epoch.
     path : str or path, optional
         File to write the picture to; its ending says how: .png, .svg, .pdf. None writes none.
@@ -57,7 +57,7 @@ def curves(
     >>> [axes.get_ylabel() for axes in figure.axes]
     ['loss', 'validation accuracy']
     """
-    history = getattr(history, "history_", getattr(history, "history", history))  # of an estimator, of a fit
+    history = _history(history)
     epochs = history.get("epoch", ()) if isinstance(history, Mapping) else ()
     if not hasattr(epochs, "__len__") or not len(epochs):
         raise DataError(f"curves: expected a fit or its history, with an epoch at least, got {shown(history)}")
@@ -79,6 +79,16 @@ def curves(
         if len(axes.lines) > 1:
             axes.legend()
     return finish(figure, path)
+
+
+def _history(of: Any) -> Any:
+    """The history of a fit or of an estimator; what is neither, as it is."""
+    if hasattr(of, "loss_curve_"):  # of MLPClassifier and MLPRegressor, scikit-learn's too
+        beside = {"validation_loss": "validation_loss_curve_", "validation_score": "validation_scores_"}
+        losses = list(of.loss_curve_)
+        history = {"epoch": list(range(1, len(losses) + 1)), "loss": losses}
+        return history | {name: list(v) for name, own in beside.items() if (v := getattr(of, own, None))}
+    return getattr(of, "history_", getattr(of, "history", of))
 
 
 def _panel(axes: Any, history: Mapping[str, Sequence[float]], names: Mapping[str, str], losses: bool) -> None:

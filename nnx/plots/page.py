@@ -1,9 +1,8 @@
 """A page of HTML that stands by itself: one file, no script, nothing fetched, light and dark, on paper and phones."""
 
 from collections.abc import Mapping, Sequence
-from html import escape as escaped
 
-from ..errors import printable
+from ..markup import escape
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2328; --paper: #ffffff; --grid: #d5d9de; --grey: #6b7178; --card: #f5f7f9;
@@ -42,11 +41,6 @@ footer { color: var(--grey); font-size: .8rem; border-top: 1px solid var(--grid)
   .scores div, pre { border: 1px solid var(--grid); }
   .pair { grid-template-columns: 1fr 1fr; break-inside: avoid; } pre { white-space: pre-wrap; } }
 """
-
-
-def escape(text: str) -> str:
-    """Text as HTML, with control characters and those that change the direction of writing spelled out."""
-    return escaped("\n".join(map(printable, text.split("\n"))))
 
 
 def page(title: str, body: str) -> str:

@@ -13,11 +13,11 @@ from unicodedata import east_asian_width
 
 from ..errors import DataError, NNXError, require
 from ..files import write_whole
+from ..markup import COLOURS as COLOURS
 
 P = ParamSpec("P")
 
 INK, PAPER, GRID, GREY = "#1f2328", "#ffffff", "#d5d9de", "#6b7178"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#5b4fa2")
 MARKERS = "os^DvPX*"
 DPI = 110
 

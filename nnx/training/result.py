@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isnan, prod
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from ..backends import Backend, is_sparse
 from ..contract import Array, Layer, Loss, Params, State
 from ..errors import NNXError, shown
+from ..inspection import counted, layers_table, named
+from ..markup import curves, heading, table
 from ..metrics import LARGER
 from ..names import Spelled, attribute, figure, spelled
 from ..network import check_params, check_takes_sparse, compiled_prediction
@@ -215,13 +217,26 @@ class Fit(Attributes):
     def __post_init__(self) -> None:
         self.history = History(self.history)
 
+    def _kept(self) -> dict[str, float]:
+        """The figures of the epoch whose weights were kept."""
+        names = [name for name in self.history if name not in ("epoch", *HIDDEN)] if self.best_epoch else []
+        return {name: self.history[name][self.best_epoch - 1] for name in names}
+
     def __repr__(self) -> str:
         """The network and its loss, how far the training came, and the figures of the epoch that is kept."""
-        figures = {name: self.history[name][self.best_epoch - 1] for name in self.history} if self.best_epoch else {}
-        said = ", ".join(f"{name}={v:.4g}" for name, v in figures.items() if name not in ("epoch", *HIDDEN))
-        count = sum(prod(p.shape) for p in self.params.values())
-        done = f"{len(self.history.get('epoch', ()))} epochs, {self.stopped}; kept: epoch {self.best_epoch}"
-        return f"Fit({self.net!r}, {self.loss!r}; {count} parameters; {done}{said and ', ' + said})"
+        said = "".join(f", {name}={value:.4g}" for name, value in self._kept().items())
+        return f"Fit({named(self.net)}, {self.loss!r}; {counted(self.params)} parameters; {self._done()}{said})"
+
+    def _done(self) -> str:
+        ended = "" if self.stopped == "epochs" else f", stopped: {self.stopped}"
+        return f"{len(self.history.get('epoch', ()))} epochs{ended}; kept: epoch {self.best_epoch}"
+
+    def _repr_html_(self) -> str:
+        losses = {name: values for name, values in self.history.items() if name in ("loss", "validation_loss")}
+        facts = [("loss", repr(self.loss)), ("backend", str(self.backend)), ("steps", self.execution)]
+        facts += [(f"{name} of epoch {self.best_epoch}", f"{value:.4g}") for name, value in self._kept().items()]
+        drawn = curves(losses) if len(self.history.get("epoch", ())) > 1 else ""
+        return heading(f"Fit: {self._done()}") + drawn + table((), facts) + layers_table(self.net, self.params)
 
     @spelled
     def output(self, x: Array) -> Array:

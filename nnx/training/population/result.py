@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from ...backends import Backend, is_sparse
 from ...contract import Array, Layer, Loss, Params
 from ...errors import DataError, SettingError, ShapeError, require, unknown
+from ...inspection import named
+from ...markup import curves, heading, table
 from ...network import predict
 from ..check import as_rows
 from ..result import Attributes, EarlyStopping, Fit
@@ -66,6 +68,7 @@ class PopulationReport:
         return PopulationReport(self.epoch, self.epochs, tuple(numbers[k] for k in self.members), self.figures)
 
 
+SHOWN = 24  # members that a notebook shows
 PopulationCallback = Callable[[PopulationReport], Any]  # returns True to stop all, or the members that are to stop
 
 
@@ -124,7 +127,20 @@ class PopulationFit(Attributes):
     def __repr__(self) -> str:
         """How many members there are, how they were run, and the first of them."""
         dropped = f", {len(self.dropped)} dropped" if self.dropped else ""
-        return f"PopulationFit({len(self)} members in {len(self.runs)} runs{dropped}; the first: {self[0]!r})"
+        runs = f"{len(self.runs)} run{'s' * (len(self.runs) != 1)}"
+        return f"PopulationFit({len(self)} members in {runs}{dropped}; the first: {self[0]!r})"
+
+    def _repr_html_(self) -> str:
+        figure = self.monitored()
+        lines = {f"member {k}": fit.history[figure] for k, fit in enumerate(self.fits[:SHOWN]) if fit.best_epoch}
+        head = ("member", figure, "kept: epoch", "stopped", "network")
+        rows = [
+            (k, f"{score:.4g}", fit.best_epoch, fit.stopped, named(fit.net))
+            for k, (score, fit) in enumerate(zip(self.scores(), self.fits, strict=True))
+        ]
+        more = f"<small>and {len(rows) - SHOWN} more</small>" if len(rows) > SHOWN else ""
+        title = f"PopulationFit: {len(self)} members, {figure} by epoch"
+        return heading(title) + curves(lines, legend=False) + table(head, rows[:SHOWN]) + more
 
     def __len__(self) -> int:
         return len(self.fits)

@@ -1,5 +1,6 @@
 """The pages: every Python block runs, in the order of its page; every command, option, file and name in them exists."""
 
+import importlib.util
 import re
 import shlex
 import shutil
@@ -152,6 +153,17 @@ def test_names_of_other_libraries_are_told_as_the_page_has_them(page):
         for name in re.findall(r"`(?:\w+\.)*([A-Z]\w+)", theirs):
             known = same(name, nnx.__all__)
             assert not known or known.startswith(name) or f"nnx.{known}" in here or known in here, (name, known, here)
+
+
+def test_every_public_name_has_a_place_in_the_reference():
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "site" / "reference.py")
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    names = {name for group in reference.groups().values() for name, _ in group}  # an error where one has no group
+    wanted = {name for name in nnx.__all__ if name[0] != "_"} - {"evaluation", "onnx", "plots", "training"}
+    assert {f"nnx.{name}" for name in wanted} <= names
+    documents = [reference.document(name).lower() for name in names]
+    assert len(set(documents)) == len(documents)
 
 
 def test_every_name_of_nnx_on_a_page_exists():

@@ -14,8 +14,8 @@ GROUPS = {
     "layers": ("Layers", "What a network is made of. Each is a frozen dataclass of settings.", "layers"),
     "networks": (
         "Networks and parameters",
-        "Networks of several layers, their first parameters, and what they predict.",
-        "network from_data derivatives",
+        "Networks of several layers, their first parameters, what they predict, and a look into them.",
+        "network from_data inspection",
     ),
     "losses": ("Losses", "What is made small. Each has `evaluate` and `backprop`.", "losses"),
     "optimizers": ("Optimizers", "How gradients change parameters.", "optimizers"),
@@ -79,12 +79,9 @@ def methods(kind):
 
 
 def document(name):
-    """The name of the page: a class is told from a function of the same letters where case does not count."""
-    value = resolved(name)
-    return f"api/{name}" + ("-class" if inspect.isclass(value) and name.lower() in FUNCTIONS else "")
-
-
-FUNCTIONS = {"nnx.fit", "nnx.key", "nnx.backend", "nnx.report", "nnx.training.report", "nnx.plots.report"}
+    """The file of a page: a class is told from a function of the same letters where case does not count."""
+    twins = {other for other in dir(nnx) if f"nnx.{other}".lower() == name.lower() and other != name[4:]}
+    return f"api/{name}-class" if twins and inspect.isclass(resolved(name)) else f"api/{name}"
 
 
 def short(name):

@@ -289,7 +289,7 @@ class Summary:
 
 
 @spelled
-def summary(net: Layer, x: Any, *, dtype: str = "float32") -> Summary:
+def summary(net: Layer, x: Any, *, dtype: Literal["float32", "float64"] = "float32") -> Summary:
     """Summary of a network: for each layer its output's shape, parameters, arithmetic operations and bytes.
 
     Nothing is computed: the shapes are followed through `evaluate`, of layers of your own too.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 from . import backends
 from .backends import Backend, backend_of, in_parts, is_sparse, numpy as host
@@ -145,7 +145,7 @@ def tabm(
     outputs: int,
     *,
     members: int = 32,
-    kind: str = "tabm",
+    kind: Literal["tabm", "mini", "packed"] = "tabm",
     activation: str | Layer = "relu",
     dropout: float = 0.0,
     scale: Initializer = SIGNS,
@@ -224,7 +224,7 @@ def realmlp(
     hidden: Sequence[int],
     outputs: int,
     *,
-    kind: str = "td-s",
+    kind: Literal["td-s", "td"] = "td-s",
     activation: str | Layer = "selu",
     dropout: float = 0.15,
     embedding: Layer | None = None,

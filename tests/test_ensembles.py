@@ -381,7 +381,7 @@ def test_a_look_into_the_layers_and_a_range_of_rates():
         (lambda: nnx.Ensemble(nnx.Tanh(), 0), "Ensemble: members must be from 1 to 1048576, got 0"),
         (lambda: nnx.Ensemble(nnx.Dense, 2), "net must be a layer such as"),
         (lambda: nnx.Residual(nnx.Ensemble(nnx.Tanh(), 3)), "makes 3 rows of each"),
-        (lambda: nnx.Residual(nnx.EnsembleView(3)), r"EnsembleView\(members=3\) makes 3 rows of each"),
+        (lambda: nnx.Residual(nnx.EnsembleView(3)), r"EnsembleView\(3\) makes 3 rows of each"),
         (lambda: nnx.Concat(nnx.Identity(), nnx.EnsembleView(3)), "its parts make 1 and 3 rows of each"),
     ],
 )

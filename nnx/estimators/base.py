@@ -2,7 +2,7 @@
 
 from numbers import Integral
 from operator import call
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -17,7 +17,7 @@ from . import lbfgs, quirks, ranks, solver, stochastic
 from .arrays import as_columns, backend_for, checked, given_weight, is_finite, is_foreign, own, pair, to_host, usable
 from .parameters import CONSTRAINTS, check, hidden_sizes
 from .prediction import FLOATS, Prediction, np
-from .private import _check_feature_names, _check_sample_weight, _fit_context, callback_management_context
+from .private import _check_feature_names, _check_sample_weight, callback_management_context, fit_context
 from .quirks import fixed
 from .ranks import random_state_of
 from .session import How, Prepared
@@ -34,7 +34,7 @@ class BaseMLP(Prediction):
         for name in self._get_param_names():
             setattr(self, name, given[name])
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: Any,
@@ -44,7 +44,7 @@ class BaseMLP(Prediction):
         y_val: Any = None,
         coefs_init: Any = None,
         intercepts_init: Any = None,
-    ) -> Any:
+    ) -> Self:
         """Train on all rows, from newly drawn weights unless `warm_start` is set.
 
         A fit that fails leaves the estimator as it was. Ctrl-C ends the training with a warning and keeps what was
@@ -90,10 +90,10 @@ class BaseMLP(Prediction):
         init = None if coefs_init is None and intercepts_init is None else (coefs_init, intercepts_init)
         return self._fit(X, y, sample_weight, held=pair(X_val, y_val), init=init)
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @fit_context(prefer_skip_nested_validation=True)
     def resume(
         self, X: Any, y: Any, sample_weight: Any = None, X_val: Any = None, y_val: Any = None, *, max_iter: Any = None
-    ) -> Any:
+    ) -> Self:
         """Go on with ``fit`` on the same data for more epochs, as if it had not ended.
 
         ``fit`` with `max_iter=5` and `resume` of 5 give the same bits as ``fit`` with `max_iter=10`. The random numbers
@@ -136,8 +136,8 @@ class BaseMLP(Prediction):
         check_is_fitted(self)
         return self._fit(X, y, sample_weight, held=pair(X_val, y_val), kind="resume", epochs=epochs)
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def initialize(self, X: Any, y: Any) -> Any:
+    @fit_context(prefer_skip_nested_validation=True)
+    def initialize(self, X: Any, y: Any) -> Self:
         """Draw the weights that ``fit`` would begin with, without training.
 
         `coefs_` and `intercepts_` may then be set, to predict with weights from elsewhere, or to go on by
@@ -162,7 +162,9 @@ class BaseMLP(Prediction):
         """
         return self._fit(X, y, kind="initialize", epochs=0)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any = None, *, held: Any = None, init: Any = None, **how: Any) -> Any:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, held: Any = None, init: Any = None, **how: Any
+    ) -> Self:
         """Train; an estimator whose training fails is left as it was. how: see How."""
         asked = How(**{"epochs": self.max_iter} | how)
         with callback_management_context(self):

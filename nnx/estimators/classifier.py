@@ -1,18 +1,18 @@
 """MLPClassifier."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from ..backends import is_array, namespace
 from ..backends.arrays import library_name
 from ..backends.numpy import namespace as host_namespace
-from ..contract import Loss
+from ..contract import Layer, Loss, Optimizer, Schedule
 from ..inputs import as_labels
 from ..layers.activation import softplus
 from ..losses import LOSSES, BinaryCrossEntropy, SoftmaxCrossEntropy
@@ -34,8 +34,8 @@ from .labels import (
     suited,
     summing_to_one,
 )
-from .parameters import CONSTRAINTS, LAYER
-from .private import StrOptions, _check_partial_fit_first_call, _fit_context
+from .parameters import CONSTRAINTS, LAYER, where
+from .private import StrOptions, _check_partial_fit_first_call, fit_context
 from .quirks import fixed
 
 np, BINARY = host_namespace(), BinaryCrossEntropy()
@@ -245,13 +245,13 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str | Layer | Sequence[str | Layer] = "relu",
         *,
-        solver: str = "adam",
+        solver: str | Optimizer = "adam",
         alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: str = "constant",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: str | Schedule = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -269,14 +269,14 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        loss: Any = "log_loss",
-        class_weight: Any = None,
+        loss: str | Loss = "log_loss",
+        class_weight: Literal["balanced"] | Mapping[Any, float] | Sequence[Any] | None = None,
         dropout: float = 0.0,
         norm: str | None = None,
         weight_decay: float | None = None,
         frozen: Any = (),
         scoring: Any = None,
-        callbacks: Any = None,
+        callbacks: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
         fixes: Any = (),
         backend: str | None = None,
         device: str = "",
@@ -285,9 +285,9 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     ) -> None:
         self._keep(locals())
 
-    @available_if(lambda est: est._check_solver())  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
+    @where(lambda est: est._check_solver())
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Train for one epoch on these rows, from the weights that are there.
 
         Call it once for each part of a stream of data. `early_stopping` and `class_weight="balanced"` are not for it.

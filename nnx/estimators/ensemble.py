@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
@@ -16,7 +16,7 @@ from .arrays import for_scores, scope_of, to_host
 from .base import BaseMLP
 from .classifier import MLPClassifier
 from .many import Job, Unbegun, fit_many
-from .private import Interval, RealNotInt, _fit_context, _num_samples
+from .private import Interval, RealNotInt, _num_samples, fit_context
 from .ranks import prints, random_state_of, ranks_of
 from .regressor import MLPRegressor
 
@@ -55,8 +55,8 @@ class _Ensemble(Spelled, BaseEstimator):  # type: ignore[misc]
         self.random_state, self.n_members_per_run, self.verbose = random_state, n_members_per_run, verbose
         self.ranks = ranks
 
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train all members.
 
         Each has its own `random_state` and, with `bootstrap`, its own rows drawn with replacement. All members know all

@@ -1,17 +1,19 @@
 """The constraints on the parameters that both estimators have; scikit-learn checks them when a method trains."""
 
+from collections.abc import Callable
 from math import inf
 from numbers import Integral, Real
 from typing import Any
 
 from sklearn.metrics import get_scorer_names
+from sklearn.utils.metaestimators import available_if
 
 from ..errors import shown
 from ..layers import ACTIVATIONS
 from ..optimizers import OPTIMIZERS
 from ..settings import MOST
 from ..training.parallel import Ranks
-from .private import HasMethods, Interval, Options, StrOptions
+from .private import F, HasMethods, Interval, Options, StrOptions
 from .quirks import FIXES
 
 LAYER = HasMethods(["evaluate", "backprop"])
@@ -75,3 +77,9 @@ def hidden_sizes(sizes: Any) -> list[int]:
     if max(sizes, default=1) > MOST:
         raise ValueError(f"hidden_layer_sizes must be at most {MOST}, got {shown(sizes)}")
     return [int(size) for size in sizes]
+
+
+def where(check: Callable[[Any], Any]) -> Callable[[F], F]:
+    """scikit-learn's decorator of a method that not every estimator has, with its type kept for type checkers."""
+    wrap: Callable[[F], F] = available_if(check)
+    return wrap

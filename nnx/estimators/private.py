@@ -4,6 +4,9 @@ A release of scikit-learn may move or drop them, so that a cap on its version wo
 would also keep people from releases in which all of them are there. The line names the versions that were tried.
 """
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from sklearn import __version__
 
 from ..errors import BackendError
@@ -58,6 +61,15 @@ for _kind, _names in METHODS:
         if not hasattr(_kind, _name):
             raise _missing(f"{_kind.__name__} has no {_name}")
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[F], F]:
+    """scikit-learn's decorator of a method that trains, with the type of the method kept for type checkers."""
+    wrap: Callable[[F], F] = _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
+    return wrap
+
+
 __all__ = [
     "METHODS",
     "TRIED",
@@ -74,7 +86,6 @@ __all__ = [
     "_check_optimize_result",
     "_check_partial_fit_first_call",
     "_check_sample_weight",
-    "_fit_context",
     "_get_additional_lbfgs_options_dict",
     "_insert_error_scores",
     "_num_samples",
@@ -83,5 +94,6 @@ __all__ = [
     "_score",
     "_warn_or_raise_about_fit_failures",
     "callback_management_context",
+    "fit_context",
     "validate_parameter_constraints",
 ]

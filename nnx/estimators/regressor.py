@@ -1,15 +1,15 @@
 """MLPRegressor."""
 
+from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import column_or_1d
-from sklearn.utils.metaestimators import available_if
 
 from ..backends.numpy import namespace as host_namespace
-from ..contract import Loss
+from ..contract import Layer, Loss, Optimizer, Schedule
 from ..layers import ACTIVATIONS
 from ..losses import AbsoluteError, Huber, Poisson, Quantile, ScaledLoss, SquaredError
 from ..training.scale import standardised
@@ -17,8 +17,8 @@ from .arrays import is_foreign, to_host
 from .base import BaseMLP
 from .convert import Added
 from .network import activation
-from .parameters import CONSTRAINTS, LAYER
-from .private import Interval, StrOptions, _fit_context
+from .parameters import CONSTRAINTS, LAYER, where
+from .private import Interval, StrOptions, fit_context
 from .quirks import fixed
 
 np = host_namespace()
@@ -239,14 +239,14 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def __init__(
         self,
-        loss: Any = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        loss: str | Loss = "squared_error",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str | Layer | Sequence[str | Layer] = "relu",
         *,
-        solver: Any = "adam",
+        solver: str | Optimizer = "adam",
         alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: Any = "constant",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: str | Schedule = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
         max_iter: int = 200,
@@ -264,15 +264,15 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        quantile: Any = None,
-        out_activation: Any = None,
+        quantile: float | Sequence[float] | None = None,
+        out_activation: str | Layer | None = None,
         scale_target: bool = False,
         dropout: float = 0.0,
         norm: str | None = None,
         weight_decay: float | None = None,
         frozen: Any = (),
         scoring: Any = None,
-        callbacks: Any = None,
+        callbacks: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
         fixes: Any = (),
         backend: str | None = None,
         device: str = "",
@@ -281,9 +281,9 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
     ) -> None:
         self._keep(locals())
 
-    @available_if(lambda est: est._check_solver if not fixed(est, "partial_fit") else est._check_solver())  # type: ignore[untyped-decorator]
-    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    @where(lambda est: est._check_solver if not fixed(est, "partial_fit") else est._check_solver())
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch on these rows, from the weights that are there.
 
         Call it once for each part of a stream of data. `early_stopping` is not for it.

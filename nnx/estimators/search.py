@@ -3,7 +3,7 @@
 import time
 from math import nan
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
@@ -21,10 +21,10 @@ from .private import (
     BaseSearchCV,
     Interval,
     _check_method_params,
-    _fit_context,
     _insert_error_scores,
     _num_samples,
     _warn_or_raise_about_fit_failures,
+    fit_context,
 )
 
 
@@ -156,8 +156,8 @@ class PopulationSearchCV(Spelled, BaseSearchCV):  # type: ignore[misc]
         self.error_score, self.return_train_score = error_score, return_train_score
         self.n_jobs, self.ranks = n_jobs, ranks
 
-    @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Train all candidates on all folds, and the best of them on all rows.
 
         Ctrl-C ends the training after the batches in hand: candidates are ranked as they are then, and

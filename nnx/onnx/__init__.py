@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ..backends import backend_of
 from ..contract import Array, Layer, Loss, Params
@@ -30,7 +30,7 @@ def to_onnx(
     loss: Loss | None = None,
     classes: Sequence[Any] | None = None,
     opset: int = 17,
-    dtype: str = "float32",
+    dtype: Literal["float32", "float64"] = "float32",
 ) -> Any:
     """ONNX model that predicts as a model of nnx does, for other runtimes; written to a file where a path is given.
 

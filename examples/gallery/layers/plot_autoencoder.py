@@ -9,6 +9,7 @@ second half of the network draws a digit for every place on it.
 # %%
 # Encoder and decoder are chains; a chain of both is a network, and its target is its input.
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits

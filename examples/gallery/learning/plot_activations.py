@@ -10,6 +10,7 @@ straight line.
 # An activation is a layer like any other: it is one function on every number. Here are six of nnx's, and their slopes,
 # which ``backprop`` of the layer gives for ``dy = 1``.
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_moons

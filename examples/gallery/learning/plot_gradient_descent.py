@@ -51,8 +51,8 @@ assert max(errors) < 1e-7
 # %%
 # What each layer does
 # --------------------
-# ``nnx.fit`` runs the same lines, and its losses are the same. A layer can also be asked by itself: here is what each
-# layer of the trained network makes of a row whose :math:`x_1` runs from -2 to 2, with :math:`x_2 = 1`.
+# ``nnx.fit`` runs the same lines, and its losses are the same. ``nnx.trace`` gives the output of each layer: here for
+# rows whose :math:`x_1` runs from -2 to 2, with :math:`x_2 = 1`.
 
 rng = np.random.default_rng(0)
 X = rng.uniform(-2, 2, (2, 100))
@@ -63,12 +63,10 @@ fit = nnx.fit(net, X.T, Y.T, epochs=2001, **settings)
 assert np.allclose(fit.history["loss"][::200], losses[:11], rtol=1e-9)
 
 line = np.linspace(-2, 2, 200)
-y = np.stack([line, np.ones(200)], axis=1)
+given = nnx.trace(net, fit.params, np.stack([line, np.ones(200)], axis=1))
 figure, axes = plt.subplots(1, 5, figsize=(10, 2.6), layout="constrained", sharex=True)
-for number, (layer, panel) in enumerate(zip(net.layers[:5], axes, strict=True)):
-    own = {name: fit.params[f"{number}.{name}"] for name in layer.names}
-    y, _ = layer.evaluate(own, y)
+for panel, (name, y) in zip(axes, given.items(), strict=False):
     panel.plot(line, y, linewidth=1)
-    panel.set(title=f"{number}: {type(layer).__name__}, {y.shape[1]}", xlabel="$x_1$")
+    panel.set(title=f"{name}, {y.shape[1]}", xlabel="$x_1$")
 axes[-1].plot(line, np.sin(line) + 1, "k:", label="truth")
 axes[-1].legend()

@@ -11,6 +11,7 @@ large rate and end with a small one.
 # --------------
 # The rate grows from step to step until the loss explodes. Where the loss falls fastest is a good first choice.
 
+# sphinx_gallery_thumbnail_number = 4
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits

@@ -2,13 +2,14 @@
 XOR with three tanh units and log loss
 ======================================
 
-The cost curve of a 2-3-1 network over 1500 epochs, and what becomes of it from twenty different beginnings.
+The cost curve of a 2-3-1 network over 1500 epochs, and what becomes of it from ten different beginnings.
 """
 
 # %%
 # The last sigmoid is part of the loss, which takes its logit: ``BinaryCrossEntropy`` is exact where a sigmoid followed
 # by a logarithm would lose digits. The loop is ``examples/xor_log_loss.py``:
 
+# sphinx_gallery_thumbnail_number = 2
 import inspect
 import sys
 
@@ -37,20 +38,20 @@ axes.text(1500, np.log(2), "log 2: no better than a guess", ha="right", va="bott
 axes.set(xlabel="epoch", ylabel="log loss", title="XOR, 2-3-1, weights of seed 2", ylim=(0, None))
 
 # %%
-# Twenty beginnings
-# -----------------
-# Six of the seeds 0 to 19 end at a cost near 0.36 and stay there: a local minimum, where two of the four answers are
-# wrong. That is a property of the problem, and the next page has the answer to it.
+# Ten beginnings
+# --------------
+# Four of the seeds 0 to 9 end at a cost near 0.36 and stay there: a local minimum, where two of the four answers are
+# wrong. That is a property of the problem. Sixteen restarts at once, on a page of their own, are the answer to it.
 
-runs = [train(seed=seed) for seed in range(20)]
+runs = [train(seed=seed) for seed in range(10)]
 solved = [bool(np.all((out > 0.5) == y[0])) for _, out in runs]
-print("not solved:", [seed for seed in range(20) if not solved[seed]])
-assert sum(solved) == 14
+print("not solved:", [seed for seed in range(10) if not solved[seed]])
+assert sum(solved) == 6
 
 figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
 for (cost, _), good in zip(runs, solved, strict=True):
     axes.plot(cost, color="tab:blue" if good else "tab:red", linewidth=1)
 axes.plot([], color="tab:blue", label=f"{sum(solved)} solve XOR")
-axes.plot([], color="tab:red", label=f"{20 - sum(solved)} are stuck near 0.36")
+axes.plot([], color="tab:red", label=f"{10 - sum(solved)} are stuck near 0.36")
 axes.set(xlabel="epoch", ylabel="log loss", ylim=(0, 1.2))
 axes.legend()

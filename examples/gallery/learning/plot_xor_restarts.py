@@ -12,6 +12,7 @@ one population cost little more than one, and the best of them solves XOR.
 # With ``members=16`` every array has an axis of 16 in front, and one program trains all of them. Member k draws its own
 # weights, and is what it would be alone. ``examples/xor_restarts.py`` has the network and this call:
 
+# sphinx_gallery_thumbnail_number = 2
 import inspect
 import sys
 

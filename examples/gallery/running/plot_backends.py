@@ -20,12 +20,13 @@ from sklearn.datasets import load_digits
 import nnx
 
 x, y = load_digits(return_X_y=True)
-x = x / 16
+x, y = x[:1500] / 16, y[:1500]
 net = nnx.mlp((32,), 10, dropout=0.2)
 
 
 def train(backend):
-    return nnx.fit(net, x, y, loss="softmax_cross_entropy", epochs=8, backend=backend, dtype="float64", seed=1)
+    settings = dict(loss="softmax_cross_entropy", epochs=8, batch_size=500, dtype="float64", seed=1)
+    return nnx.fit(net, x, y, backend=backend, **settings)
 
 
 fits = {}

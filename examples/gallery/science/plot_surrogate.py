@@ -2,8 +2,8 @@
 A surrogate and its derivative
 ==============================
 
-A network learns a function that is known at some points only, and gives the derivative of what it has learned:
-``net.backprop`` with ones is dy / dx.
+A network learns a function that is known at some points only. ``nnx.gradient`` is the derivative of what it has
+learned, dy / dx, on every library.
 """
 
 # %%
@@ -32,14 +32,12 @@ fit = nnx.fit(net, x, simulation(x), loss="squared_error", optimizer=optimizer, 
 # %%
 # The derivative
 # --------------
-# One evaluate and one backprop give dy / dx for all rows. The network was trained on scaled values, so both are in
-# units of ``fit.loss.scale``.
+# It is one ``net.evaluate`` and one ``net.backprop`` with dy = 1. The network was trained on scaled values, so its
+# slope is multiplied by ``fit.loss.scale``.
 
 
 def slope(x):
-    y, values = net.evaluate(fit.params, x)
-    dx, _ = net.backprop(fit.params, values, np.ones_like(y))
-    return dx * fit.loss.scale
+    return nnx.gradient(net, fit.params, x) * fit.loss.scale
 
 
 def true_slope(x):

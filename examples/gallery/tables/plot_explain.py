@@ -11,6 +11,7 @@ prediction of one row.
 # -------
 # Progress of diabetes after a year, from ten columns. ``nnx.TabularRegressor`` takes the columns by name.
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes

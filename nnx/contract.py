@@ -507,7 +507,7 @@ class Schedule(Spelled, Protocol):
 class Optimizer(Spelled, Protocol):
     """A rule by which parameters follow their gradients.
 
-    A class of your own inherits this and defines `init`, `update`, `decays`, `current_rate` and `over`.
+    A class of your own inherits this and defines `init` and `update`.
 
     Parameters
     ----------
@@ -519,8 +519,6 @@ class Optimizer(Spelled, Protocol):
     Examples
     --------
     >>> class SignDescent(nnx.Optimizer):
-    ...     decays = False
-    ...
     ...     def init(self, params, *, population=()):
     ...         return {"step": np.asarray(0), "rate": np.asarray(0.01, dtype=np.float32)}
     ...
@@ -528,12 +526,6 @@ class Optimizer(Spelled, Protocol):
     ...         for name, g in grads.items():
     ...             params[name] = params[name] - state["rate"] * np.sign(g)
     ...         return params, state | {"step": state["step"] + 1}
-    ...
-    ...     def current_rate(self, state):
-    ...         return state["rate"]
-    ...
-    ...     def over(self, steps):
-    ...         return self
     >>> x = np.linspace(0, 1, 20).reshape(20, 1)
     >>> fit = nnx.fit(nnx.Dense(1), x, 2 * x, loss="squared_error", optimizer=SignDescent(), epochs=10)
     >>> fit.history["loss"][-1] < fit.history["loss"][0]
@@ -585,8 +577,8 @@ class Optimizer(Spelled, Protocol):
 
     @property
     def decays(self) -> bool:
-        """True if weights are treated otherwise than biases."""
-        ...
+        """True if weights are treated otherwise than biases; False unless a class says so."""
+        return False
 
     def current_rate(self, state: State) -> Array:
         """The rate that the next update will use.
@@ -599,9 +591,9 @@ class Optimizer(Spelled, Protocol):
         Returns
         -------
         array
-            The rate, () or one for each member of a population.
+            The rate, () or one for each member of a population; "rate" of the state unless a class says otherwise.
         """
-        ...
+        return state["rate"]
 
     def over(self, steps: int) -> "Optimizer":
         """The optimizer with its schedules fitted to a training of so many updates.
@@ -614,6 +606,6 @@ class Optimizer(Spelled, Protocol):
         Returns
         -------
         Optimizer
-            The optimizer, `steps` filled in where its schedules had None.
+            The optimizer, `steps` filled in where its schedules had None; itself unless a class says otherwise.
         """
-        ...
+        return self

@@ -123,3 +123,40 @@ def test_the_current_rate_is_that_of_the_next_update():
         rates.append(float(optimizer.current_rate(state)))
         params, state = optimizer.update(params, {"W": np.zeros((1, 1))}, state)
     assert rates == pytest.approx([0.1, 0.05, 0.025])
+
+
+class Descent(nnx.Optimizer):
+    """An optimizer of one's own: what the contract asks for, and no more."""
+
+    def init(self, params, *, population=()):
+        p = next(iter(params.values()))
+        xp = nnx.namespace(p)
+        rate = xp.broadcast_to(xp.asarray(0.1, dtype=p.dtype), population)
+        return {"step": xp.asarray(0, dtype=xp.int32), "rate": xp.asarray(rate, copy=True)}
+
+    def update(self, params, grads, state, factors=None):
+        for name, g in grads.items():
+            p = params[name]
+            p -= state["rate"] * g
+            params[name] = p
+        return params, state | {"step": state["step"] + 1}
+
+
+def test_an_optimizer_of_ones_own_needs_init_and_update_alone():
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    net, settings = nnx.mlp((4,), 1), dict(loss="squared_error", epochs=3, batch_size=5)
+    own = nnx.fit(net, x, x[:, :1], optimizer=Descent(), **settings)
+    known = nnx.fit(net, x, x[:, :1], optimizer=nnx.SGD(0.1), **settings)
+    for name, p in known.params.items():
+        np.testing.assert_array_equal(own.params[name], p)
+    assert own.history["rate"] == known.history["rate"]
+
+
+@pytest.mark.parametrize("state", [None, {}, {"step": np.zeros(())}, {"rate": np.zeros(())}, [0, 0.1]])
+def test_the_state_of_an_optimizer_of_ones_own_has_step_and_rate(state):
+    class Lacking(Descent):
+        def init(self, params, *, population=()):
+            return state
+
+    with pytest.raises(nnx.SettingError, match="Lacking: init must give a dict with 'step' and 'rate', got"):
+        nnx.fit(nnx.Dense(1), np.ones((4, 2)), np.ones((4, 1)), loss="squared_error", optimizer=Lacking())

@@ -106,6 +106,8 @@ def carry_of(
         state, zero = optimizer.init(vectors), backend.floats(0.0)
     else:
         state, zero = optimizer.init(vectors, population=(len(seeds),)), backend.floats([0.0] * len(seeds))
+    known = isinstance(state, dict) and {"step", "rate"} <= state.keys()
+    require(known, f"{type(optimizer).__name__}: init must give a dict with 'step' and 'rate'", state)
     average = {} if settings.decay is None else copies(backend, vectors)
     return Carry(vectors, rest, state, seed_words(seeds, backend), zero, backend.xp.zeros_like(zero), average)
 

@@ -16,7 +16,6 @@ version = release = nnx.__version__
 
 extensions = [
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "numpydoc",
     "myst_parser",
     "sphinx_design",
@@ -31,17 +30,18 @@ exclude_patterns = ["_build", "site", "css", "pictures"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 default_role = "obj"  # `nnx.fit` in a docstring is a link; what is no name of nnx stays code
 nitpicky = False
+smartquotes = False  # "relu" is written so
 highlight_language = "none"
-suppress_warnings = ["config.cache", "toc.empty_glob"]
+suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline", "attrs_block"]
 myst_heading_anchors = 3
 myst_fence_as_directive = []
 
-autosummary_generate = False  # reference.py writes the pages
 autodoc_typehints = "none"  # the types are in the docstrings
 numpydoc_show_class_members = False
 numpydoc_validate = False
+toc_object_entries_show_parents = "hide"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 

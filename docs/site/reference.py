@@ -4,6 +4,7 @@ A public name that no group takes ends the build with an error; so the reference
 """
 
 import inspect
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -41,6 +42,7 @@ GROUPS = {
     "contract": ("Contract", "What a layer, a loss and an optimizer are, and the check of your own.", "contract laws"),
     "errors": ("Errors", "Every error of nnx is one line and one of these.", "errors"),
 }  # fmt: skip
+PAGE = re.compile(r"`?\bdocs/([a-z]+)\.md`?")
 CONTRACT = {name for kind in (nnx.Layer, nnx.Loss, nnx.Optimizer, nnx.Schedule) for name in vars(kind)}
 CONTRACT |= {"over", "value", "slope", "formula", "scalars", "shrinkage"}  # explained once, in nnx/contract.py
 SCIKIT_LEARN = ("set_", "get_metadata_routing")
@@ -105,8 +107,10 @@ def page(name, value):
 def summary(file, names):
     """The page of a group: its names, each with its first sentence."""
     title, text, _ = GROUPS[file]
-    lines = [title, "=" * len(title), "", text, "", ".. autosummary::", "   :nosignatures:", ""]
-    lines += [f"   {name}" for name, _ in names]
+    lines = [title, "=" * len(title), "", text, "", ".. list-table::", "   :widths: auto", ""]
+    for name, value in names:
+        sentence = " ".join(inspect.getdoc(value).split("\n\n")[0].split())
+        lines += [f"   * - :py:obj:`{short(name)} <{name}>`", f"     - {sentence}"]
     lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {short(name)} <{document(name)}>" for name, _ in names)]
     return "\n".join(lines) + "\n"
 
@@ -137,6 +141,22 @@ def make(app):
         path.unlink()
 
 
+def link(app, what, name, thing, options, lines):
+    """Pages that a docstring names, such as docs/ranks.md, become links."""
+    lines[:] = [PAGE.sub(r":doc:`\1 </\1>`", line) for line in lines]
+
+
+def signature(app, what, name, thing, options, said, returned):
+    """The parameters of a class: those of its constructor, and not of `__new__`, which only looks at their names."""
+    if what != "class" or said is None:
+        return None
+    taken = inspect.signature(thing)
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in taken.parameters.values()]
+    return str(taken.replace(parameters=bare, return_annotation=inspect.Signature.empty)), None
+
+
 def setup(app):
+    app.connect("autodoc-process-docstring", link)
+    app.connect("autodoc-process-signature", signature)
     app.connect("builder-inited", make)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

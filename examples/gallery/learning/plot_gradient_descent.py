@@ -20,7 +20,7 @@ import numpy as np
 
 import nnx
 
-sys.path += ["examples", "../.."]  # where gradient_descent.py is, seen from the repository or from this page
+sys.path += [f"{sys.path[0]}/../..", "../.."]  # two folders up, for this script and for its page
 from gradient_descent import gradient_error, train
 
 print(inspect.getsource(train))

@@ -16,7 +16,7 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 
-sys.path += ["examples", "../.."]  # where the script is, seen from the repository or from this page
+sys.path += [f"{sys.path[0]}/../..", "../.."]  # two folders up, for this script and for its page
 from xor_log_loss import train, y
 
 print(inspect.getsource(train))

@@ -16,7 +16,7 @@ import sys
 
 import matplotlib.pyplot as plt
 
-sys.path += ["examples", "../.."]  # where the script is, seen from the repository or from this page
+sys.path += [f"{sys.path[0]}/../..", "../.."]  # two folders up, for this script and for its page
 from xor_mean_squared_error import train
 
 print(inspect.getsource(train))

@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-sys.path += ["examples", "../.."]  # where the script is, seen from the repository or from this page
+sys.path += [f"{sys.path[0]}/../..", "../.."]  # two folders up, for this script and for its page
 from prediction_intervals import data, inside, noise, picture, train
 
 print(inspect.getsource(noise), inspect.getsource(data), inspect.getsource(train), sep="\n")

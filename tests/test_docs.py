@@ -1,6 +1,7 @@
 """The pages: every Python block runs, in the order of its page; every command, option, file and name in them exists."""
 
 import importlib.util
+import inspect
 import re
 import shlex
 import shutil
@@ -153,6 +154,14 @@ def test_names_of_other_libraries_are_told_as_the_page_has_them(page):
         for name in re.findall(r"`(?:\w+\.)*([A-Z]\w+)", theirs):
             known = same(name, nnx.__all__)
             assert not known or known.startswith(name) or f"nnx.{known}" in here or known in here, (name, known, here)
+
+
+def test_the_page_of_scikit_learn_names_all_that_is_added():
+    theirs = pytest.importorskip("sklearn.neural_network", reason="scikit-learn is not installed")
+    for name in ("MLPClassifier", "MLPRegressor"):
+        here, there = (inspect.signature(getattr(m, name)).parameters for m in (nnx, theirs))
+        assert all(here[p].default == there[p].default for p in there)
+        assert [p for p in here if p not in there and f"`{p}`" not in PAGES["docs/sklearn.md"]] == []
 
 
 def test_every_public_name_has_a_place_in_the_reference():

@@ -71,7 +71,7 @@ def test_a_script_runs_alone_and_before_the_first_step():
 
 @pytest.mark.parametrize("backend", ["torch"])
 def test_a_script_says_what_the_page_computed_with(backend):
-    assert f"computed with {backend};" in Session(backend).answer({"do": "script"})["script"]
+    assert f"computed with {backend}: the last digits" in Session(backend).answer({"do": "script"})["script"]
 
 
 def test_a_constructor_names_what_is_not_the_default():

@@ -10,7 +10,7 @@ from ..random import seed_words
 from ..settings import NOT_NEGATIVE, integer, one_of
 from .build import Plan
 from .maps import finite
-from .training import Training
+from .training import Training, on_backend
 
 STEP = 1e-5  # of the difference: its own error is then about 1e-10, and that of rounding 1e-11
 
@@ -28,9 +28,8 @@ def checked(training: Training, name: Any, at: Any) -> dict[str, Any]:
     host = training.table.train[: training.batch_size] if training.rows is None else training.rows
     with wide.scope():
         params = {key: wide.floats(p) for key, p in training.params.items()}
-        x = wide.floats(training.backend.to_numpy(training.taken(training.x, host)))
-        given = training.taken(training.target, host)
-        target = wide.integers(given) if training.plan.loss.labels else wide.floats(training.backend.to_numpy(given))
+        x = wide.floats(training.table.x[host])
+        target = on_backend(wide, training.table.target[host])
         step = wide.asarray(training.step, wide.xp.int32)
         key = Key(seed_words(training.seed, wide), step)
 

@@ -57,14 +57,16 @@ class Maps:
         layers = evaluated(self.plan, params, self.x)
         units = [self.seen, *(self.backend.to_numpy(layers[end][1]) for end in self.ends)]
         side, stride = self.side, self.stride
-        values = np.concatenate([u.reshape(side, side, -1)[::stride, ::stride, :] for u in units], axis=2)
+        some = [u.reshape(side, side, -1)[::stride, ::stride, :].reshape((side // stride) ** 2, -1) for u in units]
+        values = np.ascontiguousarray(np.concatenate(some, axis=1).T)  # (units, points)
         values = np.where(np.isfinite(values), values, 0.0)
-        sizes = np.maximum(np.max(np.abs(values), axis=(0, 1)), 1e-6)
-        bytes_of = np.moveaxis(127.5 + 127.0 * (values / sizes), 2, 0).astype("uint8")
+        sizes = np.maximum(np.max(np.abs(values), axis=1), 1e-6)
+        values *= (127.0 / sizes)[:, None]
+        values += 127.5
         return {
             "map": text(self.output(layers[-1][1])),
             "map_side": side,
-            "units": text(bytes_of),
+            "units": text(values.astype("uint8")),
             "unit_side": side // stride,
             "sizes": [round(float(size), 4) for size in sizes],
         }

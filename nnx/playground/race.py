@@ -18,6 +18,7 @@ from .build import Plan, Table, make_optimizer
 from .check import place_in
 from .maps import finite, text
 from .settings import Settings
+from .training import on_backend
 
 np = host_namespace()
 
@@ -39,8 +40,7 @@ class Race:
         self.center = {name: backend.floats(p) for name, p in params.items()}
         rows = table.train[:ROWS]
         self.x = backend.floats(table.x[rows])
-        target = table.target[rows]
-        self.target = backend.integers(target) if target.dtype.kind == "i" else backend.floats(target)
+        self.target = on_backend(backend, table.target[rows])
         self.radius = float(real("race: radius", message.get("radius", 2.0), RADIUS))
         chosen = message.get("weights")
         self.directions = self._random() if chosen is None else self._single(chosen)

@@ -10,7 +10,7 @@ from .settings import OWN, Settings
 
 HEAD = '''"""{title}
 
-Written by `nnx playground`: after {steps} it prints the losses that the page showed, to the last digit.
+Written by `nnx playground`: after {steps} it prints the losses that the page showed{exactly}.
 """
 '''
 
@@ -19,9 +19,10 @@ def script(settings: Settings, plan: Plan, table: Table, steps: int, backend: st
     """A complete script on NumPy that makes the same so many steps and prints both losses."""
     count = "1 step" if steps == 1 else f"{steps} steps"
     title = f"{settings.data}: a network of {'-'.join(map(str, [*settings.hidden, table.outputs]))} units."
-    lines = [HEAD.format(title=title, steps=count)]
-    if backend != "numpy":
-        lines.append(f"# The page computed with {backend}; on NumPy the last digits may be others.")
+    exactly = (
+        ", to the last digit" if backend == "numpy" else f"; it\ncomputed with {backend}: the last digits may be others"
+    )
+    lines = [HEAD.format(title=title, steps=count, exactly=exactly)]
     lines += ["import numpy as np", "", "import nnx"]
     lines += [
         f"from nnx.playground.data import {', '.join(_names(settings))}",

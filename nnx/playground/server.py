@@ -142,6 +142,7 @@ def serve(app: Any, host: str, port: int, ready: Callable[[int], None]) -> None:
         access_log=False,
         server_header=False,
         ws="auto",
+        ws_per_message_deflate=False,
         ws_max_size=BYTES,
         lifespan="off",
         timeout_graceful_shutdown=1,

@@ -1,5 +1,6 @@
 """A playground without input or output: messages in, answers out, both of what JSON has."""
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -86,6 +87,7 @@ class Session:
         """What may be chosen, with the formulas, the limits and the settings of now."""
         return {
             "backend": str(self.backend),
+            "exact": self.backend.name == "numpy" and sys.platform != "emscripten",
             "settings": plain(self.settings),
             "table": self.table,
             "data": {"classes": list(CLASSES), "values": list(VALUES)},
@@ -184,8 +186,8 @@ class Session:
 
     def script(self, message: dict[str, Any]) -> dict[str, Any]:
         """The Python script that prints the losses of now."""
-        done = self.training.step
-        return {"script": script(self.settings, self.plan, self.data, done, self.backend.name)}
+        done, place = self.training.step, "NumPy in the browser" if sys.platform == "emscripten" else self.backend.name
+        return {"script": script(self.settings, self.plan, self.data, done, place)}
 
     def read(self, message: dict[str, Any]) -> dict[str, Any]:
         """The points of a table given as text."""

@@ -24,9 +24,9 @@ class Training:
         self, plan: Plan, table: Table, backend: Backend, batch_size: int, seed: int | tuple[int, ...]
     ) -> None:
         self.plan, self.table, self.backend, self.batch_size, self.seed = plan, table, backend, batch_size, seed
-        self.x, self.target = backend.floats(table.x), self._target(table.target)
-        self.train, self.test = backend.integers(table.train), backend.integers(table.test)
-        self.kind = self.train.dtype  # of row numbers
+        self.x, self.target = backend.floats(table.x), on_backend(backend, table.target)
+        self.kind = backend.xp.int32  # of row numbers
+        self.train, self.test = backend.asarray(table.train, self.kind), backend.asarray(table.test, self.kind)
         self.params = init(plan.net, table.x.shape[1], seed=seed, backend=backend)
         self.members = () if isinstance(seed, int) else (len(seed),)
         self.state = plan.optimizer.init(self.params, population=self.members)
@@ -37,9 +37,6 @@ class Training:
         self.rows: Any = None  # the numbers of the rows of the batch that is open
         self.value: Any = None  # the loss of the last batch
         self.kept: dict[str, Any] = {}  # of the parts of the batch that is open
-
-    def _target(self, target: Any) -> Array:
-        return self.backend.integers(target) if target.dtype.kind == "i" else self.backend.floats(target)
 
     def next_rows(self) -> Any:
         """The numbers of the rows of the next batch, (n,) or (members, n), on the host."""
@@ -119,6 +116,11 @@ class Training:
     def loss_of(self, z: Array, rows: Array) -> Array:
         """The loss (...) of these outputs."""
         return self.plan.loss.evaluate(z, self.backend.xp.take(self.target, rows, axis=0))[0]
+
+
+def on_backend(backend: Backend, target: Any) -> Array:
+    """A target of the host, classes or floats, on the backend."""
+    return backend.asarray(target, backend.xp.int32) if target.dtype.kind == "i" else backend.floats(target)
 
 
 def evaluated(plan: Plan, params: Params, x: Array, *, train: bool = False, key: Key | None = None) -> list[Any]:

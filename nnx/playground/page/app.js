@@ -22,7 +22,8 @@ class App {
   busy = Promise.resolve();
   said = 0;
   className = [];
-  frames = { count: 0, since: 0, session: 0, draw: 0 };
+  frames = { since: 0, session: [], draw: [] };
+  generation = 0;
 
   async begin() {
     this.ask = await connect({ ended: (text) => this.fail(text, true), told: (text) => this.tell(text) });
@@ -54,7 +55,10 @@ class App {
     }
     await this.change({ ...this.usual, ...settings });
     if (!this.state) await this.change(this.usual);
-    for (let left = steps; left > 0 && this.state; left -= 2000) await this.train({ do: "run", steps: Math.min(left, 2000) });
+    const part = Math.max(20, Math.min(1000, Math.ceil(steps / 60))); // so that the curves have points
+    while (this.shown && this.shown.step < steps) {
+      if (!await this.train({ do: "run", steps: Math.min(part, steps - this.shown.step) })) break;
+    }
   }
 
   wire() {
@@ -64,7 +68,10 @@ class App {
     $("sharp").addEventListener("change", (event) => { this.sharp = event.target.checked; this.redraw(); });
     $("log").addEventListener("change", () => this.redraw());
     $("undo").addEventListener("click", () => this.settings.data === "own" && this.setPoints(this.settings.points.slice(0, -1)));
-    $("clear").addEventListener("click", () => { this.drawn = []; this.note("The plane is empty: add at least two points of two classes."); this.pending = []; this.state.points = []; this.redraw(); });
+    $("clear").addEventListener("click", () => {
+      if (this.playing) this.play();
+      this.setPoints([]);
+    });
     $("csv-use").addEventListener("click", () => this.readTable($("csv").value));
     $("csv-file").addEventListener("change", async (event) => {
       const file = event.target.files[0];
@@ -136,6 +143,7 @@ class App {
     }
     input?.removeAttribute("aria-invalid");
     this.pending = null;
+    this.generation += 1;
     this.state = answer;
     this.settings = answer.settings;
     this.scaleOf = this.settings.data === "own" && this.settings.values ? Math.max(...this.settings.points.map((p) => Math.abs(p[2]))) || 1 : 1;
@@ -161,7 +169,7 @@ class App {
   }
 
   // What the session told of the training now.
-  take(answer) {
+  take(answer, now = false) {
     this.shown = answer;
     this.map = bytesOf(answer.map);
     this.units = bytesOf(answer.units);
@@ -178,7 +186,10 @@ class App {
       this.play();
       this.fail("the loss is not finite any more: choose a lower rate, then Reset");
     }
-    this.redraw();
+    if (!now) return this.redraw();
+    const began = performance.now();
+    this.draw();
+    this.frames.draw.push(performance.now() - began);
   }
 
   param(name, ...at) {
@@ -186,34 +197,60 @@ class App {
     return this.params[name][at.reduce((sum, i, k) => sum * shape[k] + i, 0)];
   }
 
+  // True, and said, if there are too few points of one's own to train on.
+  few() {
+    const few = Boolean(this.pending) && this.pending.length < 2;
+    if (few) this.note("Own data begin with two points: add them in the output plane.");
+    return few;
+  }
+
   async train(message) {
+    if (this.few()) return null;
     const answer = await this.send(message);
     if (answer) this.take(answer);
     return answer;
   }
 
   play() {
+    if (!this.playing && this.few()) return;
     this.playing = !this.playing;
     $("play").textContent = this.playing ? "Pause" : "Play";
     $("play").setAttribute("aria-pressed", String(this.playing));
-    if (this.playing) {
-      this.frames = { count: 0, since: performance.now(), session: 0, draw: 0 };
-      requestAnimationFrame(() => this.frame());
-    } else this.say(this.summary());
+    if (this.playing && !this.looping) {
+      this.looping = true;
+      this.frames = { since: performance.now(), session: [], draw: [] };
+      this.loop();
+    }
   }
 
-  async frame() {
-    if (!this.playing) return;
-    const began = performance.now();
-    const speed = $("speed").value;
-    const message = speed === "step" ? { do: "step" } : speed === "epoch" ? { do: "run", epoch: true, ms: 200 } : { do: "run", ms: 9 };
-    const answer = await this.send(message);
-    this.frames.session += performance.now() - began;
-    if (answer) this.take(answer);
-    else if (this.playing) this.play();
-    if (performance.now() - this.said > 4000) this.say(this.summary());
-    const wait = calm.matches ? 250 : 0;
-    if (this.playing) setTimeout(() => requestAnimationFrame(() => this.frame()), wait);
+  // While it plays: the session computes the next frame while this one is drawn.
+  async loop() {
+    const speed = $("speed");
+    const messages = { step: { do: "step" }, epoch: { do: "run", epoch: true, ms: 200 }, most: { do: "run", ms: 6 } };
+    const next = () => {
+      const began = performance.now();
+      const own = this.generation;
+      return this.send(messages[speed.value]).then((answer) => {
+        this.frames.session.push(performance.now() - began);
+        return own === this.generation ? answer : undefined; // an answer to settings that are gone is none
+      });
+    };
+    let asked = next();
+    while (this.playing) {
+      const answer = await asked;
+      if (answer === null) break;
+      if (calm.matches) await new Promise((then) => setTimeout(then, 250));
+      await new Promise((then) => requestAnimationFrame(then));
+      if (this.playing) asked = next();
+      else asked = null;
+      if (answer) this.take(answer, true);
+      if (performance.now() - this.said > 4000) this.say(this.summary());
+    }
+    const last = asked && await asked;
+    if (last) this.take(last);
+    this.looping = false;
+    if (this.playing) this.play();
+    this.say(this.summary());
   }
 
   redraw() {
@@ -221,10 +258,7 @@ class App {
     this.drawing = true;
     requestAnimationFrame(() => {
       this.drawing = false;
-      const began = performance.now();
       this.draw();
-      this.frames.draw += performance.now() - began;
-      this.frames.count += 1;
     });
   }
 
@@ -317,7 +351,7 @@ class App {
     if (points.length < 2) {
       this.state.points = points.map((p) => [...p, 0]);
       this.redraw();
-      this.note("Own data begin with two points.");
+      this.few();
       return null;
     }
     return this.change(this.controls.fitting({ data: "own", points, values, frame }));
@@ -356,6 +390,7 @@ class App {
     $("code-text").value = answer.script;
     $("code-loss").textContent = `${this.shown.loss}${this.shown.test === null ? "" : `, ${this.shown.test}`}`;
     $("code-done").textContent = "";
+    $("code-exact").textContent = this.options.exact ? "It prints these losses to the last digit:" : "It prints these losses; the last digits may be others:";
     $("code").showModal();
     this.copy(answer.script, (text) => { $("code-done").textContent = text; });
   }

@@ -20,6 +20,7 @@ export class Controls {
     this.range(data, "noise", "Noise", { min: 0, max: 1, step: 0.05 }, (v) => v.toFixed(2));
     this.range(data, "test", "Test share", { min: 0, max: 0.9, step: 0.05 }, (v) => `${Math.round(100 * v)} %`);
     this.number(data, "seed", "Seed", { min: 0, max: 4294967295, step: 1 });
+    this.number(data, "batch_size", "Batch size", { min: 1, max: options.limits.rows, step: 1 });
     const network = document.getElementById("network-fields");
     this.text(network, "hidden", "Hidden units", "8, 8");
     this.select(network, "activation", "Activation", Object.keys(options.activations));
@@ -31,7 +32,6 @@ export class Controls {
     this.number(training, "rate", "Rate", { min: 0, max: 100, step: "any" });
     this.select(training, "schedule", "Schedule", Object.keys(options.schedules));
     this.number(training, "epochs", "Its epochs", { min: 1, max: 100000, step: 10 });
-    this.number(training, "batch_size", "Batch size", { min: 1, max: options.limits.rows, step: 1 });
     this.number(training, "weight_decay", "Weight decay", { min: 0, step: "any" });
     this.inputs(options);
     this.pens();
@@ -174,6 +174,7 @@ export class Controls {
     document.getElementById("layer-more").disabled = n >= options.limits.layers;
     this.pens();
     if (own) {
+      this.own.parentElement.classList.add("filled");
       const [l, r, b, t] = settings.frame;
       const size = this.app.scaleOf;
       const points = settings.points.map(([x, y, v]) => [((x - l) / (r - l)) * 6 - 3, ((y - b) / (t - b)) * 6 - 3, values ? v / size : v]);

@@ -18,25 +18,43 @@ import nnx
 
 x, digit = load_digits(return_X_y=True)
 x = x / 16
-encoder = nnx.Chain(nnx.Dense(64), nnx.Tanh(), nnx.Dense(32), nnx.Tanh(), nnx.Dense(2), nnx.Tanh())
-decoder = nnx.Chain(nnx.Dense(32), nnx.Tanh(), nnx.Dense(64), nnx.Tanh(), nnx.Dense(64), nnx.Sigmoid())
+encoder = nnx.Chain(
+    nnx.Dense(64), nnx.Tanh(), nnx.Dense(32), nnx.Tanh(), nnx.Dense(2), nnx.Tanh()
+)
+decoder = nnx.Chain(
+    nnx.Dense(32), nnx.Tanh(), nnx.Dense(64), nnx.Tanh(), nnx.Dense(64), nnx.Sigmoid()
+)
 optimizer = nnx.Adam(0.01, schedule=nnx.OneCycle())
-fit = nnx.fit(nnx.Chain(encoder, decoder), x, x, loss="squared_error", optimizer=optimizer, epochs=60, batch_size=64)
+fit = nnx.fit(
+    nnx.Chain(encoder, decoder),
+    x,
+    x,
+    loss="squared_error",
+    optimizer=optimizer,
+    epochs=60,
+    batch_size=64,
+)
 nnx.plots.curves(fit)
 
 # %%
-# Each half takes its own parameters: those of the first part are called ``0.…``, those of the second ``1.…``.
+# Each half takes its own parameters: the names of the first begin with ``0.``, those of the second with ``1.``.
 
-print(list(fit.params))
+print(*fit.params)
 
 
 def own(part):
-    return {name.removeprefix(f"{part}."): p for name, p in fit.params.items() if name.startswith(f"{part}.")}
+    return {
+        name.removeprefix(f"{part}."): p
+        for name, p in fit.params.items()
+        if name.startswith(f"{part}.")
+    }
 
 
 code = nnx.predict(encoder, own(0), x)
 error = np.mean((fit.predict(x) - x) ** 2)
-print(f"mean squared error of a pixel: {error:.4f}; of the mean digit: {np.mean(x.var(axis=0)):.4f}")
+print(
+    f"mean squared error of a pixel: {error:.4f}; of the mean digit: {np.mean(x.var(axis=0)):.4f}"
+)
 assert error < 0.6 * np.mean(x.var(axis=0))
 
 # %%
@@ -57,5 +75,7 @@ places = np.stack(np.meshgrid(side, side[::-1]), axis=-1).reshape(-1, 2)
 drawn = nnx.predict(decoder, own(1), places).reshape(12, 12, 8, 8)
 drawn = np.pad(drawn, ((0, 0), (0, 0), (1, 1), (1, 1)))
 figure, axes = plt.subplots(figsize=(6, 6), layout="constrained")
-axes.imshow(drawn.transpose(0, 2, 1, 3).reshape(120, 120), cmap="gray_r", extent=(-1, 1, -1, 1))
+axes.imshow(
+    drawn.transpose(0, 2, 1, 3).reshape(120, 120), cmap="gray_r", extent=(-1, 1, -1, 1)
+)
 axes.set(xlabel="first number", ylabel="second number")

@@ -72,9 +72,21 @@ axes.axvspan(-5, 5, color="0.93", label="rows seen")
 adam, error = nnx.Adam(0.03, schedule=nnx.Cosine()), {}
 for layer in (Snake(), nnx.Tanh()):
     net = nnx.Chain(nnx.Dense(32), layer, nnx.Dense(1))
-    fit = nnx.fit(net, t[seen], truth[seen], loss="squared_error", optimizer=adam, epochs=300, batch_size=50)
+    fit = nnx.fit(
+        net,
+        t[seen],
+        truth[seen],
+        loss="squared_error",
+        optimizer=adam,
+        epochs=300,
+        batch_size=50,
+    )
     error[layer] = np.mean((fit.predict(t) - truth)[~seen] ** 2)
-    axes.plot(t, fit.predict(t), label=f"{type(layer).__name__}: error beyond {error[layer]:.2f}")
+    axes.plot(
+        t,
+        fit.predict(t),
+        label=f"{type(layer).__name__}: error beyond {error[layer]:.2f}",
+    )
 axes.plot(t, truth, "k:", label="truth")
 axes.legend()
 assert error[Snake()] < error[nnx.Tanh()] / 2

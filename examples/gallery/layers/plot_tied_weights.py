@@ -39,7 +39,9 @@ class TiedAutoencoder(nnx.Layer):
     def backprop(self, params, saved, dy, *, need_dx=True):
         xp, (x, h), W = namespace(dy), saved, params["W"]
         dh = xp.matmul(dy, W)
-        dW = xp.matmul(xp.matrix_transpose(x), dh) + xp.matmul(xp.matrix_transpose(dy), h)  # both uses
+        dW = xp.matmul(xp.matrix_transpose(x), dh) + xp.matmul(
+            xp.matrix_transpose(dy), h
+        )  # both uses
         return xp.matmul(dh, xp.matrix_transpose(W)), {"W": dW}
 
 
@@ -53,17 +55,30 @@ assert not nnx.check(net, x[:20])
 # %%
 # It trains like any other layer; its target is its input.
 
-fit = nnx.fit(net, x, x, loss="squared_error", optimizer=nnx.Adam(0.003, schedule=nnx.Cosine()), epochs=60)
+fit = nnx.fit(
+    net,
+    x,
+    x,
+    loss="squared_error",
+    optimizer=nnx.Adam(0.003, schedule=nnx.Cosine()),
+    epochs=60,
+)
 pca = PCA(8).fit(x)
 best = np.mean(np.sum((x - pca.inverse_transform(pca.transform(x))) ** 2, axis=1))
 reached = np.mean(np.sum((x - fit.predict(x)) ** 2, axis=1))
-print(f"squared error of a row: {reached:.4f}; the least that 8 directions can reach: {best:.4f}")
+print(
+    f"squared error of a row: {reached:.4f}; the least that 8 directions can reach: {best:.4f}"
+)
 assert best <= reached < 1.01 * best
 
 # %%
 # Digits from eight numbers each, beside those that PCA makes of eight numbers.
 
-rows = {"digit": x, "tied autoencoder": fit.predict(x), "PCA": pca.inverse_transform(pca.transform(x))}
+rows = {
+    "digit": x,
+    "tied autoencoder": fit.predict(x),
+    "PCA": pca.inverse_transform(pca.transform(x)),
+}
 figure, axes = plt.subplots(3, 10, figsize=(9, 3), layout="constrained")
 for line, (name, pictures) in zip(axes, rows.items(), strict=True):
     for panel, picture in zip(line, pictures[:10], strict=True):

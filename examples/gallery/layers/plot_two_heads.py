@@ -15,7 +15,9 @@ import nnx
 
 rng = np.random.default_rng(0)
 angle, ring = rng.uniform(-2.5, 2.5, 600), rng.integers(0, 2, 600)
-x = (1 + ring)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1) + rng.normal(scale=0.1, size=(600, 2))
+x = (1 + ring)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1) + rng.normal(
+    scale=0.1, size=(600, 2)
+)
 train, test = slice(0, 400), slice(400, 600)
 
 trunk = nnx.Chain(nnx.Dense(32), nnx.Tanh(), nnx.Dense(32), nnx.Tanh())
@@ -29,7 +31,9 @@ target = {"ring": ring, "angle": angle[:, None]}
 # Parameters are dictionaries; one optimizer for each, or one for all of them with names put in front.
 
 params = {"trunk": nnx.init(trunk, x[train], seed=0)}
-params |= {name: nnx.init(head, 32, seed=1, dtype="float64") for name, head in heads.items()}
+params |= {
+    name: nnx.init(head, 32, seed=1, dtype="float64") for name, head in heads.items()
+}
 optimizer = nnx.Adam(0.01)
 state = {part: optimizer.init(params[part]) for part in params}
 history = {name: [] for name in heads}
@@ -40,12 +44,16 @@ for _ in range(400):
     for name, head in heads.items():
         z, saved = head.evaluate(params[name], h, train=True)
         loss, kept = losses[name].evaluate(z, target[name][train])
-        dx, grads[name] = head.backprop(params[name], saved, losses[name].backprop(kept))
+        dx, grads[name] = head.backprop(
+            params[name], saved, losses[name].backprop(kept)
+        )
         dh = dh + dx  # what both heads want of the trunk
         history[name].append(float(loss))
     _, grads["trunk"] = trunk.backprop(params["trunk"], values, dh, need_dx=False)
     for part in params:
-        params[part], state[part] = optimizer.update(params[part], grads[part], state[part])
+        params[part], state[part] = optimizer.update(
+            params[part], grads[part], state[part]
+        )
 
 # %%
 # Both are learned

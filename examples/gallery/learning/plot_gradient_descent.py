@@ -20,7 +20,7 @@ import numpy as np
 
 import nnx
 
-sys.path += [f"{sys.path[0]}/../..", "../.."]  # two folders up, for this script and for its page
+sys.path += [f"{sys.path[0]}/../..", "../.."]  # examples/, two folders up
 from gradient_descent import gradient_error, train
 
 print(inspect.getsource(train))
@@ -36,7 +36,11 @@ assert losses[-1] < losses[0] / 50
 
 figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
 axes.semilogy(epochs, losses, "o-")
-axes.set(xlabel="epoch", ylabel="loss, 1/(2m) sum (A - Y)²", title="plain gradient descent on 100 rows")
+axes.set(
+    xlabel="epoch",
+    ylabel="loss, 1/(2m) sum (A - Y)²",
+    title="plain gradient descent on 100 rows",
+)
 
 # %%
 # Is the gradient right?
@@ -57,8 +61,16 @@ assert max(errors) < 1e-7
 rng = np.random.default_rng(0)
 X = rng.uniform(-2, 2, (2, 100))
 Y = np.sin(X[:1]) + X[1:] ** 2
-net = nnx.Chain(nnx.Dense(16), nnx.Tanh(), nnx.Dense(8), nnx.Sigmoid(), nnx.Dense(1), nnx.Identity())
-settings = dict(loss="squared_error", optimizer=nnx.SGD(rate=0.1), shuffle=False, dtype="float64", seed=1)
+net = nnx.Chain(
+    nnx.Dense(16), nnx.Tanh(), nnx.Dense(8), nnx.Sigmoid(), nnx.Dense(1), nnx.Identity()
+)
+settings = dict(
+    loss="squared_error",
+    optimizer=nnx.SGD(rate=0.1),
+    shuffle=False,
+    dtype="float64",
+    seed=1,
+)
 fit = nnx.fit(net, X.T, Y.T, epochs=2001, **settings)
 assert np.allclose(fit.history["loss"][::200], losses[:11], rtol=1e-9)
 

@@ -28,7 +28,15 @@ nnx.plots.rate_finder(net, x, y, loss="softmax_cross_entropy", optimizer="adam")
 
 rates = tuple(np.geomspace(1e-5, 1.0, 9).tolist())
 same = dict(seed=(0,) * 9, epochs=8, batch_size=64, validation=0.25)
-fit = nnx.fit(net, x, y, loss="softmax_cross_entropy", optimizer=nnx.Adam(rate=rates), members=9, **same)
+fit = nnx.fit(
+    net,
+    x,
+    y,
+    loss="softmax_cross_entropy",
+    optimizer=nnx.Adam(rate=rates),
+    members=9,
+    **same,
+)
 scores = fit.scores("validation_loss")
 
 figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
@@ -42,18 +50,13 @@ assert 1e-3 <= rates[fit.best("validation_loss")] <= 1e-1
 # ---------
 # A schedule is a factor on the rate for each step. ``nnx.fit`` tells it how many steps there will be.
 
-schedules = {
-    "none": None,
-    "Cosine(warmup=50)": nnx.Cosine(warmup=50),
-    "OneCycle()": nnx.OneCycle(),
-    "StepDecay(every=200)": nnx.StepDecay(every=200),
-    "ExponentialDecay(every=200)": nnx.ExponentialDecay(every=200),
-}
-steps = 600
+cosine, steps = nnx.Cosine(warmup=50), 600
+decays = nnx.StepDecay(every=200), nnx.ExponentialDecay(every=200)
 figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
-for name, schedule in schedules.items():
-    factor = [1.0 if schedule is None else float(schedule.over(steps).evaluate(np.asarray(s))) for s in range(steps)]
-    axes.plot(factor, label=name)
+for schedule in (cosine, nnx.OneCycle(), *decays):
+    over = schedule.over(steps)
+    factor = [float(over.evaluate(np.asarray(step))) for step in range(steps)]
+    axes.plot(factor, label=type(schedule).__name__)
 axes.set(xlabel="step", ylabel="factor on the rate")
 figure.legend(loc="outside right upper", fontsize=8)
 
@@ -64,13 +67,21 @@ figure.legend(loc="outside right upper", fontsize=8)
 x = np.random.default_rng(0).uniform(-2, 2, (1000, 1))
 figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
 final = {}
-for name in ("none", "Cosine(warmup=50)"):
-    adam = nnx.Adam(0.02, schedule=schedules[name])
+for name, schedule in {"none": None, "Cosine": cosine}.items():
+    adam = nnx.Adam(0.02, schedule=schedule)
     net = nnx.mlp((32, 32), 1, activation="tanh")
-    fit = nnx.fit(net, x, np.sin(3 * x), loss="squared_error", optimizer=adam, epochs=120, batch_size=64)
+    fit = nnx.fit(
+        net,
+        x,
+        np.sin(3 * x),
+        loss="squared_error",
+        optimizer=adam,
+        epochs=120,
+        batch_size=64,
+    )
     axes.semilogy(fit.history["loss"], label=f"schedule: {name}")
     final[name] = np.mean(fit.history["loss"][-5:])
 axes.set(xlabel="epoch", ylabel="loss", title="y = sin 3x, Adam, rate 0.02")
 axes.legend()
 print({name: f"{loss:.1e}" for name, loss in final.items()})
-assert final["Cosine(warmup=50)"] < final["none"] / 5
+assert final["Cosine"] < final["none"] / 5

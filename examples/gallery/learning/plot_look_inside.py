@@ -28,7 +28,13 @@ nnx.summary(net, 2)
 # A callback is any function of a report; a list's ``append`` will do.
 
 reports = []
-settings = dict(loss="softmax_cross_entropy", optimizer=nnx.Adam(0.05), epochs=15, batch_size=20, seed=3)
+settings = dict(
+    loss="softmax_cross_entropy",
+    optimizer=nnx.Adam(0.05),
+    epochs=15,
+    batch_size=20,
+    seed=3,
+)
 fit = nnx.fit(net, x, y, callbacks=[reports.append], **settings)
 print(f"right: {nnx.accuracy(fit.predict(x), y):.3f}")
 assert nnx.accuracy(fit.predict(x), y) > 0.95
@@ -44,13 +50,18 @@ nnx.plots.network(fit, names=("x₀", "x₁"), outputs=("outer", "inner"))
 # ``nnx.trace`` gives every layer's output by name. Here are the four units of the second tanh over the plane: each
 # has found a border of its own, and the last layer puts them together.
 
-grid = np.stack(np.meshgrid(*2 * [np.linspace(-1.5, 1.5, 80, dtype="float32")]), axis=-1).reshape(-1, 2)
+grid = np.stack(
+    np.meshgrid(*2 * [np.linspace(-1.5, 1.5, 80, dtype="float32")]), axis=-1
+).reshape(-1, 2)
 given = nnx.trace(net, fit.params, grid)
-print({name: output.shape for name, output in given.items()})
+for name, output in given.items():
+    print(name, output.shape)
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.5), layout="constrained", sharey=True)
 for number, panel in enumerate(axes):
     unit = given["3 Tanh"][:, number].reshape(80, 80)
-    panel.imshow(unit, origin="lower", extent=2 * (-1.5, 1.5), cmap="RdBu", vmin=-1, vmax=1)
+    panel.imshow(
+        unit, origin="lower", extent=2 * (-1.5, 1.5), cmap="RdBu", vmin=-1, vmax=1
+    )
     panel.scatter(*x.T, c=y, s=3, cmap="gray")
     panel.set_title(f"unit {number} of 3 Tanh")
 

@@ -16,7 +16,7 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 
-sys.path += [f"{sys.path[0]}/../..", "../.."]  # two folders up, for this script and for its page
+sys.path += [f"{sys.path[0]}/../..", "../.."]  # examples/, two folders up
 from xor_log_loss import train, y
 
 print(inspect.getsource(train))
@@ -34,8 +34,20 @@ assert abs(costs[-1] - 0.020901834378408524) < 1e-9
 figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
 axes.plot(costs)
 axes.axhline(np.log(2), color="0.6", linestyle=":")
-axes.text(1500, np.log(2), "log 2: no better than a guess", ha="right", va="bottom", color="0.4")
-axes.set(xlabel="epoch", ylabel="log loss", title="XOR, 2-3-1, weights of seed 2", ylim=(0, None))
+axes.text(
+    1500,
+    np.log(2),
+    "log 2: no better than a guess",
+    ha="right",
+    va="bottom",
+    color="0.4",
+)
+axes.set(
+    xlabel="epoch",
+    ylabel="log loss",
+    title="XOR, 2-3-1, weights of seed 2",
+    ylim=(0, None),
+)
 
 # %%
 # Ten beginnings

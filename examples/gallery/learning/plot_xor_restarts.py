@@ -16,7 +16,7 @@ one population cost little more than one, and the best of them solves XOR.
 import inspect
 import sys
 
-sys.path += [f"{sys.path[0]}/../..", "../.."]  # two folders up, for this script and for its page
+sys.path += [f"{sys.path[0]}/../..", "../.."]  # examples/, two folders up
 from xor_restarts import solved, train, x, y
 
 import nnx

@@ -25,7 +25,9 @@ net = nnx.mlp((32,), 10, dropout=0.2)
 
 
 def train(backend):
-    settings = dict(loss="softmax_cross_entropy", epochs=8, batch_size=500, dtype="float64", seed=1)
+    settings = dict(
+        loss="softmax_cross_entropy", epochs=8, batch_size=500, dtype="float64", seed=1
+    )
     return nnx.fit(net, x, y, backend=backend, **settings)
 
 
@@ -33,7 +35,9 @@ fits = {}
 for name in ("numpy", "torch", "jax", "cupy"):
     try:
         fits[name] = train(name)
-        print(f"{name:6s} loss {fits[name].history['loss'][-1]:.15f}, {type(fits[name].params['0.W']).__module__}")
+        print(
+            f"{name:6s} loss {fits[name].history['loss'][-1]:.15f}, {type(fits[name].params['0.W']).__module__}"
+        )
     except nnx.BackendError as error:
         print(f"{name:6s} {error}")
 
@@ -51,7 +55,13 @@ for number, (name, fit) in enumerate(fits.items()):
     difference = np.abs(loss - reference) / reference
     assert difference.max() < 1e-9
     if name != "numpy":
-        axes[1].semilogy(range(1, 9), np.maximum(difference, 1e-17), "o-", color=f"C{number}", label=f"{name} to numpy")
+        axes[1].semilogy(
+            range(1, 9),
+            np.maximum(difference, 1e-17),
+            "o-",
+            color=f"C{number}",
+            label=f"{name} to numpy",
+        )
 axes[0].set(xlabel="epoch", ylabel="loss")
 axes[0].legend()
 axes[1].set(xlabel="epoch", ylabel="relative difference", ylim=(1e-17, 1e-8))
@@ -67,5 +77,7 @@ with tempfile.TemporaryDirectory() as folder:
     nnx.save(f"{folder}/digits.safetensors", fit.net, fit.params, loss=fit.loss)
     model = nnx.load(f"{folder}/digits.safetensors", backend="numpy")
 there = fit.backend.to_numpy(fit.predict(x[:100]))
-print(f"trained on {name}, loaded on numpy: largest difference {np.abs(model.predict(x[:100]) - there).max():.1e}")
+print(
+    f"trained on {name}, loaded on numpy: largest difference {np.abs(model.predict(x[:100]) - there).max():.1e}"
+)
 assert np.allclose(model.predict(x[:100]), there, atol=1e-12)

@@ -39,7 +39,9 @@ session = onnxruntime.InferenceSession(model.SerializeToString())
 label, probabilities = session.run(None, {"x": x[1400:]})
 here = fit.predict(x[1400:])
 difference = np.abs(probabilities - here)
-print(f"labels equal: {np.array_equal(label, here.argmax(axis=1))}; largest difference {difference.max():.1e}")
+print(
+    f"labels equal: {np.array_equal(label, here.argmax(axis=1))}; largest difference {difference.max():.1e}"
+)
 assert np.array_equal(label, here.argmax(axis=1)) and difference.max() < 1e-5
 
 # %%

@@ -67,14 +67,32 @@ resumed = train(resume=path)
 # The same bits
 # -------------
 
-same = {name: np.array_equal(p, resumed.params[name]) for name, p in whole.params.items()}
+same = {
+    name: np.array_equal(p, resumed.params[name]) for name, p in whole.params.items()
+}
 print("equal to the last bit:", same)
 assert all(same.values()) and whole.history["loss"] == resumed.history["loss"]
 
 figure, axes = plt.subplots(figsize=(6, 3.4), layout="constrained")
-axes.semilogy(range(1, 21), whole.history["validation_loss"], linewidth=5, alpha=0.3, label="never interrupted")
-axes.semilogy(range(1, 9), resumed.history["validation_loss"][:8], "--", label="until the power cut")
-axes.semilogy(range(7, 21), resumed.history["validation_loss"][6:], ".-", label="resumed from epoch 6")
+axes.semilogy(
+    range(1, 21),
+    whole.history["validation_loss"],
+    linewidth=5,
+    alpha=0.3,
+    label="never interrupted",
+)
+axes.semilogy(
+    range(1, 9),
+    resumed.history["validation_loss"][:8],
+    "--",
+    label="until the power cut",
+)
+axes.semilogy(
+    range(7, 21),
+    resumed.history["validation_loss"][6:],
+    ".-",
+    label="resumed from epoch 6",
+)
 axes.set(xlabel="epoch", ylabel="validation loss", xticks=range(0, 21, 4))
 axes.legend()
 folder.cleanup()

@@ -37,13 +37,20 @@ x.flush()
 
 x = np.memmap(path, "float32", "r", shape=(rows, columns))
 net = nnx.mlp((32,), 2)
-settings = dict(loss="softmax_cross_entropy", optimizer=nnx.Adam(0.003), batch_size=256, metrics=["accuracy"])
+settings = dict(
+    loss="softmax_cross_entropy",
+    optimizer=nnx.Adam(0.003),
+    batch_size=256,
+    metrics=["accuracy"],
+)
 settings |= dict(validation=(x[-4000:], y[-4000:]))
 tracemalloc.start()
 fit = nnx.fit(net, x[:-4000], y[:-4000], epochs=4, **settings)
 peak = tracemalloc.get_traced_memory()[1] / 1e6
 tracemalloc.stop()
-print(f"the file has {path.stat().st_size / 1e6:.0f} MB, the training asked for at most {peak:.1f} MB")
+print(
+    f"the file has {path.stat().st_size / 1e6:.0f} MB, the training asked for at most {peak:.1f} MB"
+)
 print(f"accuracy on rows set aside: {fit.history['validation_accuracy'][-1]:.3f}")
 assert peak < 32 and fit.history["validation_accuracy"][-1] > 0.9
 
@@ -65,8 +72,15 @@ stream = nnx.fit(net, batches, epochs=4, **settings)
 assert stream.history["validation_accuracy"][-1] > 0.9
 
 figure, axes = plt.subplots(figsize=(6, 3.4), layout="constrained")
-axes.plot(range(1, 5), fit.history["validation_accuracy"], "o-", label="a file, four times")
-axes.plot(range(1, 5), stream.history["validation_accuracy"], "o-", label="rows that never repeat")
+axes.plot(
+    range(1, 5), fit.history["validation_accuracy"], "o-", label="a file, four times"
+)
+axes.plot(
+    range(1, 5),
+    stream.history["validation_accuracy"],
+    "o-",
+    label="rows that never repeat",
+)
 axes.set(xlabel="epoch", ylabel="accuracy", ylim=(0.5, 1), xticks=range(1, 5))
 axes.legend()
 folder.cleanup()

@@ -23,11 +23,21 @@ def simulation(x):
     return (a**2 + b - 11) ** 2 + (a + b**2 - 7) ** 2
 
 
-minima = np.array([[3.0, 2.0], [-2.805118, 3.131312], [-3.779310, -3.283186], [3.584428, -1.848126]])
+minima = np.array(
+    [[3.0, 2.0], [-2.805118, 3.131312], [-3.779310, -3.283186], [3.584428, -1.848126]]
+)
 x = np.random.default_rng(0).uniform(-5, 5, (1500, 2))
 net = nnx.mlp((64, 64), 1, activation="gelu")
 optimizer = nnx.Adam(0.01, schedule=nnx.Cosine())
-fit = nnx.fit(net, x, simulation(x), loss="squared_error", optimizer=optimizer, scale_target=True, dtype="float64")
+fit = nnx.fit(
+    net,
+    x,
+    simulation(x),
+    loss="squared_error",
+    optimizer=optimizer,
+    scale_target=True,
+    dtype="float64",
+)
 
 # %%
 # The derivative
@@ -67,7 +77,11 @@ assert near.min(axis=1).max() < 0.5 and set(near.argmin(axis=1)) == {0, 1, 2, 3}
 
 grid = np.stack(np.meshgrid(*2 * [np.linspace(-5, 5, 100)]), axis=-1)
 figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
-axes.contourf(*np.moveaxis(grid, -1, 0), np.log1p(fit.predict(grid.reshape(-1, 2)).clip(0)).reshape(100, 100), 20)
+axes.contourf(
+    *np.moveaxis(grid, -1, 0),
+    np.log1p(fit.predict(grid.reshape(-1, 2)).clip(0)).reshape(100, 100),
+    20,
+)
 axes.plot(path[..., 0], path[..., 1], color="w", linewidth=0.8)
 axes.plot(*minima.T, "r*", markersize=12, label="minima of the function")
 axes.set(title="log(1 + y) of the network, and walks down its slope")

@@ -57,14 +57,24 @@ nnx.plots.importance(found.names, found.mean, found.std, score="R²")
 explained = model.explain(test)
 row = int(np.argmax(explained.output))
 gap = explained.output - explained.base - explained.values.sum(axis=1)
-print(f"prediction {explained.output[row]:.0f}, of the average row {explained.base[row]:.0f}, gap {gap[row]:.2f}")
+print(
+    f"prediction {explained.output[row]:.0f}, of the average row {explained.base[row]:.0f}, gap {gap[row]:.2f}"
+)
 assert np.abs(gap).max() < 2e-3 * np.abs(explained.output - explained.base).max()
 
 order = np.argsort(np.abs(explained.values[row]))
 values = explained.values[row][order]
 left = explained.base[row] + np.concatenate([[0], np.cumsum(values)[:-1]])
 figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
-axes.barh(range(10), values, left=left, color=np.where(values > 0, "tab:red", "tab:blue"))
-axes.set_yticks(range(10), [f"{explained.columns[i]} = {test[explained.columns[i]][row]:.3g}" for i in order])
+axes.barh(
+    range(10), values, left=left, color=np.where(values > 0, "tab:red", "tab:blue")
+)
+axes.set_yticks(
+    range(10),
+    [f"{explained.columns[i]} = {test[explained.columns[i]][row]:.3g}" for i in order],
+)
 axes.axvline(explained.base[row], color="k", linewidth=0.8, linestyle=":")
-axes.set(xlabel="prediction, from that of the average row to that of this one", xlim=(left.min() - 10, None))
+axes.set(
+    xlabel="prediction, from that of the average row to that of this one",
+    xlim=(left.min() - 10, None),
+)

@@ -27,9 +27,19 @@ x, y = clouds(300, 0)
 x_held, y_held = clouds(300, 1)  # set apart for the temperature
 x_new, y_new = clouds(4000, 2)
 loss = nnx.SoftmaxCrossEntropy()
-fit = nnx.fit(nnx.mlp((64, 64), 2), x, y, loss=loss, optimizer=nnx.Adam(0.003), epochs=60, batch_size=50)
+fit = nnx.fit(
+    nnx.mlp((64, 64), 2),
+    x,
+    y,
+    loss=loss,
+    optimizer=nnx.Adam(0.003),
+    epochs=60,
+    batch_size=50,
+)
 p = fit.predict(x_new)
-print(f"right: {nnx.accuracy(p, y_new):.3f}; of its own rows: {nnx.accuracy(fit.predict(x), y):.3f}")
+print(
+    f"right: {nnx.accuracy(p, y_new):.3f}; of its own rows: {nnx.accuracy(fit.predict(x), y):.3f}"
+)
 
 # %%
 # Of the answers that it calls 95 % sure, far fewer are right:
@@ -50,7 +60,11 @@ T = temperatures[np.argmin(held)]
 figure, axes = plt.subplots(figsize=(5, 3), layout="constrained")
 axes.semilogx(temperatures, held)
 axes.plot(T, min(held), "o")
-axes.set(xlabel="temperature", ylabel="log loss, rows set apart", title=f"least at T = {T:.1f}")
+axes.set(
+    xlabel="temperature",
+    ylabel="log loss, rows set apart",
+    title=f"least at T = {T:.1f}",
+)
 
 # %%
 # Honest now, also on rows that nothing was fitted to. ``nnx.TabularClassifier`` does this by itself.
@@ -58,8 +72,13 @@ axes.set(xlabel="temperature", ylabel="log loss, rows set apart", title=f"least 
 honest = loss.predict(fit.output(x_new) / T)
 for name, probabilities in (("as trained", p), (f"T = {T:.1f}", honest)):
     error = nnx.plots.reliability(y_new, probabilities).error
-    print(f"{name:12s} log loss {nnx.log_loss(probabilities, y_new):.3f}, calibration error {error:.3f}")
-assert nnx.plots.reliability(y_new, honest).error < nnx.plots.reliability(y_new, p).error / 3
+    print(
+        f"{name:12s} log loss {nnx.log_loss(probabilities, y_new):.3f}, calibration error {error:.3f}"
+    )
+assert (
+    nnx.plots.reliability(y_new, honest).error
+    < nnx.plots.reliability(y_new, p).error / 3
+)
 assert np.array_equal(honest.argmax(axis=1), p.argmax(axis=1))
 
 nnx.plots.calibration(y_new, honest)

@@ -15,10 +15,15 @@ import sys
 
 import numpy as np
 
-sys.path += [f"{sys.path[0]}/../..", "../.."]  # two folders up, for this script and for its page
+sys.path += [f"{sys.path[0]}/../..", "../.."]  # examples/, two folders up
 from prediction_intervals import data, inside, noise, picture, train
 
-print(inspect.getsource(noise), inspect.getsource(data), inspect.getsource(train), sep="\n")
+print(
+    inspect.getsource(noise),
+    inspect.getsource(data),
+    inspect.getsource(train),
+    sep="\n",
+)
 model = train("numpy")
 
 # %%
@@ -32,7 +37,9 @@ picture(model)
 x, _ = data(4000, seed=1)
 for low in range(-3, 3):
     share = inside(model, (low <= x[:, 0]) & (x[:, 0] < low + 1))
-    print(f"{low:2d} to {low + 1:2d}: {100 * share:.0f} % of new points within the band")
+    print(
+        f"{low:2d} to {low + 1:2d}: {100 * share:.0f} % of new points within the band"
+    )
     assert 0.83 < share < 0.95
 print(f"everywhere: {100 * inside(model):.1f} %")
 assert abs(inside(model) - 0.9) < 0.02

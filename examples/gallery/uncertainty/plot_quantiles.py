@@ -33,7 +33,15 @@ q = np.arange(1, 10) / 10
 net = nnx.mlp((32, 32), 9, activation="tanh")
 loss = nnx.Quantile(tuple(q.tolist()))
 optimizer = nnx.Adam(0.01, schedule=nnx.Cosine())
-fit = nnx.fit(net, (hour - 13) / 4, minutes[:, None], loss=loss, optimizer=optimizer, epochs=60, scale_target=True)
+fit = nnx.fit(
+    net,
+    (hour - 13) / 4,
+    minutes[:, None],
+    loss=loss,
+    optimizer=optimizer,
+    epochs=60,
+    scale_target=True,
+)
 
 grid = np.linspace(6, 20, 200)[:, None]
 lines = fit.predict((grid - 13) / 4)
@@ -42,9 +50,22 @@ assert np.all(np.diff(lines, axis=1) >= 0)
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 axes.plot(hour, minutes, ".", color="0.8", markersize=3, zorder=0)
 for k in range(4):
-    axes.fill_between(grid[:, 0], lines[:, k], lines[:, 8 - k], color="tab:blue", alpha=0.18, linewidth=0)
+    axes.fill_between(
+        grid[:, 0],
+        lines[:, k],
+        lines[:, 8 - k],
+        color="tab:blue",
+        alpha=0.18,
+        linewidth=0,
+    )
 axes.plot(grid, lines[:, 4], color="tab:blue", label="median")
-axes.plot([], color="tab:blue", alpha=0.3, linewidth=8, label="10 % to 90 %, 20 % to 80 %, ...")
+axes.plot(
+    [],
+    color="tab:blue",
+    alpha=0.3,
+    linewidth=8,
+    label="10 % to 90 %, 20 % to 80 %, ...",
+)
 axes.set(xlabel="hour of the day", ylabel="minutes", ylim=(0, 40))
 axes.legend()
 
@@ -64,4 +85,6 @@ assert np.max(np.abs(below - q)) < 0.03
 figure, axes = plt.subplots(figsize=(4, 4), layout="constrained")
 axes.plot([0, 1], [0, 1], "k:", linewidth=1)
 axes.plot(q, below, "o-")
-axes.set(xlabel="quantile asked for", ylabel="share of new points below", aspect="equal")
+axes.set(
+    xlabel="quantile asked for", ylabel="share of new points below", aspect="equal"
+)

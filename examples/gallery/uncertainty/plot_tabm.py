@@ -31,12 +31,19 @@ nets = {"mlp": nnx.mlp((64, 64), 1), "tabm": nnx.tabm((64, 64), 1, members=k)}
 losses = {"mlp": nnx.SquaredError(), "tabm": nnx.EnsembleLoss(nnx.SquaredError(), k)}
 fits = {}
 for name, net in nets.items():
-    settings = dict(validation=0.2, early_stopping=nnx.EarlyStopping(12, "validation_mean_squared_error"))
+    settings = dict(
+        validation=0.2,
+        early_stopping=nnx.EarlyStopping(12, "validation_mean_squared_error"),
+    )
     optimizer = nnx.AdamW(0.003, weight_decay=3e-4)
-    settings |= dict(metrics=["mean_squared_error"], epochs=100, batch_size=64, scale_target=True)
+    settings |= dict(
+        metrics=["mean_squared_error"], epochs=100, batch_size=64, scale_target=True
+    )
     fits[name] = nnx.fit(net, x, y, loss=losses[name], optimizer=optimizer, **settings)
     count = sum(p.size for p in fits[name].params.values())
-    print(f"{name:5s} {count:6,d} parameters, {len(fits[name].history['epoch'])} epochs")
+    print(
+        f"{name:5s} {count:6,d} parameters, {len(fits[name].history['epoch'])} epochs"
+    )
 
 # %%
 # The members and their mean
@@ -46,13 +53,19 @@ for name, net in nets.items():
 scale, mean = fits["tabm"].loss.scale, fits["tabm"].loss.mean
 members = (fits["tabm"].output(x_new) * scale + mean).reshape(-1, k)
 own = np.sqrt(np.mean((members - y_new[:, None]) ** 2, axis=0))
-error = {name: float(nnx.root_mean_squared_error(fit.predict(x_new), y_new[:, None])) for name, fit in fits.items()}
-print({name: round(e, 3) for name, e in error.items()}, "members:", own.round(2))
+error = {
+    name: float(nnx.root_mean_squared_error(fit.predict(x_new), y_new[:, None]))
+    for name, fit in fits.items()
+}
+print("error of", ", of ".join(f"{name} {e:.3f}" for name, e in error.items()))
+print(f"errors of its members: {own.min():.3f} to {own.max():.3f}")
 assert error["tabm"] < own.min() < error["mlp"]
 
 figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
 axes.bar(range(k), np.sort(own), color="0.75", label="members of the TabM, each alone")
 axes.axhline(error["tabm"], color="tab:blue", label="their mean")
-axes.axhline(error["mlp"], color="tab:red", linestyle="--", label="one mlp of the same width")
+axes.axhline(
+    error["mlp"], color="tab:red", linestyle="--", label="one mlp of the same width"
+)
 axes.set(xticks=[], ylabel="error of new points", ylim=(0, 1.5 * max(error.values())))
 axes.legend(loc="upper left", fontsize=8)

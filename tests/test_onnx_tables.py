@@ -397,3 +397,28 @@ def test_an_exported_regression_predicts_a_csv_as_nnx_predict_does(command):
         command("export", "run", "run.onnx", "--opset", opset)
         found = run("run.onnx", feeds(loaded, "new.csv"))["prediction"]
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["classes", "yes or no", "values", "several values"])
+def test_a_pipeline_of_an_encoder_and_an_estimator_is_exported_whole(kind, tmp_path):
+    pipelines = pytest.importorskip("sklearn.pipeline", reason="scikit-learn is not installed")
+    rows = {name: column for name, column in table().items() if name != "label"}  # the name of an output
+    rng = np.random.default_rng(1)
+    y = {
+        "classes": rng.choice(np.asarray(CLASSES), 200),
+        "yes or no": rng.integers(0, 2, 200),
+        "values": rng.normal(size=200),
+        "several values": rng.normal(size=(200, 2)),
+    }[kind]
+    est = nnx.MLPRegressor if "values" in kind else nnx.MLPClassifier
+    whole = pipelines.make_pipeline(nnx.TableEncoder(), est(hidden_layer_sizes=(5,), max_iter=3, random_state=0))
+    with pytest.warns(UserWarning, match="Stochastic Optimizer"):
+        whole.fit(rows, y)
+    found = run(nnx.to_onnx(whole, dtype="float64"), feeds(whole[0], rows))
+    if "values" in kind:
+        np.testing.assert_allclose(found["prediction"], whole.predict(rows), rtol=1e-5, atol=1e-5)
+    else:
+        np.testing.assert_array_equal(found["label"], whole.predict(rows))
+        np.testing.assert_allclose(found["probabilities"], whole.predict_proba(rows), rtol=1e-5, atol=1e-6)
+    with pytest.raises(SettingError, match="leave loss= out"):
+        nnx.to_onnx(whole, loss=nnx.SquaredError())

@@ -36,9 +36,9 @@ def to_onnx(
 
     Parameters
     ----------
-    model : Fit, Model, estimator or Layer
-        An nnx.Fit, what `nnx.load` gives, a fitted estimator of nnx, or a network with `params=` and `loss=`.
-        Parameters may be on any backend.
+    model : Fit, Model, estimator, Pipeline or Layer
+        An nnx.Fit, what `nnx.load` gives, a fitted estimator of nnx, scikit-learn's pipeline of a TableEncoder and an
+        MLPClassifier or MLPRegressor, or a network with `params=` and `loss=`. Parameters may be on any backend.
     path : str or path, default None
         The file to write, such as "model.onnx", whole or not at all; None writes none.
     params : dict of str to array, default None
@@ -105,6 +105,9 @@ def to_onnx(
     elif _is_estimator(model):
         _refuse("its parameters, loss and classes", params=params, loss=loss, classes=classes)
         made = _estimator(model, opset, dtype)
+    elif steps := _encoded(model):
+        _refuse("its parameters, loss and classes", params=params, loss=loss, classes=classes)
+        made = _estimator(steps[1], opset, dtype, steps[0])
     elif hasattr(model, "evaluate") and hasattr(model, "backprop") and not isinstance(model, type):
         part("to_onnx: model", model, Layer)
         require(params is not None, "to_onnx: a network needs its parameters: to_onnx(net, params=..., loss=...)")
@@ -149,11 +152,15 @@ def _network(
     return graph.model(f"{net!r}, {loss!r}")
 
 
-def _estimator(est: Any, opset: int, dtype: str) -> Any:
+def _estimator(est: Any, opset: int, dtype: str, encoder: TableEncoder | None = None) -> Any:
     from .estimators import head, host_params
 
     graph = Graph(opset=opset, dtype=float_type(host_params(est)))
-    head(graph, est, _input(graph, est.n_features_in_, dtype), dtype)
+    if encoder is None:
+        x = _input(graph, est.n_features_in_, dtype)
+    else:
+        x = _as(graph, encode(graph, encoder, inputs(graph, encoder)), encoder.dtype)
+    head(graph, est, x, dtype)
     return graph.model(repr(est._objective().net))
 
 
@@ -178,6 +185,14 @@ def _is_estimator(model: Any) -> bool:
     from .estimators import is_estimator
 
     return is_estimator(model)
+
+
+def _encoded(model: Any) -> tuple[TableEncoder, Any] | None:
+    """The encoder and the estimator of a pipeline that is made of these two."""
+    steps = [step for _, step in getattr(model, "steps", ())]
+    if len(steps) == 2 and isinstance(steps[0], TableEncoder) and _is_estimator(steps[1]):
+        return steps[0], steps[1]
+    return None
 
 
 def _refuse(what: str, **given: Any) -> None:

@@ -173,6 +173,15 @@ def test_a_racer_on_two_weights_takes_their_gradient():
         assert path[1][axis] == pytest.approx(-0.5 * slope, rel=1e-4, abs=1e-7)
 
 
+def test_a_race_ends_when_its_time_is_over_and_looks_at_fewer_rows_of_a_large_network():
+    ticks = iter(range(10**6))
+    session = Session(clock=lambda: next(ticks) / 10)
+    session.answer({"do": "set", "settings": {"hidden": [32, 32, 32], "rows": 2000}})
+    race = session.answer({"do": "race", "optimizers": ["sgd", "adam"], "steps": 400})["race"]
+    assert race["steps"] < 30 and {len(r["path"]) for r in race["racers"]} == {race["steps"] + 1}
+    assert 20 <= race["rows"] < 300 and race["side"] == 21
+
+
 @pytest.mark.parametrize("data", [*CLASSES, *VALUES])
 def test_data_are_seeded_and_near_the_plane(data):
     x, y = points(data, 300, noise=0.2, seed=1)

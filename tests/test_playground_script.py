@@ -34,6 +34,7 @@ CASES = [
     {"data": "circle", "activation": "identity", "schedule": "periodic_cosine", "batch_size": 200, "noise": 0.4},
     {"data": "own", "points": OWN, "values": True, "loss": "squared_error", "frame": [-1.0, 16.0, -800.0, 120.0]},
     {"data": "own", "points": CLASSES, "frame": [-1.0, 8.0, -1.0, 6.0], "dropout": 0.1, "rows": 20},
+    {"data": "gauss", "inputs": ["x2"]},
     {"data": "own", "points": CLASSES, "loss": "binary_cross_entropy", "batch_size": 7},
 ]
 

@@ -102,7 +102,7 @@ def figures(loss: Loss, y: Any, table: Table, rows: Any) -> Any:
     return right(y, table.shown[rows], table.classes) if table.classes else None
 
 
-def numbers(a: Any, rows: int = 4, columns: int = 8) -> Sequence[Any]:
+def numbers(a: Any, rows: int = 4, columns: int = 5) -> Sequence[Any]:
     """The first numbers of an array, for a person."""
     a = np.asarray(a)
     part = a[:rows, :columns] if a.ndim > 1 else a[:columns]

@@ -4,7 +4,7 @@ The weights are p + a d + b e with two directions d and e. The loss of all rows 
 optimizer goes its way from (0, 0), so that its path lies on the surface that is shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..backends import Backend
@@ -23,8 +23,8 @@ from .training import on_backend
 np = host_namespace()
 
 SIDES = (41, 31, 21)  # of the landscape
-WORK = 3e8  # products that a landscape may cost
-ROWS = 300  # at most, of those to train on
+WORK = 1e8  # products of two numbers that a landscape may cost
+MOST, LEAST = 300, 20  # rows to train on that are looked at; fewer where the network is large
 STEPS, CHUNK = 400, 64
 RADIUS = Range("must be above 0 and at most 100", lambda v: 0 < v <= 100)
 COUNT = Range(f"must be from 1 to {STEPS}", lambda v: 1 <= v <= STEPS)
@@ -38,15 +38,15 @@ class Race:
     ) -> None:
         self.settings, self.plan, self.backend = settings, plan, backend
         self.center = {name: backend.floats(p) for name, p in params.items()}
-        rows = table.train[:ROWS]
-        self.x = backend.floats(table.x[rows])
-        self.target = on_backend(backend, table.target[rows])
+        count = sum(int(np.prod(p.shape)) for p in self.center.values())
+        most = min(MOST, len(table.train))
+        self.side = next((side for side in SIDES if side * side * most * count <= WORK), SIDES[-1])
+        self.rows = min(most, max(LEAST, int(WORK / (self.side**2 * count))))
+        rows = table.train[: self.rows]
+        self.x, self.target = backend.floats(table.x[rows]), on_backend(backend, table.target[rows])
         self.radius = float(real("race: radius", message.get("radius", 2.0), RADIUS))
         chosen = message.get("weights")
         self.directions = self._random() if chosen is None else self._single(chosen)
-        count = sum(int(np.prod(p.shape)) for p in self.center.values())
-        fitting = (side for side in SIDES if side * side * len(rows) * count <= WORK)
-        self.side = next(fitting, SIDES[-1])
 
     def _random(self) -> list[Params]:
         """Two directions whose columns are as long as those of the weights; biases stand still.
@@ -118,8 +118,10 @@ class Race:
             parts.append(self.backend.to_numpy(self.plan.loss.evaluate(z, self.target)[0]))
         return np.concatenate(parts).reshape(self.side, self.side)
 
-    def paths(self, names: Sequence[str], rates: Sequence[float], steps: int) -> list[dict[str, Any]]:
-        """The way of each optimizer."""
+    def paths(
+        self, names: Sequence[str], rates: Sequence[float], steps: int, until: Callable[[], bool]
+    ) -> list[dict[str, Any]]:
+        """The way of each optimizer; fewer steps if `until` says so."""
         backend = self.backend
         racers = [make_optimizer(self.settings, steps, n, r) for n, r in zip(names, rates, strict=True)]
         places = [{"ab": backend.floats([0.0, 0.0])} for _ in racers]
@@ -131,15 +133,22 @@ class Race:
             for i, racer in enumerate(racers):
                 host = backend.to_numpy(ab)[i]
                 ways[i].append([finite(host[0]), finite(host[1]), finite(backend.to_numpy(value)[i])])
-                if step < steps:
-                    places[i], states[i] = racer.update(places[i], {"ab": slope[i, :] * 1.0}, states[i])
+                places[i], states[i] = racer.update(places[i], {"ab": slope[i, :] * 1.0}, states[i])
+            if step and until():
+                break
         return [
             {"optimizer": name, "rate": rate, "path": way} for name, rate, way in zip(names, rates, ways, strict=True)
         ]
 
 
 def race(
-    settings: Settings, plan: Plan, table: Table, backend: Backend, params: Params, message: dict[str, Any]
+    settings: Settings,
+    plan: Plan,
+    table: Table,
+    backend: Backend,
+    params: Params,
+    message: dict[str, Any],
+    until: Callable[[], bool],
 ) -> dict[str, Any]:
     """The landscape around the parameters and the ways of the optimizers that a message asks for."""
     names = message.get("optimizers", list(OPTIMIZERS))
@@ -152,6 +161,7 @@ def race(
     steps = integer("race: steps", message.get("steps", 100), COUNT)
     contest = Race(settings, plan, table, backend, params, message)
     surface = contest.landscape()
+    racers = contest.paths(names, rates, steps, until)
     known = surface[np.isfinite(surface)]
     return {
         "side": contest.side,
@@ -159,6 +169,7 @@ def race(
         "surface": text(surface.astype("float32")),
         "low": finite(known.min()) if known.size else None,
         "high": finite(known.max()) if known.size else None,
-        "racers": contest.paths(names, rates, steps),
-        "steps": steps,
+        "racers": racers,
+        "steps": len(racers[0]["path"]) - 1,
+        "rows": contest.rows,
     }

@@ -55,9 +55,10 @@ def _data(settings: Settings, plan: Plan, table: Table) -> Iterable[str]:
         if settings.regression and largest(settings) != 1:
             yield f"target = target / {largest(settings)!r}"
     else:
-        given = f"{settings.data!r}, {settings.rows}, noise={settings.noise!r}, seed={settings.seed}"
+        given = f"{quoted(settings.data)}, {settings.rows}, noise={settings.noise!r}, seed={settings.seed}"
         yield f"raw, target = points({given})"
-    yield f"x = features(raw, {settings.inputs!r}).astype(np.float32)"
+    names = ", ".join(map(quoted, settings.inputs)) + ("," if len(settings.inputs) == 1 else "")
+    yield f"x = features(raw, ({names})).astype(np.float32)"
     if plan.loss.labels:
         yield "y = target"
     elif table.classes > 2:
@@ -65,6 +66,10 @@ def _data(settings: Settings, plan: Plan, table: Table) -> Iterable[str]:
     else:
         yield "y = target[:, None].astype(np.float32)"
     yield f"train, test = parted(len(x), {settings.test!r}, seed={settings.seed})"
+
+
+def quoted(word: str) -> str:
+    return f'"{word}"'
 
 
 def _target(settings: Settings, target: float) -> str:

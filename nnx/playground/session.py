@@ -182,7 +182,8 @@ class Session:
         if message.get("begin") is True:
             seed, size = self.settings.seed, self.settings.batch_size
             params = Training(self.plan, self.data, self.backend, size, seed).params
-        return {"race": race(self.settings, self.plan, self.data, self.backend, params, message)}
+        until = self._until(2 * MILLISECONDS)
+        return {"race": race(self.settings, self.plan, self.data, self.backend, params, message, until)}
 
     def script(self, message: dict[str, Any]) -> dict[str, Any]:
         """The Python script that prints the losses of now."""

@@ -13,6 +13,7 @@ import { Steps } from "./steps.js";
 import { UnitPanel, Weights } from "./weights.js";
 
 const $ = (id) => document.getElementById(id);
+const SLOW = 90; // milliseconds between two writings of the figures while it plays
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 class App {
@@ -21,6 +22,7 @@ class App {
   playing = false;
   busy = Promise.resolve();
   said = 0;
+  wrote = 0;
   className = [];
   frames = { since: 0, session: [], draw: [] };
   generation = 0;
@@ -122,6 +124,7 @@ class App {
   // One message at a time: the answer, or null after an error has been told.
   send(message, input) {
     this.busy = this.busy.then(async () => {
+      const late = setTimeout(() => { document.body.classList.add("busy"); this.say("Computing"); }, 700);
       try {
         const answer = await this.ask(message);
         this.note("");
@@ -130,6 +133,9 @@ class App {
         this.fail(error.message);
         input?.setAttribute("aria-invalid", "true");
         return null;
+      } finally {
+        clearTimeout(late);
+        document.body.classList.remove("busy");
       }
     });
     return this.busy;
@@ -250,6 +256,7 @@ class App {
     if (last) this.take(last);
     this.looping = false;
     if (this.playing) this.play();
+    this.redraw();
     this.say(this.summary());
   }
 
@@ -264,21 +271,27 @@ class App {
 
   draw() {
     if (!this.shown || !this.network.places) return;
-    const { shown } = this;
-    const pair = (a, b) => (a === null ? "" : `${(100 * a).toFixed(1)} %${b === null ? "" : `, ${(100 * b).toFixed(1)} %`}`);
-    $("at-epoch").textContent = shown.epoch;
-    $("at-step").textContent = shown.step;
-    $("loss").textContent = figure(shown.loss);
-    $("loss").title = String(shown.loss);
-    $("test-loss").textContent = figure(shown.test);
-    $("test-loss").title = String(shown.test);
-    $("accuracies").hidden = shown.accuracy === null;
-    $("accuracy").textContent = pair(shown.accuracy, shown.test_accuracy);
     this.network.draw();
     this.plane.draw();
+    const now = performance.now();
+    if (this.playing && now - this.wrote < SLOW) return; // nobody reads numbers sixty times a second
+    this.wrote = now;
+    this.write();
     this.curves.draw($("log").checked);
     this.unitPanel.update();
     this.panels.weights.update();
+  }
+
+  write() {
+    const { shown } = this;
+    const share = (v) => `${(100 * v).toFixed(1)} %`;
+    const pair = shown.accuracy === null ? "" : share(shown.accuracy) + (shown.test_accuracy === null ? "" : `, ${share(shown.test_accuracy)}`);
+    const texts = { "at-epoch": shown.epoch, "at-step": shown.step, loss: figure(shown.loss), "test-loss": figure(shown.test), accuracy: pair };
+    for (const [id, text] of Object.entries(texts)) if ($(id).textContent !== String(text)) $(id).textContent = text;
+    $("accuracies").hidden = shown.accuracy === null;
+    if (this.playing) return;
+    $("loss").title = String(shown.loss);
+    $("test-loss").title = String(shown.test);
   }
 
   summary() {
@@ -392,6 +405,8 @@ class App {
     $("code-done").textContent = "";
     $("code-exact").textContent = this.options.exact ? "It prints these losses to the last digit:" : "It prints these losses; the last digits may be others:";
     $("code").showModal();
+    $("code-text").setSelectionRange(0, 0);
+    $("code-text").scrollTop = 0;
     this.copy(answer.script, (text) => { $("code-done").textContent = text; });
   }
 

@@ -16,7 +16,7 @@ const cached = (name, make) => {
 
 export const onTheme = (then) => dark.addEventListener("change", then);
 export const ground = () => rgb(dark.matches ? "#20262c" : "#f7f8f9");
-export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export const css = (name) => cached(name, () => getComputedStyle(document.documentElement).getPropertyValue(name).trim());
 
 // 256 colours from orange over the ground to blue, the middle being 0 or one half.
 export const diverging = () => cached("diverging", () => Uint32Array.from({ length: 256 }, (_, i) => {
@@ -42,16 +42,22 @@ export const colourOf = (t) => {
 
 const spare = document.createElement("canvas");
 
-// Draw bytes (side * side) as a picture into a rectangle of a canvas.
-export function paint(context, bytes, side, table, x, y, width, height, smooth = true) {
-  if (spare.width !== side || spare.height !== side) spare.width = spare.height = side;
-  const own = spare.getContext("2d", { willReadFrequently: false });
-  const image = own.createImageData(side, side);
+// Pictures of bytes (count * side * side), one below the other, in a canvas of their own: its rows k * side onwards are
+// the k-th.
+export function pictures(bytes, side, count, table) {
+  if (spare.width !== side || spare.height !== side * count) [spare.width, spare.height] = [side, side * count];
+  const own = spare.getContext("2d");
+  const image = own.createImageData(side, side * count);
   const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < pixels.length; i++) pixels[i] = table[bytes[i]];
   own.putImageData(image, 0, 0);
+  return spare;
+}
+
+// Draw bytes (side * side) as a picture into a rectangle of a canvas.
+export function paint(context, bytes, side, table, x, y, width, height, smooth = true) {
   context.imageSmoothingEnabled = smooth;
-  context.drawImage(spare, x, y, width, height);
+  context.drawImage(pictures(bytes, side, 1, table), x, y, width, height);
 }
 
 // The canvas as sharp as the screen: its context, in CSS pixels, and its size.

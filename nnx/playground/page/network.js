@@ -1,5 +1,5 @@
 // The network: a picture for each unit of what it computes over the plane, and the weights as lines.
-import { colourOf, css, diverging, paint, sized } from "./colours.js";
+import { colourOf, css, diverging, pictures, sized } from "./colours.js";
 
 const TOP = 34; // above the units: the buttons of the columns
 
@@ -207,16 +207,16 @@ export class Network {
       }
     }
     context.globalAlpha = 1;
-    const table = diverging();
     const side = shown.unit_side;
-    const area = side * side;
+    const all = pictures(this.app.units, side, this.buttons.length, diverging());
     let number = 0;
+    context.imageSmoothingEnabled = true;
     context.strokeStyle = css("--line");
     context.lineWidth = 1;
     for (const column of this.places) {
       for (const place of column) {
         const [x, y] = [place.x - place.side / 2, place.y - place.side / 2];
-        paint(context, this.app.units.subarray(number * area, (number + 1) * area), side, table, x, y, place.side, place.side);
+        context.drawImage(all, 0, number * side, side, side, x, y, place.side, place.side);
         context.strokeRect(x, y, place.side, place.side);
         number++;
       }

@@ -48,6 +48,7 @@ export class Plane {
   draw() {
     const { state, shown } = this.app;
     const [context, width, height] = sized(this.canvas);
+    if (!width || !height) return;
     const many = state.classes > 2;
     if (this.unit !== null) {
       const side = shown.unit_side;
@@ -58,7 +59,8 @@ export class Plane {
       if (this.app.sharp && !many && state.classes) bytes = bytes.map((v) => (v < 128 ? 20 : 235));
       paint(context, bytes, shown.map_side, many ? several() : diverging(), 0, 0, width, height, !many && !this.app.sharp);
     }
-    this.points(context, width, height);
+    context.imageSmoothingEnabled = true;
+    context.drawImage(this.points(width, height), 0, 0, width, height);
     if (this.cross) {
       const [x, y] = [this.cross[0] * width, this.cross[1] * height];
       context.strokeStyle = css("--ink");
@@ -71,8 +73,17 @@ export class Plane {
     this.bar();
   }
 
-  points(context, width, height) {
+  // The points as a picture of their own, drawn anew only where something of it has changed.
+  points(width, height) {
     const { state } = this.app;
+    const layer = (this.layer ||= document.createElement("canvas"));
+    const ratio = this.canvas.width / width;
+    const key = [state, state.points, this.app.showTest, width, height, ratio, css("--ink")];
+    if (this.layerKey?.every((v, i) => v === key[i])) return layer;
+    this.layerKey = key;
+    [layer.width, layer.height] = [this.canvas.width, this.canvas.height];
+    const context = layer.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const [left, right, bottom, top] = state.frame;
     const radius = width < 240 ? 2.4 : 3.4;
     const paper = css("--paper");
@@ -87,6 +98,7 @@ export class Plane {
       context.strokeStyle = test ? ink : paper;
       context.stroke();
     }
+    return layer;
   }
 
   // The bar of colours, drawn anew only where its meaning has changed.

@@ -12,10 +12,10 @@ export class Race {
     this.way = make("select", { id: "race-way" }, make("option", { value: "random" }, "two random directions"), make("option", { value: "weights" }, "two weights"));
     this.first = make("select");
     this.second = make("select");
-    this.from = make("select", {}, make("option", { value: "now" }, "weights of now"), make("option", { value: "begin" }, "initial weights"));
+    this.from = make("select", {}, make("option", { value: "now" }, "now"), make("option", { value: "begin" }, "the beginning"));
     this.radius = make("input", { type: "number", value: "2", min: "0.01", max: "100", step: "any" });
     this.count = make("input", { type: "number", value: "100", min: "1", max: "400", step: "10" });
-    const fields = make("div", { className: "fields" }, field("Plane", this.way), field("First weight", this.first), field("Second weight", this.second), field("Around", this.from), field("Radius", this.radius), field("Steps", this.count));
+    const fields = make("div", { className: "fields" }, field("Plane", this.way), field("First weight", this.first), field("Second weight", this.second), field("Weights of", this.from), field("Radius", this.radius), field("Steps", this.count));
     this.way.addEventListener("change", () => this.show());
     this.run = make("button", { type: "button", className: "main", id: "race-run" }, "Race");
     this.run.addEventListener("click", () => this.race());
@@ -75,7 +75,7 @@ export class Race {
       row.loss.textContent = racer ? figure(racer.path.at(-1)[2]) : "";
     }
     const best = this.answer.racers.reduce((a, b) => ((b.path.at(-1)[2] ?? Infinity) < (a.path.at(-1)[2] ?? Infinity) ? b : a));
-    this.told.textContent = `Loss from ${figure(this.answer.low)} (light) to ${figure(this.answer.high)} (dark). Lowest after ${this.answer.steps} steps: ${words(best.optimizer)}.`;
+    this.told.textContent = `Loss from ${figure(this.answer.low)} (light) to ${figure(this.answer.high)} (dark). Of ${this.answer.rows} rows; lowest after ${this.answer.steps} steps: ${words(best.optimizer)}.`;
     const began = performance.now();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const drawn = () => {

@@ -66,7 +66,7 @@ export class Restarts {
       const [context, width, height] = sized(tile.firstChild);
       paint(context, bytes.subarray(k * side * side, (k + 1) * side * side), side, table, 0, 0, width, height);
       tile.lastChild.textContent = `${figure(loss)}${accuracy === null ? "" : ` \u00b7 ${(100 * accuracy).toFixed(0)} %`}`;
-      tile.setAttribute("aria-label", `Seed ${seed}: loss ${figure(loss)}; take this seed`);
+      tile.setAttribute("aria-label", `${tile.lastChild.textContent}: the loss of seed ${seed}, take it`);
       tile.title = `seed ${seed}`;
       tile.classList.toggle("best", k === best);
     });

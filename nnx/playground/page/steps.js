@@ -15,7 +15,10 @@ const shapes = (all) => Object.entries(all).map(([name, s]) => `${name} ${shape(
 function numbers(caption, rows) {
   const lines = Array.isArray(rows[0]) ? rows : [rows];
   const body = lines.map((row) => make("tr", {}, ...row.map((v) => make("td", {}, figure(v)))));
-  return make("div", { className: "scroll" }, make("table", {}, make("caption", {}, caption), make("tbody", {}, ...body)));
+  const box = make("div", { className: "scroll", tabIndex: 0 }, make("table", {}, make("caption", {}, caption), make("tbody", {}, ...body)));
+  box.setAttribute("role", "group");
+  box.setAttribute("aria-label", caption);
+  return box;
 }
 
 function card(title, formula, sizes, ...content) {

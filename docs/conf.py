@@ -28,7 +28,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "site", "css", "pictures"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
-default_role = "obj"  # `nnx.fit` in a docstring is a link; what is no name of nnx stays code
+default_role = "name"  # `nnx.fit` in a docstring is a link: docs/site/reference.py
 nitpicky = False
 smartquotes = False  # "relu" is written so
 highlight_language = "none"

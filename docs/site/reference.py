@@ -8,6 +8,9 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.roles import XRefRole
+
 import nnx
 
 # The file of a group: its title, what it is, and the modules of nnx whose public names are in it.
@@ -43,7 +46,8 @@ GROUPS = {
     "errors": ("Errors", "Every error of nnx is one line and one of these.", "errors"),
 }  # fmt: skip
 PAGE = re.compile(r"`?\bdocs/([a-z]+)\.md`?")
-CONTRACT = {name for kind in (nnx.Layer, nnx.Loss, nnx.Optimizer, nnx.Schedule) for name in vars(kind)}
+KINDS = (nnx.Layer, nnx.Loss, nnx.Optimizer, nnx.Schedule, nnx.Initializer)
+CONTRACT = {name for kind in KINDS for name in vars(kind)}
 CONTRACT |= {"over", "value", "slope", "formula", "scalars", "shrinkage"}  # explained once, in nnx/contract.py
 SCIKIT_LEARN = ("set_", "get_metadata_routing")
 
@@ -68,7 +72,7 @@ def resolved(name):
 
 def methods(kind):
     """The directives of a class's own methods and properties, those of the contract left out except in it."""
-    own = set() if kind.__module__ == "nnx.contract" else CONTRACT
+    own = CONTRACT if set(KINDS) & set(kind.__mro__[1:]) else set()
     for name, value in inspect.getmembers(kind):
         target = getattr(value, "fget", value)
         where = getattr(target, "__module__", "") or ""
@@ -155,7 +159,19 @@ def signature(app, what, name, thing, options, said, returned):
     return str(taken.replace(parameters=bare, return_annotation=inspect.Signature.empty)), None
 
 
+class Name(XRefRole):
+    """`Dense` and `nnx.fit` in a docstring are links; `fit`, which may be a method or a parameter, stays code."""
+
+    def run(self):
+        name = self.target.lstrip("~!")
+        if name.startswith("nnx.") or (name[:1].isupper() and name in nnx.__all__):
+            self.name, self.refdomain, self.reftype = "py:obj", "py", "obj"
+            return super().run()
+        return [nodes.literal(self.rawtext, self.text, classes=["code"])], []
+
+
 def setup(app):
+    app.add_role("name", Name())
     app.connect("autodoc-process-docstring", link)
     app.connect("autodoc-process-signature", signature)
     app.connect("builder-inited", make)

@@ -272,6 +272,37 @@ async def driven(page, folder, address):
     assert await page.run("playground.shown.loss") == told[0]
     found["link"] = told[1]
 
+    await page.send("Page.navigate", url="about:blank")
+    await page.send("Page.navigate", url=f"{address.split('#')[0]}#hidden=99")
+    await page.until("document.documentElement?.dataset.ready === 'true'", 60)
+    found["wrong link"] = await page.run("document.querySelector('#message').textContent")
+    assert found["wrong link"].startswith("this address cannot be opened: hidden must be from 1 to 32")
+    wild = "{...playground.usual, optimizer: 'sgd', rate: 90, loss: 'squared_error', activation: 'relu'}"
+    await page.run(f"playground.change({wild})")
+    await page.run("playground.play()")
+    await page.until("!playground.playing && !playground.looping")
+    found["not finite"] = await page.run("document.querySelector('#message').textContent")
+    assert "not finite" in found["not finite"]
+    await page.run("playground.change(playground.usual)")
+    await page.run("playground.train({do: 'run', steps: 40})")
+
+    # On a phone: the deepest network, and each of the panels.
+    await page.size(*SIZES["phone"])
+    await page.run("playground.change({...playground.usual, hidden: [32, 32, 16, 16, 8, 4]})")
+    for tab in ("steps", "restarts", "race", "weights"):
+        await page.run(f"playground.openTab({tab!r})")
+        await page.run(
+            {"steps": "playground.panels.steps.next()", "race": "playground.panels.race.race()"}.get(tab, "0")
+        )
+        await page.run("playground.panels.restarts.run(true)" if tab == "restarts" else "0")
+        await asyncio.sleep(0.5)
+        await page.shot(folder / f"phone-{tab}.png", whole=True)
+        wide = await page.run("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, f"phone, {tab}: the page is {wide} pixels too wide"
+    await page.size(*SIZES["wide"])
+    await page.run("playground.change(playground.usual)")
+    await page.run("playground.train({do: 'run', steps: 40})")
+
     # Keys.
     await page.run("document.activeElement.blur()")
     await page.key("s")

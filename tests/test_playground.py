@@ -412,7 +412,7 @@ def test_a_table_that_cannot_be_read_is_told_in_one_line(text, told):
 def test_a_session_on_another_library(backend):
     session, same = Session(backend), Session()
     for one in (session, same):
-        one.answer({"do": "set", "settings": {"hidden": [2], "rows": 40, "dropout": 0.1, "batch_size": 14}})
+        one.answer({"do": "set", "settings": {"hidden": [2], "rows": 40, "test": 0.0, "batch_size": 40}})
     mine, numpy = (one.answer({"do": "run", "steps": 2}) for one in (session, same))
     assert mine["loss"] == pytest.approx(numpy["loss"], rel=1e-4)
     assert session.answer({"do": "part"})["told"]["part"] == "evaluate"

@@ -11,15 +11,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from click.testing import CliRunner
 
-from nnx.cli.commands import nnx as command
 from nnx.errors import NNXError
 from nnx.playground.server import PAGE, SESSIONS, serve
 
 
 @contextmanager
 def served(*options):
+    for package in ("click", "starlette", "uvicorn", "websockets"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
     given = [sys.executable, "-m", "nnx", "playground", "--no-browser", *options]
     process = subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -211,6 +211,7 @@ def test_other_hosts_and_a_table(tmp_path):
 )
 def test_what_cannot_be_begun_is_told_in_one_line(given, told, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    pytest.importorskip("click", reason="click is not installed")
     done = subprocess.run(
         [sys.executable, "-m", "nnx", "playground", "--no-browser", *given], capture_output=True, text=True
     )
@@ -223,6 +224,10 @@ def test_a_port_that_is_taken_is_told(address):
 
 
 def test_without_its_packages_the_extra_is_named(monkeypatch):
+    from click.testing import CliRunner
+
+    from nnx.cli.commands import nnx as command
+
     monkeypatch.setitem(sys.modules, "starlette.applications", None)
     result = CliRunner().invoke(command, ["playground", "--no-browser"])
     assert "pip install 'nnx-array[playground]'" in str(result.exception)

@@ -55,8 +55,12 @@ class App {
       await this.useTable(table);
       return;
     }
-    await this.change({ ...this.usual, ...settings });
-    if (!this.state) await this.change(this.usual);
+    if (!await this.change({ ...this.usual, ...settings })) {
+      const why = $("message").textContent;
+      if (!this.state) await this.change(this.usual);
+      this.fail(`this address cannot be opened: ${why}`);
+      return;
+    }
     const part = Math.max(20, Math.min(1000, Math.ceil(steps / 60))); // so that the curves have points
     while (this.shown && this.shown.step < steps) {
       if (!await this.train({ do: "run", steps: Math.min(part, steps - this.shown.step) })) break;
@@ -72,6 +76,7 @@ class App {
     $("undo").addEventListener("click", () => this.settings.data === "own" && this.setPoints(this.settings.points.slice(0, -1)));
     $("clear").addEventListener("click", () => {
       if (this.playing) this.play();
+      this.className = [];
       this.setPoints([]);
     });
     $("csv-use").addEventListener("click", () => this.readTable($("csv").value));
@@ -127,7 +132,7 @@ class App {
       const late = setTimeout(() => { document.body.classList.add("busy"); this.say("Computing"); }, 700);
       try {
         const answer = await this.ask(message);
-        this.note("");
+        if (message.do !== "run" && message.do !== "step") this.note(""); // what went wrong stays while it trains
         return answer;
       } catch (error) {
         this.fail(error.message);

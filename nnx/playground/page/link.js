@@ -31,7 +31,7 @@ export function fromHash(hash, usual) {
   const settings = {};
   let steps = 0;
   for (const [name, text] of new URLSearchParams(hash.replace(/^#/, ""))) {
-    if (name === "steps") steps = Math.max(0, Math.min(1e6, Math.floor(Number(text)) || 0));
+    if (name === "steps") steps = Math.max(0, Math.min(50000, Math.floor(Number(text)) || 0));
     else if (name in usual) {
       const kind = typeof usual[name];
       settings[name] = read[name] ? read[name](text) : kind === "number" ? Number(text) : kind === "boolean" ? text === "true" : text;

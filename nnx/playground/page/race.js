@@ -36,7 +36,7 @@ export class Race {
     this.canvas.setAttribute("aria-label", "The loss over two directions, and the paths of the optimizers; their losses are in the table");
     this.told = make("p", { className: "hint" });
     this.told.setAttribute("role", "status");
-    const head = make("tr", {}, make("td"), make("th", { scope: "col" }, "optimizer"), make("th", { scope: "col" }, "rate"), make("th", { scope: "col" }, "loss at the end"));
+    const head = make("tr", {}, make("td"), make("th", { scope: "col" }, "optimizer"), make("th", { scope: "col" }, "rate"), make("th", { scope: "col" }, "last loss"));
     box.append(make("p", { className: "hint" }, "Two numbers are trained, all else of the network stands still; so each path lies on the surface that is drawn. Dark is a high loss. All begin at the cross in the middle."),
       make("div", { className: "race" }, make("div", {}, this.canvas, this.told), make("div", {}, fields, make("p", { className: "row" }, this.run), make("div", { className: "scroll" }, make("table", {}, make("thead", {}, head), this.table)))));
   }

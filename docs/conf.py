@@ -56,6 +56,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "nnx"
 html_static_path = ["css"]
 html_css_files = ["nnx.css"]
+html_favicon = "../nnx/playground/page/icon.svg"
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False

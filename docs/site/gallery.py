@@ -61,7 +61,7 @@ OPTIONS = {
     "abort_on_example_error": False,
     "remove_config_comments": True,
     "doc_module": ("nnx",),
-    "backreferences_dir": None,
+    "backreferences_dir": "gallery/uses",
     "reference_url": {"nnx": None},
     "plot_gallery": "True",
 }

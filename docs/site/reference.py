@@ -105,6 +105,7 @@ def page(name, value):
         lines += [f".. autofunction:: {name}", ""]
     else:
         lines += [f".. autodata:: {name}", "   :no-value:", ""]
+    lines += [f".. minigallery:: {name}", "   :add-heading: In the gallery", ""]
     return "\n".join(lines)
 
 

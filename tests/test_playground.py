@@ -1,5 +1,6 @@
 """The playground's session: messages in, answers out."""
 
+import doctest
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import nnx
 from nnx.layers import ACTIVATIONS
 from nnx.losses import LOSSES
 from nnx.optimizers import OPTIMIZERS
-from nnx.playground import Session
+from nnx.playground import Session, data as playground_data, session as playground_session
 from nnx.playground.data import CLASSES, FEATURES, VALUES, features, parted, points
 from nnx.playground.maps import picture
 from nnx.playground.messages import answered
@@ -251,6 +252,26 @@ def test_the_picture_of_classes_and_values():
     assert picture(np.array([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]]), 2).tolist() == [255, 0, 128]
     assert picture(np.array([[0.0, 0.0, 1.0]]), 3).tolist() == [2 * 32 + 31]
     assert picture(np.array([[-1.0], [0.0], [5.0], [np.nan]]), 0).tolist() == [0, 128, 254, 128]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_does_everything(loss):
+    data = "waves" if loss in ("squared_error", "absolute_error", "huber", "quantile") else "xor"
+    session = began(data=data, loss=loss, hidden=[3], rows=40, norm="batch", dropout=0.1)
+    answers = [
+        session.answer({"do": do}) for do in ("step", "part", "part", "part", "part", "state", "restarts", "script")
+    ]
+    answers.append(session.answer({"do": "race", "steps": 3, "optimizers": ["adam", "lion"]}))
+    answers.append(session.answer({"do": "check", "name": "0.W", "at": [0, 0]}))
+    assert not [answer for answer in answers if "error" in answer]
+    surface = np.frombuffer(b64decode(answers[-2]["race"]["surface"]), "float32")
+    assert surface.size == answers[-2]["race"]["side"] ** 2 and np.all(np.isfinite(surface))
+
+
+@pytest.mark.parametrize("module", [playground_session, playground_data])
+def test_the_examples_of_docstrings_run(module):
+    found = doctest.testmod(module)
+    assert found.attempted and not found.failed
 
 
 def test_answers_are_json():

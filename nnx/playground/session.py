@@ -66,7 +66,7 @@ class Session:
                 return DO[do](self, dict(message))
         except NNXError as error:
             return {"error": str(error)}
-        except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+        except Exception as error:  # of the array library, or a fault of the session: the page has to go on
             return {"error": shortened(f"{type(error).__name__}: {shown(str(error), 150)}")}
 
     def _begin(self, settings: Settings) -> None:

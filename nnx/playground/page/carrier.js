@@ -55,7 +55,11 @@ function bySocket(ended) {
 function byWorker(where, told) {
   return new Promise((take, fail) => {
     const worker = new Worker("worker.js", { type: "module" });
-    worker.onerror = (event) => fail(new Error(event.message || "the worker could not be started"));
+    worker.onerror = (event) => {
+      const text = `Python in the browser has ended: ${event.message || "the worker could not be started"}`;
+      lost(text);
+      fail(new Error(text));
+    };
     worker.onmessage = ({ data }) => {
       if (data.told) told(data.told);
       else if (data.failed) fail(new Error(data.failed));
@@ -68,7 +72,7 @@ function byWorker(where, told) {
 
 // A function that takes a message and promises its answer.
 export async function connect({ ended, told }) {
-  const found = await fetch("where.json");
+  const found = await fetch("where.json").catch(() => ({ ok: false }));
   if (!found.ok) throw new Error("this page has no Python beside it: run nnx playground on your machine");
   const where = await found.json();
   if (where.carrier === "none") throw new Error(where.why);

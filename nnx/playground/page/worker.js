@@ -25,6 +25,14 @@ session = Session(clock=time.perf_counter)
 }
 
 onmessage = ({ data }) => {
-  if (answer === null) begin(data).catch((error) => postMessage({ failed: `Python could not be started: ${error.message}` }));
-  else postMessage({ answer: answer(data) });
+  if (answer === null) {
+    begin(data).catch((error) => postMessage({ failed: `Python could not be started: ${error.message}` }));
+    return;
+  }
+  try {
+    postMessage({ answer: answer(data) });
+  } catch (error) {
+    const last = String(error.message).trim().split("\n").pop();
+    postMessage({ answer: JSON.stringify({ id: JSON.parse(data).id, error: `the session failed: ${last}` }) });
+  }
 };

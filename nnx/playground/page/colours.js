@@ -21,7 +21,8 @@ export const css = (name) => cached(name, () => getComputedStyle(document.docume
 // 256 colours from orange over the ground to blue, the middle being 0 or one half.
 export const diverging = () => cached("diverging", () => Uint32Array.from({ length: 256 }, (_, i) => {
   const t = (i - 127.5) / 127.5;
-  return word(mixed(ground(), rgb(t < 0 ? CLASSES[0] : CLASSES[1]), 0.78 * Math.abs(t) ** 0.85));
+  const [low, high] = dark.matches ? ["#f08a3c", "#4aa8e0"] : CLASSES;
+  return word(mixed(ground(), rgb(t < 0 ? low : high), 0.78 * Math.abs(t) ** 0.85));
 }));
 
 // For each class 32 steps from the ground to its colour.
@@ -31,7 +32,7 @@ export const several = () => cached("several", () => Uint32Array.from({ length: 
 // From light to dark for a height: the lower, the lighter.
 export const heights = () => cached("heights", () => Uint32Array.from({ length: 256 }, (_, i) => {
   const t = i / 255;
-  return word(dark.matches ? mixed([30, 74, 92], [20, 23, 27], t) : mixed([238, 246, 250], [104, 122, 140], t ** 0.8));
+  return word(dark.matches ? mixed([64, 116, 138], [24, 28, 33], t) : mixed([238, 246, 250], [104, 122, 140], t ** 0.8));
 }));
 
 // A number from -1 to 1 as a colour of a line or a point.

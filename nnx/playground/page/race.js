@@ -115,7 +115,7 @@ export class Race {
       const row = this.rows.find((r) => r.name === optimizer);
       const upto = Math.max(1, Math.round(share * (path.length - 1)));
       const points = path.slice(0, upto + 1).filter((p) => p[0] !== null && p[1] !== null);
-      for (const [wide, colour] of [[4.5, css("--paper")], [2.2, row.colour]]) {
+      for (const [wide, colour] of [[4.4, "#ffffff"], [2.2, row.colour]]) {
         context.strokeStyle = colour;
         context.lineWidth = wide;
         context.lineJoin = "round";
@@ -125,7 +125,7 @@ export class Race {
       }
       const [a, b] = points[points.length - 1] || [0, 0];
       context.fillStyle = row.colour;
-      context.strokeStyle = css("--paper");
+      context.strokeStyle = "#ffffff";
       context.lineWidth = 1.5;
       context.beginPath();
       context.arc(x(a), y(b), 5, 0, 2 * Math.PI);

@@ -16,10 +16,8 @@ np = host_namespace()
 
 def _circle(draw: HostDraw, rows: int, noise: float) -> tuple[Any, Any]:
     """A disc within a ring; the noise moves a point after its class is known."""
-    inner = np.arange(rows) % 2
-    radius = np.where(inner == 1, 1.3, 1.9) * 1.0
-    radius = np.where(inner == 1, radius * np.sqrt(draw.fold("radius").uniform((rows,))), radius)
-    radius = np.where(inner == 1, radius, 1.9 + 0.9 * draw.fold("radius").uniform((rows,)))
+    inner, share = np.arange(rows) % 2, draw.fold("radius").uniform((rows,))
+    radius = np.where(inner == 1, 1.3 * np.sqrt(share), 1.9 + 0.9 * share)
     angle = 2 * pi * draw.fold("angle").uniform((rows,))
     x = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
     return x + noise * _noise(draw, rows), inner

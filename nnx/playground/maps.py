@@ -7,7 +7,7 @@ from typing import Any
 
 from ..backends import Backend
 from ..backends.numpy import namespace as host_namespace
-from ..contract import Array, Loss, Params
+from ..contract import Array, Params
 from .build import Plan, Table, frame, groups, scaled
 from .data import features
 from .settings import Settings
@@ -97,7 +97,7 @@ def right(y: Any, shown: Any, classes: int) -> Any:
     return np.mean(np.asarray(found == shown, dtype="float64"), axis=-1)
 
 
-def figures(loss: Loss, y: Any, table: Table, rows: Any) -> Any:
+def accuracy(y: Any, table: Table, rows: Any) -> Any:
     """The share of rows predicted rightly, or None for values."""
     return right(y, table.shown[rows], table.classes) if table.classes else None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..backends import Backend
 from .build import Plan, Table
-from .maps import Maps, figures, finite, text
+from .maps import Maps, accuracy, finite, text
 from .settings import Settings
 from .training import Training
 
@@ -31,7 +31,7 @@ class Restarts:
         z = training.outputs(training.train)
         losses = backend.to_numpy(training.loss_of(z, training.train))
         seen = self.maps.plan.net.evaluate(training.params, self.maps.x)[0]
-        shares = figures(training.plan.loss, backend.to_numpy(training.plan.loss.predict(z)), table, table.train)
+        shares = accuracy(backend.to_numpy(training.plan.loss.predict(z)), table, table.train)
         return {
             "epoch": training.epoch,
             "step": training.step,

@@ -17,7 +17,7 @@ from .check import checked
 from .data import CLASSES, FEATURES, VALUES, points
 from .explain import Steps
 from .formulas import formula
-from .maps import Maps, figures, finite, text
+from .maps import Maps, accuracy, finite, text
 from .race import race
 from .restarts import Restarts
 from .script import script
@@ -135,12 +135,12 @@ class Session:
         z = training.outputs(training.train)
         told: dict[str, Any] = {"step": training.step, "epoch": training.epoch, "phase": training.phase}
         told["loss"] = finite(backend.to_numpy(training.loss_of(z, training.train)))
-        told["accuracy"] = _share(figures(loss, backend.to_numpy(loss.predict(z)), self.data, self.data.train))
+        told["accuracy"] = _share(accuracy(backend.to_numpy(loss.predict(z)), self.data, self.data.train))
         told["test"] = told["test_accuracy"] = None
         if len(self.data.test):
             z = training.outputs(training.test)
             told["test"] = finite(backend.to_numpy(training.loss_of(z, training.test)))
-            told["test_accuracy"] = _share(figures(loss, backend.to_numpy(loss.predict(z)), self.data, self.data.test))
+            told["test_accuracy"] = _share(accuracy(backend.to_numpy(loss.predict(z)), self.data, self.data.test))
         told["rate"] = finite(backend.to_numpy(self.plan.optimizer.current_rate(training.state)))
         weights = [backend.to_numpy(p).reshape(-1) for p in training.params.values()]
         told["params"] = text(np.concatenate(weights).astype("<f4"))

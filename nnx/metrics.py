@@ -263,9 +263,9 @@ def r2(y: Array, target: Array) -> Array:
     Parameters
     ----------
     y : array
-        Predictions (..., n, k).
+        Predictions (..., n, k); or (n,), as one column.
     target : array
-        The true values (..., n, k).
+        The true values (..., n, k); or (..., n) beside one column of predictions.
 
     Returns
     -------
@@ -303,9 +303,9 @@ def mean_absolute_error(y: Array, target: Array) -> Array:
     Parameters
     ----------
     y : array
-        Predictions (..., n, k).
+        Predictions (..., n, k); or (n,), as one column.
     target : array
-        The true values (..., n, k).
+        The true values (..., n, k); or (..., n) beside one column of predictions.
 
     Returns
     -------
@@ -339,9 +339,9 @@ def mean_squared_error(y: Array, target: Array) -> Array:
     Parameters
     ----------
     y : array
-        Predictions (..., n, k).
+        Predictions (..., n, k); or (n,), as one column.
     target : array
-        The true values (..., n, k).
+        The true values (..., n, k); or (..., n) beside one column of predictions.
 
     Returns
     -------
@@ -375,9 +375,9 @@ def root_mean_squared_error(y: Array, target: Array) -> Array:
     Parameters
     ----------
     y : array
-        Predictions (..., n, k).
+        Predictions (..., n, k); or (n,), as one column.
     target : array
-        The true values (..., n, k).
+        The true values (..., n, k); or (..., n) beside one column of predictions.
 
     Returns
     -------
@@ -442,8 +442,11 @@ def _mean_over(counts: Array, part: Array, whole: Array) -> Array:
     return xp.sum(share, axis=-1) / xp.where(many > 0.0, many, nan)
 
 
-def _arrays(y: Array, target: Array) -> tuple[Array, Array]:
-    """y as floats of at least 32 bits, and the target. Raises: ShapeError, DataError for what is no real number."""
+def _arrays(y: Array, target: Array, axes: int = 2) -> tuple[Array, Array]:
+    """y as floats of at least 32 bits, with so many axes at least, and the target.
+
+    Raises: ShapeError, DataError for what is no real number.
+    """
     found = []
     for name, x in (("y", y), ("target", target)):
         if len(getattr(x, "shape", ())) == 0 or isinstance(x, type):
@@ -454,7 +457,7 @@ def _arrays(y: Array, target: Array) -> tuple[Array, Array]:
         found.append(x)
     y, target = found
     taken_beside(y, target, "y", "target")
-    if y.ndim < 2:
+    if y.ndim < axes:
         raise ShapeError(f"metric: y must have shape (..., rows, outputs), got {tuple(y.shape)}")
     xp = namespace(y)
     if not xp.isdtype(y.dtype, "real floating"):
@@ -466,7 +469,11 @@ def _arrays(y: Array, target: Array) -> tuple[Array, Array]:
 
 def _of_values(y: Array, target: Array) -> tuple[Array, Array]:
     """y and the target, of the same shape and type."""
-    y, target = _arrays(y, target)
+    y, target = _arrays(y, target, 1)
+    if y.ndim == 1:  # one number a row
+        y = y[:, None]
+    if y.shape[-1] == 1 and target.shape[-1:] == y.shape[-2:-1] and target.shape[-2:] != y.shape[-2:]:
+        target = target[..., None]
     _same(target.shape[-2:], y.shape[-2:])
     return y, as_type(target, y)
 

@@ -234,7 +234,7 @@ class CudaError(RuntimeError):
 @pytest.mark.parametrize(
     ("error", "driver", "runtime", "message"),
     [
-        (CudaError(35), 0, 12090, "no CUDA driver was found; use --backend numpy"),
+        (CudaError(35), 0, 12090, "no CUDA driver was found; use backend 'numpy'"),
         (CudaError(35), 12040, 13000, "the driver knows CUDA 12.4 and CuPy wants 13: pip install 'nnx-array[cuda12]'"),
         (CudaError(35), 11080, 12090, "the driver knows CUDA 11.8 and CuPy wants 12: update the NVIDIA driver"),
         (CudaError(100), 12040, 12090, "the driver shows no GPU"),

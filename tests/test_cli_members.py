@@ -105,7 +105,7 @@ def test_every_command_takes_such_a_run(nnx, pictures):
     rows = list(csv.DictReader(nnx("predict", "run", "data.csv", "--proba")[1].splitlines()))
     assert [sum(map(float, row.values())) for row in rows] == pytest.approx([1.0] * 80, abs=1e-6)
     code, out, _ = nnx("inspect", "run")
-    assert code == 0 and "Ensemble(net=Chain(Dense(units=8" in out and "members=3" in out and "EnsembleLoss" in out
+    assert code == 0 and "Ensemble(Chain(Dense(8)" in out and ", 3)" in out and "EnsembleLoss" in out
     assert nnx("export", "run", "run.onnx")[0] == 0
     code, out, _ = nnx("plot", "run", "--data", "data.csv")
     assert code == 0 and len(out.split()) == 3

@@ -175,7 +175,6 @@ MISTAKES = {
     "complex": (COLUMN + 1j, COLUMN, "y: expected real numbers, got complex"),
     "complex target": (COLUMN, COLUMN + 1j, "target: expected real numbers, got complex"),
     "masked": (COLUMN, np.ma.masked_array(COLUMN, COLUMN > 0), "masked values, here 1"),
-    "one axis": (COLUMN[:, 0], COLUMN[:, 0], r"must have shape \(..., rows, outputs\), got \(2,\)"),
     "one row": (COLUMN, COLUMN[:1], "target has shape"),
     "one value": (COLUMN, COLUMN[:1, 0], "target has shape"),
 }
@@ -187,6 +186,20 @@ def test_what_is_no_prediction_or_target_is_one_line(metric, name):
     y, target, text = MISTAKES[name]
     with pytest.raises((nnx.DataError, nnx.ShapeError), match=text):
         metric(y, target)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_one_number_a_row_is_a_column_of_values_and_no_probability(metric):
+    y, target = np.array([0.1, 0.7, 0.4, 0.9]), np.array([0.0, 1.0, 1.0, 1.0])
+    if metric not in OF_VALUES:  # it could be meant as classes
+        with pytest.raises(nnx.ShapeError, match=r"must have shape \(..., rows, outputs\), got \(4,\)"):
+            metric(y, target)
+        return
+    expected = metric(y[:, None], target[:, None])
+    for given in ((y, target), (y[:, None], target), (y, target[:, None])):
+        assert metric(*given) == expected
+    with pytest.raises(nnx.ShapeError, match="target has shape"):
+        metric(np.ones((4, 2)), np.ones(4))
 
 
 @pytest.mark.parametrize("metric", METRICS)

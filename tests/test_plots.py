@@ -654,3 +654,60 @@ def test_a_fit_of_one_network_is_no_population():
 def test_residuals_of_small_integers_do_not_wrap():
     figure = plots.residuals(np.array([2, 250], "uint8"), np.array([250, 2], "uint8"))
     assert sorted(figure.axes[0].lines[1].get_ydata()) == [-248, 248]
+
+
+def test_a_film_is_one_file_that_asks_for_nothing(tmp_path):
+    from PIL import Image
+
+    x, y = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 2
+    reports = []
+    settings = dict(loss="softmax_cross_entropy", epochs=3, validation=0.3, callbacks=[reports.append])
+    fit = nnx.fit(nnx.mlp((4,), 2), x, y, **settings)
+    film = plots.animate(fit, tmp_path / "film.gif", reports=reports, x=x, y=y, seconds=1)
+    with Image.open(tmp_path / "film.gif") as picture:
+        assert picture.n_frames == len(film.frames) == 3 and len(set(film.frames)) == 3
+    film.save(tmp_path / "film.html")
+    text = (tmp_path / "film.html").read_text()
+    assert "http" not in text and text.count("<img") == 1 and film._repr_html_() in text
+    assert len(plots.animate(fit, seconds=1).frames) == 3
+    with pytest.raises(nnx.SettingError, match=r"films cannot be \.mp4; expected \.gif or \.html"):
+        film.save("film.mp4")
+    with pytest.raises(nnx.DataError, match="with reports the rows x"):
+        plots.animate(fit, reports=reports)
+
+
+@pytest.mark.parametrize("kind", ["fit", "model", "classifier", "tabular", "layer"])
+def test_a_network_is_drawn_from_whatever_holds_one(kind, tmp_path):
+    x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    net = nnx.Chain(nnx.Dense(40), nnx.BatchNorm(), nnx.ReLU(), nnx.Dense(2))
+    fit = nnx.fit(net, x, y, loss="softmax_cross_entropy", epochs=1)
+    nnx.save(tmp_path / "model", fit)
+    given = {
+        "fit": lambda: fit,
+        "model": lambda: nnx.load(tmp_path / "model"),
+        "classifier": lambda: nnx.MLPClassifier((5,), max_iter=3, learning_rate=nnx.StepDecay(5)).fit(x, y),
+        "tabular": lambda: nnx.TabularClassifier("fast", hidden=(5,), epochs=1, members=1).fit(
+            {"a": x[:, 0], "y": y}, "y"
+        ),
+        "layer": lambda: net,
+    }[kind]()
+    more = {"params": fit.params} if kind == "layer" else {}
+    figure = plots.network(given, tmp_path / "net.svg", names=["one"], **more)
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert "one" in words and any("Dense" in word for word in words)
+    assert ("40 units" in words) == (kind in ("fit", "model", "layer"))
+
+
+def test_what_is_no_network_is_not_drawn():
+    for model, words in ((3, "expected a fit, an estimator or a network"), (nnx.ReLU(), "no layer with a matrix")):
+        with pytest.raises(nnx.DataError, match=words):
+            plots.network(model, params={})
+    with pytest.raises(nnx.SettingError, match="needs its parameters"):
+        plots.network(nnx.Dense(2))
+
+
+def test_an_estimator_has_curves_too():
+    x, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    est = nnx.MLPClassifier((5,), max_iter=3, early_stopping=True, learning_rate=nnx.StepDecay(5)).fit(x, y)
+    figure = plots.curves(est)
+    assert [len(line.get_xdata()) for axes in figure.axes for line in axes.lines] == [len(est.loss_curve_)] * 3

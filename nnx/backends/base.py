@@ -425,5 +425,5 @@ def plain(name: str, step: Callable[..., Any], mode: bool | str) -> Plain:
 def missing(name: str, extra: str) -> BackendError:
     """The error for a library that is not installed."""
     return BackendError(
-        f"backend {name!r}: {name} is not installed; pip install 'nnx-array[{extra}]', or use --backend numpy"
+        f"backend {name!r}: {name} is not installed; pip install 'nnx-array[{extra}]', or use backend 'numpy'"
     )

@@ -67,7 +67,7 @@ def explain(error: BaseException, cupy: Any) -> str:
     if status == OLD_DRIVER:
         driver, runtime = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.runtimeGetVersion()
         if driver == 0:
-            return f"{head} no CUDA driver was found; use --backend numpy, or a machine with an NVIDIA driver >= 525"
+            return f"{head} no CUDA driver was found; use backend 'numpy', or a machine with an NVIDIA driver >= 525"
         have, need = f"{driver // 1000}.{driver % 1000 // 10}", runtime // 1000
         remedy = "pip install 'nnx-array[cuda12]'" if need > 12 else "update the NVIDIA driver"
         return f"{head} the driver knows CUDA {have} and CuPy wants {need}: {remedy}"

@@ -1,9 +1,12 @@
 """A training as a film: its curves epoch by epoch, and the decision boundary as it moved."""
 
 import os
-from collections.abc import Callable, Sequence
+from base64 import b64encode
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from ..errors import DataError, require
 from ..files import write_whole
@@ -17,23 +20,39 @@ FRAMES = 40
 ENDINGS = (".gif", ".html")
 
 
+SCRIPT = """(() => { const box = document.getElementById('NAME'), [image, range, play] = box.children;
+const frames = FRAMES; let timer = null;
+const show = () => { image.src = 'data:image/png;base64,' + frames[range.value]; };
+const stop = () => { clearInterval(timer); timer = null; play.textContent = 'Play'; };
+range.oninput = () => { stop(); show(); };
+play.onclick = () => { if (timer) return stop(); if (+range.value === frames.length - 1) range.value = -1;
+  play.textContent = 'Pause'; timer = setInterval(() => { range.value = +range.value + 1; show();
+  if (+range.value === frames.length - 1) stop(); }, DELAY); };
+show(); })();"""
+
+
 class Film:
-    """A film of frames; in a notebook it shows itself with buttons to play and to step.
+    """A film of frames; in a notebook it shows itself with a button to play and a slider to step.
 
     Parameters
     ----------
-    made : callable
-        Gives the matplotlib.animation.FuncAnimation.
+    frames : list of bytes
+        The frames, as PNG.
     rate : float
         Frames in a second.
     """
 
-    def __init__(self, made: Callable[[], Any], rate: float) -> None:
-        self.made, self.rate = made, rate
+    def __init__(self, frames: Sequence[bytes], rate: float) -> None:
+        self.frames, self.rate = list(frames), rate
 
     def _repr_html_(self) -> str:
-        text: str = self.made().to_jshtml(fps=self.rate)
-        return text
+        name = f"film-{crc32(b''.join(self.frames)):08x}"
+        texts = ",".join(f'"{b64encode(frame).decode()}"' for frame in self.frames)
+        delay = str(round(1000 / self.rate))
+        script = SCRIPT.replace("NAME", name).replace("FRAMES", f"[{texts}]").replace("DELAY", delay)
+        slider = f"<input type='range' min='0' max='{len(self.frames) - 1}' value='0' aria-label='frame'>"
+        image = "<img alt='a film of the training' style='display:block;max-width:100%'>"
+        return f"<div id='{name}'>{image}{slider}<button type='button'>Play</button></div><script>{script}</script>"
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the film into a file, whole or not at all.
@@ -41,20 +60,20 @@ class Film:
         Parameters
         ----------
         path : path
-            The file: .gif, or .html with buttons.
+            The file: .gif, or .html with a button and a slider.
         """
         ending = Path(path).suffix.lower()
         require(ending in ENDINGS, f"{path}: films cannot be {ending or 'without an ending'}; expected .gif or .html")
         if ending == ".html":
-            return write_whole(path, self._repr_html_().encode(), kind=DataError)
-        from tempfile import TemporaryDirectory
+            return write_whole(
+                path, f"<!DOCTYPE html><meta charset='utf-8'>{self._repr_html_()}".encode(), kind=DataError
+            )
+        from PIL import Image  # matplotlib needs it
 
-        from matplotlib.animation import PillowWriter
-
-        with TemporaryDirectory() as folder:
-            draft = Path(folder) / "film.gif"
-            self.made().save(draft, writer=PillowWriter(fps=max(round(self.rate), 1)))
-            write_whole(path, draft.read_bytes(), kind=DataError)
+        first, *rest = (Image.open(BytesIO(frame)).convert("RGB") for frame in self.frames)
+        film = BytesIO()
+        first.save(film, "GIF", save_all=True, append_images=rest, duration=round(1000 / self.rate), loop=0)
+        write_whole(path, film.getvalue(), kind=DataError)
 
 
 @drawn
@@ -113,8 +132,6 @@ def animate(
     ... )
     >>> film = nnx.plots.animate(fit, reports=reports, x=x, y=y, seconds=1)
     """
-    from matplotlib.animation import FuncAnimation
-
     require(isinstance(fit, Fit), "animate: expected what nnx.fit gives for one network", fit)
     epochs = [int(epoch) for epoch in fit.history.get("epoch", ())]
     moving = len(reports) > 0
@@ -138,7 +155,7 @@ def animate(
         [frames[i * (len(frames) - 1) // max(FRAMES - 1, 1)] for i in range(FRAMES)] if len(frames) > FRAMES else frames
     )
 
-    def draw(epoch: int) -> list[Any]:
+    def frame(epoch: int) -> bytes:
         for line, values in zip(grown, losses.values(), strict=True):
             line.set_data(epochs[:epoch], values[:epoch])
         curve.set_title(f"epoch {epoch}", fontsize=10)
@@ -150,12 +167,13 @@ def animate(
                 said = fit.backend.to_numpy(predict(fit.net, of_epoch[epoch].params, grid, loss=fit.loss))
             p, known = probabilities_of(said, len(plane.grid), plane.y, False)
             plane.draw(axes, p, known, [str(c) for c in known])
-        return [*grown]
+        picture = BytesIO()
+        figure.savefig(picture, format="png", dpi=90)
+        return picture.getvalue()
 
-    draw(frames[0])
-    figure.draw_without_rendering()
+    frame(frames[0])
     figure.set_layout_engine("none")  # all frames have the place of the first, which takes as long to find as a frame
-    film = Film(lambda: FuncAnimation(figure, draw, frames=frames, cache_frame_data=False), len(frames) / seconds)
+    film = Film([frame(epoch) for epoch in frames], len(frames) / seconds)
     if path is not None:
         film.save(path)
     return film

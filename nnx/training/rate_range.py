@@ -51,9 +51,9 @@ class RateRange:
     (True, True)
     """
 
-    rates: Any  # (steps,) on the host
-    losses: Any
-    smoothed: Any
+    rates: Any = field(repr=False)  # (steps,) on the host
+    losses: Any = field(repr=False)
+    smoothed: Any = field(repr=False)
     suggestion: float
     lowest: float
 

@@ -1,7 +1,7 @@
 """The learning-rate range test: how the loss answers to rates from tiny to far too large, in one short training."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite, log, nan
 from typing import Any
 

@@ -231,10 +231,10 @@ def test_a_fit_and_a_model_loaded_elsewhere_are_exported(tmp_path):
 
 def test_the_model_says_where_it_is_from():
     net = nnx.Chain(nnx.Dense(2), nnx.ReLU())
-    made = nnx.to_onnx(net, params=nnx.init(net, 3), loss=nnx.Huber())
+    made = nnx.to_onnx(net, params=nnx.init(net, 3), loss=nnx.Huber(0.5))
     assert (made.producer_name, made.producer_version, made.ir_version) == ("nnx", nnx.__version__, 8)
     assert [(entry.domain, entry.version) for entry in made.opset_import] == [("", 17)]
-    assert "Dense(units=2" in made.doc_string and "Huber(delta=1.0)" in made.doc_string
+    assert "Dense(2)" in made.doc_string and "Huber(delta=0.5)" in made.doc_string
     assert {c.name for c in made.graph.initializer} == {"0.W", "0.b"}
 
 

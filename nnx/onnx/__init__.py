@@ -189,7 +189,8 @@ def _is_estimator(model: Any) -> bool:
 
 def _encoded(model: Any) -> tuple[TableEncoder, Any] | None:
     """The encoder and the estimator of a pipeline that is made of these two."""
-    steps = [step for _, step in getattr(model, "steps", ())]
+    given = getattr(model, "steps", None)
+    steps = [step for _, step in given] if isinstance(given, list) else []
     if len(steps) == 2 and isinstance(steps[0], TableEncoder) and _is_estimator(steps[1]):
         return steps[0], steps[1]
     return None

@@ -414,7 +414,7 @@ def test_a_pipeline_of_an_encoder_and_an_estimator_is_exported_whole(kind, tmp_p
     whole = pipelines.make_pipeline(nnx.TableEncoder(), est(hidden_layer_sizes=(5,), max_iter=3, random_state=0))
     with pytest.warns(UserWarning, match="Stochastic Optimizer"):
         whole.fit(rows, y)
-    found = run(nnx.to_onnx(whole, dtype="float64"), feeds(whole[0], rows))
+    found = run(nnx.to_onnx(whole, dtype="float64"), feeds(whole, rows))
     if "values" in kind:
         np.testing.assert_allclose(found["prediction"], whole.predict(rows), rtol=1e-5, atol=1e-5)
     else:

@@ -160,3 +160,16 @@ def test_the_state_of_an_optimizer_of_ones_own_has_step_and_rate(state):
 
     with pytest.raises(nnx.SettingError, match="Lacking: init must give a dict with 'step' and 'rate', got"):
         nnx.fit(nnx.Dense(1), np.ones((4, 2)), np.ones((4, 1)), loss="squared_error", optimizer=Lacking())
+
+
+def test_an_update_that_changes_the_type_of_parameters_is_told():
+    class Doubled(nnx.SGD):
+        def update(self, params, grads, state, factors=None):
+            params, state = super().update(params, grads, state)
+            return {name: p.astype("float64") for name, p in params.items()}, state
+
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    told = "update made parameters float64 that were float32"
+    for more in ({}, {"members": 2}):
+        with pytest.raises(nnx.SettingError, match=told):
+            nnx.fit(nnx.Dense(1), x, x[:, :1], loss="squared_error", optimizer=Doubled(), epochs=1, **more)

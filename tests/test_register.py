@@ -241,3 +241,20 @@ def test_the_code_of_the_page_on_layers_of_ones_own_runs(tmp_path, monkeypatch):
     dx, grads = Power(3).backprop(params, x, dy)
     up, down = (Power(3).evaluate({"g": params["g"] + h * v[0]}, x + h * v)[0] for h in (1e-6, -1e-6))
     np.testing.assert_allclose(np.sum(dy * (up - down)) / 2e-6, np.sum(dx * v) + np.sum(grads["g"] * v[0]), rtol=1e-7)
+
+
+class Bare(nnx.Loss):
+    """A loss that is no dataclass."""
+
+    def evaluate(self, z, target, weight=None):
+        return nnx.SquaredError().evaluate(z, target, weight)
+
+    def backprop(self, saved):
+        return nnx.SquaredError().backprop(saved)
+
+
+def test_a_part_that_is_no_dataclass_is_told_how_to_be_one(tmp_path):
+    net = nnx.Dense(1)
+    text = r"Bare, a Loss, cannot be written to a file: @dataclass\(frozen=True\) above its class, and nnx.register"
+    with pytest.raises(nnx.ModelFileError, match=text):
+        nnx.save(tmp_path / "file", net, nnx.init(net, 2), loss=Bare())

@@ -143,6 +143,9 @@ def to_data(value: Any) -> Any:
         return [to_data(v) for v in value]
     if value is None or type(value) in (bool, int, float, str):
         return value
+    if base := next((b.__name__ for b in _TABLES if b in type(value).__mro__), ""):
+        kind, how = type(value).__name__, "@dataclass(frozen=True) above its class"
+        raise ModelFileError(f"{kind}, a {base}, cannot be written to a file: {how}, and nnx.register({kind})")
     try:
         if getattr(value, "ndim", 1) == 0:
             return value.item()

@@ -226,7 +226,7 @@ ATTRIBUTES = {
     "evaluate score eval": "compare fit.predict(x) with y: nnx.accuracy(y, target), nnx.evaluation.scores(...)",
     "save save_weights to_file export dump": "nnx.save(path, fit), and nnx.load(path)",
     "load load_weights load_state_dict": "nnx.load(path)",
-    "summary": "print(fit), and fit.net for its layers",
+    "summary": "print(fit), and nnx.summary(fit.net, x) for its layers",
     "weights coefs_ intercepts_ parameters state_dict get_weights": "fit.params has them by name, such as '0.W'",
     "model network module net_ best_estimator_": "fit.net",
     "loss_curve_ losses loss_": "fit.history['loss']",

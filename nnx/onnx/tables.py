@@ -138,8 +138,9 @@ def feeds(model: Any, table: Any) -> dict[str, Any]:
 
     Parameters
     ----------
-    model : Model or TableEncoder
-        What `nnx.load` gives, or a fitted TableEncoder.
+    model : Model, estimator, Pipeline or TableEncoder
+        What `nnx.load` gives, a fitted TabularClassifier or TabularRegressor, a pipeline that begins with a
+        TableEncoder, or a fitted TableEncoder.
     table : Any
         A path, or a table in memory as TableEncoder takes it.
 
@@ -161,6 +162,9 @@ def feeds(model: Any, table: Any) -> dict[str, Any]:
     >>> nnx.onnx.feeds(encoder, {"age": [25, None], "town": ["Bonn", "Rome"]})["age"].tolist()
     [[25.0], [nan]]
     """
+    model = getattr(model, "model_", model)
+    if isinstance(steps := getattr(model, "steps", None), list) and steps:
+        model = steps[0][1]
     encoder = getattr(model, "encoder", model)
     if not isinstance(encoder, TableEncoder):
         raise SettingError(f"feeds: expected a model saved with its encoder, or an encoder, got {type(model).__name__}")

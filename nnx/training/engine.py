@@ -29,6 +29,7 @@ class Program:
     def __init__(self, carry: Carry, loop: Plain, *, singly: bool = False) -> None:
         """singly: look after each step at whether it was the last, not now and then."""
         self.carry, self.loop, self.singly, self.stride = carry, loop, singly, 1  # steps at once
+        self.types = {name: p.dtype for name, p in carry.vectors.items()}
 
     def run(self, batches: Iterable[Batches], zero: Array, interrupt: Interrupt, *, members: int = 1) -> int:
         """One pass over batches; how many rows each member has seen. zero: of each member's loss.
@@ -49,6 +50,9 @@ class Program:
                     self.stride *= 2
             if interrupt.seen:
                 break
+        for name, p in self.carry.vectors.items():
+            kept, text = self.types[name], f"the optimizer's update made parameters {p.dtype} that were"
+            require(p.dtype == kept, f"fit: {text} {kept}: give arrays of its own the type of the parameters")
         return seen
 
 

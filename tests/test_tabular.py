@@ -608,3 +608,20 @@ def test_weights_by_class_count_alike_in_training_validation_and_temperatures():
     np.testing.assert_allclose(*temperatures, rtol=1e-3)
     usual = classifier(epochs=5, calibrate=True).fit(X, rare, X_val=X[:90], y_val=rare[:90])
     assert abs(found[0].history_["validation_loss"][-1] - usual.history_["validation_loss"][-1]) > 0.01
+
+
+def test_a_word_that_a_file_would_have_as_a_gap_is_told_in_a_table_in_memory(tmp_path):
+    table = {"a": list(np.linspace(0, 1, 90)), "city": ["Oslo", "Rome", "?"] * 30, "y": list(np.linspace(1, 2, 90))}
+    told = [note for note in nnx.TabularRegressor("fast", epochs=1).fit(table, "y").notes_ if "a value here" in note]
+    assert told == [
+        "column 'city': '?' is a value here, in a file it would be missing; "
+        "pandas.read_csv(..., na_values=['?']) reads it so"
+    ]
+    plain = table | {"city": ["Oslo", "Rome", "Bonn"] * 30}
+    assert not [
+        note for note in nnx.TabularRegressor("fast", epochs=1).fit(plain, "y").notes_ if "a value here" in note
+    ]
+    lines = ["a,city,y", *(",".join(map(str, row)) for row in zip(*table.values(), strict=True))]
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+    notes = nnx.TabularRegressor("fast", epochs=1).fit(str(tmp_path / "table.csv"), "y").notes_
+    assert not [note for note in notes if "a value here" in note]

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from ..evaluation import Evaluation
-from ..tables import Target
+from ..tables import TableEncoder, Target
+from ..tables.kinds.cells import MISSING
 
 COMMON, RARE, FAIR = 0.9, 0.02, 0.2  # shares of a class that are told of; and of its fair share, where many are rare
 LEAST = 10  # rows held out below which a poor score may be chance
@@ -18,6 +19,18 @@ def spellings(target: Target) -> list[str]:
             pair = f"{other[:30]!r} and {name[:30]!r}"
             return [f"classes {pair} of the target {target.name!r} differ in capitals only; --fold-case makes them one"]
     return []
+
+
+def gaps_that_are_values(encoder: TableEncoder) -> list[str]:
+    """A note for each column of text in memory with a word that a file would have as a gap."""
+    notes = []
+    for column in encoder.columns_:
+        words = [v for v in getattr(column, "values", ()) if isinstance(v, str) and v.strip() in MISSING]
+        if words:
+            listed = " and ".join(map(repr, words[:3]))
+            remedy = f"pandas.read_csv(..., na_values={words[:3]}) reads it so"
+            notes.append(f"column {column.name!r}: {listed} is a value here, in a file it would be missing; {remedy}")
+    return notes
 
 
 def balance(target: Target, counts: Sequence[int], *, weighted: bool) -> list[str]:

@@ -14,10 +14,11 @@ from ..training.parallel import Ranks
 from .blocks import Blocks, Writer
 from .cache import PARTS, Cache
 from .folds import Fold, splits
+from .frames import Frame
 from .given import Given
 from .leaks import leaks
 from .loaded import loaded
-from .notes import balance, spellings
+from .notes import balance, gaps_that_are_values, spellings
 from .settings import Config, amount, share_in_blocks
 from .table import columns_of, opened, reading_of, unused
 
@@ -120,6 +121,7 @@ def prepare(
     encoder = TableEncoder(**encoder_settings(config), kinds=asked, seed=config.data_seed)
     encoder.learn(source, kinds, roles == TRAIN)
     notes += [*(f"{reason}; it is left out" for reason in encoder.dropped_.values()), *encoder.notes_]
+    notes += gaps_that_are_values(encoder) if isinstance(source, Frame) else []
     notes += [*spellings(target), *leaks(source, encoder, target, roles == TRAIN)]
     prepared = Prepared(source, kinds, encoder, target, _counts(roles), notes)
     if labels is not None:

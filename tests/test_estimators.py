@@ -87,6 +87,15 @@ def test_the_numbers_are_scikit_learns(task, settings, activation):
         np.testing.assert_allclose(ours.predict_log_proba(X), theirs.predict_log_proba(X), atol=1e-8)
 
 
+def test_rows_may_lie_column_by_column_after_a_fit_on_others_that_do_not():
+    theirs, ours, y = pair("multiclass")
+    theirs.fit(X, y)
+    for order in "CFC":  # the second would otherwise be read as the first lies in memory
+        ours.fit(np.asarray(X, order=order), y)
+        for a, b in zip(weights(theirs), weights(ours), strict=True):
+            np.testing.assert_allclose(b, a, rtol=0, atol=1e-10)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("task", TASKS)
 def test_lbfgs_ends_where_scikit_learns_does(task, activation):

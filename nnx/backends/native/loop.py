@@ -104,7 +104,8 @@ class _Ready:
     def __init__(self, loop: Native, carry: Any, batch: Any, expected: int) -> None:
         self.batch = batch  # kept, so that its arrays stay what they are
         by_rows = batch[3] is not None
-        like = signature((carry, batch)), loop.numbers
+        in_one_piece = [a.flags.c_contiguous for a in arrays_in(batch)]  # others are refused, and only where recorded
+        like = signature((carry, batch)), loop.numbers, *in_one_piece
         found = remembered(loop.step, like, lambda: recorded_twice(loop.step, carry, batch, loop.numbers))
         kind = signature(carry)
         if kind not in loop.carries:

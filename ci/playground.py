@@ -22,6 +22,8 @@ from pathlib import Path
 
 import websockets
 
+PAGE = Path(__file__).resolve().parent.parent / "nnx" / "playground" / "page"
+
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -30,6 +32,7 @@ FLAGS = (
 SIZES = {
     "wide": (1440, 1150, False),
     "dark": (1440, 1150, True),
+    "laptop": (1280, 800, False),
     "middle": (900, 1300, False),
     "phone": (360, 780, False),
 }
@@ -133,6 +136,8 @@ async def looked(page, folder):
         await page.shot(folder / f"{name}.png", whole=name == "phone")
         wide = await page.run("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, f"{name}: the page is {wide} pixels too wide"
+        tall = await page.run("document.querySelector('.bar').offsetHeight")
+        assert width < 1280 or tall < 70, f"{name}: the header has several lines"
     await page.size(*SIZES["wide"])
 
 
@@ -186,8 +191,31 @@ async def driven(page, folder, address):
     await page.press(*at)
     await page.until("document.querySelector('#gradient table')")
     found["gradient"] = await page.run("document.querySelector('#gradient').innerText")
-    assert "They agree" in found["gradient"]
+    assert "They agree" in found["gradient"] and "rows of the last batch" in found["gradient"]
     await page.shot(folder / "gradient.png")
+    near = await page.run(
+        "(() => { const b = document.querySelector('#gradient').getBoundingClientRect();"
+        f"const [x, y] = {at}; return b.left <= x + 8 && b.right >= x - 8 && b.top <= y + 40 && b.bottom >= y - 40; }})()"
+    )
+    assert near, "the gradient is far from the press"
+    await page.key("Escape")
+    assert await page.run("document.querySelector('#gradient').hidden")
+
+    # A refused value goes back, is marked and told, until the next action.
+    await page.run(
+        "(() => { const e = document.querySelector('#set-rate'); e.focus(); e.value = '1000';"
+        "e.dispatchEvent(new Event('change')); })()"
+    )
+    await page.until("!document.querySelector('#message').hidden")
+    told = "[document.querySelector('#message').textContent, document.querySelector('#set-rate').value, "
+    told += "document.querySelector('#set-rate').classList.contains('refused')]"
+    found["refused"] = await page.run(told)
+    assert found["refused"][1:] == [str(await page.run("playground.settings.rate")), True], found["refused"]
+    await page.shot(folder / "refused.png")
+    await asyncio.sleep(1.2)
+    await page.click("#step")
+    await page.until("document.querySelector('#message').hidden")
+    await page.until("!document.querySelector('#set-rate').classList.contains('refused')")
 
     # Layers and units by their buttons; every activation.
     await page.click("#layer-more")
@@ -246,6 +274,16 @@ async def driven(page, folder, address):
     await page.until("playground.panels.restarts.answer && playground.panels.restarts.answer.epoch >= 20", 60)
     await page.click("#restarts-play")
     await looked_at(page, folder, "restarts", "#tabs")
+    await page.click("#restarts-python")
+    await page.until("document.querySelector('#code').open")
+    shown = await page.run("playground.panels.restarts.answer.members.map((m) => m.loss)")
+    script = await page.run("document.querySelector('#code-text').value")
+    await page.shot(folder / "restarts-python.png")
+    await page.click("#code-close")
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    losses = [float(line.split()[-1]) for line in printed.splitlines()]
+    for one, other in zip(shown, losses, strict=True):
+        assert one == other if exact else abs(one / other - 1) < 0.01, (shown, losses)
     await page.click("#tab-race")
     await page.click("#race-run")
     await page.until("playground.panels.race.answer", 60)
@@ -257,7 +295,12 @@ async def driven(page, folder, address):
     await looked_at(page, folder, "race-weights", "#tabs")
     await page.click("#tab-weights")
     await page.until("document.querySelectorAll('#panel-weights table').length === 2")
+    await page.click("#panel-weights td button")
+    await page.until("!document.querySelector('#gradient').hidden")
+    assert await page.run("!document.querySelector('#panel-weights').hidden")
     await looked_at(page, folder, "weights", "#tabs")
+    await page.click("#gradient .close")
+    assert await page.run("document.activeElement.closest('#panel-weights') !== null")
 
     # The address opens the same.
     await page.run(
@@ -299,6 +342,11 @@ async def driven(page, folder, address):
         await page.shot(folder / f"phone-{tab}.png", whole=True)
         wide = await page.run("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, f"phone, {tab}: the page is {wide} pixels too wide"
+    await page.click("#panel-weights td button")
+    await page.until("!document.querySelector('#gradient').hidden")
+    wide = await page.run("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0, f"phone, gradient: the page is {wide} pixels too wide"
+    await page.shot(folder / "phone-gradient.png")
     await page.size(*SIZES["wide"])
     await page.run("playground.change(playground.usual)")
     await page.run("playground.train({do: 'run', steps: 40})")
@@ -314,9 +362,27 @@ async def driven(page, folder, address):
     own = address.split("#")[0]
     foreign = [url for url in page.requests if not url.startswith((own, "about:", "data:", own.replace("http", "ws")))]
     found["requests to others"] = foreign
-    found["errors"] = page.errors
+    found["errors"] = list(page.errors)
     assert not foreign and not page.errors, found
+    found["alone"] = await alone(page, folder, own)
     return found
+
+
+async def alone(page, folder, address):
+    """What the page says without a session, and as a file."""
+    await page.send("Network.setBlockedURLs", urls=["*where.json"])
+    await page.send("Page.navigate", url="about:blank")
+    await page.send("Page.navigate", url=address)
+    await page.until("document.querySelector('#message')?.textContent")
+    without = await page.run("document.querySelector('#message').textContent")
+    assert not await page.run("document.querySelectorAll('button:enabled, select:enabled').length")
+    await page.shot(folder / "without.png")
+    await page.send("Page.navigate", url=(PAGE / "index.html").as_uri())
+    await asyncio.sleep(2)
+    file = await page.run("document.querySelector('#no-server').innerText")
+    assert "python -m http.server" in file
+    await page.shot(folder / "file.png")
+    return [without, file]
 
 
 async def timed(page):

@@ -15,9 +15,10 @@ from nnx.losses import LOSSES
 from nnx.optimizers import OPTIMIZERS
 from nnx.playground import Session, data as playground_data, session as playground_session
 from nnx.playground.data import CLASSES, FEATURES, VALUES, features, parted, points
+from nnx.playground.formulas import gradient
 from nnx.playground.maps import picture
 from nnx.playground.messages import answered
-from nnx.playground.settings import SCHEDULES, Settings
+from nnx.playground.settings import NORMS, SCHEDULES, Settings
 from nnx.playground.table import read
 from nnx.playground.training import Training
 
@@ -75,6 +76,7 @@ def test_a_part_tells_the_numbers_of_the_step():
         -np.mean(np.log(p[np.arange(4), session.data.target[evaluate["rows"]]])), rel=1e-5
     )
     last = backprop["layers"][0]
+    assert backprop["loss"]["dz"] == last["dy"] and "dz = s (p - t)" in backprop["loss"]["formula"]
     np.testing.assert_allclose(last["dy"], (p - np.eye(2)[session.data.target[evaluate["rows"]]]) / 4, atol=1e-6)
     np.testing.assert_allclose(last["grads"]["db"], np.sum(last["dy"], axis=0), atol=1e-6)
     changed = {p["name"]: p for p in update["params"]}
@@ -121,6 +123,20 @@ def test_a_check_is_of_the_batch_that_is_open():
     grads = session.training.kept["grads"]["0.W"]
     found = session.answer({"do": "check", "name": "0.W", "at": [1, 2]})["check"]
     assert found["backprop"] == pytest.approx(float(grads[1, 2]), rel=1e-4)
+
+
+def test_a_check_says_of_which_rows_it_is():
+    session = began(hidden=[3], batch_size=5)
+    message = {"do": "check", "name": "0.W", "at": [1, 2]}
+    first = session.answer(message)["check"]
+    assert (first["of"], first["rows"], first["step"]) == ("first", 5, 0)
+    whole = began(hidden=[3], batch_size=len(session.data.train)).answer(message)["check"]
+    assert whole["backprop"] != first["backprop"]
+    session.answer({"do": "part"})
+    assert session.answer(message)["check"]["of"] == "open"
+    session.answer({"do": "step"})
+    last = session.answer(message)["check"]
+    assert (last["of"], last["step"]) == ("last", 1)
 
 
 def test_a_check_changes_nothing():
@@ -218,6 +234,16 @@ def test_every_choice_has_a_formula():
     assert all("=" in text for text in formulas)
     assert all(len(text) > 20 for name, text in options["schedules"].items() if name != "none")
     assert "y = tanh(x)" in options["activations"]["tanh"]
+
+
+@pytest.mark.parametrize("kind", [*ACTIVATIONS.values(), nnx.Dense, nnx.Dropout, *filter(None, NORMS.values())])
+def test_every_layer_says_its_gradient(kind):
+    assert "dx = d" in gradient(kind) or "dx = (dh" in gradient(kind)
+
+
+def test_every_loss_says_its_gradient():
+    assert all("dz = s " in gradient(kind) for kind in LOSSES.values())
+    assert gradient(ACTIVATIONS["tanh"]).startswith("dx = dy * y'. ")
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -70,6 +70,20 @@ def test_a_script_runs_alone_and_before_the_first_step():
     assert done.stdout.split() == ["loss", repr(shown["loss"]), "test", repr(shown["test"])]
 
 
+@pytest.mark.parametrize("case", CASES[:3], ids=["usual", "batch norm, dropout", "lion"])
+def test_the_script_of_the_restarts_prints_their_losses(case):
+    session = Session()
+    assert "no restarts yet" in session.answer({"do": "script", "restarts": True})["error"]
+    session.answer({"do": "set", "settings": {"hidden": [6, 5], **case}})
+    session.answer({"do": "restarts", "epochs": 2})
+    session.restarted.training.run(1)  # as a message does that ends when its time is over
+    members = session.restarted.run(0, lambda: False)["members"]
+    text = session.answer({"do": "script", "restarts": True})["script"]
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+    shown = [f"seed {member['seed']} loss {member['loss']!r}" for member in members]
+    assert len(set(shown)) == 16 and done.stdout.splitlines() == shown, done.stderr
+
+
 @pytest.mark.parametrize("backend", ["torch"])
 def test_a_script_says_what_the_page_computed_with(backend):
     assert f"computed with {backend}: the last digits" in Session(backend).answer({"do": "script"})["script"]

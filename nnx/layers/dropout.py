@@ -37,6 +37,8 @@ class Dropout(Layer):
     `nnx.fit` hands over the key; in a loop of your own `nnx.key(seed, step)` makes one. The same key gives the same m
     on every backend.
 
+    The gradient takes the same mask: `dx = dy m / (1 - rate)`.
+
     Source: Srivastava et al. 2014, in the "inverted" form that leaves prediction alone.
 
     Examples

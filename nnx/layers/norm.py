@@ -103,6 +103,9 @@ class BatchNorm(Layer):
     -----
     Shapes: x, y, h (..., n, i), gain, shift, mean, variance (..., i).
 
+    In training, with `dh = dy gain` and the means over the rows,
+    `dx = (dh - mean(dh) - h mean(dh h)) / sqrt(variance + epsilon)`.
+
     gain and variance begin as 1, shift and mean as 0. The running variance takes the unbiased estimate n / (n - 1) of
     the batch's, as in the paper and PyTorch. A last batch of one row leaves both as they are and is h = 0; `nnx.fit`
     refuses to train on one row at a time. In a loop of your own call `net.update(params, values)` after each step.

@@ -18,8 +18,9 @@ STEP = 1e-5  # of the difference: its own error is then about 1e-10, and that of
 def checked(training: Training, name: Any, at: Any) -> dict[str, Any]:
     """The gradient of the loss of one batch by one number of a parameter, by backprop and by a central difference.
 
-    name, at: the parameter, such as "0.W", and the place in it, such as (1, 3). The batch is the one that is open, or
-    the first rows to train on; dropout takes the mask of the step that is next. Raises SettingError.
+    name, at: the parameter, such as "0.W", and the place in it, such as (1, 3). The batch is the one that is open, else
+    the last one, and before the first step the first rows to train on: "of" says which; dropout takes the mask of the
+    step that is next. Raises SettingError.
     """
     net = training.plan.net
     one_of("parameter", name, net.names)
@@ -53,6 +54,8 @@ def checked(training: Training, name: Any, at: Any) -> dict[str, Any]:
         "difference": finite(difference),
         "error": finite(abs(backprop - difference)),
         "rows": len(host),
+        "of": "first" if training.rows is None else "open" if training.phase else "last",
+        "step": training.step,
         "h": STEP,
     }
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..backends.numpy import namespace as host_namespace
 from ..contract import Params
-from .formulas import formula
+from .formulas import formula, gradient
 from .maps import finite, numbers
 from .training import Training, evaluated
 
@@ -62,7 +62,14 @@ class Steps:
 
     def _backprop(self, before: Params) -> dict[str, Any]:
         training, net = self.training, self.training.plan.net
-        dy, layers = training.kept["dz"], []
+        loss, dz = training.plan.loss, training.kept["dz"]
+        first = {
+            "kind": type(loss).__name__,
+            "formula": gradient(type(loss)),
+            "shapes": {"dz": list(dz.shape)},
+            "dz": numbers(self._host(dz)),
+        }
+        dy, layers = dz, []
         for i in range(len(net.layers) - 1, -1, -1):
             layer = net.layers[i]
             own = {name: before[f"{i}.{name}"] for name in (*layer.names, *layer.running)}
@@ -72,14 +79,14 @@ class Steps:
                 {
                     "layer": i,
                     "kind": type(layer).__name__,
-                    "formula": formula(type(layer)),
+                    "formula": gradient(type(layer)),
                     "shapes": shapes | {f"d{name}": list(g.shape) for name, g in grads.items()},
                     "dy": numbers(self._host(dy)),
                     "grads": {f"d{name}": numbers(self._host(g)) for name, g in grads.items()},
                 }
             )
             dy = dx
-        return {"layers": layers}
+        return {"loss": first, "layers": layers}
 
     def _update(self, before: Params) -> dict[str, Any]:
         training = self.training

@@ -15,10 +15,16 @@ Written by `nnx playground`: after {steps} it prints the losses that the page sh
 '''
 
 
-def script(settings: Settings, plan: Plan, table: Table, steps: int, backend: str = "numpy") -> str:
-    """A complete script on NumPy that makes the same so many steps and prints both losses."""
+def script(
+    settings: Settings, plan: Plan, table: Table, steps: int, backend: str = "numpy", members: int | None = None
+) -> str:
+    """A complete script on NumPy that makes the same so many steps and prints both losses.
+
+    members: a script of so many networks with the seeds from `settings.seed` on, which prints the loss of each.
+    """
     count = "1 step" if steps == 1 else f"{steps} steps"
-    title = f"{settings.data}: a network of {'-'.join(map(str, [*settings.hidden, table.outputs]))} units."
+    networks = "a network" if members is None else f"{members} networks"
+    title = f"{settings.data}: {networks} of {'-'.join(map(str, [*settings.hidden, table.outputs]))} units."
     exactly = (
         ", to the last digit" if backend == "numpy" else f"; it\ncomputed with {backend}: the last digits may be others"
     )
@@ -29,7 +35,15 @@ def script(settings: Settings, plan: Plan, table: Table, steps: int, backend: st
         "from nnx.random import permutation",
         "",
     ]
-    lines += [*_data(settings, plan, table), "", *_network(settings, plan), "", *_loop(settings, steps), ""]
+    if members is not None:
+        lines += [f"seeds = range({settings.seed}, {settings.seed + members})", ""]
+    whole = [*_data(settings, plan, table), "", *_network(settings, plan, members)]
+    lines += [*whole, "", *_loop(settings, steps, members is not None), ""]
+    if members is not None:
+        lines += ["z = net.evaluate(params, x[train])[0]"]
+        lines += ["for seed, value in zip(seeds, loss.evaluate(z, y[train])[0]):"]
+        lines += ['    print("seed", seed, "loss", repr(float(value)))']
+        return "\n".join(lines) + "\n"
     lines += ["z = net.evaluate(params, x[train])[0]"]
     lines += ['print("loss", repr(float(loss.evaluate(z, y[train])[0])))']
     if len(table.test):
@@ -76,28 +90,36 @@ def _target(settings: Settings, target: float) -> str:
     return repr(target) if settings.regression else repr(int(target))
 
 
-def _network(settings: Settings, plan: Plan) -> Iterable[str]:
+def _network(settings: Settings, plan: Plan, members: int | None) -> Iterable[str]:
     """The lines that make net, loss, optimizer, params and state."""
     yield "net = nnx.Chain("
     yield from (f"    {constructor(layer)}," for layer in plan.net.layers)
     yield ")"
     yield f"loss = {constructor(plan.loss)}"
     yield f"optimizer = {constructor(plan.optimizer)}"
-    yield f"params = nnx.init(net, x, seed={settings.seed})"
-    yield "state = optimizer.init(params)"
+    if members is None:
+        yield f"params = nnx.init(net, x, seed={settings.seed})"
+        yield "state = optimizer.init(params)"
+    else:
+        yield f"# one population, as of nnx.fit(..., members={members}, seed={settings.seed})"
+        yield "params = nnx.init(net, x, seed=seeds)"
+        yield f"state = optimizer.init(params, population=({members},))"
 
 
-def _loop(settings: Settings, steps: int) -> Iterable[str]:
+def _loop(settings: Settings, steps: int, several: bool) -> Iterable[str]:
     """The lines that train."""
-    seed, size = settings.seed, settings.batch_size
+    seed, size = "seeds" if several else settings.seed, settings.batch_size
     yield f"step, epoch, steps = 0, 0, {steps}"
     yield "while step < steps:"
     yield "    epoch += 1"
-    yield f'    order = train[permutation({seed}, "shuffle", len(train), epoch)]'
-    yield f"    for start in range(0, len(order), {size}):"
+    if several:
+        yield '    order = np.stack([train[permutation(seed, "shuffle", len(train), epoch)] for seed in seeds])'
+    else:
+        yield f'    order = train[permutation({seed}, "shuffle", len(train), epoch)]'
+    yield f"    for start in range(0, len(train), {size}):"
     yield "        if step == steps:"
     yield "            break"
-    yield f"        rows = order[start : start + {size}]"
+    yield f"        rows = order[{'..., ' if several else ''}start : start + {size}]"
     yield f"        z, values = net.evaluate(params, x[rows], train=True, key=nnx.key({seed}, step))"
     yield "        value, saved = loss.evaluate(z, y[rows])"
     yield "        _, grads = net.backprop(params, values, loss.backprop(saved), need_dx=False)"

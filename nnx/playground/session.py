@@ -19,7 +19,7 @@ from .explain import Steps
 from .formulas import formula
 from .maps import Maps, accuracy, finite, text
 from .race import race
-from .restarts import Restarts
+from .restarts import MEMBERS, Restarts
 from .script import script
 from .settings import KINDS, LAYERS, NORMS, ROWS, SCHEDULES, UNITS, Settings
 from .table import read
@@ -186,9 +186,14 @@ class Session:
         return {"race": race(self.settings, self.plan, self.data, self.backend, params, message, until)}
 
     def script(self, message: dict[str, Any]) -> dict[str, Any]:
-        """The Python script that prints the losses of now."""
-        done, place = self.training.step, "NumPy in the browser" if sys.platform == "emscripten" else self.backend.name
-        return {"script": script(self.settings, self.plan, self.data, done, place)}
+        """The Python script that prints the losses of now; of the restarts with "restarts": true."""
+        members, training = None, self.training
+        if message.get("restarts") is True:
+            if self.restarted is None:
+                raise SettingError("there are no restarts yet: press Play there")
+            members, training = MEMBERS, self.restarted.training
+        place = "NumPy in the browser" if sys.platform == "emscripten" else self.backend.name
+        return {"script": script(self.settings, self.plan, self.data, training.step, place, members)}
 
     def read(self, message: dict[str, Any]) -> dict[str, Any]:
         """The points of a table given as text."""

@@ -1,9 +1,10 @@
 // The playground: holds the state, asks the session, and has the rest drawn.
 import { onTheme, bytesOf, floatsOf } from "./colours.js";
 import { connect } from "./carrier.js";
-import { Controls } from "./controls.js";
+import { Controls, refused } from "./controls.js";
 import { Curves } from "./curves.js";
 import { figure } from "./format.js";
+import { Gradient } from "./gradient.js";
 import { fromHash, toHash } from "./link.js";
 import { Network } from "./network.js";
 import { Plane } from "./plane.js";
@@ -28,16 +29,19 @@ class App {
   generation = 0;
 
   async begin() {
+    enable(false);
     this.ask = await connect({ ended: (text) => this.fail(text, true), told: (text) => this.tell(text) });
     this.options = await this.ask({ do: "options" });
     this.usual = this.options.settings;
     this.settings = this.usual;
     this.tell("");
+    enable(true);
     $("where").textContent = ` on ${this.options.backend}`;
     this.curves = new Curves($("curves"));
     this.plane = new Plane($("plane"), $("scale"), this);
     this.network = new Network($("network"), this);
     this.controls = new Controls(this);
+    this.gradient = new Gradient(document.querySelector("#gradient"), this);
     this.unitPanel = new UnitPanel($("unit"), this);
     this.panels = { steps: new Steps($("panel-steps"), this), restarts: new Restarts($("panel-restarts"), this), race: new Race($("panel-race"), this), weights: new Weights($("panel-weights"), this) };
     this.wire();
@@ -127,16 +131,17 @@ class App {
   }
 
   // One message at a time: the answer, or null after an error has been told.
-  send(message, input) {
+  send(message, input, quiet = false) {
     this.busy = this.busy.then(async () => {
       const late = setTimeout(() => { document.body.classList.add("busy"); this.say("Computing"); }, 700);
       try {
         const answer = await this.ask(message);
-        if (message.do !== "run" && message.do !== "step") this.note(""); // what went wrong stays while it trains
+        if (input && input === this.wrong) this.note("");
+        else if (!quiet) this.settle();
         return answer;
       } catch (error) {
         this.fail(error.message);
-        input?.setAttribute("aria-invalid", "true");
+        if (input) this.wrong = refused(input);
         return null;
       } finally {
         clearTimeout(late);
@@ -149,10 +154,9 @@ class App {
   async change(changes, input) {
     const answer = await this.send({ do: "set", settings: changes }, input);
     if (!answer) {
-      if (this.state && !input) this.controls.show();
+      if (this.state) this.controls.show();
       return false;
     }
-    input?.removeAttribute("aria-invalid");
     this.pending = null;
     this.generation += 1;
     this.state = answer;
@@ -164,6 +168,7 @@ class App {
     this.controls.show();
     this.address();
     this.formula(input?.id?.slice(4));
+    this.gradient.close();
     for (const panel of Object.values(this.panels)) panel.clear?.();
     return true;
   }
@@ -193,8 +198,8 @@ class App {
       at += size;
     }
     this.curves.add(answer.step, answer.loss, answer.test);
-    if (answer.loss === null && this.playing) {
-      this.play();
+    if (answer.loss === null) {
+      if (this.playing) this.play();
       this.fail("the loss is not finite any more: choose a lower rate, then Reset");
     }
     if (!now) return this.redraw();
@@ -224,6 +229,7 @@ class App {
 
   play() {
     if (!this.playing && this.few()) return;
+    if (!this.playing) this.settle();
     this.playing = !this.playing;
     $("play").textContent = this.playing ? "Pause" : "Play";
     $("play").setAttribute("aria-pressed", String(this.playing));
@@ -241,7 +247,7 @@ class App {
     const next = () => {
       const began = performance.now();
       const own = this.generation;
-      return this.send(messages[speed.value]).then((answer) => {
+      return this.send(messages[speed.value], null, true).then((answer) => {
         this.frames.session.push(performance.now() - began);
         return own === this.generation ? answer : undefined; // an answer to settings that are gone is none
       });
@@ -311,8 +317,18 @@ class App {
 
   note(text) {
     if (this.dead) return;
+    clearTimeout(this.leaving);
+    this.noted = performance.now();
+    this.wrong = null;
     $("message").hidden = !text;
     $("message").textContent = text;
+  }
+
+  // The next action takes a message away. A field is left by a press elsewhere: what it told just then stays a while.
+  settle() {
+    clearTimeout(this.leaving);
+    if (!this.wrong || performance.now() - this.noted > 1000) this.note("");
+    else this.leaving = setTimeout(() => this.note(""), 4000);
   }
 
   tell(text) {
@@ -350,11 +366,10 @@ class App {
     $("formula").textContent = text ? `${this.settings[kind].replaceAll("_", " ")}: ${text}` : "";
   }
 
-  async check(name, at) {
+  // A gradient, shown at the element or at the point of the page from which it was asked for.
+  async check(name, at, from) {
     const answer = await this.send({ do: "check", name, at });
-    if (!answer) return;
-    this.openTab("steps");
-    this.panels.steps.checked(answer.check);
+    if (answer) this.gradient.show(answer.check, from);
   }
 
   // Points.
@@ -402,11 +417,12 @@ class App {
     }
   }
 
-  async python() {
-    const answer = await this.send({ do: "script" });
+  // losses: what the script prints, as a text; that of the network, if left out.
+  async python(restarts = false, losses = null) {
+    const answer = await this.send({ do: "script", restarts });
     if (!answer) return;
     $("code-text").value = answer.script;
-    $("code-loss").textContent = `${this.shown.loss}${this.shown.test === null ? "" : `, ${this.shown.test}`}`;
+    $("code-loss").textContent = losses ?? `${this.shown.loss}${this.shown.test === null ? "" : `, ${this.shown.test}`}`;
     $("code-done").textContent = "";
     $("code-exact").textContent = this.options.exact ? "It prints these losses to the last digit:" : "It prints these losses; the last digits may be others:";
     $("code").showModal();
@@ -434,6 +450,12 @@ class App {
   }
 }
 
+// The parts of the page do nothing before there is a session.
+function enable(on) {
+  for (const part of document.querySelectorAll("button, select, input, textarea")) part.disabled = !on;
+}
+
+$("no-server").remove(); // it is for a page whose scripts were not loaded
 const app = new App();
 window.playground = app;
 app.begin().catch((error) => app.fail(error.message, true));

@@ -9,6 +9,13 @@ const make = (tag, given = {}, ...children) => {
   return element;
 };
 
+// Mark a field whose value was refused, for a moment.
+export function refused(input) {
+  input.classList.add("refused");
+  setTimeout(() => input.classList.remove("refused"), 3000);
+  return input;
+}
+
 export class Controls {
   constructor(app) {
     this.app = app;
@@ -155,10 +162,7 @@ export class Controls {
   show() {
     const { settings, options } = this.app;
     for (const [name, input] of Object.entries(this.fields)) {
-      if (input !== document.activeElement || input.getAttribute("aria-invalid") !== "true") {
-        input.value = name === "hidden" ? settings.hidden.join(", ") : settings[name];
-        input.removeAttribute("aria-invalid");
-      }
+      input.value = name === "hidden" ? settings.hidden.join(", ") : settings[name];
       input.shows?.();
     }
     for (const input of document.querySelectorAll("#datasets input")) input.checked = input.value === settings.data;

@@ -15,7 +15,7 @@ export class Network {
     this.link = null; // the weight under the pointer
     box.addEventListener("pointermove", (event) => this.hover(event));
     box.addEventListener("pointerleave", () => this.point(null));
-    this.canvas.addEventListener("click", () => this.link && this.app.check(...this.link.weight));
+    this.canvas.addEventListener("click", (event) => this.link && this.app.check(...this.link.weight, { x: event.clientX, y: event.clientY }));
     this.group.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => { if (this.app.state) { this.arrange(); this.app.redraw(); } }).observe(box);
   }

@@ -1,9 +1,24 @@
 // Optimizers that race from one point of a loss landscape.
 import { SERIES, css, floatsOf, heights, paint, sized } from "./colours.js";
 import { figure } from "./format.js";
-import { make, words } from "./controls.js";
+import { make, refused, words } from "./controls.js";
 
 const RATES = { sgd: 0.3, momentum: 0.05, nesterov: 0.05, rmsprop: 0.05, adagrad: 0.2, adam: 0.1, adamw: 0.1, lion: 0.03 };
+
+// A field whose wrong value goes back to the one before.
+function lastGood(app, input, name) {
+  let good = input.value;
+  input.addEventListener("change", () => {
+    if (input.value !== "" && input.checkValidity()) {
+      good = input.value;
+      return;
+    }
+    const [kind, most] = [input.step === "1" ? "a whole number " : "", input.max ? `from ${input.min} to ${input.max}` : `at least ${input.min}`];
+    app.fail(`race: ${name} must be ${kind}${most}`);
+    input.value = good;
+    refused(input);
+  });
+}
 
 export class Race {
   constructor(box, app) {
@@ -12,17 +27,20 @@ export class Race {
     this.way = make("select", { id: "race-way" }, make("option", { value: "random" }, "two random directions"), make("option", { value: "weights" }, "two weights"));
     this.first = make("select");
     this.second = make("select");
-    this.from = make("select", {}, make("option", { value: "now" }, "now"), make("option", { value: "begin" }, "the beginning"));
+    this.from = make("select", {}, make("option", { value: "begin" }, "the beginning"), make("option", { value: "now" }, "now"));
     this.radius = make("input", { type: "number", value: "2", min: "0.01", max: "100", step: "any" });
-    this.count = make("input", { type: "number", value: "100", min: "1", max: "400", step: "10" });
+    this.count = make("input", { type: "number", value: "100", min: "1", max: "400", step: "1" });
     const fields = make("div", { className: "fields" }, field("Plane", this.way), field("First weight", this.first), field("Second weight", this.second), field("Weights of", this.from), field("Radius", this.radius), field("Steps", this.count));
     this.way.addEventListener("change", () => this.show());
+    lastGood(app, this.radius, "radius");
+    lastGood(app, this.count, "steps");
     this.run = make("button", { type: "button", className: "main", id: "race-run" }, "Race");
     this.run.addEventListener("click", () => this.race());
     this.table = make("tbody");
     this.rows = Object.keys(app.options.optimizers).map((name, i) => {
       const on = make("input", { type: "checkbox", checked: true });
       const rate = make("input", { type: "number", value: String(RATES[name] ?? 0.05), step: "any", min: "0" });
+      lastGood(app, rate, `the rate of ${words(name)}`);
       on.setAttribute("aria-label", `${words(name)} races`);
       rate.setAttribute("aria-label", `rate of ${words(name)}`);
       const dot = make("span", { className: "dot" });
@@ -74,8 +92,11 @@ export class Race {
       const racer = this.answer.racers.find((r) => r.optimizer === row.name);
       row.loss.textContent = racer ? figure(racer.path.at(-1)[2]) : "";
     }
-    const best = this.answer.racers.reduce((a, b) => ((b.path.at(-1)[2] ?? Infinity) < (a.path.at(-1)[2] ?? Infinity) ? b : a));
-    this.told.textContent = `Loss from ${figure(this.answer.low)} (light) to ${figure(this.answer.high)} (dark). Of ${this.answer.rows} rows; lowest after ${this.answer.steps} steps: ${words(best.optimizer)}.`;
+    const last = (racer) => racer.path.at(-1)[2] ?? Infinity;
+    const lowest = figure(Math.min(...this.answer.racers.map(last)));
+    const best = this.answer.racers.filter((racer) => figure(last(racer)) === lowest).map((racer) => words(racer.optimizer));
+    const equal = best.length > 1 ? ", equal in the digits shown" : "";
+    this.told.textContent = `Loss from ${figure(this.answer.low)} (light) to ${figure(this.answer.high)} (dark). Of ${this.answer.rows} rows; lowest after ${this.answer.steps} steps${equal}: ${best.join(", ")}.`;
     const began = performance.now();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const drawn = () => {

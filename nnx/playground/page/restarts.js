@@ -10,11 +10,13 @@ export class Restarts {
     this.button.addEventListener("click", () => this.play());
     this.again = make("button", { type: "button" }, "Begin anew");
     this.again.addEventListener("click", () => this.run(true));
+    this.copy = make("button", { type: "button", id: "restarts-python", disabled: true }, "Copy as Python");
+    this.copy.addEventListener("click", () => this.python());
     this.told = make("span", { className: "hint" });
     this.told.setAttribute("role", "status");
     this.tiles = make("div", { className: "tiles", id: "tiles" });
     box.append(make("p", { className: "hint" }, "The same settings from sixteen seeds, as one population: nnx.fit(..., members=16). A press on one takes its seed."),
-      make("div", { className: "row" }, this.button, this.again, this.told), make("p"), this.tiles);
+      make("div", { className: "row" }, this.button, this.again, this.copy, this.told), make("p"), this.tiles);
   }
 
   clear() {
@@ -22,6 +24,7 @@ export class Restarts {
     this.tiles.replaceChildren();
     this.told.textContent = "";
     this.answer = null;
+    this.copy.disabled = true;
   }
 
   show() {
@@ -41,11 +44,20 @@ export class Restarts {
   }
 
   async run(again) {
-    const answer = await this.app.send({ do: "restarts", epochs: again ? 1 : 2, again, ms: 300 });
-    if (!answer || this.box.hidden) return false;
+    const answer = await this.app.send({ do: "restarts", epochs: again ? 1 : 2, again, ms: 300 }, null, !again);
+    if (!answer) return false;
     this.answer = answer.restarts;
+    this.copy.disabled = false;
+    if (this.box.hidden) return false;
     this.draw();
     return true;
+  }
+
+  // The script that prints the losses which are shown.
+  async python() {
+    if (this.playing) await this.play();
+    await this.app.busy;
+    await this.app.python(true, this.answer.members.map((m) => m.loss).join(", "));
   }
 
   draw() {

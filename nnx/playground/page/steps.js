@@ -1,4 +1,4 @@
-// Step by step: evaluate, loss, backprop, update, one call at a time, in numbers; and the check of a gradient.
+// Step by step: evaluate, loss, backprop, update, one call at a time, in numbers.
 import { figure } from "./format.js";
 import { make } from "./controls.js";
 
@@ -21,7 +21,7 @@ function numbers(caption, rows) {
   return box;
 }
 
-function card(title, formula, sizes, ...content) {
+export function card(title, formula, sizes, ...content) {
   const box = make("section", { className: "part-card" }, make("h3", {}, title));
   if (formula) box.append(make("p", { className: "formula" }, formula));
   if (sizes) box.append(make("p", { className: "shapes" }, shapes(sizes)));
@@ -37,16 +37,13 @@ export class Steps {
     this.button.addEventListener("click", () => this.next());
     this.call = make("p", { className: "formula" });
     this.told = make("div", { className: "cards", id: "told" });
-    this.gradient = make("div", { id: "gradient" });
-    this.gradient.setAttribute("role", "status");
     const head = make("div", { className: "row" }, this.button, this.list);
     const hint = make("p", { className: "hint" }, "A step is four calls. Each press makes the next one on the next batch, and shows each layer's formula, shapes and first numbers. A press on a weight, a line of the network or a number of the tab Weights, checks its gradient.");
-    box.append(head, hint, this.call, this.gradient, this.told);
+    box.append(head, hint, this.call, this.told);
   }
 
   clear() {
     this.told.replaceChildren();
-    this.gradient.replaceChildren();
     this.call.textContent = "";
     this.mark(null, "evaluate");
   }
@@ -81,23 +78,13 @@ export class Steps {
     return [card(told.kind, told.formula, told.shapes, value, numbers("z, first rows", told.z), numbers("target, first rows", told.target))];
   }
 
-  backprop({ layers }) {
-    return layers.map((l) => card(`${l.layer}: ${l.kind}`, l.formula, l.shapes, numbers("dy, first rows", l.dy), ...Object.entries(l.grads).map(([name, g]) => numbers(name, g))));
+  backprop({ loss, layers }) {
+    const first = card(`loss: ${loss.kind}`, loss.formula, loss.shapes, numbers("dz, first rows", loss.dz));
+    return [first, ...layers.map((l) => card(`${l.layer}: ${l.kind}`, l.formula, l.shapes, numbers("dy, first rows", l.dy), ...Object.entries(l.grads).map(([name, g]) => numbers(name, g))))];
   }
 
   update(told) {
     const head = card(told.kind, told.formula, null, make("p", {}, `rate ${told.rate === null ? "" : Number(told.rate.toPrecision(6))}`));
     return [head, ...told.params.map((p) => card(p.name, "", null, make("p", { className: "shapes" }, `largest change ${figure(p.change)}`), numbers("before", p.before), numbers("after", p.after)))];
-  }
-
-  checked({ name, at, weight, loss, backprop, difference, error, rows, h }) {
-    const line = (title, v) => make("tr", {}, make("th", { scope: "row" }, title), make("td", {}, String(v)));
-    const size = Math.max(Math.abs(backprop), Math.abs(difference));
-    const fine = error !== null && error <= 1e-6 * Math.max(1, size);
-    const text = fine ? "They agree." : "They differ: at a kink (of a ReLU, of an absolute value) a central difference is no gradient.";
-    this.gradient.replaceChildren(card(`Gradient of ${name}[${at.join(", ")}]`, `(loss(w + h) - loss(w - h)) / 2h,  h = ${h}, in float64, on ${rows} rows`, null,
-      make("table", {}, make("tbody", {}, line("weight", weight), line("loss", loss), line("backprop", backprop), line("central difference", difference), line("difference of both", error === null ? "not finite" : error.toExponential(2)))), make("p", {}, text)), make("p"));
-    this.app.say(`Gradient of ${name} ${at.join(", ")}: backprop ${figure(backprop)}, central difference ${figure(difference)}`);
-    this.gradient.scrollIntoView({ block: "nearest" });
   }
 }

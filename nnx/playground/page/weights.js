@@ -5,7 +5,7 @@ import { make } from "./controls.js";
 const cell = (app, name, at, value) => {
   const button = make("button", { type: "button", title: `check the gradient of ${name}[${at.join(", ")}]` }, value.toFixed(4));
   button.setAttribute("aria-label", `${name} ${at.join(", ")}: ${value.toFixed(4)}, check its gradient`);
-  button.addEventListener("click", () => app.check(name, at));
+  button.addEventListener("click", () => app.check(name, at, button));
   return make("td", {}, button);
 };
 

@@ -2,10 +2,10 @@
 let answer = null;
 
 async function begin(where) {
-  postMessage({ told: "Loading Python" });
+  postMessage({ told: "Loading Python: about 10 MB, 10 seconds" });
   const { loadPyodide } = await import(new URL(`${where.runtime}/pyodide.mjs`, import.meta.url).href);
   const python = await loadPyodide({ indexURL: new URL(`${where.runtime}/`, import.meta.url).href });
-  postMessage({ told: "Loading NumPy and nnx" });
+  postMessage({ told: "Loading NumPy and nnx: about 10 MB in all, 10 seconds" });
   await python.loadPackage("numpy");
   for (const wheel of where.wheels) {
     const response = await fetch(new URL(wheel, import.meta.url));

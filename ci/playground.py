@@ -195,7 +195,8 @@ async def driven(page, folder, address):
     await page.shot(folder / "gradient.png")
     near = await page.run(
         "(() => { const b = document.querySelector('#gradient').getBoundingClientRect();"
-        f"const [x, y] = {at}; return b.left <= x + 8 && b.right >= x - 8 && b.top <= y + 40 && b.bottom >= y - 40; }})()"
+        f"const [x, y] = {at}; return b.left <= x + 8 && b.right >= x - 8"
+        " && b.top <= y + 40 && b.bottom >= y - 40; })()"
     )
     assert near, "the gradient is far from the press"
     await page.key("Escape")

@@ -626,3 +626,38 @@ def test_tables_of_numbers_of_any_type_are_encoded_alike(name):
     named = name in FRAMES and not isinstance(given, np.ndarray)
     kinds = dict.fromkeys(("c0", "c1"), "boolean") if named else kinds
     np.testing.assert_array_equal(nnx.TableEncoder(kinds=kinds).fit_transform(given), expected)
+
+
+ROWS = np.random.default_rng(5).normal(size=(48, 5)).astype("float32")
+LAID = {  # the same rows, as they may lie in memory
+    "rows": ROWS,
+    "columns": np.asfortranarray(ROWS),
+    "every second": np.repeat(ROWS, 2, axis=0)[::2],
+    "backwards": ROWS[::-1].copy()[::-1],
+    "part of a table": np.concatenate([ROWS, ROWS], axis=1)[:, :5],
+}
+
+
+def doors(x, y):
+    """What all doors to training make of these rows, as numbers."""
+    net, settings = nnx.mlp((4,), 2), dict(loss="squared_error", epochs=30, batch_size=16)
+    fit = nnx.fit(net, x, y, **settings)
+    several = nnx.fit(net, x, y, members=2, **settings)
+    yield from (fit.history["loss"], fit.predict(x), several[1].history["loss"], several.predict(x))
+    for method in ("fit", "partial_fit"):
+        est = nnx.MLPRegressor(hidden_layer_sizes=(4,), max_iter=30, batch_size=16, learning_rate=nnx.StepDecay(99))
+        yield getattr(est, method)(x, y).predict(x)
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["rows first", "rows last"])
+def test_how_rows_lie_in_memory_changes_nothing(order):
+    """Whatever was trained on before in the same process: recorded steps are remembered by shapes."""
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    np.random.seed(0)
+    expected = None
+    for name in list(LAID)[::order]:
+        y = np.asarray(ROWS[:, :2], order="F" if name == "columns" else "C")
+        np.random.seed(0)  # the estimators draw from it
+        found = [np.asarray(v).tobytes() for v in doors(LAID[name], y)]
+        expected = expected or found
+        assert found == expected, name

@@ -2,6 +2,7 @@
 import { colourOf, css, diverging, pictures, sized } from "./colours.js";
 
 const TOP = 34; // above the units: the buttons of the columns
+const SEEN = 0.02; // a change of a weight, of the largest, from which on a line is drawn anew: a tenth of a pixel
 
 export class Network {
   constructor(box, app) {
@@ -178,22 +179,57 @@ export class Network {
   draw() {
     const [width, height] = this.size;
     const [context] = sized(this.canvas, height);
-    context.clearRect(0, 0, width, height);
-    const { shown } = this.app;
+    const shares = this.shares();
+    const whole = this.changed(shares);
+    if (whole) {
+      context.clearRect(0, 0, width, height);
+      this.lines(context, shares);
+    }
+    const side = this.app.shown.unit_side;
+    const all = pictures(this.app.units, side, this.buttons.length, diverging());
+    let number = 0;
+    context.imageSmoothingEnabled = true;
+    context.strokeStyle = css("--line");
+    context.lineWidth = 1;
+    for (const column of this.places) {
+      for (const place of column) { // on whole pixels, so that a picture covers the one before
+        const [x, y, wide] = [place.x - place.side / 2, place.y - place.side / 2, place.side].map(Math.round);
+        context.drawImage(all, 0, number * side, side, side, x, y, wide, wide);
+        context.strokeRect(x + 0.5, y + 0.5, wide - 1, wide - 1);
+        number++;
+      }
+    }
+  }
+
+  // Every weight as a share of the largest, layer after layer.
+  shares() {
     let largest = 1e-6;
     for (let c = 0; c + 1 < this.places.length; c++) {
       const w = this.app.params[`${this.app.state.layers[c].dense}.W`];
       for (const v of w) if (Math.abs(v) > largest) largest = Math.abs(v);
     }
+    return this.app.state.layers.map(({ dense }) => this.app.params[`${dense}.W`].map((v) => v / largest));
+  }
+
+  // True if the lines have to be drawn anew: while it plays, most steps change none of them so that it can be seen.
+  changed(shares) {
+    const key = [this.places, this.link, this.canvas.width, this.canvas.height, diverging(), this.app.state];
+    const near = this.app.playing && Number.isInteger(this.canvas.width / this.size[0]) && this.drawn?.key.every((v, i) => v === key[i])
+      && shares.every((w, k) => w.every((v, i) => Math.abs(v - this.drawn.shares[k][i]) < SEEN));
+    if (!near) this.drawn = { key, shares };
+    return !near;
+  }
+
+  // The lines, from the edge of one unit to that of the next.
+  lines(context, shares) {
     for (let c = 0; c + 1 < this.places.length; c++) {
       const [from, to] = [this.places[c], this.places[c + 1]];
-      const w = this.app.params[`${this.app.state.layers[c].dense}.W`];
       const [left, right] = [from[0].x + from[0].side / 2, to[0].x - to[0].side / 2];
       const middle = (left + right) / 2;
       const many = from.length * to.length;
       for (let i = 0; i < from.length; i++) {
         for (let j = 0; j < to.length; j++) {
-          const share = w[i * to.length + j] / largest;
+          const share = shares[c][i * to.length + j];
           const strong = this.link && this.link.column === c && this.link.i === i && this.link.j === j;
           if (many > 300 && Math.abs(share) < 0.08 && !strong) continue;
           context.lineWidth = strong ? 4 : Math.max(0.4, 4.5 * Math.abs(share));
@@ -207,20 +243,6 @@ export class Network {
       }
     }
     context.globalAlpha = 1;
-    const side = shown.unit_side;
-    const all = pictures(this.app.units, side, this.buttons.length, diverging());
-    let number = 0;
-    context.imageSmoothingEnabled = true;
-    context.strokeStyle = css("--line");
-    context.lineWidth = 1;
-    for (const column of this.places) {
-      for (const place of column) {
-        const [x, y] = [place.x - place.side / 2, place.y - place.side / 2];
-        context.drawImage(all, 0, number * side, side, side, x, y, place.side, place.side);
-        context.strokeRect(x, y, place.side, place.side);
-        number++;
-      }
-    }
   }
 }
 

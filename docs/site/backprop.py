@@ -19,7 +19,10 @@ from nnx.optimizers import OPTIMIZERS
 ROOT = Path(nnx.__file__).parent.parent
 PAGES = {  # the module of nnx.layers: its title, and a sentence
     "dense": ("Dense", "The affine map that most weights are in."),
-    "activation": ("Activations", "One function on every element: `value` is f(x), `slope` its derivative."),
+    "activation": (
+        "Activations",
+        "On every element y = f(x): `value` is f, `slope` f', and all have the backprop dx = dy * slope.",
+    ),
     "norm": ("Layer and batch normalisation", "Rows, or columns, are brought to mean 0 and variance 1."),
     "rms_norm": ("RMS normalisation", "Rows are brought to a mean square of 1."),
     "dropout": ("Dropout", "Random elements are 0 while the network trains."),

@@ -60,7 +60,9 @@ class BaseMLP(Prediction):
             What each row counts for, at least 0; only ratios matter.
         X_val : array of shape (rows, features), optional
             Rows to validate on, in place of a part of X: they fill `validation_loss_curve_`, and decide
-            `early_stopping`. Given together with `y_val`. Not for "lbfgs".
+            `early_stopping`. Given together with `y_val`. Not for "lbfgs". A Pipeline hands them on as they are; with
+            scikit-learn's metadata routing, `set_fit_request(X_val=True, y_val=True)` and
+            `Pipeline(..., transform_input=["X_val"])` it transforms them as it does X.
         y_val : array of shape (rows,) or (rows, outputs), optional
             The targets of `X_val`.
         coefs_init : list of array, optional

@@ -184,7 +184,8 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
     best_loss_ : float or None
         The smallest of them; None with `early_stopping`.
     validation_loss_curve_ : list of float
-        The loss on the rows held out, or on X_val, after each epoch; empty where there are none.
+        The loss on the rows held out, or on X_val, after each epoch; empty where there are none. Rows have the weight 1
+        in it, whatever `class_weight` is.
     validation_scores_ : list of float or None
         The score on these rows after each epoch; None without `early_stopping`.
     best_validation_score_ : float or None

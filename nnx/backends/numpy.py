@@ -174,6 +174,11 @@ def free_memory(device: Any) -> int:
     return system.memory("AVPHYS")
 
 
+def row_by_row(x: Any) -> Any:
+    """x, or a copy whose rows lie one after another: steps on them are compiled. What is in a file stays there."""
+    return np.ascontiguousarray(x) if isinstance(x, np.ndarray) and not is_memmap(x) else x
+
+
 def is_memmap(x: Any) -> bool:
     """True for an array whose rows are read from a file when they are asked for."""
     return isinstance(x, np.memmap)

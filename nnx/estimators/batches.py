@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..backends import is_sparse
+from ..backends.numpy import row_by_row
 from ..training.data import Batches
 from .arrays import backend_for, is_foreign, weights
 
@@ -17,7 +18,7 @@ class Rows:
 
     def __init__(self, est: Any, X: Any, y: Any, sample_weight: Any, rows: Any = None) -> None:
         """rows: int64 on the host, None for all."""
-        self.X = X.tocsr() if is_sparse(X) else X
+        self.X = X.tocsr() if is_sparse(X) else row_by_row(X)
         self.rows, self.count = rows, int(X.shape[0]) if rows is None else len(rows)
         self.target = est._targets(y, X.dtype)
         self.place = backend_for(X) if is_foreign(X) else None

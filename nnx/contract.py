@@ -520,11 +520,13 @@ class Optimizer(Spelled, Protocol):
     --------
     >>> class SignDescent(nnx.Optimizer):
     ...     def init(self, params, *, population=()):
-    ...         return {"step": np.asarray(0), "rate": np.asarray(0.01, dtype=np.float32)}
+    ...         return {"step": np.zeros((), np.int32), "rate": np.full(population, 0.01, np.float32)}
     ...
     ...     def update(self, params, grads, state, factors=None):
     ...         for name, g in grads.items():
-    ...             params[name] = params[name] - state["rate"] * np.sign(g)
+    ...             rate = state["rate"]
+    ...             rate = rate.reshape(rate.shape + (1,) * (g.ndim - rate.ndim))  # of each member of a population
+    ...             params[name] -= rate * np.sign(g)
     ...         return params, state | {"step": state["step"] + 1}
     >>> x = np.linspace(0, 1, 20).reshape(20, 1)
     >>> fit = nnx.fit(nnx.Dense(1), x, 2 * x, loss="squared_error", optimizer=SignDescent(), epochs=10)

@@ -15,7 +15,7 @@ from .layers import Chain
 from .markup import table
 from .names import spelled
 from .network import as_input, check_params
-from .settings import Range, flag, integer, one_of, part
+from .settings import NOT_NEGATIVE, Range, flag, integer, one_of, part
 
 Run = Callable[[], tuple[Array, Any]]  # evaluates a layer
 Note = Callable[[str, Layer, Mapping[str, Array], Run], tuple[Array, Any]]  # told place, layer and its parameters
@@ -65,8 +65,8 @@ def trace(
 ) -> dict[str, Array]:
     """The output of each layer of a network for rows of x, by name, in the order of evaluation.
 
-    The name of layer 2 of a Chain is "2 Tanh", of the first layer in it "2.0 Dense". A Chain itself is left out: its
-    output is that of its last layer.
+    The name of layer 2 of a Chain is "2 Tanh", of the first layer in it "2.0 Dense"; what comes again at the same place
+    is "2 Residual (2)". A Chain itself is left out: its output is that of its last layer.
 
     Parameters
     ----------
@@ -112,8 +112,12 @@ def trace(
     def note(place: str, layer: Layer, own: Mapping[str, Array], run: Run) -> tuple[Array, Any]:
         y, saved = run()
         if not isinstance(layer, Chain):
-            name = _name(place, layer)
-            found[name if name not in found else f"{name} around it"] = y
+            name = again = _name(place, layer)
+            many = 1
+            while again in found:
+                many += 1
+                again = f"{name} ({many})"
+            found[again] = y
         return y, saved
 
     watched(net, note).evaluate(params, x, train=flag("trace: train", train), key=key)
@@ -269,7 +273,7 @@ class Summary:
 
     @property
     def _below(self) -> str:
-        return f"operations: additions, products and functions of evaluate for {self.rows} row{'s' * (self.rows > 1)}"
+        return f"operations: additions, products and functions of evaluate for {self.rows} row{'s' * (self.rows != 1)}"
 
     def __repr__(self) -> str:
         head, lines = self._table()
@@ -327,7 +331,7 @@ def summary(net: Layer, x: Any, *, dtype: Literal["float32", "float64"] = "float
     one_of("summary: dtype", dtype, DTYPES)
     if not hasattr(x, "shape") and not isinstance(x, (tuple, list)):
         x = (1, integer("summary: x", x))
-    shape = tuple(integer("summary: x", n) for n in getattr(x, "shape", x))
+    shape = tuple(integer("summary: x", n, NOT_NEGATIVE) for n in getattr(x, "shape", x))
     if len(shape) < 2:
         raise ShapeError(f"summary: expected features, or the shape (rows, features) of x, got {shape}")
     xp = host.namespace()
@@ -335,14 +339,14 @@ def summary(net: Layer, x: Any, *, dtype: Literal["float32", "float64"] = "float
     shapes, _ = net.shapes((shape[-1],))
     params = {name: xp.broadcast_to(zero, own) for name, own in shapes.items()}
     check_params("summary", net, params)
-    given = xp.broadcast_to(zero, shape[-2:])
+    given = xp.broadcast_to(zero, shape)
     from .backends.native.count import Refused, counted
 
     try:
         lines = counted(partial(_lines, net), params, given)
     except Refused:  # a layer that looks at values
         lines = _lines(net, lambda: None, {name: xp.zeros_like(p) for name, p in params.items()}, xp.zeros_like(given))
-    return Summary(tuple(lines), shape[-2], zero.dtype.itemsize)
+    return Summary(tuple(lines), prod(shape[:-1]), zero.dtype.itemsize)
 
 
 def _lines(net: Layer, count: Callable[[], int | None], params: Params, x: Array) -> list[LayerSummary]:
@@ -376,7 +380,7 @@ def _made(layer: Layer, holds: bool) -> str:
 
 def named(net: Layer, most: int = 200) -> str:
     """A network in a part of a line: its repr, or of a long one its kind and how many layers it has."""
-    text = repr(net)
+    text = printable(repr(net))
     if len(text) <= most or not hasattr(net, "layers"):
         return text if len(text) <= most else f"{text[: most - 4]} ..."
     return f"{type(net).__name__}({net.layers[0]!r}, ..., {net.layers[-1]!r}: {len(net.layers)} layers)"

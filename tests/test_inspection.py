@@ -24,7 +24,7 @@ NETS = {
     "tabm": nnx.tabm((5,), 3, members=2),
     "ensemble": nnx.Ensemble(nnx.mlp((5,), 3), 2),
     "committee": nnx.Committee(nnx.Ensemble(nnx.mlp((5,), 3), 2), nnx.mlp((), 3)),
-    "twice around": nnx.Chain(nnx.Residual(nnx.Residual(nnx.Dense(4))), nnx.Dense(3)),
+    "thrice around": nnx.Chain(nnx.Residual(nnx.Residual(nnx.Residual(nnx.Dense(4)))), nnx.Dense(3)),
 }
 """By name networks of 4 inputs and 3 outputs."""
 
@@ -185,3 +185,38 @@ def test_the_namespace_of_an_array_is_its_librarys(library):
     with library.scope():
         x = library.array(X)
         assert nnx.namespace(x).sum(x).shape == ()
+
+
+def test_what_comes_again_at_one_place_has_a_name_of_its_own():
+    net = NETS["thrice around"]
+    found = nnx.trace(net, nnx.init(net, X), X)
+    assert list(found) == ["0 Dense", "0 Residual", "0 Residual (2)", "0 Residual (3)", "1 Dense"]
+
+
+def test_a_look_into_a_network_may_be_traced_by_jax():
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    net, x = nnx.mlp((5,), 2), jax.numpy.asarray(X)
+    params = nnx.init(net, x)
+    for look in (
+        lambda x: nnx.gradient(net, params, x, output=1),
+        lambda x: nnx.predict(net, params, x),
+        lambda x: nnx.trace(net, params, x)["1 ReLU"],
+    ):
+        np.testing.assert_allclose(jax.jit(look)(x), look(x), rtol=1e-6)
+
+
+def test_a_summary_takes_shapes_with_a_population_and_without_rows():
+    net = nnx.mlp((5,), 2)
+    assert nnx.summary(net, (2, 6, 4)).operations == 2 * nnx.summary(net, (6, 4)).operations
+    assert nnx.summary(net, (0, 4)).operations == 0
+
+
+def test_names_of_the_users_cannot_break_the_line():
+    def odd(y, target):
+        return nnx.accuracy(y, target)
+
+    odd.__name__ = "odd\n\x1b[31m"
+    fit = nnx.fit(
+        nnx.mlp((3,), 3), X, [0, 1, 2] * 2, loss="softmax_cross_entropy", epochs=1, validation=0.5, metrics=[odd]
+    )
+    assert repr(fit).isprintable()

@@ -152,14 +152,31 @@ def test_an_optimizer_of_ones_own_needs_init_and_update_alone():
     assert own.history["rate"] == known.history["rate"]
 
 
-@pytest.mark.parametrize("state", [None, {}, {"step": np.zeros(())}, {"rate": np.zeros(())}, [0, 0.1]])
-def test_the_state_of_an_optimizer_of_ones_own_has_step_and_rate(state):
+STATES = {  # that are none, and what is said of them
+    "nothing": (None, "a dict with 'step' and 'rate', got None"),
+    "empty": ({}, "a dict with 'step' and 'rate'"),
+    "no rate": ({"step": np.zeros(())}, "a dict with 'step' and 'rate'"),
+    "no step": ({"rate": np.zeros(())}, "a dict with 'step' and 'rate'"),
+    "a list": ([0, 0.1], "a dict with 'step' and 'rate'"),
+    "numbers": ({"step": 0, "rate": 0.1}, "arrays, or dicts of them; 'step' is none, got 0"),
+    "a text": ({"step": np.zeros(()), "rate": np.zeros(()), "note": "x"}, "'note' is none, got 'x'"),
+    "two deep": ({"step": np.zeros(()), "rate": np.zeros(()), "m": {"a": {"b": np.zeros(2)}}}, "'m' is none"),
+    "a rate for each": ({"step": np.zeros(()), "rate": np.zeros(3)}, r"a rate of one number, \(\)"),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_a_state_that_is_none_is_told_in_a_line(name):
+    state, text = STATES[name]
+
     class Lacking(Descent):
         def init(self, params, *, population=()):
             return state
 
-    with pytest.raises(nnx.SettingError, match="Lacking: init must give a dict with 'step' and 'rate', got"):
-        nnx.fit(nnx.Dense(1), np.ones((4, 2)), np.ones((4, 1)), loss="squared_error", optimizer=Lacking())
+    for more in ({}, {"members": 2}):
+        wanted = text if not more or name != "a rate for each" else "a rate one number for each member"
+        with pytest.raises(nnx.SettingError, match=f"Lacking: init must give .*{wanted}"):
+            nnx.fit(nnx.Dense(1), np.ones((4, 2)), np.ones((4, 1)), loss="squared_error", optimizer=Lacking(), **more)
 
 
 def test_an_update_that_changes_the_type_of_parameters_is_told():

@@ -446,7 +446,7 @@ def test_a_table_with_decimal_commas_and_values():
         ("1,2,a", "2 to 2000 rows"),
         ("\n".join(f"1,{i},w{i}" for i in range(9)), "9 different words"),
         ("\n".join(f"1,{i},1" for i in range(2001)), "2 to 2000 rows"),
-        ("x" * 300_000, "256 KiB"),
+        ("x" * 300_000, "at most 262,144 characters"),
         ('"' + "\n1" * 4, "got 1 columns"),
     ],
 )

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import nnx
 from nnx.errors import NNXError
 from nnx.playground.server import PAGE, SESSIONS, serve
 
@@ -243,3 +244,29 @@ def test_the_page_asks_nobody_else():
 
 def test_the_page_is_small():
     assert sum(file.stat().st_size for file in Path(PAGE).iterdir()) < 150_000
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("127.0.0.2", True), ("LOCALHOST", True), ("::1", True), ("0.0.0.0", False), ("box", False)],
+)
+def test_it_is_known_whether_an_address_is_of_this_machine_alone(host, local):
+    from nnx.cli.playground import is_local
+
+    assert is_local(host) == local
+
+
+def test_no_address_is_refused():
+    from nnx.cli.playground import is_local
+
+    with pytest.raises(nnx.SettingError, match="--host must be an address"):
+        is_local(" ")
+
+
+def test_a_file_without_end_is_read_as_far_as_a_table_goes(tmp_path):
+    from nnx.cli.playground import table_of
+
+    (tmp_path / "long.csv").write_text("a" + "é" * 600_000, encoding="utf-8")
+    for path in ("/dev/zero", tmp_path / "long.csv"):
+        with pytest.raises(nnx.DataError, match="at most 262,144 characters"):
+            table_of(str(path))

@@ -74,7 +74,7 @@ def plain(x: Any) -> Any:
 
     if jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended):
         raise DataError(f"expected real numbers, got random keys ({x.dtype}); give numbers")
-    count = len(x.sharding.device_set)
+    count = 1 if isinstance(x, jax.core.Tracer) else len(x.sharding.device_set)  # a trace is of one program
     if count > 1:
         raise DataError(f"an array on {count} devices is not taken: give jax.device_put(x, jax.devices()[0])")
     if str(x.dtype).startswith("float8"):

@@ -18,6 +18,7 @@ from .messages import BYTES, answered
 from .session import Session
 
 PAGE = Path(__file__).parent / "page"
+FILES = frozenset(path.name for path in PAGE.iterdir())
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 SESSIONS = 8  # at the same time
 POLICY = (
@@ -68,7 +69,7 @@ def make_app(backend: Backend, *, token: str, hosts: set[str] | None, table: dic
         if name == "where.json":
             return Response(json.dumps({"carrier": "socket"}), headers=HEADERS, media_type="application/json")
         path = PAGE / name
-        if path.suffix not in TYPES or not path.is_file():
+        if name not in FILES or path.suffix not in TYPES:
             return PlainTextResponse("not found\n", 404, HEADERS)
         return Response(path.read_bytes(), headers=HEADERS, media_type=TYPES[path.suffix])
 

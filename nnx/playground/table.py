@@ -18,7 +18,7 @@ def read(text: Any) -> dict[str, Any]:
     """
     require(isinstance(text, str), "table: expected a text", text)
     if len(text) > CHARACTERS:
-        raise DataError(f"table: at most {CHARACTERS // 1024} KiB of text are read, got {len(text) // 1024}")
+        raise DataError(f"table: it is too long: at most {CHARACTERS:,} characters are read")
     lines = [(i, line) for i, line in enumerate(text.lstrip("\ufeff").splitlines(), 1) if line.strip()]
     if not lines:
         raise DataError("table: there is no row; paste lines such as 0.5,1.2,red")

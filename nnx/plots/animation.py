@@ -133,7 +133,8 @@ def animate(
     >>> film = nnx.plots.animate(fit, reports=reports, x=x, y=y, seconds=1)
     """
     require(isinstance(fit, Fit), "animate: expected what nnx.fit gives for one network", fit)
-    epochs = [int(epoch) for epoch in fit.history.get("epoch", ())]
+    epochs, reports = [int(epoch) for epoch in fit.history.get("epoch", ())], list(reports)
+    require(all(isinstance(report, Report) for report in reports), "animate: expected reports of epochs", reports)
     moving = len(reports) > 0
     if not epochs or (moving and (x is None or y is None)):
         raise DataError("animate: expected an epoch at least, and with reports the rows x and their classes y")
@@ -151,6 +152,8 @@ def animate(
     plane = Plane("animate", x, y, 60) if moving else None
     of_epoch = {report.epoch: report for report in reports}
     frames = epochs if not moving else [epoch for epoch in epochs if epoch in of_epoch]
+    if not frames:
+        raise DataError("animate: the reports are of no epoch of this fit")
     frames = (
         [frames[i * (len(frames) - 1) // max(FRAMES - 1, 1)] for i in range(FRAMES)] if len(frames) > FRAMES else frames
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
-from ..backends import Backend, Plain, namespace
+from ..backends import Backend, Plain, is_array, namespace
 from ..contract import Array, Key, Layer, Loss, Optimizer, Params
 from ..errors import SettingError, ShapeError, require, shown
 from ..inputs import as_numbers
@@ -97,6 +97,18 @@ def step_of(
     )
 
 
+def check_state(optimizer: Optimizer, state: Any, population: tuple[int, ...]) -> None:
+    """Raise SettingError unless this is a state as the contract has it: an optimizer of the user's may give another."""
+    place = f"{type(optimizer).__name__}: init must give"
+    known = isinstance(state, dict) and {"step", "rate"} <= state.keys()
+    require(known, f"{place} a dict with 'step' and 'rate'", state)
+    for name, value in state.items():
+        parts = value.values() if isinstance(value, dict) else (value,)
+        require(all(map(is_array, parts)), f"{place} arrays, or dicts of them; {name!r} is none", value)
+    wanted = "one number for each member: see population=" if population else "of one number, ()"
+    require(tuple(state["rate"].shape) == population, f"{place} a rate {wanted}", state["rate"])
+
+
 def carry_of(
     settings: Settings,
     backend: Backend,
@@ -110,8 +122,7 @@ def carry_of(
         state, zero = optimizer.init(vectors), backend.floats(0.0)
     else:
         state, zero = optimizer.init(vectors, population=(len(seeds),)), backend.floats([0.0] * len(seeds))
-    known = isinstance(state, dict) and {"step", "rate"} <= state.keys()
-    require(known, f"{type(optimizer).__name__}: init must give a dict with 'step' and 'rate'", state)
+    check_state(optimizer, state, tuple(zero.shape))
     average = {} if settings.decay is None else copies(backend, vectors)
     return Carry(vectors, rest, state, seed_words(seeds, backend), zero, backend.xp.zeros_like(zero), average)
 

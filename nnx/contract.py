@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from math import inf
 from typing import Annotated, Any, NamedTuple, Protocol, TypeAlias
 
-from .names import Spelled
+from .names import Part, Spelled
 
 Array: TypeAlias = Any  # an array of any library; the standard has no static type for one
 Params: TypeAlias = dict[str, Array]  # parameters, or their gradients, by name
@@ -146,7 +146,7 @@ class Initializer(Spelled, Protocol):
         ...
 
 
-class Layer(Spelled, Protocol):
+class Layer(Part, Protocol):
     """One piece of a network: `evaluate` computes y from x, `backprop` the gradients from dy.
 
     A layer is a frozen dataclass of settings and holds no arrays; its parameters are a dict of arrays by name. A class
@@ -308,7 +308,7 @@ class Layer(Spelled, Protocol):
         return params
 
 
-class Loss(Spelled, Protocol):
+class Loss(Part, Protocol):
     """The distance of a network's output z from the target: a number for each member of the population.
 
     A class of your own inherits this and defines `evaluate` and `backprop`; `predict` where z is not in the target's
@@ -504,7 +504,7 @@ class Schedule(Spelled, Protocol):
         return self
 
 
-class Optimizer(Spelled, Protocol):
+class Optimizer(Part, Protocol):
     """A rule by which parameters follow their gradients.
 
     A class of your own inherits this and defines `init` and `update`.

@@ -259,3 +259,31 @@ def test_classes_of_ones_own_say_it_too():
             call()
         one_line(error, text)
     assert Scaled(factor=2).factor == 2
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "hint"),
+    [
+        (nnx.Chain(nnx.Dense(2)), "forward", "net.evaluate(params, x)"),
+        (nnx.Dense(2), "nothing", "nothing"),
+        (nnx.Dense(2), "W", "params = nnx.init(net, x)"),
+        (nnx.Dropout(0.1), "train", "train=True, key="),
+        (nnx.SquaredError(), "backward", "net.backprop(params, values, dy)"),
+        (nnx.Adam(), "zero_grad", "optimizer.update(params, grads, state)"),
+        (nnx.Adam(), "lr", ": rate"),
+    ],
+)
+def test_an_attribute_of_other_libraries_says_what_to_write(part, name, hint):
+    with pytest.raises(AttributeError, match=f"{type(part).__name__!r} object has no attribute {name!r}") as caught:
+        getattr(part, name)
+    assert hint in str(caught.value) and not hasattr(part, name) and not callable(part)
+
+
+def test_a_property_that_fails_keeps_its_own_error():
+    class Broken(nnx.Tanh):
+        @property
+        def names(self):
+            return self.nothing
+
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = Broken().names

@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache, wraps
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
-from .elsewhere import ABSENT, ATTRIBUTES, ELSEWHERE, HISTORY, KEYWORDS, MEASURED, SAME, WHAT
+from .elsewhere import ABSENT, ATTRIBUTES, ELSEWHERE, HISTORY, KEYWORDS, MEASURED, PARTS, SAME, WHAT
 
 TABLES = dict.fromkeys(("loss", "optimizer", "metric", "activation", "schedule", "backend"), SAME)
 TABLES |= {"setting": KEYWORDS, "parameter": KEYWORDS, "monitor": HISTORY}  # by the kind of a name
@@ -83,6 +83,12 @@ def attribute(name: str, known: Iterable[str]) -> str:
         return f": {text}"
     near = nearest(name, known, "")
     return f": did you mean {near!r}?" if near else ""
+
+
+def part_attribute(name: str) -> str:
+    """The end of the error for an attribute that a layer, a loss or an optimizer has not."""
+    text = "" if name.startswith("_") and name != "__call__" else _said(PARTS, name)
+    return f": {text}" if text else ""
 
 
 def figure(name: str, known: Iterable[str]) -> str:
@@ -171,6 +177,17 @@ class Spelled(Protocol):
     def __new__(cls, *args: Any, **given: Any) -> Self:
         check_keywords(cls, args, given)
         return super().__new__(cls)
+
+
+class Part(Spelled, Protocol):
+    """A base of layers, losses and optimizers: an attribute of other libraries is an error that says what to write."""
+
+    if not TYPE_CHECKING:  # a type checker knows them all
+
+        def __getattr__(self, name):
+            if hasattr(type(self), name):
+                return object.__getattribute__(self, name)  # a property, which failed for a reason of its own
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{part_attribute(name)}")
 
 
 def _is_made(cls: Any) -> bool:

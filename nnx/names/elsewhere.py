@@ -239,6 +239,25 @@ ATTRIBUTES = {
     "best_params_ best_index_ best_score_": "fit.best() is the number of the best member",
 }  # fmt: skip
 
+PARTS = {  # attributes of a layer, a loss or an optimizer
+    "forward __call__ call apply": "net.evaluate(params, x) gives y, and what backprop needs",
+    "predict predict_proba": "nnx.predict(net, params, x, loss=loss), or fit.predict(x)",
+    "backward grad gradients": "net.backprop(params, values, dy) gives dx and the gradients by name",
+    "step apply_gradients minimize zero_grad": "params, state = optimizer.update(params, grads, state)",
+    "train eval training": "net.evaluate(params, x, train=True, key=nnx.key(0, step)) is as in training",
+    "parameters named_parameters weights get_weights state_dict trainable_variables params W b bias kernel": (
+        "a layer holds none: params = nnx.init(net, x), by name, such as params['0.W']"
+    ),
+    "load_state_dict set_weights": "parameters are a dict: give them to evaluate, or nnx.fit(..., params=params)",
+    "fit compile": "nnx.fit(net, x, y, loss=..., optimizer=...)",
+    "summary": "nnx.summary(net, x)",
+    "save save_weights export": "nnx.save(path, net, params), or nnx.to_onnx(net, path, params=params)",
+    "add append": "nnx.Chain(*net.layers, layer)",
+    "to cuda cpu device": "nnx.init(net, x, backend=...) decides where parameters are",
+    "lr learning_rate": "rate",
+    "param_groups": "nnx.fit(..., rate_factors={'0.*': 0.1})",
+}  # fmt: skip
+
 HISTORY = (
     "validation_loss: val_loss valid_loss test_loss dev_loss\nloss: train_loss training_loss\nrate: lr learning_rate"
 )

@@ -340,10 +340,10 @@ def summary(net: Layer, x: Any, *, dtype: Literal["float32", "float64"] = "float
     params = {name: xp.broadcast_to(zero, own) for name, own in shapes.items()}
     check_params("summary", net, params)
     given = xp.broadcast_to(zero, shape)
-    from .backends.native.count import Refused, counted
+    from .backends.native.count import Refused, counting
 
     try:
-        lines = counted(partial(_lines, net), params, given)
+        lines = counting(partial(_lines, net), params, given)
     except Refused:  # a layer that looks at values
         lines = _lines(net, lambda: None, {name: xp.zeros_like(p) for name, p in params.items()}, xp.zeros_like(given))
     return Summary(tuple(lines), prod(shape[:-1]), zero.dtype.itemsize)
@@ -352,17 +352,17 @@ def summary(net: Layer, x: Any, *, dtype: Literal["float32", "float64"] = "float
 def _lines(net: Layer, count: Callable[[], int | None], params: Params, x: Array) -> list[LayerSummary]:
     """The lines of a summary. count: the operations so far, or None."""
     lines: list[LayerSummary] = []
-    counted, seen = [0], set[int]()  # the operations of the parts of each layer around; the parameters of a line
+    inner, seen = [0], set[int]()  # the operations of the parts of each layer around; the parameters of a line
 
     def note(place: str, layer: Layer, given: Mapping[str, Array], run: Run) -> tuple[Array, Any]:
         before, at = count(), len(lines)
-        counted.append(0)
+        inner.append(0)
         y, saved = run()
-        after, parts = count(), counted.pop()
+        after, parts = count(), inner.pop()
         own = None
         if before is not None and after is not None:
             own = after - before - parts
-            counted[-1] += after - before
+            inner[-1] += after - before
         shapes = {name: tuple(p.shape) for name, p in given.items() if id(p) not in seen}
         seen.update(map(id, given.values()))
         if shapes or own or len(lines) == at or lines[-1].output != tuple(y.shape):  # what only holds others has none
@@ -386,7 +386,7 @@ def named(net: Layer, most: int = 200) -> str:
     return f"{type(net).__name__}({net.layers[0]!r}, ..., {net.layers[-1]!r}: {len(net.layers)} layers)"
 
 
-def counted(params: Mapping[str, Array]) -> int:
+def size_of(params: Mapping[str, Array]) -> int:
     """The number of numbers in parameters."""
     return sum(prod(p.shape) for p in params.values())
 
@@ -398,5 +398,5 @@ def layers_table(net: Layer, params: Mapping[str, Array]) -> str:
     for prefix, layer in parts.items():
         own = {name: p for name, p in params.items() if name.startswith(prefix)}
         shapes = ", ".join(f"{name} {tuple(p.shape)}" for name, p in own.items())
-        rows.append((prefix.rstrip("."), named(layer, 80), f"{counted(own):,}", shapes))
-    return table(("layer", "made by", "parameters", "shapes"), [*rows, ("all", "", f"{counted(params):,}", "")])
+        rows.append((prefix.rstrip("."), named(layer, 80), f"{size_of(own):,}", shapes))
+    return table(("layer", "made by", "parameters", "shapes"), [*rows, ("all", "", f"{size_of(params):,}", "")])

@@ -7,7 +7,7 @@ import pytest
 from tables import LAYERS
 
 import nnx
-from nnx.inspection import counted
+from nnx.inspection import size_of
 
 X = np.random.default_rng(0).normal(size=(6, 4))
 NESTED = nnx.Chain(
@@ -81,7 +81,7 @@ def test_a_summary_has_the_shapes_and_parameters_of_every_layer(name):
     x = np.zeros((6, features), dtype="float32")
     params = nnx.init(layer, x, seed=0)
     found = nnx.summary(layer, x)
-    assert found.parameters == counted(params) and found.bytes == 4 * found.parameters
+    assert found.parameters == size_of(params) and found.bytes == 4 * found.parameters
     assert tuple(found.layers[-1].output) == layer.evaluate(params, x)[0].shape
     assert found.operations is not None
 

@@ -16,7 +16,7 @@ from ..backends import DTYPES, Backend, backend_of, numpy as host
 from ..contract import Array, Layer, Loss, Params, Row
 from ..errors import ModelFileError, NNXError, SettingError
 from ..inputs import as_numbers
-from ..inspection import counted, layers_table, named
+from ..inspection import layers_table, named, size_of
 from ..markup import heading, table
 from ..names import spelled
 from ..network import predict
@@ -103,7 +103,7 @@ class Model:
     def __repr__(self) -> str:
         """The network and its loss, and what is beside them."""
         said = "".join(f"; with {', '.join(names)}" for names in [self._beside()] if names)
-        count = counted(self.params)
+        count = size_of(self.params)
         return f"Model({named(self.net)}, {self.loss!r}; {count} parameters on {self.backend}{said})"
 
     def _repr_html_(self) -> str:

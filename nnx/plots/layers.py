@@ -1,12 +1,13 @@
 """Pictures of the layers of a network: weights, gradients, and the output of each layer."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..backends import backend_of, numpy as host
 from ..contract import Layer, Loss, Params
+from ..inspection import Run, watched
 from ..layers import Chain
 from ..losses import LOSSES
 from ..random import key
@@ -86,27 +87,28 @@ def layer_values(net: Layer, params: Params, x: Any, y: Any, loss: Loss | str, *
     """
     backend, the_loss = backend_of(next(iter(params.values()))), named("loss", loss, LOSSES)
     check_members(net, the_loss)
+    out: list[LayerValues] = []
     with backend.scope():
         x, y = as_rows(x), as_target(y, the_loss)
         check_lengths(x, y, None)
         z, target = backend.as_floats(x), move_target(backend, y, the_loss)
-        parts: Sequence[Layer] = net.layers if isinstance(net, Chain) else [net]
-        prefixes = [f"{i}." for i in range(len(parts))] if isinstance(net, Chain) else [""]
-        the_key = key(seed, 0, backend=backend)
-        out, values = [], []
-        for i, (part, prefix) in enumerate(zip(parts, prefixes, strict=True)):
-            own = {name: params[prefix + name] for name in (*part.names, *part.running)}
-            part_key = the_key.fold(i) if isinstance(net, Chain) else the_key
-            z, saved = part.evaluate(own, z, train=True, key=part_key)
-            values.append(saved)
-            weights = {name: backend.to_numpy(p) for name, p in own.items() if name in part.names}
-            label = f"{i} {type(part).__name__}" if isinstance(net, Chain) else type(part).__name__
-            out.append(LayerValues(label, backend.to_numpy(z), weights))
+        parts: dict[str, tuple[Layer, Mapping[str, Any], Any]] = {}
+
+        def note(place: str, layer: Layer, own: Mapping[str, Any], run: Run) -> tuple[Any, Any]:
+            y, saved = run()
+            if place.isdigit() if isinstance(net, Chain) else not place:  # what lies around others comes after them
+                parts[place] = layer, own, y
+            return y, saved
+
+        z, values = watched(net, note).evaluate(params, z, train=True, key=key(seed, 0, backend=backend))
         _, saved = the_loss.evaluate(z, target)
-        dz = the_loss.backprop(saved)
-        _, grads = net.backprop(params, values if isinstance(net, Chain) else values[0], dz, need_dx=False)
-        for layer, prefix in zip(out, prefixes, strict=True):
-            layer.gradients = {n: backend.to_numpy(grads[prefix + n]) for n in layer.weights if prefix + n in grads}
+        _, grads = net.backprop(params, values, the_loss.backprop(saved), need_dx=False)
+        for place, (layer, own, y) in parts.items():
+            names = {name: f"{place}.{name}" if place else name for name in layer.names}
+            weights = {name: backend.to_numpy(own[name]) for name in names}
+            gradients = {name: backend.to_numpy(grads[full]) for name, full in names.items() if full in grads}
+            label = f"{place} {type(layer).__name__}".strip()
+            out.append(LayerValues(label, backend.to_numpy(y), weights, gradients))
     return out
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..backends import Backend, is_sparse
 from ..contract import Array, Layer, Loss, Params, State
 from ..errors import NNXError, printable, shown
-from ..inspection import counted, layers_table, named
+from ..inspection import layers_table, named, size_of
 from ..markup import curves, heading, table
 from ..metrics import LARGER
 from ..names import Spelled, attribute, figure, spelled
@@ -225,7 +225,7 @@ class Fit(Attributes):
     def __repr__(self) -> str:
         """The network and its loss, how far the training came, and the figures of the epoch that is kept."""
         said = "".join(f", {printable(name)}={value:.4g}" for name, value in self._kept().items())
-        return f"Fit({named(self.net)}, {self.loss!r}; {counted(self.params)} parameters; {self._done()}{said})"
+        return f"Fit({named(self.net)}, {self.loss!r}; {size_of(self.params)} parameters; {self._done()}{said})"
 
     def _done(self) -> str:
         ended = "" if self.stopped == "epochs" else f", stopped: {self.stopped}"

@@ -10,18 +10,18 @@ from .calls import Call, Refused as Refused, leaves
 from .record import record
 
 
-def counted(function: Callable[..., Any], *args: Any) -> Any:
+def counting(function: Callable[..., Any], *args: Any) -> Any:
     """What function(count, *args) gives; count() is the arithmetic operations so far.
 
     The arrays among args may be zeros without memory behind them: only shapes and types are looked at, and those of
     what comes out are zeros too. Raises Refused.
     """
 
-    def counting(*given: Any) -> Any:
+    def followed(*given: Any) -> Any:
         calls = next(leaf.calls for leaf in leaves(given) if hasattr(leaf, "calls"))
         return function(lambda: sum(map(operations, calls)), *given)
 
-    return record(counting, args, compute=False)[0]
+    return record(followed, args, compute=False)[0]
 
 
 def operations(call: Call) -> int:

@@ -85,6 +85,7 @@ def attribute(name: str, known: Iterable[str]) -> str:
     return f": did you mean {near!r}?" if near else ""
 
 
+@lru_cache(maxsize=256)  # `hasattr` asks too
 def part_attribute(name: str) -> str:
     """The end of the error for an attribute that a layer, a loss or an optimizer has not."""
     text = "" if name.startswith("_") and name != "__call__" else _said(PARTS, name)

@@ -24,6 +24,7 @@ _HOMES = {
     "network": "init mlp predict realmlp tabm",
     "from_data": "init_from_data",
     "inspection": "Summary gradient summary trace",
+    "derivatives": "gnvp hvp jvp",
     "laws": "check",
     "losses": (
         "AbsoluteError BinaryCrossEntropy ClampedLoss EnsembleLoss Huber Poisson Quantile ScaledLoss "

@@ -11,6 +11,7 @@ from .contract import (
     Optimizer as Optimizer,
     Schedule as Schedule,
 )
+from .derivatives import gnvp as gnvp, hvp as hvp, jvp as jvp
 from .errors import (
     BackendError as BackendError,
     DataError as DataError,

@@ -153,6 +153,9 @@ class Layer(Part, Protocol):
     that inherits this and has no parameters defines only `evaluate` and `backprop`; one with parameters also `names`,
     `shapes` and `init`; one with running statistics also `running` and `update`. `nnx.check(layer, x)` tries it.
 
+    Written with functions of `nnx.namespace(x)` and operators, `evaluate` and `backprop` also give their own
+    derivatives along a direction (`nnx.jvp`, `nnx.hvp`): they are then called with dual numbers.
+
     Parameters
     ----------
     *args : Any

@@ -24,7 +24,7 @@ ORDER = [
     "metrics",
     "optimizers",
     "network from_data",
-    "inspection",
+    "inspection derivatives",
     "evaluation tables laws",
     "files",
     "training",

@@ -18,8 +18,8 @@ GROUPS = {
     "layers": ("Layers", "What a network is made of. Each is a frozen dataclass of settings.", "layers"),
     "networks": (
         "Networks and parameters",
-        "Networks of several layers, their first parameters, what they predict, and a look into them.",
-        "network from_data inspection",
+        "Networks of several layers, their first parameters, what they predict, a look into them, and derivatives.",
+        "network from_data inspection derivatives",
     ),
     "losses": ("Losses", "What is made small. Each has `evaluate` and `backprop`.", "losses"),
     "optimizers": ("Optimizers", "How gradients change parameters.", "optimizers"),

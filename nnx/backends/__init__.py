@@ -18,6 +18,7 @@ from .arrays import (
 )
 from .base import DTYPES, TOLD, Backend, Plain
 from .choose import LIBRARIES, backend, backend_of, first_working, is_host, on_device, preferred, probe
+from .dual import dual, tangent_of, value_of
 from .fused import elementwise, sign, sqrt
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "backend_of",
     "constant",
     "device",
+    "dual",
     "each",
     "elementwise",
     "erf",
@@ -49,5 +51,7 @@ __all__ = [
     "sign",
     "sqrt",
     "taken_beside",
+    "tangent_of",
     "transposed",
+    "value_of",
 ]

@@ -172,6 +172,10 @@ def constant(values: Any, like: Array) -> Array:
 
 def erf(x: Array) -> Array:
     """The error function: the library's own where it has one, else `erf_plain`."""
+    from .dual import Dual
+
+    if isinstance(x, Dual):
+        return x.space.call("erf", erf, (x,), {})
     name = library_name(x)
     if name == "torch":
         return sys.modules["torch"].special.erf(x)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..backends import numpy as host
+from ..backends import dual, numpy as host, tangent_of
 from ..backends.native.calls import Refused
 from ..backends.native.loop import recorded_twice
 from ..contract import Key, Layer, Params
@@ -99,6 +99,23 @@ def _slopes(part: Part, train: bool) -> Iterator[str]:
         # A difference is right to h^2 times a third derivative, and to the rounding of the loss over h.
         if not any(abs(d - slope) <= 1e-5 * max(abs(d), abs(slope)) + 1e-8 * size for d in differences):
             yield f"gradient of {name}: {slope:.4g} along a random direction, central difference {differences[-1]:.4g}"
+
+
+def _tangents(part: Part) -> Iterator[str]:
+    """The derivative along a direction."""
+    xp, key = part.backend.xp, part.key()
+    v = {name: part.random(f"{name} direction", part.inputs[name].shape) for name in part.graded}
+    try:
+        along, _ = part.evaluate({name: dual(p, v.get(name)) for name, p in part.inputs.items()}, True, key)
+    except Exception:  # of what dual numbers cannot follow: `nnx.jvp` says so to those who ask for it
+        return
+    y, _ = part.evaluate(part.inputs, True, key)
+    dy = part.slope(y)
+    _, grads = part.once(part.inputs, dy)
+    found, slope = float(xp.sum(dy * tangent_of(along))), sum(float(xp.sum(grads[name] * u)) for name, u in v.items())
+    size = 1e-9 * (1.0 + sum(float(xp.sum(xp.abs(grads[name] * u))) for name, u in v.items()))
+    if not abs(found - slope) <= size:
+        yield f"the derivative along a random direction is {found:.10g}, and {slope:.10g} by backprop"
 
 
 def _left_alone(part: Part) -> Iterator[str]:
@@ -251,7 +268,9 @@ def types_kept(part: Part) -> Iterator[str]:
             yield f"{name} is {str(a.dtype).rpartition('.')[2]} where all that is given is float32"
 
 
+AGAIN = (one_row, _tangents)  # which would say again what another has said
+
 # The first three are what the others rely on.
 LAWS: tuple[Callable[[Part], Iterator[str]], ...] = (
-    *(results, _left_alone, _repeated, _gradients, _without_dx, _population, _update, one_row, _recording),
+    *(results, _left_alone, _repeated, _gradients, _without_dx, _population, _update, one_row, _tangents, _recording),
 )

@@ -20,10 +20,10 @@ def sigmoid(x: Array) -> Array:
 
 
 def softplus(x: Array) -> Array:
-    """log(1 + exp(x)), as max(x, 0) + log(1 + exp(-|x|)), which never overflows."""
+    """log(1 + exp(x)), as log(1 + exp(-|x|)) - min(-x, 0), which never overflows; both bend to one side at 0."""
     xp = namespace(x)
     y = xp.log1p(xp.exp(-xp.abs(x)))
-    y += xp.maximum(x, 0.0)
+    y -= xp.minimum(-x, 0.0)
     return y
 
 

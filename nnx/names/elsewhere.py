@@ -60,6 +60,8 @@ Normal: RandomNormal TruncatedNormal
 Constant: Ones
 fit: train Trainer compile TrainState train_step
 predict: forward apply
+jvp: pushforward linearize forward_grad
+hvp: vhp hessian_vector_product
 key: PRNGKey Rngs
 load: load_model from_pretrained load_state_dict restore
 save: save_model state_dict save_pretrained dump

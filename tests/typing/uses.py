@@ -41,6 +41,9 @@ params, state = optimizer.update(params, grads, state)
 assert_type(nnx.summary(net, x).parameters, int)
 print(nnx.summary(net, 3), nnx.summary(net, (8, 3)))
 assert_type(nnx.trace(net, params, x), dict[str, Any])
+assert_type(nnx.jvp(net, params, x, dx=x), tuple[Any, Any])
+assert_type(nnx.hvp(net, params, x, y, params, loss=loss), dict[str, Any])
+print(nnx.gnvp(net, params, x, y, params, loss="softmax_cross_entropy"))
 print(nnx.gradient(net, params, x, output=0), nnx.gradient(net, params, x, output="all"))
 
 # training

@@ -17,11 +17,11 @@ _HOMES = {
     ),
     "layers": (
         "BatchEnsemble BatchNorm Chain Committee Concat Dense DenseEnsemble Dropout ELU Embedding Ensemble "
-        "EnsembleView GELU GELUTanh Identity LayerNorm LeakyReLU Mish NTPDense PBLDEmbedding PLREmbedding "
-        "ParametricActivation PiecewiseLinear PiecewiseLinearEmbedding RMSNorm ReLU Residual SELU Scale "
-        "ScaleEnsemble Sigmoid SiLU Softplus Tanh"
+        "EnsembleView GELU GELUTanh Identity LayerNorm LeakyReLU Mish MonotoneActivation MonotoneDense NTPDense "
+        "PBLDEmbedding PLREmbedding ParametricActivation PiecewiseLinear PiecewiseLinearEmbedding RMSNorm ReLU "
+        "Residual SELU Scale ScaleEnsemble Sigmoid SiLU Softplus Tanh"
     ),
-    "network": "init mlp predict realmlp tabm",
+    "network": "init mlp monotone_mlp predict realmlp tabm",
     "from_data": "init_from_data",
     "inspection": "Summary gradient summary trace",
     "derivatives": "gnvp hvp jvp",

@@ -66,6 +66,8 @@ from .layers import (
     LayerNorm as LayerNorm,
     LeakyReLU as LeakyReLU,
     Mish as Mish,
+    MonotoneActivation as MonotoneActivation,
+    MonotoneDense as MonotoneDense,
     NTPDense as NTPDense,
     ParametricActivation as ParametricActivation,
     PBLDEmbedding as PBLDEmbedding,
@@ -105,7 +107,14 @@ from .metrics import (
     roc_auc as roc_auc,
     root_mean_squared_error as root_mean_squared_error,
 )
-from .network import init as init, mlp as mlp, predict as predict, realmlp as realmlp, tabm as tabm
+from .network import (
+    init as init,
+    mlp as mlp,
+    monotone_mlp as monotone_mlp,
+    predict as predict,
+    realmlp as realmlp,
+    tabm as tabm,
+)
 from .onnx import to_onnx as to_onnx
 from .optimizers import (
     SGD as SGD,

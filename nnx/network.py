@@ -26,10 +26,11 @@ from .layers import (
     ScaleEnsemble,
     activation as named_activation,
 )
+from .layers.monotone import MonotoneActivation, monotone_layers
 from .names import spelled
 from .random import HostDraw, check_seed
 from .schedules import FlatCosine
-from .settings import SHARE, integer, is_own, one_of, part, per_member, real
+from .settings import NOT_NEGATIVE, SHARE, integer, is_own, one_of, part, per_member, real
 
 ONES, SIGNS, ZEROS = Constant(1.0), Signs(), Zeros()
 ROWS = 8192  # predicted at once
@@ -137,6 +138,79 @@ def mlp(hidden: Sequence[int], outputs: int, *, activation: str | Layer = "relu"
     layers = [Dense(width) for width in _widths("mlp", hidden)]
     last = Dense(integer("mlp: outputs", outputs))
     return Chain(*_activated("mlp", layers, activation, dropout), last)
+
+
+@spelled
+def monotone_mlp(
+    hidden: Sequence[int],
+    outputs: int,
+    *,
+    rising: Sequence[int] = (),
+    falling: Sequence[int] = (),
+    free: float = 0.5,
+    free_outputs: int = 0,
+    activation: str | Layer = "relu",
+    dropout: float = 0.0,
+) -> Chain:
+    """A multilayer perceptron whose outputs rise with some columns of x and fall with others, at all parameter values.
+
+    It is a chain like that of `nnx.mlp`, of `nnx.MonotoneDense` and `nnx.MonotoneActivation`. Of the columns that are
+    not named the outputs are any function, and so they are of how these act together with the others.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        The widths of the hidden layers, such as (128, 64); () makes a linear model.
+    outputs : int
+        The number of outputs.
+    rising : sequence of int, default ()
+        Numbers of the columns with which the outputs rise, ascending from 0.
+    falling : sequence of int, default ()
+        Numbers of the columns with which they fall.
+    free : float, default 0.5
+        The share of the units of each hidden layer that see the columns that are not named alone, at least 0 and below
+        1; 0 where all columns are named.
+    free_outputs : int, default 0
+        Outputs, the first, that do not depend on the columns named: 1 for the logits of two classes, of which the
+        second then becomes more probable where a column rises.
+    activation : str or Layer, default "relu"
+        The activation, one that rises everywhere: relu, leaky_relu, elu, selu, softplus, tanh, sigmoid, identity.
+    dropout : float, default 0.0
+        The share of hidden outputs that are dropped in training, at least 0 and below 1; predictions have none.
+
+    Returns
+    -------
+    Chain
+        The network.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of its range, the activation may fall, or a column is named twice.
+
+    Notes
+    -----
+    Source: Runje & Shankaranarayana 2023, "Constrained monotonic neural networks".
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).uniform(size=(200, 2))
+    >>> y = np.sqrt(x[:, :1]) + np.sin(6 * x[:, 1:])
+    >>> net = nnx.monotone_mlp((16, 16), 1, rising=(0,))
+    >>> fit = nnx.fit(net, x, y, loss="squared_error", optimizer=nnx.Adam(0.01), epochs=20)
+    >>> path = np.stack([np.linspace(0, 1, 50), np.full(50, 0.3)], axis=1)
+    >>> bool((np.diff(fit.predict(path)[:, 0]) >= -1e-6).all())
+    True
+    """
+    share, few = (
+        real("monotone_mlp: free", free, SHARE),
+        integer("monotone_mlp: free_outputs", free_outputs, NOT_NEGATIVE),
+    )
+    widths = [*_widths("monotone_mlp", hidden), integer("monotone_mlp: outputs", outputs)]
+    *layers, last = monotone_layers(widths, rising, falling, share, few)
+    f = _named("monotone_mlp", activation)
+    between = (_activated("monotone_mlp", [layer], MonotoneActivation(f, layer.free), dropout) for layer in layers)
+    return Chain(*(part for parts in between for part in parts), last)
 
 
 @spelled
@@ -293,10 +367,16 @@ def _widths(name: str, hidden: Sequence[int]) -> list[int]:
     return [integer(f"{name}: hidden", width) for width in hidden]
 
 
-def _activated(name: str, layers: Sequence[Layer], activation: str | Layer, dropout: float) -> Iterator[Layer]:
-    """Each layer with the activation (and Dropout) after it."""
+def _named(name: str, activation: str | Layer) -> Layer:
+    """The activation of this name, or the layer given."""
     after: Layer = named_activation(activation) if isinstance(activation, str) else activation
     part(f"{name}: activation", after, Layer, names={"relu": ReLU})
+    return after
+
+
+def _activated(name: str, layers: Sequence[Layer], activation: str | Layer, dropout: float) -> Iterator[Layer]:
+    """Each layer with the activation (and Dropout) after it."""
+    after = _named(name, activation)
     dropout = per_member(f"{name}: dropout", dropout, SHARE)
     drops = any(numbers(dropout))
     for layer in layers:

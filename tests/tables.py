@@ -51,6 +51,13 @@ LAYERS = {
         ),
         4,
     ),
+    "monotone_dense": (nnx.MonotoneDense(4, rising=(0, 3), falling=(1,), free=2), 5),
+    "monotone_from": (nnx.MonotoneDense(3, rising=2, free=1), 5),
+    "monotone_activation": (nnx.MonotoneActivation(nnx.Tanh(), 1), 8),
+    "monotone": (
+        nnx.monotone_mlp((8, 7), 2, rising=(0,), falling=(2,), activation="elu", free_outputs=1, dropout=0.2),
+        4,
+    ),
     "activation_first": (nnx.Chain(nnx.Tanh(), nnx.Dense(2)), 3),
     "ensemble_view": (nnx.EnsembleView(3), 4),
     "scale_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.ScaleEnsemble(3)), 4),

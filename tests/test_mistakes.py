@@ -106,7 +106,7 @@ OWN = {
     "of": {"target": Y, "classes": ("a", "b")},
     "EnsembleLoss": {"loss": nnx.SquaredError()},
     "ClampedLoss": {"loss": nnx.SquaredError(), "low": 0.0, "high": 1.0},
-    "ParametricActivation": {"activation": nnx.Tanh()},
+    **{name: {"activation": nnx.Tanh()} for name in ("ParametricActivation", "MonotoneActivation")},
     "ScaledLoss": {"loss": nnx.SquaredError(), "mean": (1.0,), "scale": (2.0,)},
     "Embedding": {"sizes": (4,), "columns": (0,)},
     **{name: {"edges": ((0.0, 1.0, 2.0),) * 3} for name in ("PiecewiseLinear", "PiecewiseLinearEmbedding")},

@@ -1,11 +1,13 @@
 """The options of the commands, each with the setting that it is."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 Command = Callable[..., Any]
+SIGN = r"([^,].*?)=([+-]?1)(?:,|$)"
 
 
 class Words(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
@@ -48,6 +50,19 @@ class Kind(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         return next((pair for pair in pairs if parted(pair[1])[0] in KINDS), pairs[-1])
 
 
+class Signs(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """Columns with signs, parted by commas: size=+1,age=-1. The names of columns may have both in them."""
+
+    name = "COLUMN=+1"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> tuple[tuple[str, int], ...]:
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(f"(?:{SIGN})+", value):
+            self.fail(f"expected COLUMN=+1 or COLUMN=-1 such as size=+1,age=-1, got {value!r}", parameter, context)
+        return tuple((name, int(sign)) for name, sign in re.findall(SIGN, value))
+
+
 class Sections(click.Command):
     """A command whose help has the options of reading a table in a section of their own."""
 
@@ -76,6 +91,7 @@ FLAGS: tuple[tuple[str, str, Any, str], ...] = (  # option, setting, type, help
         Kind(),
         "number, category, words, text (either), boolean, date, time, duration, drop; date:%d.%m.%Y, number:,.",
     ),
+    ("--monotone", "data.monotone", Signs(), "columns that the prediction rises or falls with; may be repeated"),
     ("--preset", "training.preset", str, "fast, default or best: 2, 3 to 5, or 16 networks [default: default]"),
     (
         "--metric",
@@ -125,7 +141,13 @@ READING: tuple[tuple[str, str, Any, str], ...] = (  # each setting a field of nn
     ("--missing", "data.missing", Words(), "what else stands for a missing cell: n/k,unknown; may be repeated"),
     ("--keep-text", "data.keep_text", Words(), "usual words for a missing cell that are values here: NA,None"),
 )
-REPEATED = ("data.drop", "data.kinds", "data.missing", "data.keep_text")  # settings whose option may be repeated
+REPEATED = (
+    "data.drop",
+    "data.kinds",
+    "data.monotone",
+    "data.missing",
+    "data.keep_text",
+)  # settings whose option may be repeated
 Options = tuple[tuple[tuple[str, ...], dict[str, Any]], ...]  # what click.option takes
 RUNNING: Options = (
     (("-c", "--config", "file"), {"help": "a TOML file with settings; the config.toml of a run is one"}),
@@ -246,6 +268,7 @@ def chosen_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that the options given are."""
     settings = {setting: flags[option[2:].replace("-", "_")] for option, setting in HOMES.items()}
     settings["data.kinds"] = dict(flags["kind"]) or None
+    settings["data.monotone"] = dict(pair for pairs in flags["monotone"] for pair in pairs) or None
     settings["data.drop"] = flags["drop"] or None
     return settings | {f"data.{name}": value or None for name, value in _lists(flags).items()}
 

@@ -133,6 +133,11 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         else 0.
     frozen : sequence of int, default ()
         Numbers of dense layers, from 0, that keep their weights. At least one layer has to be left.
+    monotonic_cst : array-like of int, dict or None, default None
+        Columns with which the probability of the second of two classes rises, 1, or falls, -1, as in scikit-learn's
+        HistGradientBoostingClassifier; 0 is free. One number for each column, or a dict of some by the names of a data
+        frame. It holds for every row, whatever was learned. It needs an activation that rises everywhere, as "relu"
+        and "tanh" do, and no `norm`. Of a weight in `coefs_` that lies on the way of such a column the size counts.
     scoring : str, callable or None, default None
         The score that `early_stopping` follows: the name of a scorer of scikit-learn such as "roc_auc", a function of
         estimator, X and y whose larger values are better, or "loss". None is that of `score`.
@@ -276,6 +281,7 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         norm: str | None = None,
         weight_decay: float | None = None,
         frozen: Any = (),
+        monotonic_cst: Any = None,
         scoring: Any = None,
         callbacks: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
         fixes: Any = (),
@@ -486,6 +492,11 @@ class MLPClassifier(Added, ClassifierMixin, BaseMLP):  # type: ignore[misc]
         if not isinstance(self.loss, str):
             self._check_loss()
         super()._check_plan(hidden)
+
+    def _check_monotone(self) -> None:
+        if self.out_activation_ == "softmax":
+            raise ValueError("monotonic_cst is for two classes, or several labels, not for three classes or more")
+        super()._check_monotone()
 
     def _check_loss(self) -> None:
         """Raise ValueError for a loss of the library that is not for such labels."""

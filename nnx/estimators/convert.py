@@ -56,7 +56,13 @@ def to_sklearn(ours: Any) -> Any:
     one = isinstance(loss, Quantile) and len(loss.levels) == 1
     same = one or type(loss).predict is Loss.predict or isinstance(loss, PREDICTED[type(ours).__name__])
     plain = same and all(_accepts(kind, "activation", given) for given in plan.between) and len(set(plan.between)) <= 1
-    if not plain or plan.norm or plan.output is not None or isinstance(ours.__dict__.get("classes_"), list):
+    if (
+        not plain
+        or plan.norm
+        or plan.signs
+        or plan.output is not None
+        or isinstance(ours.__dict__.get("classes_"), list)
+    ):
         raise ValueError("scikit-learn has no such network: one of its activations, nothing else, and one target")
     for name, value in ours.get_params(deep=False).items():
         if name in theirs.get_params(deep=False) and _accepts(kind, name, value):

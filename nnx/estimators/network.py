@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 from ..backends import along, constant, namespace
 from ..contract import Array, Key, Layer, Loss, Params, Saved, Setting
 from ..layers import BatchNorm, Chain, Dense, Dropout, LayerNorm, Sigmoid, activation as named_activation
+from ..layers.monotone import MonotoneActivation, MonotoneDense, monotone_layers
 from ..losses import Poisson, SquaredError, without_scale
 from ..losses.wrapper import evaluated
 from ..optimizers import decays
 from .arrays import is_foreign
 
 NORMS: dict[str, Layer] = {"layer": LayerNorm(), "batch": BatchNorm()}
+FREE = 0.5  # of the units of a hidden layer, those that see the columns without a sign alone
 ON_HOST, ON_DEVICE = 512, 65536  # rows predicted at once: on the host, what lies between two layers stays in the cache
 
 
@@ -29,6 +31,7 @@ class Blueprint(NamedTuple):
     loss: Loss
     alpha: Setting
     exact: bool  # the gradient is that of the loss reported, also for several outputs
+    signs: tuple[int, ...] = ()  # of each column: 1 where the outputs rise with it, -1 where they fall; (): all free
 
 
 def activation(given: str | Layer) -> Layer:
@@ -40,13 +43,23 @@ def activation(given: str | Layer) -> Layer:
 
 def network(plan: Blueprint) -> Chain:
     """Dense layers at 0, 2, 4, ...; at 1, 3, 5, ... all that comes between two of them; last, an output layer."""
-    layers: list[Layer] = [Dense(plan.widths[0])]
-    for given, width in zip(plan.between, plan.widths[1:], strict=True):
+    dense = _dense(plan)
+    layers: list[Layer] = [dense[0]]
+    for given, before, after in zip(plan.between, dense, dense[1:], strict=False):
         parts = [NORMS[plan.norm]] if plan.norm else []
-        parts.append(activation(given))
+        f = activation(given)
+        parts.append(MonotoneActivation(f, before.free) if isinstance(before, MonotoneDense) else f)
         parts += [Dropout(plan.dropout)] if plan.dropout else []
-        layers += [parts[0] if len(parts) == 1 else Chain(*parts), Dense(width)]
+        layers += [parts[0] if len(parts) == 1 else Chain(*parts), after]
     return Chain(*layers) if plan.output is None else Chain(*layers, plan.output)
+
+
+def _dense(plan: Blueprint) -> Sequence[Dense]:
+    """The dense layers of a plan."""
+    if not plan.signs:
+        return [Dense(width) for width in plan.widths]
+    rising, falling = (tuple(c for c, own in enumerate(plan.signs) if own == sign) for sign in (1, -1))
+    return monotone_layers(plan.widths, rising, falling, FREE if 0 in plan.signs else 0.0)
 
 
 @cache

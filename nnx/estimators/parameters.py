@@ -45,6 +45,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "norm": [StrOptions({"layer", "batch"}), None],
     "weight_decay": [Interval(Real, 0, None, closed="left"), None],
     "frozen": ["array-like"],
+    "monotonic_cst": ["array-like", dict, None],
     "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
     "callbacks": [callable, list, tuple, None],
     "fixes": [StrOptions({"all", *FIXES}), list, tuple, set, frozenset],

@@ -16,10 +16,11 @@ from ..contract import Array, Loss, Params
 from ..errors import shown
 from ..inputs import as_given, as_numbers
 from ..layers import Dense
+from ..layers.monotone import RISING
 from ..names import Spelled
 from .arrays import backend_for, checked_rows, is_foreign, mapped, scope_of, to_host
 from .network import Blueprint, Objective, activation, as_lists, as_params, in_pieces, objective_of
-from .private import CallbackSupportMixin
+from .private import CallbackSupportMixin, _check_monotonic_cst
 from .quirks import fixed
 
 np = host_namespace()
@@ -65,8 +66,16 @@ class Prediction(Spelled, CallbackSupportMixin, BaseEstimator):  # type: ignore[
             self._trained_loss(),
             float(self.alpha),
             self.fixes != () and fixed(self, "outputs"),
+            self._signs(),
         )
         return objective_of(plan)
+
+    def _signs(self) -> tuple[int, ...]:
+        """The sign of each column of `monotonic_cst`, () where all are 0. Raises ValueError for what is none."""
+        if self.monotonic_cst is None:
+            return ()
+        signs = tuple(map(int, _check_monotonic_cst(self, self.monotonic_cst)))
+        return signs if any(signs) else ()
 
     def _check_plan(self, hidden: list[int]) -> None:
         """Raise ValueError where the parameters give no network."""
@@ -88,6 +97,17 @@ class Prediction(Spelled, CallbackSupportMixin, BaseEstimator):  # type: ignore[
             self._check_hash(layer)
             if isinstance(layer, Dense):
                 raise ValueError("activation: Dense belongs in hidden_layer_sizes")
+        if self._signs():
+            self._check_monotone()
+
+    def _check_monotone(self) -> None:
+        """Raise ValueError where an output might not rise with what the dense layers give; the activations are checked
+        by their layer."""
+        if self.norm:
+            raise ValueError(f"monotonic_cst: norm={self.norm!r} may turn the sign of a column; leave norm out")
+        output = self._out_layer()
+        if output is not None and type(output) not in RISING:
+            raise ValueError(f"monotonic_cst needs an out_activation that rises everywhere, got {shown(output)}")
 
     @staticmethod
     def _check_hash(part: Any) -> None:

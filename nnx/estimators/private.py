@@ -41,7 +41,13 @@ try:
     from sklearn.utils.metaestimators import _safe_split
     from sklearn.utils.multiclass import _check_partial_fit_first_call
     from sklearn.utils.optimize import _check_optimize_result
-    from sklearn.utils.validation import _check_feature_names, _check_method_params, _check_sample_weight, _num_samples
+    from sklearn.utils.validation import (
+        _check_feature_names,
+        _check_method_params,
+        _check_monotonic_cst,
+        _check_sample_weight,
+        _num_samples,
+    )
 except ImportError as error:
     if (error.name or "").partition(".")[0] != "sklearn":
         raise
@@ -83,6 +89,7 @@ __all__ = [
     "StrOptions",
     "_check_feature_names",
     "_check_method_params",
+    "_check_monotonic_cst",
     "_check_optimize_result",
     "_check_partial_fit_first_call",
     "_check_sample_weight",

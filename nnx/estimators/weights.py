@@ -19,7 +19,7 @@ def drawn(layers: Sequence[Layer], between: Sequence[Any], features: int, random
     """
     params: Params = {}
     for i, layer in enumerate(layers):
-        if isinstance(layer, Dense):
+        if type(layer) is Dense:
             fan_in, features = features, layer.units
             bound = np.sqrt((2.0 if between[i // 2] == "logistic" else 6.0) / (fan_in + features))
             for name, shape in (("W", (fan_in, features)), ("b", features)):

@@ -21,6 +21,7 @@ from .dense import Dense
 from .dropout import Dropout
 from .embedding import Embedding
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
+from .monotone import MonotoneActivation, MonotoneDense
 from .networks import Committee, Ensemble
 from .norm import BatchNorm, LayerNorm
 from .periodic import PBLDEmbedding, PLREmbedding
@@ -44,6 +45,7 @@ ACTIVATIONS: dict[str, type[Layer]] = {
 }
 _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNorm, Chain, Residual, Concat)
 _OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble, Scale, NTPDense, ParametricActivation)
+_OTHERS += (MonotoneDense, MonotoneActivation)
 _OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding, Embedding, Committee)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
@@ -77,6 +79,8 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Mish",
+    "MonotoneActivation",
+    "MonotoneDense",
     "NTPDense",
     "PBLDEmbedding",
     "PLREmbedding",

@@ -11,6 +11,8 @@ BatchNorm: BatchNorm1d BatchNormalization
 LayerNorm: LayerNormalization
 RMSNorm: RMSNormalization
 Dropout: Dropout1d AlphaDropout
+MonotoneDense: MonotonicLinear MonoDense MonotonicDense
+monotone_mlp: MonotonicNN LipschitzMonotonicNetwork SmoothMinMax
 SiLU: swish hardswish
 LeakyReLU: lrelu
 Sigmoid: logistic sigm

@@ -1,11 +1,26 @@
-"""The layers for numeric columns in ONNX: (rows, columns, t) is what is made of the numbers of each embedded column."""
+"""The layers for columns in ONNX: (rows, columns, t) is what is made of the numbers of each embedded column."""
 
+from itertools import pairwise
 from math import pi
 from typing import Any
 
 from ..layers.piecewise import bins
 from .graph import xp
 from .place import Place
+
+END = 2**31 - 1  # of a slice: the last column, wherever it is
+
+
+def embedding(layer: Any, here: Place, x: str) -> str:
+    """The rest of x, and beside it the rows of E (rows, codes, units) side by side."""
+    sizes, starts = (xp.asarray(v, dtype=here.graph.dtype) for v in (layer.sizes, layer.starts[:-1]))
+    code = here.node("Gather", x, xp.asarray(layer.columns), axis=1)
+    code = here.node("Floor", here.node("Add", code, 0.5))
+    known = here.node("And", here.node("Greater", code, 0.0), here.node("Less", code, sizes))
+    row = here.node("Add", here.node("Where", known, code, 0.0), starts)
+    v = here.node("Flatten", here.node("Gather", here.constant("E"), here.graph.cast(row, "int64"), axis=0), axis=1)
+    between = [(a + 1, b) for a, b in pairwise([-1, *sorted(layer.columns), END]) if b > a + 1]
+    return here.node("Concat", *(here.node("Slice", x, [a], [b], [1]) for a, b in between), v, axis=1)
 
 
 def piecewise_linear(layer: Any, here: Place, x: str) -> str:

@@ -4,7 +4,6 @@ The formulas are the layers' own, in operators that every opset from 13 on has, 
 """
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from math import pi, sqrt
 from typing import Any
 
@@ -30,6 +29,8 @@ from ..layers import (
     LayerNorm,
     LeakyReLU,
     Mish,
+    MonotoneActivation,
+    MonotoneDense,
     NTPDense,
     ParametricActivation,
     PBLDEmbedding,
@@ -47,12 +48,10 @@ from ..layers import (
     Tanh,
 )
 from ..layers.activation import _ALPHA, _SCALE
-from .columns import pbld_embedding, piecewise_linear, piecewise_linear_embedding, plr_embedding
+from .columns import embedding, pbld_embedding, piecewise_linear, piecewise_linear_embedding, plr_embedding
 from .graph import Nodes, xp
 from .place import Place
 from .widths import outputs
-
-END = 2**31 - 1  # of a slice: the last column, wherever it is
 
 
 def network(graph: Nodes, net: Layer, params: Mapping[str, Any], x: str, features: int | None) -> str:
@@ -118,6 +117,24 @@ def _dense(layer: Any, here: Place, x: str) -> str:
 def _ntp_dense(layer: Any, here: Place, x: str) -> str:
     alpha = 1 / sqrt(here.array("W").shape[-2])
     return here.node("Gemm", x, here.constant("W"), here.constant("b"), alpha=alpha)
+
+
+def _monotone_dense(layer: Any, here: Place, x: str) -> str:
+    return here.node("Gemm", x, here.constant("W", layer.acting(here.array("W"))), here.constant("b"))
+
+
+def _monotone_activation(layer: Any, here: Place, x: str) -> str:
+    """f(x), -f(-x) and f(1 + min(x, 0)) - f(1 - max(x, 0)), of the columns that the width of x says."""
+    columns = here.node("Slice", here.node("Shape", x), [1], [2])
+    third = here.node("Div", here.node("Sub", columns, [layer.free]), [3])
+    bounded = here.node("Sub", columns, third)
+    turned = here.node("Sub", bounded, third)
+    z = here.node("Slice", x, bounded, columns, [1])
+    up = _add(layer.activation, here, here.node("Slice", x, [0], turned, [1]))
+    down = _add(layer.activation, here, here.node("Neg", here.node("Slice", x, turned, bounded, [1])))
+    low = _add(layer.activation, here, here.node("Add", here.node("Min", z, 0.0), 1.0))
+    high = _add(layer.activation, here, here.node("Sub", 1.0, here.node("Max", z, 0.0)))
+    return here.node("Concat", up, here.node("Neg", down), here.node("Sub", low, high), axis=1)
 
 
 def _scale(layer: Any, here: Place, x: str) -> str:
@@ -216,18 +233,6 @@ def _batch_norm(layer: Any, here: Place, x: str) -> str:
     return here.node("Add", here.node("Mul", h, here.constant("gain", factor)), here.constant("shift"))
 
 
-def _embedding(layer: Any, here: Place, x: str) -> str:
-    """The rest of x, and beside it the rows of E (rows, codes, units) side by side."""
-    sizes, starts = (xp.asarray(v, dtype=here.graph.dtype) for v in (layer.sizes, layer.starts[:-1]))
-    code = here.node("Gather", x, xp.asarray(layer.columns), axis=1)
-    code = here.node("Floor", here.node("Add", code, 0.5))
-    known = here.node("And", here.node("Greater", code, 0.0), here.node("Less", code, sizes))
-    row = here.node("Add", here.node("Where", known, code, 0.0), starts)
-    v = here.node("Flatten", here.node("Gather", here.constant("E"), here.graph.cast(row, "int64"), axis=0), axis=1)
-    between = [(a + 1, b) for a, b in pairwise([-1, *sorted(layer.columns), END]) if b > a + 1]
-    return here.node("Concat", *(here.node("Slice", x, [a], [b], [1]) for a, b in between), v, axis=1)
-
-
 def _ensemble_view(layer: Any, here: Place, x: str) -> str:
     xm = here.node("Expand", here.node("Unsqueeze", x, [1]), [1, layer.members, 1])  # (rows, members, features)
     return here.node("Flatten", xm, axis=2)
@@ -300,6 +305,8 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     Dropout: _same,
     Dense: _dense,
     NTPDense: _ntp_dense,
+    MonotoneDense: _monotone_dense,
+    MonotoneActivation: _monotone_activation,
     Scale: _scale,
     ParametricActivation: _parametric,
     Sigmoid: _sigmoid,
@@ -316,7 +323,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     LayerNorm: _layer_norm,
     RMSNorm: _rms_norm,
     BatchNorm: _batch_norm,
-    Embedding: _embedding,
+    Embedding: embedding,
     EnsembleView: _ensemble_view,
     ScaleEnsemble: _scale_ensemble,
     BatchEnsemble: _batch_ensemble,

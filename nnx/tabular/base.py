@@ -55,6 +55,7 @@ class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
         calibrate: bool = True,
         kinds: Mapping[str, str] | None = None,
         drop: Any = (),
+        monotone: Mapping[str, int] | None = None,
         settings: Mapping[str, Any] | None = None,
         backend: str | None = None,
         dtype: str = "float32",
@@ -66,6 +67,7 @@ class Tabular(Spelled, BaseEstimator, ABC):  # type: ignore[misc]
         self.hidden, self.activation, self.dropout, self.rate = hidden, activation, dropout, rate
         self.epochs, self.batch_size, self.patience, self.validation = epochs, batch_size, patience, validation
         self.class_weight, self.calibrate, self.kinds, self.drop = class_weight, calibrate, kinds, drop
+        self.monotone = monotone
         self.settings, self.backend, self.dtype = settings, backend, dtype
         self.random_state, self.verbose, self.ranks = random_state, verbose, ranks
 

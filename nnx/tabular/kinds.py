@@ -11,6 +11,7 @@ from ..network import init, realmlp
 from ..optimizers import AdamW
 from ..schedules import FlatCosine, PeriodicCosine
 from ..training import EarlyStopping
+from .monotone import signed
 from .prepare import Prepared
 from .recipe import WIDE, average_of, monitor_of, network, optimizer_of, stopping_of
 from .settings import Config
@@ -37,8 +38,10 @@ def kinds_of(config: Config, prepared: Prepared) -> list[Kind]:
 
 
 def realmlps(config: Config, prepared: Prepared) -> int:
-    """How many of the networks are RealMLPs: half of those of the preset "best", where the table is not wide."""
+    """How many of the networks are RealMLPs: half of those of the preset "best", where the table is not wide and no
+    column has a sign."""
     best = config.training.preset == "best" and not prepared.in_blocks and prepared.encoder.width <= WIDE
+    best = best and not signed(config.data.monotone)
     return (config.training.members or 1) // 2 if best else 0
 
 

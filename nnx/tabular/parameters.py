@@ -27,6 +27,7 @@ SETTINGS = {  # of the command, by the names of parameters
     "calibrate": "training.calibrate",
     "kinds": "data.kinds",
     "drop": "data.drop",
+    "monotone": "data.monotone",
     "backend": "place.backend",
     "dtype": "place.dtype",
 }

@@ -18,6 +18,7 @@ from .frames import Frame
 from .given import Given
 from .leaks import leaks
 from .loaded import loaded
+from .monotone import check_columns, signed
 from .notes import balance, gaps_that_are_values, spellings
 from .settings import Config, amount, share_in_blocks
 from .table import columns_of, opened, reading_of, unused
@@ -118,8 +119,9 @@ def prepare(
     if not target.classes:
         where = f"in all {int((roles == TRAIN).sum())} rows to train on"
         target = make_target(look(source, name, seen.kind, roles == TRAIN), task, source.place, where)
+    check_columns(data.monotone, kinds, target)
     encoder = TableEncoder(**encoder_settings(config), kinds=asked, seed=config.data_seed)
-    encoder.learn(source, kinds, roles == TRAIN)
+    encoder.learn(source, kinds, roles == TRAIN, list(signed(data.monotone)))
     notes += [*(f"{reason}; it is left out" for reason in encoder.dropped_.values()), *encoder.notes_]
     notes += gaps_that_are_values(encoder) if isinstance(source, Frame) else []
     notes += [*spellings(target), *leaks(source, encoder, target, roles == TRAIN)]

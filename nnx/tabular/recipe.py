@@ -9,12 +9,13 @@ from ..contract import Loss, Optimizer
 from ..errors import SettingError, require, unknown
 from ..layers import activation
 from ..losses import LOSSES, SoftmaxCrossEntropy
-from ..network import mlp
+from ..network import mlp, monotone_mlp
 from ..optimizers import OPTIMIZERS, ClipNorm
 from ..random import check_seed
 from ..schedules import Cosine, OneCycle
 from ..tables import TASKS, TableEncoder
 from ..training import EMA, EarlyStopping
+from .monotone import check_signs, places
 from .prepare import Prepared, encoder_settings
 from .settings import SHARE, Config, amount, plain, seconds
 from .table import reading_of
@@ -26,6 +27,7 @@ REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standar
 MOST_THREADS, MOST_MEMBERS = 4096, 1000
 LITTLE = 1e-4  # of a log loss
 PARTS = 8  # that a batch of one network is computed in where ranks share it, or more
+FREE = 0.5  # of the hidden units of a monotone network, those that see the other columns alone
 WIDE = 1000  # features from which on a table is wide
 PRESETS = ("fast", "default", "best")
 MONITORS = {  # figures of the rows held out, by the names of metrics
@@ -65,6 +67,7 @@ def check(config: Config) -> None:
     if data.task in LOSSES_OF and training.loss not in LOSSES_OF[data.task]:
         raise SettingError(f"loss {training.loss!r} does not fit a {data.task}; leave it out, or see --task")
     TableEncoder(**encoder_settings(config)).check()
+    check_signs(config)
     for name in ("validation", "test"):
         share = getattr(data, name)
         fine = share is None or 0 <= share < 1
@@ -189,6 +192,14 @@ def _filled(section: Any, chosen: Recipe) -> Any:
 def network(config: Config, prepared: Prepared) -> Any:
     """The network of the settings."""
     n, outputs = config.network, len(prepared.target.classes) or 1
+    rising, falling = places(config.data.monotone, prepared.encoder)
+    if rising or falling:
+        settings: dict[str, Any] = {"activation": n.activation, "dropout": n.dropout or 0.0}
+        free = FREE if len(rising) + len(falling) < prepared.encoder.width else 0.0
+        apart = outputs - 1  # of two logits the first sees the other columns alone
+        return monotone_mlp(
+            n.hidden or (), outputs, rising=rising, falling=falling, free=free, free_outputs=apart, **settings
+        )
     return mlp(n.hidden or (), outputs, activation=n.activation, dropout=n.dropout or 0.0)
 
 

@@ -60,6 +60,10 @@ class TabularRegressor(RegressorMixin, Tabular):  # type: ignore[misc]
         "boolean", "date", "time", "duration" and "drop"; "date:%d/%m/%Y" says how a date is written.
     drop : str or sequence of str, default ()
         Names of columns to leave out.
+    monotone : dict of str to int or None, default None
+        Columns of numbers, durations or truths with which the value predicted never falls, 1, or never
+        rises, -1: {"size": 1, "age": -1}. It holds for
+        every row, whatever was learned. A gap is apart from it.
     settings : dict of str to object or None, default None
         Any other setting of `nnx train`, by its name: {"optimizer.weight_decay": 0.1}. `docs/command.md` lists them.
     backend : str or None, default None

@@ -28,6 +28,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int | None = None  # of the parts and the encoder; None: training.seed
     drop: tuple[str, ...] = ()  # columns to leave out
     kinds: dict[str, str] = {}  # what columns hold, where it is to be said: {zip = "text"}
+    monotone: dict[str, int] = {}  # columns that the prediction rises with, 1, or falls with, -1: {size = 1, age = -1}
     fold_case: bool = False  # text that differs in capitals only is one
     missing_target: str = "drop"  # rows without a target are left out; error: they are refused
     delimiter: str = ""  # this and what follows: how the table is read; what is not said is found out
@@ -159,7 +160,7 @@ def put(values: dict[str, Any], name: str, value: Any, origin: str) -> None:
             f"{s}.{n}" for s, names in SECTIONS.items() for n in names
         ]
         raise SettingError(f"{origin} {unknown('setting', name, near)}")
-    if parts[1] not in SECTIONS[parts[0]] or len(parts) > 2 + (parts[1] == "kinds"):
+    if parts[1] not in SECTIONS[parts[0]] or len(parts) > 2 + (parts[1] in ("kinds", "monotone")):
         near = [f"{parts[0]}.{n}" for n in SECTIONS[parts[0]]]
         raise SettingError(f"{origin} {unknown('setting', name, near)}")
     at = values

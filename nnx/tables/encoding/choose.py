@@ -77,12 +77,16 @@ def _only(kind: str, seen: Numbers | Texts) -> str:
     return f"{compute().cast(arrow().scalar(int(seen.low)), 'timestamp[s]')}" if kind == "date" else f"{seen.low:g}"
 
 
-def with_levels(columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], ways: Ways) -> list[Column]:
+def with_levels(
+    columns: Sequence[Column], seen: Mapping[str, Numbers | Texts], ways: Ways, ordered: Sequence[str]
+) -> list[Column]:
     """The columns, with whole numbers of few values as categories too where all of these need few columns.
 
     What a value counts for is learned from the rows that hold it: there are to be at least ROWS rows for each column.
+    ordered: the columns that are not made so.
     """
-    both = {c.name: c for c in (_levels(c, seen[c.name], ways) for c in columns if isinstance(c, Number)) if c}
+    numbers = [c for c in columns if isinstance(c, Number) and c.name not in ordered]
+    both = {c.name: c for c in (_levels(c, seen[c.name], ways) for c in numbers) if c}
     added = sum(len(c.values) + c.rare for c in both.values())
     few = ways.levels and ROWS * added <= max((s.rows for s in seen.values()), default=0)
     return [both.get(c.name, c) if few else c for c in columns]

@@ -184,7 +184,7 @@ class TableEncoder(Spelled, Transformer):
         self.check_fitted()
         return self.framed(self.encode(self.source(X)), getattr(X, "index", None))
 
-    def learn(self, source: Source, kinds: Mapping[str, str], rows: Any = None) -> None:
+    def learn(self, source: Source, kinds: Mapping[str, str], rows: Any = None, ordered: Sequence[str] = ()) -> None:
         """Learn how to encode the columns of a source, such as a file read in blocks.
 
         Parameters
@@ -195,6 +195,8 @@ class TableEncoder(Spelled, Transformer):
             What each column holds.
         rows : array of bool of shape (rows,), optional
             Of each row whether to learn from it. None is all.
+        ordered : sequence of str, default ()
+            Columns of numbers that are kept, also ids, and are not made categories too.
 
         Raises
         ------
@@ -223,7 +225,9 @@ class TableEncoder(Spelled, Transformer):
         columns: list[Column] = []
         dropped: dict[str, str] = {}
         for name, kind in chosen.items():
-            column, note = choose(name, parted(kind)[0], seen[name], ways, name in (self.kinds or {}))
+            column, note = choose(
+                name, parted(kind)[0], seen[name], ways, name in ordered or name in (self.kinds or {})
+            )
             if column is None:
                 dropped[name] = note
             else:
@@ -231,7 +235,7 @@ class TableEncoder(Spelled, Transformer):
         if not columns:
             reasons = "; ".join(dropped.values()) or "there is none"
             raise DataError(f"{source.place}: n_samples={first}: no column to learn from: {reasons}")
-        columns = with_pieces(with_levels(columns, seen, ways), seen, self.bins)
+        columns = with_pieces(with_levels(columns, seen, ways, ordered), seen, self.bins)
         self.columns_, self.dropped_ = columns, dropped
         self.notes_ = [note for c in columns if (note := spellings(c, seen[c.name]))]
         self.kinds_ = {c.name: chosen[c.name] for c in columns}

@@ -34,7 +34,7 @@ TRUTHS = {
     "product": lambda a, b, c, d, e, f: np.exp(1.2 * a + 0.8 * b - c) * np.cos(3 * f) ** 2 + np.abs(d),
 }
 BOOSTING = partial(HistGradientBoostingRegressor, early_stopping=True, random_state=0)
-MLP = partial(nnx.MLPRegressor, (64, 64), scale_target=True, early_stopping=True, random_state=0)
+MLP = partial(nnx.MLPRegressor, hidden_layer_sizes=(64, 64), scale_target=True, early_stopping=True, random_state=0)
 MODELS = {
     "nnx table": nnx.TabularRegressor,
     "nnx table, monotone": partial(nnx.TabularRegressor, monotone=SIGNS),

@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 from ..backends import along, constant, namespace
 from ..contract import Array, Key, Layer, Loss, Params, Saved, Setting
 from ..layers import BatchNorm, Chain, Dense, Dropout, LayerNorm, Sigmoid, activation as named_activation
-from ..layers.monotone import MonotoneActivation, MonotoneDense, monotone_layers
+from ..layers.monotone import MonotoneActivation, MonotoneDense, free_share, monotone_layers
 from ..losses import Poisson, SquaredError, without_scale
 from ..losses.wrapper import evaluated
 from ..optimizers import decays
 from .arrays import is_foreign
 
 NORMS: dict[str, Layer] = {"layer": LayerNorm(), "batch": BatchNorm()}
-FREE = 0.5  # of the units of a hidden layer, those that see the columns without a sign alone
 ON_HOST, ON_DEVICE = 512, 65536  # rows predicted at once: on the host, what lies between two layers stays in the cache
 
 
@@ -59,7 +58,7 @@ def _dense(plan: Blueprint) -> Sequence[Dense]:
     if not plan.signs:
         return [Dense(width) for width in plan.widths]
     rising, falling = (tuple(c for c, own in enumerate(plan.signs) if own == sign) for sign in (1, -1))
-    return monotone_layers(plan.widths, rising, falling, FREE if 0 in plan.signs else 0.0)
+    return monotone_layers(plan.widths, rising, falling, free_share(plan.signs.count(0), len(plan.signs)))
 
 
 @cache

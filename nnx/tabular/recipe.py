@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from ..contract import Loss, Optimizer
 from ..errors import SettingError, require, unknown
 from ..layers import activation
+from ..layers.monotone import free_share
 from ..losses import LOSSES, SoftmaxCrossEntropy
 from ..network import mlp, monotone_mlp
 from ..optimizers import OPTIMIZERS, ClipNorm
@@ -27,7 +28,6 @@ REGRESSION = ("squared_error", "absolute_error", "huber")  # losses that standar
 MOST_THREADS, MOST_MEMBERS = 4096, 1000
 LITTLE = 1e-4  # of a log loss
 PARTS = 8  # that a batch of one network is computed in where ranks share it, or more
-FREE = 0.5  # of the hidden units of a monotone network, those that see the other columns alone
 WIDE = 1000  # features from which on a table is wide
 PRESETS = ("fast", "default", "best")
 MONITORS = {  # figures of the rows held out, by the names of metrics
@@ -195,7 +195,8 @@ def network(config: Config, prepared: Prepared) -> Any:
     rising, falling = places(config.data.monotone, prepared.encoder)
     if rising or falling:
         settings: dict[str, Any] = {"activation": n.activation, "dropout": n.dropout or 0.0}
-        free = FREE if len(rising) + len(falling) < prepared.encoder.width else 0.0
+        width = prepared.encoder.width
+        free = free_share(width - len(rising) - len(falling), width)
         apart = outputs - 1  # of two logits the first sees the other columns alone
         return monotone_mlp(
             n.hidden or (), outputs, rising=rising, falling=falling, free=free, free_outputs=apart, **settings

@@ -26,6 +26,7 @@ _HOMES = {
     "inspection": "Summary gradient summary trace",
     "derivatives": "gnvp hvp jvp",
     "laws": "check",
+    "backend_check": "BackendCheck check_backend",
     "losses": (
         "AbsoluteError BinaryCrossEntropy ClampedLoss EnsembleLoss Huber Poisson Quantile ScaledLoss "
         "SoftmaxCrossEntropy SquaredError"

@@ -2,6 +2,7 @@
 
 from . import evaluation as evaluation, onnx as onnx, plots as plots, training as training
 from ._version import __version__ as __version__
+from .backend_check import BackendCheck as BackendCheck, check_backend as check_backend
 from .backends import Backend as Backend, backend as backend, namespace as namespace
 from .contract import (
     Initializer as Initializer,

@@ -22,7 +22,6 @@ ELSEWHERE = {
     "dask": "call .compute()",
     "dask_expr": "call .compute()",
     "cudf": "call .to_cupy()",
-    "mlx": "give numpy.array(x)",
     "modin": "call .to_numpy()",
     "mxnet": "call .asnumpy()",
     "ndonnx": "call .unwrap_numpy()",
@@ -161,13 +160,13 @@ def keeps_no_zeros(x: Any) -> bool:
     if root == "pandas":
         kinds = x.dtypes if getattr(x, "ndim", 1) == 2 else [getattr(x, "dtype", "")]
         return any(str(kind).startswith("Sparse") for kind in kinds)
-    return root == "jax" and ".sparse." in type(x).__module__
+    return is_array(x) and ".sparse." in type(x).__module__
 
 
 def refuse_sparse(name: str, x: Any) -> None:
     """Raise DataError for a sparse matrix where none is taken."""
-    ways = {"pandas": "sparse.to_dense", "torch": "to_dense"}
-    dense = f"give {name}.{ways.get(library_name(x), 'todense')}()"
+    ways = ("sparse.to_dense",) if library_name(x) == "pandas" else ("to_dense", "todense")
+    dense = f"give {name}.{next((way for way in ways if hasattr(x, way)), ways[-1])}()"
     raise DataError(f"{name}: {type(x).__name__} is sparse, which is not taken here; {dense}")
 
 

@@ -47,6 +47,15 @@ class Array(NDArrayOperatorsMixin):
     def __bool__(self):
         return bool(self.value)
 
+    def __int__(self):
+        return int(self.value)
+
+    def __dlpack__(self, **settings):
+        return self.value.__dlpack__(**settings)
+
+    def __dlpack_device__(self):
+        return self.value.__dlpack_device__()
+
 
 def plain(tree):
     if isinstance(tree, (tuple, list)):

@@ -4,33 +4,14 @@ import numpy as np
 
 import nnx
 from nnx.initializers import Constant
+from nnx.laws import examples
+from nnx.laws.examples import EDGES
 
-_EDGES = ((-1.0, -0.5, 0.0, 0.7), (0.0, 1.0), (-2.0, 0.2, 1.0), (-0.9, -0.4, 0.1, 1.3))
 # name: (layer, input features)
 LAYERS = {
-    "dense": (nnx.Dense(3), 5),
+    **examples.LAYERS,
     "dense_orthogonal": (nnx.Dense(3, weight=nnx.Orthogonal(), bias=Constant(0.5)), 5),
-    "identity": (nnx.Identity(), 4),
-    "sigmoid": (nnx.Sigmoid(), 4),
-    "tanh": (nnx.Tanh(), 4),
-    "relu": (nnx.ReLU(), 4),
-    "leaky_relu": (nnx.LeakyReLU(0.2), 4),
-    "elu": (nnx.ELU(0.7), 4),
-    "selu": (nnx.SELU(), 4),
-    "gelu": (nnx.GELU(), 4),
-    "gelu_tanh": (nnx.GELUTanh(), 4),
-    "silu": (nnx.SiLU(), 4),
-    "mish": (nnx.Mish(), 4),
-    "softplus": (nnx.Softplus(), 4),
-    "dropout": (nnx.Dropout(0.4), 5),
-    "layer_norm": (nnx.LayerNorm(), 6),
-    "rms_norm": (nnx.RMSNorm(), 6),
-    "embedding": (nnx.Chain(nnx.Embedding((4, 3), (3, 1), 2), nnx.Dense(2)), 5),  # normal x, rounded: codes 0 to 3
     "embedding_sorted": (nnx.Chain(nnx.Embedding((300,), (0,), 3), nnx.Dense(2)), 2),
-    "batch_norm": (nnx.BatchNorm(), 4),
-    "residual": (nnx.Residual(nnx.Chain(nnx.Dense(4), nnx.Tanh())), 4),
-    "concat": (nnx.Concat(nnx.Dense(2), nnx.Identity(), nnx.Chain(nnx.Tanh(), nnx.Dense(3))), 4),
-    "chain": (nnx.Chain(nnx.Dense(6), nnx.ReLU(), nnx.Dropout(0.2), nnx.Dense(2)), 3),
     "nested": (
         nnx.Chain(
             nnx.LayerNorm(),
@@ -40,9 +21,6 @@ LAYERS = {
         ),
         3,
     ),
-    "scale": (nnx.Scale(), 4),
-    "ntp_dense": (nnx.NTPDense(3), 5),
-    "parametric": (nnx.ParametricActivation(nnx.SELU()), 4),
     "parametric_of_settings": (nnx.Chain(nnx.Tanh(), nnx.ParametricActivation(nnx.LeakyReLU(0.3))), 4),
     "scheduled_dropout": (nnx.Dropout(0.4, nnx.FlatCosine(4, flat=0.1)), 5),
     "realmlp": (
@@ -51,42 +29,20 @@ LAYERS = {
         ),
         4,
     ),
-    "monotone_dense": (nnx.MonotoneDense(4, rising=(0, 3), falling=(1,), free=2), 5),
     "monotone_from": (nnx.MonotoneDense(3, rising=2, free=1), 5),
-    "monotone_activation": (nnx.MonotoneActivation(nnx.Tanh(), 1), 8),
     "monotone": (
         nnx.monotone_mlp((8, 7), 2, rising=(0,), falling=(2,), activation="elu", free_outputs=1, dropout=0.2),
         4,
     ),
     "activation_first": (nnx.Chain(nnx.Tanh(), nnx.Dense(2)), 3),
-    "ensemble_view": (nnx.EnsembleView(3), 4),
-    "scale_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.ScaleEnsemble(3)), 4),
-    "batch_ensemble": (nnx.Chain(nnx.EnsembleView(3), nnx.BatchEnsemble(4, 3, nnx.Normal())), 5),
-    "dense_ensemble": (nnx.Chain(nnx.Tanh(), nnx.EnsembleView(3), nnx.DenseEnsemble(4, 3)), 5),
-    "ensemble": (
-        nnx.Ensemble(nnx.Chain(nnx.Dense(4), nnx.Tanh(), nnx.BatchNorm(), nnx.Dropout(0.3), nnx.Dense(2)), 3),
-        5,
-    ),
     "ensemble_of_ensembles": (
         nnx.Chain(nnx.Dense(4), nnx.Ensemble(nnx.Chain(nnx.Tanh(), nnx.tabm((3,), 2, members=2, dropout=0.2)), 3)),
         3,
     ),
     "ensemble_without_parameters": (nnx.Ensemble(nnx.Chain(nnx.Tanh(), nnx.Dropout(0.3)), 2), 4),
-    "committee": (
-        nnx.Committee(
-            nnx.Ensemble(nnx.Chain(nnx.Dense(3), nnx.Tanh(), nnx.BatchNorm(), nnx.Dense(2)), 3),
-            nnx.Chain(nnx.Dense(2), nnx.Dropout(0.3)),
-            nnx.tabm((3,), 2, members=2, activation="tanh"),
-        ),
-        4,
-    ),
     "committee_of_few_parameters": (nnx.Chain(nnx.Dense(3), nnx.Committee(nnx.Tanh(), nnx.Dense(3))), 4),
-    "piecewise": (nnx.PiecewiseLinear(_EDGES, (0, 2, 3, 5)), 6),
     "piecewise_even": (nnx.PiecewiseLinear(((-1.0, 0.1, 0.9),) * 3), 3),
-    "piecewise_embedding": (nnx.Chain(nnx.PiecewiseLinearEmbedding(_EDGES, 3, (0, 2, 3, 5)), nnx.Dense(2)), 6),
-    "plr": (nnx.PLREmbedding(3, 4, 0.3), 4),
-    "pbld": (nnx.Chain(nnx.PBLDEmbedding(columns=(1, 2, 4)), nnx.Dense(2)), 6),
-    "embedded": (nnx.Chain(nnx.PiecewiseLinearEmbedding(_EDGES, 2), nnx.Dense(4), nnx.PBLDEmbedding(2, 3)), 4),
+    "embedded": (nnx.Chain(nnx.PiecewiseLinearEmbedding(EDGES, 2), nnx.Dense(4), nnx.PBLDEmbedding(2, 3)), 4),
     "tabm": (nnx.tabm((6, 5), 2, members=3, activation="tanh", dropout=0.2), 4),
     "nested_ensemble": (
         nnx.Chain(
@@ -108,22 +64,6 @@ COMPOSED = {
 }
 
 
-def _floats(rng, n, k):
-    return rng.normal(size=(n, k))
-
-
-def _labels(rng, n, k):
-    return rng.integers(0, k, n)
-
-
-def _counts(rng, n, k):
-    return rng.poisson(2.0, (n, k)).astype(float)
-
-
-def _bits(rng, n, k):
-    return rng.integers(0, 2, (n, k)).astype(float)
-
-
 def _probabilities(rng, n, k):
     p = rng.random((n, k))
     return p / p.sum(axis=1, keepdims=True)
@@ -131,52 +71,37 @@ def _probabilities(rng, n, k):
 
 # name: (loss, outputs, a function making the target of n rows; z has n * loss.copies)
 LOSSES = {
-    "squared_error": (nnx.SquaredError(), 3, _floats),
-    "absolute_error": (nnx.AbsoluteError(), 3, _floats),
-    "huber": (nnx.Huber(0.7), 3, _floats),
-    "quantile": (nnx.Quantile((0.1, 0.5, 0.8)), 3, lambda rng, n, k: _floats(rng, n, 1)),
-    "poisson": (nnx.Poisson(), 2, _counts),
-    "binary": (nnx.BinaryCrossEntropy(), 2, _bits),
+    **examples.LOSSES,
     "binary_labels": (nnx.BinaryCrossEntropy(), 1, lambda rng, n, k: rng.integers(0, 2, n)),
-    "binary_settings": (nnx.BinaryCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 3.0)), 2, _bits),
-    "softmax": (nnx.SoftmaxCrossEntropy(), 4, _labels),
+    "binary_settings": (nnx.BinaryCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 3.0)), 2, examples.bits),
     "softmax_probabilities": (nnx.SoftmaxCrossEntropy(), 4, _probabilities),
-    "ensemble": (nnx.EnsembleLoss(nnx.SquaredError(), 3), 2, _floats),
-    "ensemble_quantile": (nnx.EnsembleLoss(nnx.Quantile(), 2), 3, lambda rng, n, k: _floats(rng, n, 1)),
-    "ensemble_labels": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 3.0)), 4), 3, _labels),
+    "ensemble_quantile": (nnx.EnsembleLoss(nnx.Quantile(), 2), 3, lambda rng, n, k: examples.floats(rng, n, 1)),
+    "ensemble_labels": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 3.0)), 4), 3, examples.labels),
     "ensemble_probabilities": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 2), 4, _probabilities),
     "ensemble_binary": (nnx.EnsembleLoss(nnx.BinaryCrossEntropy(), 3), 1, lambda rng, n, k: rng.integers(0, 2, n)),
-    "clamped": (nnx.ClampedLoss(nnx.SquaredError(), (-0.5, 0.0), (0.5, 1.0)), 2, _floats),
-    "clamped_scaled": (nnx.ClampedLoss(nnx.ScaledLoss(nnx.SquaredError(), (3.0,), (2.0,)), 2.0, 4.0), 1, _floats),
-    "softmax_settings": (nnx.SoftmaxCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 2.0, 0.5, 3.0)), 4, _labels),
+    "clamped_scaled": (
+        nnx.ClampedLoss(nnx.ScaledLoss(nnx.SquaredError(), (3.0,), (2.0,)), 2.0, 4.0),
+        1,
+        examples.floats,
+    ),
+    "softmax_settings": (
+        nnx.SoftmaxCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 2.0, 0.5, 3.0)),
+        4,
+        examples.labels,
+    ),
 }
 
 OPTIMIZERS = {
-    "sgd": nnx.SGD(0.1),
-    "momentum": nnx.Momentum(0.05),
-    "nesterov": nnx.Nesterov(0.05),
-    "rmsprop": nnx.RMSProp(0.02),
-    "adagrad": nnx.Adagrad(0.3),
-    "adam": nnx.Adam(0.05),
-    "adamw": nnx.AdamW(0.05, weight_decay=0.02),
+    **examples.OPTIMIZERS,
     "adamw_schedules": nnx.AdamW(0.05, nnx.Cosine(400), weight_decay=0.02, decay_schedule=nnx.FlatCosine(400)),
-    "lion": nnx.Lion(0.01, weight_decay=0.02),
     "sgd_cosine": nnx.SGD(0.1, schedule=nnx.Cosine(400, warmup=3, final=0.05)),
     "adam_one_cycle": nnx.Adam(0.1, schedule=nnx.OneCycle(400)),
-    "clip_norm": nnx.ClipNorm(nnx.SGD(0.3), 0.5),
-    "clip_value": nnx.ClipValue(nnx.Momentum(0.05), 0.3),
-    "weight_decay": nnx.WeightDecay(nnx.Adam(0.05), 0.01),
 }
 
 SCHEDULES = {
-    "step": nnx.StepDecay(7, 0.5),
-    "exponential": nnx.ExponentialDecay(5, 0.5),
-    "cosine": nnx.Cosine(30, final=0.1),
+    **examples.SCHEDULES,
     "cosine_warmup": nnx.Cosine(30, warmup=5),
-    "one_cycle": nnx.OneCycle(30),
-    "flat_cosine": nnx.FlatCosine(30),
     "flat_cosine_late": nnx.FlatCosine(30, flat=0.9),
-    "periodic_cosine": nnx.PeriodicCosine(30),
 }
 
 # The same with one setting for each of three members of a population, and the settings of the members.
@@ -250,7 +175,7 @@ LOSS_MEMBERS = {
         nnx.BinaryCrossEntropy(_SMOOTHING),
         [nnx.BinaryCrossEntropy(a) for a in _SMOOTHING],
         2,
-        _bits,
+        examples.bits,
     ),
     "binary_classes": (
         nnx.BinaryCrossEntropy(class_weight=_PAIRS),
@@ -271,7 +196,7 @@ LOSS_MEMBERS = {
             for m, s in (((1.0, 5.0), (2.0, 3.0)), ((0.0, 0.0), (1.0, 1.0)), ((-3.0, 1e3), (0.1, 1e2)))
         ],
         2,
-        _floats,
+        examples.floats,
     ),
     "clamped": (
         nnx.ClampedLoss(
@@ -282,13 +207,13 @@ LOSS_MEMBERS = {
             for low, high in (((-1.0, -1.0), (1.0, 0.0)), ((0.0, 0.1), (0.5, 0.2)), ((-9.0, 0.0), (9.0, 1.0)))
         ],
         2,
-        _floats,
+        examples.floats,
     ),
     "softmax_settings": (
         nnx.SoftmaxCrossEntropy(_SMOOTHING, _FOURS),
         [nnx.SoftmaxCrossEntropy(a, w) for a, w in zip(_SMOOTHING, _FOURS, strict=True)],
         4,
-        _labels,
+        examples.labels,
     ),
 }
 

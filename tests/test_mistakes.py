@@ -86,6 +86,7 @@ FEW = {"epochs": 1, "compile": False, "max_iter": 2, "n_estimators": 2, "repeats
 NO_CALL = {
     "__version__",
     "Backend",
+    "BackendCheck",
     "Model",
     "Ranks",
     "Report",
@@ -110,6 +111,7 @@ OWN = {
     "ScaledLoss": {"loss": nnx.SquaredError(), "mean": (1.0,), "scale": (2.0,)},
     "Embedding": {"sizes": (4,), "columns": (0,)},
     **{name: {"edges": ((0.0, 1.0, 2.0),) * 3} for name in ("PiecewiseLinear", "PiecewiseLinearEmbedding")},
+    "check_backend": {"xp": "numpy"},
     "gradient": {"output": 0},
     "jvp": {"dx": X},
     "to_onnx": {"model": NET, "params": PARAMS},
@@ -155,6 +157,7 @@ ALSO = {  # by what else a line may name a parameter
     "classes": ["class numbers"],
     "x": ["gave no batch"],
     "name": ["unknown backend"],
+    "xp": ["unknown backend"],
 }
 RAW = (
     *("not supported between", "unsupported operand", "object is not", "has no attribute", "cannot unpack"),

@@ -8,7 +8,7 @@ import nnx
 
 ROOT = Path(nnx.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-LIBRARIES = {"numpy", "cupy", "cupyx", "torch", "jax", "array_api_compat", "array_api_strict"}
+LIBRARIES = {"numpy", "cupy", "cupyx", "torch", "jax", "mlx", "dpnp", "array_api_compat", "array_api_strict"}
 COMMUNICATION = {"mpi4py", "mpich", "horovod", "dask", "ray"}
 # From the ground up: a module may import only from lines above its own (and from its own).
 ORDER = [
@@ -28,7 +28,7 @@ ORDER = [
     "evaluation tables laws",
     "files",
     "training",
-    "evaluation",
+    "evaluation backend_check",
     "plots estimators",
     "onnx",
     "tabular",
@@ -183,6 +183,33 @@ def test_array_libraries_are_named_only_in_backends():
         if target[0] in LIBRARIES and part(own) != "backends"
     ]
     assert not offenders, listed(offenders)
+
+
+def compared(source):
+    """The texts that code compares with, and the lines."""
+    for node in ast.walk(source):
+        parts = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+        parts += [node.value] if isinstance(node, ast.MatchValue) else []
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("startswith", "endswith"):
+            parts += node.args
+        for part in (leaf for one in parts for leaf in ast.walk(one)):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                yield node.lineno, part.value
+
+
+def test_no_code_asks_which_library_it_is_but_in_backends():
+    offenders = [
+        f"{name(f)}, line {line}: {text!r}"
+        for f in FILES
+        for line, text in compared(tree(f))
+        if part(module(f)) != "backends" and text.partition(":")[0] in LIBRARIES
+    ]
+    assert not offenders, "ask a property of the Backend:" + listed(offenders)
+
+
+def test_a_question_for_a_library_is_seen():
+    asked = 'x.name == "torch"; x.name in ("jax", y); x == "mlx"; x.startswith("cupy"); f("numpy"); a == "b"'
+    assert {text for _, text in compared(ast.parse(asked))} == {"torch", "jax", "mlx", "cupy", "b"}
 
 
 def test_private_names_of_scikit_learn_are_named_in_one_module():

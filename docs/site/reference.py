@@ -42,7 +42,11 @@ GROUPS = {
     "plots": ("Plots", "Each function returns a matplotlib figure, and writes it if it is given a path.", "nnx.plots"),
     "backends": ("Backends and random keys", "The array library that computes, and where random bits come from.",
                  "backends random"),
-    "contract": ("Contract", "What a layer, a loss and an optimizer are, and the check of your own.", "contract laws"),
+    "contract": (
+        "Contract",
+        "What a layer, a loss and an optimizer are, and the checks of your own and of an array library.",
+        "contract laws backend_check",
+    ),
     "errors": ("Errors", "Every error of nnx is one line and one of these.", "errors"),
 }  # fmt: skip
 PAGE = re.compile(r"`?\bdocs/([a-z]+)\.md`?")

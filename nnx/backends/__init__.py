@@ -17,11 +17,12 @@ from .arrays import (
     transposed,
 )
 from .base import DTYPES, TOLD, Backend, Plain
-from .choose import LIBRARIES, backend, backend_of, first_working, is_host, on_device, preferred, probe
+from .choose import ACCELERATORS, LIBRARIES, backend, backend_of, first_working, is_host, on_device, preferred, probe
 from .dual import dual, tangent_of, value_of
 from .fused import elementwise, sign, sqrt
 
 __all__ = [
+    "ACCELERATORS",
     "DTYPES",
     "LIBRARIES",
     "TOLD",

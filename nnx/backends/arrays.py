@@ -58,6 +58,10 @@ def _find_namespace(x: Array) -> Any:
         from .cupy import namespace as own
 
         return own()
+    if library_name(x) == "mlx":
+        from .mlx import namespace as own
+
+        return own()
     import array_api_compat
 
     if library_name(x) == "jax":
@@ -82,7 +86,7 @@ def library_name(x: Any) -> str:
 
 def is_array(x: Any) -> bool:
     """Whether x is an array of a library that nnx can compute with; a list or a data frame is none."""
-    return library_name(x) in ("numpy", "cupy", "torch", "jax") or hasattr(x, "__array_namespace__")
+    return library_name(x) in ("numpy", "cupy", "torch", "jax", "mlx") or hasattr(x, "__array_namespace__")
 
 
 def is_sparse(x: Any) -> bool:
@@ -105,7 +109,7 @@ def taken_beside(like: Array, x: Array, name: str, other: str) -> None:
     """Raise BackendError if x is of another library than `like`: JAX alone takes arrays of the host beside its own."""
     if type(x) is not type(like):
         both = library_name(like), library_name(x)
-        if both != ("jax", "numpy") and {"numpy", "torch", "cupy", "jax"}.issuperset(both):
+        if both != ("jax", "numpy") and {"numpy", "torch", "cupy", "jax", "mlx"}.issuperset(both):
             same_library(**{name: like, other: x})
 
 
@@ -124,8 +128,8 @@ def transposed(x: Any) -> Any:
 
 
 def device(x: Array) -> Any:
-    """The device of x as creation functions take it; None inside a trace of JAX."""
-    if namespace(x).__name__ == "numpy":
+    """The device of x as creation functions take it; None inside a trace of JAX, and where an array names none."""
+    if namespace(x).__name__ in ("numpy", "mlx"):
         return None
     import array_api_compat
 
@@ -183,6 +187,8 @@ def erf(x: Array) -> Array:
         import jax.scipy.special
 
         return jax.scipy.special.erf(x)
+    if name == "mlx":
+        return namespace(x).erf(x)
     if name == "cupy":
         import cupyx.scipy.special
 

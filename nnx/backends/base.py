@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..contract import Array
 from ..errors import BackendError, shown
@@ -15,8 +15,28 @@ DTYPES = ("float32", "float64")
 PRECISIONS = {"": "not at all", "tf32": "to 10 bits", "bf16": "to 7 bits"}  # of the fraction; sums stay float32
 
 
+class Traits(NamedTuple):
+    """What can be said of a library wherever its arrays are."""
+
+    is_host: bool = False  # its arrays are those of the host, and may be sparse; steps run on threads of nnx
+    records: bool = False  # a step of it can be recorded, and compiled or captured from the recording
+    has_nccl: bool = False  # ranks exchange its arrays from device to device
+
+
+class Kind(NamedTuple):
+    """What a device is, and what it can compute in."""
+
+    text: str = ""  # by which `find_device` finds it
+    is_gpu: bool = False  # a GPU, or another accelerator
+    precisions: tuple[str, ...] = ()  # to which it can round the factors of products
+    no_double: str = ""  # why it cannot compute in float64, or ""
+
+
 class Library(Protocol):
     """What nnx needs of an array library beyond the standard. Each module beside this one is a Library."""
+
+    @property
+    def traits(self) -> Traits: ...
 
     @property
     def name(self) -> str: ...
@@ -27,6 +47,10 @@ class Library(Protocol):
 
     def find_device(self, text: str) -> Any:
         """The library's device for a text such as "cuda:1"; "" is the default. Raises BackendError if there is none."""
+        ...
+
+    def kind(self, device: Any) -> Kind:
+        """What the device is."""
         ...
 
     def put(self, x: Any, dtype: Any, device: Any) -> Array:
@@ -58,6 +82,10 @@ class Library(Protocol):
 
     def compile(self, function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:
         """The function made fast; the arguments numbered in `donate` may be overwritten."""
+        ...
+
+    def environment(self, device: Any) -> dict[str, str]:
+        """What bits depend on there besides the version of the library."""
         ...
 
     def free_memory(self, device: Any) -> int:
@@ -119,20 +147,40 @@ class Backend:
             )
         if self.precision not in PRECISIONS:
             raise BackendError(f"precision must be 'tf32' or 'bf16', or left out; got {shown(self.precision)}")
-        if self.precision and (self.dtype != "float32" or not self.is_gpu):
+        kind = self.library.kind(self.device)
+        if self.dtype == "float64" and kind.no_double:
+            raise BackendError(f"dtype 'float64' is not supported on {self.place}: {kind.no_double}; use 'float32'")
+        if self.precision and self.dtype == "float32" and kind.is_gpu and self.precision not in kind.precisions:
+            raise BackendError(f"precision={self.precision!r} changes nothing on {self.place}: leave it out")
+        if self.precision and (self.dtype != "float32" or not kind.is_gpu):
             raise BackendError(
                 f"precision={self.precision!r} is for float32 on a GPU, not for {self.place}, {self.dtype}"
             )
 
     @property
     def name(self) -> str:
-        """The library: "numpy", "cupy", "torch", "jax", or that of other arrays."""
+        """The library: "numpy", "cupy", "torch", "jax", "mlx", or that of other arrays."""
         return self.library.name
 
     @property
     def is_gpu(self) -> bool:
-        """Whether its arrays live on a GPU."""
-        return self.name == "cupy" or any(word in str(self.device).lower() for word in ("cuda", "gpu"))
+        """True if its device is a GPU, or another accelerator such as a TPU."""
+        return self.library.kind(self.device).is_gpu
+
+    @property
+    def is_host(self) -> bool:
+        """True for NumPy, whose arrays are those of the host."""
+        return self.library.traits.is_host
+
+    @property
+    def records(self) -> bool:
+        """True if steps can be recorded, to be compiled or captured."""
+        return self.library.traits.records
+
+    @property
+    def has_nccl(self) -> bool:
+        """True if ranks can exchange its arrays from device to device."""
+        return self.library.traits.has_nccl
 
     def __hash__(self) -> int:  # CuPy's devices can be compared, but have no hash
         return hash((self.name, str(self.device), self.dtype, self.precision))
@@ -141,13 +189,8 @@ class Backend:
         """Pickled as its name: a module or a device cannot travel."""
         from .choose import backend
 
-        place = self.device
-        if self.name == "cupy" and place is not None:
-            place = place.id
-        if self.name == "jax" and place is not None:  # older releases spell a device TFRT_CPU_0
-            place = f"{place.platform}:{place.id}"
-        where = "" if place is None else f":{place}"
-        return backend, (self.name + where, self.dtype, self.precision)
+        where = "" if self.device is None else self.library.kind(self.device).text
+        return backend, (f"{self.name}:{where}" if where else self.name, self.dtype, self.precision)
 
     def __str__(self) -> str:
         return f"{self.place}, {self.precision or self.dtype}"
@@ -209,11 +252,11 @@ class Backend:
         if is_sparse(x):
             return self._sparse(x, copy=False)
         own = library_name(x) == self.name and is_array(x) and x.dtype == getattr(self.xp, self.dtype)
-        return x if own and self.device in (None, device(x)) else self.floats(x)
+        return x if own and (self.device is None or device(x) in (None, self.device)) else self.floats(x)
 
     def _sparse(self, x: Any, *, copy: bool) -> Any:
         """A sparse matrix as compressed rows of the backend's float type. Raises BackendError but on NumPy."""
-        if self.name != "numpy":
+        if not self.is_host:
             raise BackendError(f"sparse x is computed with by NumPy, not by {self.name}: give backend='numpy'")
         return x.tocsr().astype(self.dtype, copy=copy)
 
@@ -300,7 +343,7 @@ class Backend:
     @property
     def lanes(self) -> int:
         """How many programs of steps may run side by side, each in a thread and on a core of its own."""
-        if self.name != "numpy":  # the other libraries use all cores themselves
+        if not self.is_host:  # the other libraries use all cores themselves
             return 1
         from .numpy import lanes
 
@@ -308,7 +351,7 @@ class Backend:
 
     def one_core(self) -> AbstractContextManager[Any]:
         """While it lasts, each program of steps uses one core."""
-        if self.name != "numpy":
+        if not self.is_host:
             return nullcontext()
         from .numpy import one_core
 
@@ -367,6 +410,10 @@ class Backend:
         """
         made: Callable[[Any, int], Callable[[Any, Array], Array]] = getattr(self.library, "for_rows", in_parts)
         return made(function, size)
+
+    def environment(self) -> dict[str, str]:
+        """Facts that bits depend on besides the library's version."""
+        return self.library.environment(self.device)
 
     def free_memory(self) -> int:
         """Bytes that new arrays may take on the device; 0 where that is not known."""

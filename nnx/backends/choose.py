@@ -14,9 +14,10 @@ from .arrays import device, library_name, namespace
 from .base import PRECISIONS, Backend, Library, missing
 from .other import Other
 
-LIBRARIES = ("numpy", "cupy", "torch", "jax")
+LIBRARIES = ("numpy", "cupy", "torch", "jax", "mlx")
 KNOWN = (*LIBRARIES, "array_api_strict")
-AUTO = ("cupy", "torch:cuda", "jax:gpu", "numpy")
+ACCELERATORS = ("torch:cuda", "torch:xpu", "torch:mps", "jax:gpu", "jax:tpu", "mlx:gpu")
+AUTO = ("cupy", *ACCELERATORS, "numpy")
 
 
 @spelled
@@ -34,18 +35,19 @@ def backend(name: str | Backend | None = None, dtype: str | None = None, precisi
 
         - "numpy": the CPU.
         - "cupy", "cupy:1": a GPU of CUDA, the current one or that of this number.
-        - "torch", "torch:cuda": PyTorch on the CPU or a GPU.
-        - "jax", "jax:gpu": JAX on its default device, or on a GPU.
+        - "torch", "torch:cuda", "torch:mps", "torch:xpu": PyTorch on the CPU, or a GPU of NVIDIA or AMD, Apple, Intel.
+        - "jax", "jax:gpu", "jax:tpu": JAX on its default device, on a GPU, or on a TPU.
+        - "mlx", "mlx:cpu", "mlx:gpu": MLX on its default device, the CPU or the GPU, in float32.
         - several names with commas between them: the first that works here.
-        - "auto": "cupy,torch:cuda,jax:gpu,numpy".
+        - "auto": "cupy,torch:cuda,torch:xpu,torch:mps,jax:gpu,jax:tpu,mlx:gpu,numpy".
         - None: what the environment variable NNX_BACKEND names, else "numpy".
 
         A Backend is given back, in the dtype and precision asked for.
     dtype : str, default None
         The float type to compute in: "float32" or "float64". None is "float32", or a given Backend's own.
     precision : str, default None
-        For GPUs: "tf32" or "bf16" lets one round the factors of float32 matrix products to as many bits, and use its
-        tensor cores; weights, sums and losses stay float32. None: products are float32 too.
+        For GPUs and TPUs: "tf32" or "bf16" lets one round the factors of float32 matrix products to as many bits, and
+        use its tensor cores; weights, sums and losses stay float32. None: products are float32 too.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def _backend(name: str, dtype: str) -> Backend:
     library = _library(library_word)
     xp = library.namespace()
     chosen = Backend(library, xp, library.find_device(device_text), dtype)
-    if chosen.name == "cupy" or device_text not in ("", "cpu"):  # an accelerator is believed when it has computed
+    if chosen.is_gpu or device_text not in ("", "cpu"):  # an accelerator is believed when it has computed
         probe(chosen)
     return chosen
 

@@ -8,9 +8,10 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import BackendError
-from .base import Plain, missing
+from .base import PRECISIONS, Kind, Plain, Traits, missing
 
 name = "cupy"
+traits = Traits(records=True, has_nccl=True)
 NO_DEVICE = 100  # cudaErrorNoDevice
 OLD_DRIVER = 35  # cudaErrorInsufficientDriver: also what CuPy gets where there is no driver at all
 
@@ -58,6 +59,10 @@ def find_device(text: str) -> Any:
     if int(number or 0) >= count:
         raise BackendError(f"backend 'cupy': no device {number}; this machine has {count}")
     return cupy.cuda.Device(int(number)) if number else cupy.cuda.Device()
+
+
+def kind(device: Any) -> Kind:
+    return Kind("" if device is None else str(device.id), True, tuple(PRECISIONS))
 
 
 def explain(error: BaseException, cupy: Any) -> str:
@@ -148,6 +153,10 @@ def _precisely(device: Any, precision: str) -> Iterator[None]:
 
 def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:
     return function
+
+
+def environment(device: Any) -> dict[str, str]:
+    return {}
 
 
 def describe(device: Any) -> dict[str, str]:

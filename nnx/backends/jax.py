@@ -1,5 +1,6 @@
 """JAX: immutable arrays, steps compiled by XLA with their old parameters donated."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -8,9 +9,10 @@ from typing import Any
 from ..contract import PartKey
 from ..errors import BackendError, DataError
 from .arrays import in_parts
-from .base import Plain, compiling, missing
+from .base import Kind, Plain, Traits, compiling, missing
 
 name = "jax"
+traits = Traits()
 COMPILING = 2.0  # seconds, about, that XLA takes for a step
 PRODUCTS = {"": "float32", "tf32": "tensorfloat32", "bf16": "bfloat16"}
 
@@ -46,6 +48,16 @@ def find_device(text: str) -> Any:
     except (RuntimeError, IndexError, ValueError):
         have = ", ".join(str(d) for d in jax.devices())
         raise BackendError(f"backend 'jax': no device {text!r}; this jax has: {have}") from None
+
+
+def kind(device: Any) -> Kind:
+    if hasattr(device, "device_set"):  # of an array in parts, which `plain` refuses
+        device = min(device.device_set, key=lambda one: one.id)
+    if device is None or device.platform == "cpu":
+        return Kind("" if device is None else f"cpu:{device.id}")
+    double = {"tpu": "a TPU has none, and XLA makes it of pairs of float32", "METAL": "Apple's GPU has none"}
+    text = f"{device.platform}:{device.id}"  # older releases spell a device TFRT_CPU_0
+    return Kind(text, True, tuple(PRODUCTS), double.get(device.platform, ""))
 
 
 def put(x: Any, dtype: Any, device: Any) -> Any:
@@ -166,6 +178,10 @@ def for_rows(function: Callable[[Any, Any], Any], size: int) -> Callable[[Any, A
         return jax.device_put(get(y)[:rows], x.sharding)
 
     return in_parts(filled, size)
+
+
+def environment(device: Any) -> dict[str, str]:
+    return {"cores": str(os.cpu_count())}
 
 
 def free_memory(device: Any) -> int:

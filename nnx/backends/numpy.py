@@ -14,9 +14,10 @@ import numpy as np
 from .. import system
 from ..errors import BackendError
 from .arrays import in_parts
-from .base import Plain
+from .base import Kind, Plain, Traits
 
 name = "numpy"
+traits = Traits(is_host=True, records=True)
 
 
 def namespace() -> Any:
@@ -68,6 +69,10 @@ def find_device(text: str) -> Any:
     if text not in ("", "cpu"):
         raise BackendError(f"backend 'numpy' runs on the CPU only, not on {text!r}")
     return None
+
+
+def kind(device: Any) -> Kind:
+    return Kind()
 
 
 def put(x: Any, dtype: Any, device: Any) -> Any:
@@ -158,6 +163,10 @@ def describe(device: Any) -> dict[str, str]:
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     facts = {"version": np.__version__, "device": "CPU", "memory": f"{system.memory('PHYS') / 2**30:.1f} GiB"}
     return facts | {"BLAS": f"{blas['name']} {blas['version']}", "threads": str(threads())}
+
+
+def environment(device: Any) -> dict[str, str]:
+    return {}
 
 
 def threads() -> int:

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import BackendError
-from .base import Plain, plain
+from .base import Kind, Plain, Traits, plain
+
+ACCELERATORS = ("cuda", "gpu", "hip", "mps", "npu", "tpu", "xpu")  # in the name of a device
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,7 @@ class Other:
     """The library behind a namespace, with what the standard alone allows."""
 
     xp: Any
+    traits: ClassVar[Traits] = Traits()
 
     @property
     def name(self) -> str:
@@ -30,6 +33,12 @@ class Other:
         if text:
             raise BackendError(f"backend {self.name!r}: no device {text!r}; it has: {', '.join(map(str, devices))}")
         return None
+
+    def kind(self, device: Any) -> Kind:
+        text = "" if device is None else str(device)
+        sycl = getattr(device, "sycl_device", device)  # of dpnp, whose devices are those of SYCL
+        double = "" if getattr(sycl, "has_aspect_fp64", True) else "this device has no float64"
+        return Kind(text, any(word in text.lower() for word in ACCELERATORS), no_double=double)
 
     def put(self, x: Any, dtype: Any, device: Any) -> Any:
         if not hasattr(x, "__array_namespace__"):
@@ -59,6 +68,9 @@ class Other:
 
     def compile(self, function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[..., Any]:
         return function
+
+    def environment(self, device: Any) -> dict[str, str]:
+        return {}
 
     def free_memory(self, device: Any) -> int:
         return 0

@@ -6,11 +6,13 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ..errors import BackendError, DataError
-from .base import Plain, missing
+from .base import Kind, Plain, Traits, missing
 from .native.calls import mapped
 from .native.loop import Native
 
 name = "torch"
+traits = Traits(records=True)
+NO_MPS = "the GPU of an Apple machine has no float64"
 PRODUCTS = {"": "highest", "tf32": "high", "bf16": "medium"}  # torch.set_float32_matmul_precision
 
 
@@ -31,16 +33,44 @@ def find_device(text: str) -> Any:
         device = torch.device(text or "cpu")
     except RuntimeError:
         raise BackendError(f"backend 'torch': no such device {text!r}; use 'torch:cpu' or 'torch:cuda'") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        build = torch.version.cuda or "none: this is a CPU build"
-        raise BackendError(
-            f"backend 'torch:cuda': no usable CUDA device (CUDA of this build: {build}); use 'torch:cpu'"
-        )
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise BackendError(f"backend 'torch': no device {text!r}; this machine has {torch.cuda.device_count()}")
-    if device.type == "cuda" and device.index is None:  # as the arrays on it say it: cuda is not equal to cuda:0
-        device = torch.device("cuda", torch.cuda.current_device())
+    if device.type == "cpu":
+        return device
+    module = _accelerator(device.type)
+    if module is None or not _is_available(module, device.type):
+        build = torch.version.cuda or "none: this is a CPU build" if device.type == "cuda" else torch.__version__
+        what = "CUDA of this build" if device.type == "cuda" else "PyTorch"
+        word = {"cuda": "CUDA", "mps": "MPS", "xpu": "XPU"}.get(device.type, device.type)
+        raise BackendError(f"backend 'torch:{device.type}': no usable {word} device ({what}: {build}); use 'torch:cpu'")
+    if (device.index or 0) >= module.device_count():
+        raise BackendError(f"backend 'torch': no device {text!r}; this machine has {module.device_count()}")
+    if device.index is None:  # as the arrays on it say it: cuda is not equal to cuda:0
+        now = module.current_device() if hasattr(module, "current_device") else 0
+        device = torch.device(device.type, now)
     return device
+
+
+def _accelerator(word: str) -> Any:
+    """The module of PyTorch for this type of device; None where it has none."""
+    import torch
+
+    return getattr(torch, word, None) if word in ("cuda", "mps", "xpu") else None
+
+
+def _is_available(module: Any, word: str) -> bool:
+    import torch
+
+    return bool(torch.backends.mps.is_available() if word == "mps" else module.is_available())
+
+
+def kind(device: Any) -> Kind:
+    import torch
+
+    if device is None or device.type == "cpu":
+        return Kind("" if device is None else "cpu")
+    if device.type == "mps":
+        return Kind(str(device), True, no_double=NO_MPS)
+    double = device.type != "xpu" or torch.xpu.get_device_properties(device).has_fp64
+    return Kind(str(device), True, tuple(PRODUCTS), "" if double else "this GPU has no float64")
 
 
 def put(x: Any, dtype: Any, device: Any) -> Any:
@@ -165,9 +195,11 @@ def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[.
 def free_memory(device: Any) -> int:
     import torch
 
-    if device is not None and device.type == "cuda":
-        reusable = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0] + reusable)
+    if device is not None and device.type == "mps":
+        return int(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
+    if device is not None and (module := _accelerator(device.type)):
+        reusable = module.memory_reserved(device) - module.memory_allocated(device)
+        return int(module.mem_get_info(device)[0] + reusable)
     from . import numpy as host
 
     return host.free_memory(None)
@@ -177,8 +209,21 @@ def describe(device: Any) -> dict[str, str]:
     import torch
 
     facts = {"version": str(torch.__version__), "device": str(device)}
-    if device is not None and device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(device)
-        facts["device"] = torch.cuda.get_device_name(device)
+    if device is not None and device.type == "mps":
+        return facts | {"memory": f"{free_memory(device) / 2**30:.1f} GiB free"}
+    if device is not None and (module := _accelerator(device.type)):
+        free, total = module.mem_get_info(device)
+        facts["device"] = module.get_device_name(device)
         return facts | {"memory": f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"}
-    return facts | {"threads": f"{torch.get_num_threads()} of {os.cpu_count()} cores"}
+    return facts | {"threads": _threads()}
+
+
+def environment(device: Any) -> dict[str, str]:
+    on_cpu = device is None or device.type == "cpu"
+    return {"torch threads": _threads() if on_cpu else ""}
+
+
+def _threads() -> str:
+    import torch
+
+    return f"{torch.get_num_threads()} of {os.cpu_count()} cores"

@@ -5,7 +5,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from ..backends import LIBRARIES, backend, probe
+from ..backends import ACCELERATORS, LIBRARIES, backend, probe
 from ..backends.numpy import namespace as host_namespace
 from ..errors import BackendError
 from ..network import mlp
@@ -25,7 +25,7 @@ def measured(names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """For each network and backend: microseconds a step, rows a second, seconds to prepare, how it was run."""
     for network in NETWORKS:
         for name in names:
-            for compile in ("auto", False) if name == "numpy" else ("auto",):
+            for compile in ("auto", False) if backend(name).is_host else ("auto",):
                 yield {"network": network, "backend": name, **_measure(network, name, compile)}
 
 
@@ -37,7 +37,7 @@ def working(chosen: str) -> tuple[str, ...]:
             probe(backend(name))
         return asked
     names = []
-    for name in (*LIBRARIES, "torch:cuda", "jax:gpu"):
+    for name in (*LIBRARIES, *ACCELERATORS):
         try:
             probe(backend(name))
         except BackendError:

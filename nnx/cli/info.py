@@ -3,7 +3,7 @@
 from typing import Any
 
 from .._version import __version__
-from ..backends import LIBRARIES, backend, preferred, probe
+from ..backends import ACCELERATORS, LIBRARIES, backend, preferred, probe
 from ..backends.native.machine import can_compile
 from ..errors import BackendError
 from .caches import lines as cache_lines
@@ -12,7 +12,7 @@ from .caches import lines as cache_lines
 def facts() -> dict[str, dict[str, Any]]:
     """For each backend its facts, or the reason it cannot run."""
     found: dict[str, dict[str, Any]] = {}
-    for name in (*LIBRARIES, "torch:cuda"):
+    for name in (*LIBRARIES, *ACCELERATORS):
         try:
             chosen = backend(name)
             probe(chosen)

@@ -3,16 +3,12 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ..backend_check import FEATURES, PROMISED, far_apart, network, trained
 from ..backends import Backend, backend, numpy as host
-from ..contract import Layer
-from ..layers import BatchNorm, Chain, Dense, Dropout, ReLU
 from ..network import init
-from ..optimizers import Adam
-from ..random import HostDraw, bits, key
-from ..training import fit
+from ..random import bits, key
 
-ROWS, FEATURES, CLASSES, BATCH = 320, 12, 3, 32
-DOUBLE, SINGLE = 1e-9, 1e-4  # how far losses may be from NumPy's, relatively, after 100 steps and after 50
+DOUBLE, SINGLE = PROMISED["float64"], PROMISED["float32"]
 NUMPY = "numpy"
 
 
@@ -51,7 +47,7 @@ def _one(name: str, reference: dict[str, list[float]]) -> Found:
     far = {}
     for dtype, epochs in PRECISIONS:
         own = losses(double if dtype == "float64" else chosen, epochs)
-        far[dtype] = max(abs(a - b) / abs(b) for a, b in zip(own, reference[dtype], strict=True))
+        far[dtype] = far_apart(own, reference[dtype])
     return Found(
         str(chosen.place),
         ours == theirs,
@@ -62,23 +58,10 @@ def _one(name: str, reference: dict[str, list[float]]) -> Found:
     )
 
 
-def network() -> Layer:
-    """A small network with all that draws or runs: dropout, running statistics."""
-    return Chain(Dense(24), BatchNorm(), ReLU(), Dropout(0.2), Dense(CLASSES))
-
-
 def losses(chosen: Backend, epochs: int) -> list[float]:
     """The loss of each epoch of a training on made-up rows."""
-    xp = host.namespace()
-    draw = HostDraw(1, "verify.")
-    y = xp.floor(draw.fold("y").uniform((ROWS,)) * CLASSES).astype("int64")
-    centres = 2 * draw.fold("centres").normal((CLASSES, FEATURES))
-    x = centres[y] + draw.fold("x").normal((ROWS, FEATURES))
-    found = fit(
-        network(), x, y, loss="softmax_cross_entropy", optimizer=Adam(rate=1e-3), epochs=epochs, batch_size=BATCH,
-        backend=chosen, seed=5,
-    )  # fmt: skip
-    return found.history["loss"]
+    history: dict[str, list[float]] = trained(chosen, epochs).history
+    return history["loss"]
 
 
 def lines(found: list[Found]) -> list[str]:

@@ -5,7 +5,7 @@ from math import isfinite
 from numbers import Real
 from typing import Any
 
-from ..backends import Backend, backend_of, is_array, namespace
+from ..backends import Backend, backend_of, is_array, is_host, namespace
 from ..backends.arrays import library_name
 from ..backends.native.record import mapped
 from ..backends.numpy import namespace as host_namespace
@@ -17,7 +17,7 @@ from ..training.check import check_finite, relative
 
 def is_foreign(x: Any) -> bool:
     """True for an array that is not NumPy's."""
-    return is_array(x) and library_name(x) != "numpy"
+    return is_array(x) and not is_host(x)
 
 
 def backend_for(x: Array) -> Backend:

@@ -311,7 +311,7 @@ class BaseMLP(Prediction):
         if not asked:
             return X
         place = self._place(X)
-        if place.name == "numpy":
+        if place.is_host:
             return to_host(X)
         if is_sparse(X):
             raise ValueError(

@@ -1,6 +1,6 @@
 """`nnx.check`: the laws that layers and losses keep, tried on one of your own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..backends import namespace
@@ -9,9 +9,9 @@ from ..errors import DataError, SettingError, ShapeError, shown
 from ..names import spelled
 from ..network import check_params
 from ..random import one_seed
-from .each import AGAIN, LAWS, of_init, types_kept
+from .each import AGAIN, LAWS, as_on_numpy, of_init, types_kept
 from .kept import kept_on, own_state
-from .part import INPUT, first_line, part_of, target_of
+from .part import INPUT, Part, first_line, part_of, target_of
 from .weights import of_signature, of_weights
 
 
@@ -90,31 +90,54 @@ def check(
     if params is not None and target is None:
         layer: Any = part
         check_params("check", layer, params)
-    seed = one_seed("check", seed)
+    return faults_of(part, x, target, params, one_seed("check", seed))
+
+
+def faults_of(
+    part: Any,
+    x: Any,
+    target: Any = None,
+    params: Mapping[str, Array] | None = None,
+    seed: int = 0,
+    types: tuple[str, ...] = ("float64", "float32"),
+    *,
+    beside_numpy: bool = False,
+) -> Faults:
+    """A line for each law that fails. All are tried in the first of the float types, in float32 that it is kept.
+
+    beside_numpy: whether results must be those on NumPy. Without float64 there are no central differences.
+    """
     faults = Faults(of_init(part, int(x.shape[-1]), seed) if target is None else of_signature(part))
     if faults and params is None:
         return faults
     before = own_state(part)
-    for dtype in ("float64", "float32"):
+    for dtype in types:
         subject = part_of(part, x, target, params, seed, dtype)
         with subject.backend.scope():
-            for law in LAWS if dtype == "float64" else (types_kept,):
+            for law in (*(LAWS if dtype == types[0] else ()), *((types_kept,) if dtype == "float32" else ())):
                 if faults and law in AGAIN:
                     continue
-                try:
-                    found = list(law(subject))
-                except Exception as error:  # of the layer: the line says where it was
-                    what = str(law.__doc__).rstrip(".")
-                    found = [f"{what[0].lower()}{what[1:]}: {first_line(error)}"]
+                found = lines_of(law, subject)
                 faults += found
                 if found and law in LAWS[:3]:
                     return faults
-            if target is not None and dtype == "float64" and not faults:
+            if target is not None and dtype == types[0] and not faults:
                 loss: Any = part
                 kept = target_of(loss, target, subject.backend)
                 faults += of_weights(loss, subject.inputs[INPUT], kept, subject.backend)
+            if beside_numpy and not faults:
+                faults += lines_of(as_on_numpy, subject)
     faults += kept_on(before, own_state(part))
     return faults
+
+
+def lines_of(law: Callable[[Part], Iterator[str]], subject: Part) -> list[str]:
+    """The lines of a law; of one that ends with an error what it was about, and the error."""
+    try:
+        return list(law(subject))
+    except Exception as error:  # of the layer: the line says where it was
+        what = str(law.__doc__).rstrip(".")
+        return [f"{what[0].lower()}{what[1:]}: {first_line(error)}"]
 
 
 def _check_input(x: Any) -> None:

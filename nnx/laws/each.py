@@ -11,10 +11,9 @@ from ..contract import Key, Layer, Params
 from ..errors import ShapeError
 from ..random import HostDraw
 from .kept import leaves
-from .part import INPUT, Part, differ, far, first_line, named
+from .part import INPUT, ROUNDING, Part, differ, far, first_line, named
 
 STEPS = (1e-5, 1e-6)  # of the central differences: a sharp bend is told from a wrong gradient by the smaller
-RECORDING = ("numpy", "cupy", "torch")  # libraries whose steps are recorded
 
 
 def of_init(layer: Any, features: int, seed: int) -> list[str]:
@@ -81,6 +80,8 @@ def _gradients(part: Part) -> Iterator[str]:
 
 
 def _slopes(part: Part, train: bool) -> Iterator[str]:
+    if part.backend.dtype != "float64":  # in which differences mean little
+        return
     xp, key = part.backend.xp, part.key()
     y, _ = part.evaluate(part.inputs, train, key)
     dy = part.slope(y)
@@ -113,7 +114,7 @@ def _tangents(part: Part) -> Iterator[str]:
     dy = part.slope(y)
     _, grads = part.once(part.inputs, dy)
     found, slope = float(xp.sum(dy * tangent_of(along))), sum(float(xp.sum(grads[name] * u)) for name, u in v.items())
-    size = 1e-9 * (1.0 + sum(float(xp.sum(xp.abs(grads[name] * u))) for name, u in v.items()))
+    size = ROUNDING[part.backend.dtype] * (1.0 + sum(float(xp.sum(xp.abs(grads[name] * u))) for name, u in v.items()))
     if not abs(found - slope) <= size:
         yield f"the derivative along a random direction is {found:.10g}, and {slope:.10g} by backprop"
 
@@ -234,8 +235,11 @@ def one_row(part: Part) -> Iterator[str]:
 
 def _recording(part: Part) -> Iterator[str]:
     """A recorded step."""
-    if part.backend.name not in RECORDING:
+    if not part.backend.records:
         return
+    numbers = part.backend.is_host
+    if not numbers:
+        part = part.on_host()
 
     def step(carry: Any, x: Any, dy: Any, weight: Any, rows: Any) -> Any:
         inputs, key = carry["inputs"] | {INPUT: x}, Key(carry["seed"], carry["step"])
@@ -250,7 +254,7 @@ def _recording(part: Part) -> Iterator[str]:
     x = part.host(inputs.pop(INPUT))
     carry = {"inputs": part.host(inputs), "seed": part.host(key.seed), "step": part.host(key.step)}
     try:
-        recorded_twice(step, carry, (x, dy, None, None), part.backend.name == "numpy")
+        recorded_twice(step, carry, (x, dy, None, None), numbers)
     except Refused as reason:
         yield f"a step cannot be recorded, and is run operation by operation: {reason}"
 
@@ -266,6 +270,22 @@ def types_kept(part: Part) -> Iterator[str]:
     for name, a in found.items():
         if a.dtype != xp.float32:
             yield f"{name} is {str(a.dtype).rpartition('.')[2]} where all that is given is float32"
+
+
+def as_on_numpy(part: Part) -> Iterator[str]:
+    """Results beside those on NumPy."""
+    host_part = part.on_host()
+    for train in (True, False):
+        found = []
+        for one in (part, host_part):
+            dy = one.slope(one.evaluate(one.inputs, train, one.key())[0])
+            y, grads = one.host(one.once(one.inputs, dy, train=train))
+            found.append({"the result": y} | {f"the gradient of {name}": g for name, g in grads.items()})
+        said = "" if train or part.layer is None else ", with train=False"
+        for name, own in found[0].items():
+            if far(own, found[1][name]):
+                size = abs(own - found[1][name]).max()
+                yield f"{name} is not that on {host_part.backend.name}: {size:.1e} apart{said}"
 
 
 AGAIN = (one_row, _tangents)  # which would say again what another has said

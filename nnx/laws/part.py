@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..backends import Backend, backend_of, numpy as host
+from ..backends import Backend, backend_of, is_host, numpy as host
 from ..contract import Array, Key, Layer, Loss, Params, Saved
 from ..random import HostDraw, key as make_key
 
 INPUT = "the input"  # its name among the parameters
+ROUNDING = {"float64": 1e-9, "float32": 2e-5}  # by which results may differ, relatively
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Part:
     draw: HostDraw
     seed: int
     layer: Layer | None  # None for a loss
+    on_host: Callable[[], "Part"]  # the same, computed by NumPy
 
     def key(self, *seeds: int) -> Key:
         return make_key(seeds if len(seeds) > 1 else (seeds or (self.seed,))[0], 1, backend=self.backend)
@@ -49,7 +51,7 @@ class Part:
             return {name: self.host(a) for name, a in tree.items()}
         if isinstance(tree, tuple):
             return tuple(map(self.host, tree))
-        return host.namespace().array(tree if type(tree).__module__ == "numpy" else self.backend.to_numpy(tree))
+        return host.namespace().array(tree if is_host(tree) else self.backend.to_numpy(tree))
 
 
 def part_of(part: Any, x: Any, target: Any, params: Mapping[str, Array] | None, seed: int, dtype: str) -> Part:
@@ -64,22 +66,28 @@ def part_of(part: Any, x: Any, target: Any, params: Mapping[str, Array] | None, 
             name: p + 1e-3 * backend.floats(draw.fold(f"{name} moved").normal(tuple(p.shape)))
             for name, p in given.items()
         }
-        if target is not None:
-            target = target_of(part, target, backend)
-            return Part(
-                backend,
-                moved,
-                (INPUT,),
-                lambda inputs, train, key: part.evaluate(inputs[INPUT], target),
-                lambda inputs, saved, dy, need_dx: (part.backprop(saved), {}),
-                draw,
-                seed,
-                None,
-            )
+        there = None if target is None else target_of(part, target, backend)
+
+    def on_host() -> Part:
+        x, target = (None if a is None else backend.to_numpy(a) for a in (given[INPUT], there))
+        known = None if params is None else {name: backend.to_numpy(given[name]) for name in params}
+        return part_of(part, x, target, known, seed, dtype)
 
     def rest(inputs: Params) -> Params:
         return {name: p for name, p in inputs.items() if name != INPUT}
 
+    if there is not None:
+        return Part(
+            backend,
+            moved,
+            (INPUT,),
+            lambda inputs, train, key: part.evaluate(inputs[INPUT], there),
+            lambda inputs, saved, dy, need_dx: (part.backprop(saved), {}),
+            draw,
+            seed,
+            None,
+            on_host,
+        )
     return Part(
         backend,
         moved,
@@ -89,6 +97,7 @@ def part_of(part: Any, x: Any, target: Any, params: Mapping[str, Array] | None, 
         draw,
         seed,
         part,
+        on_host,
     )
 
 
@@ -108,11 +117,10 @@ def differ(part: Part, a: Any, b: Any) -> bool:
 
 
 def far(a: Any, b: Any) -> bool:
-    """True if two float64 arrays differ by more than rounding."""
+    """True if two arrays differ by more than the rounding of their type."""
     np = host.namespace()
-    return a.shape != b.shape or not np.allclose(
-        a, b, rtol=1e-9, atol=1e-9 * (1.0 + (np.max(np.abs(b)) if b.size else 0.0))
-    )
+    t = ROUNDING[str(a.dtype)] if a.dtype.kind == "f" else 0.0
+    return a.shape != b.shape or not np.allclose(a, b, rtol=t, atol=t * (1.0 + (np.max(np.abs(b)) if b.size else 0.0)))
 
 
 def first_line(error: Exception) -> str:

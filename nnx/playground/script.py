@@ -16,7 +16,7 @@ Written by `nnx playground`: after {steps} it prints the losses that the page sh
 
 
 def script(
-    settings: Settings, plan: Plan, table: Table, steps: int, backend: str = "numpy", members: int | None = None
+    settings: Settings, plan: Plan, table: Table, steps: int, elsewhere: str = "", members: int | None = None
 ) -> str:
     """A complete script on NumPy that makes the same so many steps and prints both losses.
 
@@ -25,9 +25,7 @@ def script(
     count = "1 step" if steps == 1 else f"{steps} steps"
     networks = "a network" if members is None else f"{members} networks"
     title = f"{settings.data}: {networks} of {'-'.join(map(str, [*settings.hidden, table.outputs]))} units."
-    exactly = (
-        ", to the last digit" if backend == "numpy" else f"; it\ncomputed with {backend}: the last digits may be others"
-    )
+    exactly = f"; it\ncomputed with {elsewhere}: the last digits may be others" if elsewhere else ", to the last digit"
     lines = [HEAD.format(title=title, steps=count, exactly=exactly)]
     lines += ["import numpy as np", "", "import nnx"]
     lines += [

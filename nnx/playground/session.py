@@ -87,7 +87,7 @@ class Session:
         """What may be chosen, with the formulas, the limits and the settings of now."""
         return {
             "backend": str(self.backend),
-            "exact": self.backend.name == "numpy" and sys.platform != "emscripten",
+            "exact": self.backend.is_host and sys.platform != "emscripten",
             "settings": plain(self.settings),
             "table": self.table,
             "data": {"classes": list(CLASSES), "values": list(VALUES)},
@@ -192,7 +192,13 @@ class Session:
             if self.restarted is None:
                 raise SettingError("there are no restarts yet: press Play there")
             members, training = MEMBERS, self.restarted.training
-        place = "NumPy in the browser" if sys.platform == "emscripten" else self.backend.name
+        place = (
+            "NumPy in the browser"
+            if sys.platform == "emscripten"
+            else ""
+            if self.backend.is_host
+            else self.backend.name
+        )
         return {"script": script(self.settings, self.plan, self.data, training.step, place, members)}
 
     def read(self, message: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..backends import backend_of, numpy as host
+from ..backends import backend_of
 from ..contract import Array, Layer
 from ..errors import DataError, require, shown
 from ..files.shapes import row_of
@@ -145,7 +145,7 @@ def _columns(net: Layer, params: Mapping[str, Any]) -> list[tuple[str, Any]]:
         place, _, kind = layer.name.rpartition(" ")
         w = params.get(f"{place}.W" if place else "W")
         if w is not None and len(layer.parameters.get("W", ())) == 2:
-            columns.append(([kind], host.get(w) if backend_of(w).name == "numpy" else backend_of(w).to_numpy(w)))
+            columns.append(([kind], backend_of(w).to_numpy(w)))
         elif columns:
             columns[-1][0].append(kind)
     if not columns:

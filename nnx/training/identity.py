@@ -57,11 +57,7 @@ def environment(backend: Backend, compile: bool | str) -> Facts:
         found["llvmlite"] = version("llvmlite")  # with which steps are compiled
     found |= {"backend": backend.place, f"{backend.name} version": facts.get("version", "")}
     found |= {"BLAS": facts.get("BLAS", ""), "threads": str(host.threads())}
-    if backend.name == "torch":
-        found["torch threads"] = facts.get("threads", "")
-    if backend.name == "jax":
-        found["cores"] = str(os.cpu_count())
-    found |= {"precision": backend.precision, "processor": _processor()}
+    found |= backend.environment() | {"precision": backend.precision, "processor": _processor()}
     wanted = os.environ.get("NNX_COMPILE", "") if compile == "auto" else ""
     return found | {"compile": wanted or str(compile)}
 

@@ -58,7 +58,7 @@ class Sums:
 
     def __init__(self, ranks: Ranks, backend: Backend, like: Params, count: int) -> None:
         self.ranks, self.backend, self.count = ranks, backend, count
-        self.on_device = backend.name == "cupy" and ranks.devices is not None
+        self.on_device = backend.has_nccl and ranks.devices is not None
         self.xp = backend.xp if self.on_device else host_namespace()
         self.shapes = {name: tuple(a.shape) for name, a in like.items()}
         self.length = sum(map(prod, self.shapes.values())) + 2

@@ -1,0 +1,164 @@
+"""The parts of nnx, each with settings to try it with: a row for every class of layer, loss, optimizer and schedule."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..contract import Layer, Loss, Optimizer, Schedule
+from ..initializers import Normal
+from ..layers import (
+    ELU,
+    GELU,
+    SELU,
+    BatchEnsemble,
+    BatchNorm,
+    Chain,
+    Committee,
+    Concat,
+    Dense,
+    DenseEnsemble,
+    Dropout,
+    Embedding,
+    Ensemble,
+    EnsembleView,
+    GELUTanh,
+    Identity,
+    LayerNorm,
+    LeakyReLU,
+    Mish,
+    MonotoneActivation,
+    MonotoneDense,
+    NTPDense,
+    ParametricActivation,
+    PBLDEmbedding,
+    PiecewiseLinear,
+    PiecewiseLinearEmbedding,
+    PLREmbedding,
+    ReLU,
+    Residual,
+    RMSNorm,
+    Scale,
+    ScaleEnsemble,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
+from ..losses import (
+    AbsoluteError,
+    BinaryCrossEntropy,
+    ClampedLoss,
+    EnsembleLoss,
+    Huber,
+    Poisson,
+    Quantile,
+    ScaledLoss,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
+from ..network import tabm
+from ..optimizers import SGD, Adagrad, Adam, AdamW, ClipNorm, ClipValue, Lion, Momentum, Nesterov, RMSProp, WeightDecay
+from ..schedules import Cosine, ExponentialDecay, FlatCosine, OneCycle, PeriodicCosine, StepDecay
+
+EDGES = ((-1.0, -0.5, 0.0, 0.7), (0.0, 1.0), (-2.0, 0.2, 1.0), (-0.9, -0.4, 0.1, 1.3))
+# name: (layer, input features)
+LAYERS: dict[str, tuple[Layer, int]] = {
+    "dense": (Dense(3), 5),
+    "identity": (Identity(), 4),
+    "sigmoid": (Sigmoid(), 4),
+    "tanh": (Tanh(), 4),
+    "relu": (ReLU(), 4),
+    "leaky_relu": (LeakyReLU(0.2), 4),
+    "elu": (ELU(0.7), 4),
+    "selu": (SELU(), 4),
+    "gelu": (GELU(), 4),
+    "gelu_tanh": (GELUTanh(), 4),
+    "silu": (SiLU(), 4),
+    "mish": (Mish(), 4),
+    "softplus": (Softplus(), 4),
+    "dropout": (Dropout(0.4), 5),
+    "layer_norm": (LayerNorm(), 6),
+    "rms_norm": (RMSNorm(), 6),
+    "batch_norm": (BatchNorm(), 4),
+    "embedding": (Chain(Embedding((4, 3), (3, 1), 2), Dense(2)), 5),  # normal x, rounded: codes 0 to 3
+    "residual": (Residual(Chain(Dense(4), Tanh())), 4),
+    "concat": (Concat(Dense(2), Identity(), Chain(Tanh(), Dense(3))), 4),
+    "chain": (Chain(Dense(6), ReLU(), Dropout(0.2), Dense(2)), 3),
+    "scale": (Scale(), 4),
+    "ntp_dense": (NTPDense(3), 5),
+    "parametric": (ParametricActivation(SELU()), 4),
+    "ensemble_view": (EnsembleView(3), 4),
+    "scale_ensemble": (Chain(EnsembleView(3), ScaleEnsemble(3)), 4),
+    "batch_ensemble": (Chain(EnsembleView(3), BatchEnsemble(4, 3, Normal())), 5),
+    "dense_ensemble": (Chain(Tanh(), EnsembleView(3), DenseEnsemble(4, 3)), 5),
+    "ensemble": (Ensemble(Chain(Dense(4), Tanh(), BatchNorm(), Dropout(0.3), Dense(2)), 3), 5),
+    "committee": (
+        Committee(
+            Ensemble(Chain(Dense(3), Tanh(), BatchNorm(), Dense(2)), 3),
+            Chain(Dense(2), Dropout(0.3)),
+            tabm((3,), 2, members=2, activation="tanh"),
+        ),
+        4,
+    ),
+    "monotone_dense": (MonotoneDense(4, rising=(0, 3), falling=(1,), free=2), 5),
+    "monotone_activation": (MonotoneActivation(Tanh(), 1), 8),
+    "piecewise": (PiecewiseLinear(EDGES, (0, 2, 3, 5)), 6),
+    "piecewise_embedding": (Chain(PiecewiseLinearEmbedding(EDGES, 3, (0, 2, 3, 5)), Dense(2)), 6),
+    "plr": (PLREmbedding(3, 4, 0.3), 4),
+    "pbld": (Chain(PBLDEmbedding(columns=(1, 2, 4)), Dense(2)), 6),
+}
+
+
+def floats(rng: Any, n: int, k: int) -> Any:
+    """Normal numbers (n, k)."""
+    return rng.normal(size=(n, k))
+
+
+def labels(rng: Any, n: int, k: int) -> Any:
+    """Class numbers (n,)."""
+    return rng.integers(0, k, n)
+
+
+def counts(rng: Any, n: int, k: int) -> Any:
+    """Whole numbers from 0 (n, k), as floats."""
+    return rng.poisson(2.0, (n, k)).astype(float)
+
+
+def bits(rng: Any, n: int, k: int) -> Any:
+    """Zeros and ones (n, k), as floats."""
+    return rng.integers(0, 2, (n, k)).astype(float)
+
+
+# name: (loss, outputs, a function making the target of n rows; z has n * loss.copies)
+LOSSES: dict[str, tuple[Loss, int, Callable[[Any, int, int], Any]]] = {
+    "squared_error": (SquaredError(), 3, floats),
+    "absolute_error": (AbsoluteError(), 3, floats),
+    "huber": (Huber(0.7), 3, floats),
+    "quantile": (Quantile((0.1, 0.5, 0.8)), 3, lambda rng, n, k: floats(rng, n, 1)),
+    "poisson": (Poisson(), 2, counts),
+    "binary": (BinaryCrossEntropy(), 2, bits),
+    "softmax": (SoftmaxCrossEntropy(), 4, labels),
+    "ensemble": (EnsembleLoss(SquaredError(), 3), 2, floats),
+    "scaled": (ScaledLoss(SquaredError(), (3.0, 0.0), (2.0, 1.0)), 2, floats),
+    "clamped": (ClampedLoss(SquaredError(), (-0.5, 0.0), (0.5, 1.0)), 2, floats),
+}
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": SGD(0.1),
+    "momentum": Momentum(0.05),
+    "nesterov": Nesterov(0.05),
+    "rmsprop": RMSProp(0.02),
+    "adagrad": Adagrad(0.3),
+    "adam": Adam(0.05),
+    "adamw": AdamW(0.05, weight_decay=0.02),
+    "lion": Lion(0.01, weight_decay=0.02),
+    "clip_norm": ClipNorm(SGD(0.3), 0.5),
+    "clip_value": ClipValue(Momentum(0.05), 0.3),
+    "weight_decay": WeightDecay(Adam(0.05), 0.01),
+}
+SCHEDULES: dict[str, Schedule] = {
+    "step": StepDecay(7, 0.5),
+    "exponential": ExponentialDecay(5, 0.5),
+    "cosine": Cosine(30, final=0.1),
+    "one_cycle": OneCycle(30),
+    "flat_cosine": FlatCosine(30),
+    "periodic_cosine": PeriodicCosine(30),
+}

@@ -13,7 +13,7 @@ from ..errors import NNXError, shown
 from ..inputs import as_given
 from ..losses import Poisson
 from ..training.memory import is_out_of_memory, too_little
-from . import lbfgs, quirks, ranks, solver, stochastic
+from . import lbfgs, lm, quirks, ranks, solver, stochastic
 from .arrays import as_columns, backend_for, checked, given_weight, is_finite, is_foreign, own, pair, to_host, usable
 from .parameters import CONSTRAINTS, check, hidden_sizes
 from .prediction import FLOATS, Prediction, np
@@ -60,8 +60,8 @@ class BaseMLP(Prediction):
             What each row counts for, at least 0; only ratios matter.
         X_val : array of shape (rows, features), optional
             Rows to validate on, in place of a part of X: they fill `validation_loss_curve_`, and decide
-            `early_stopping`. Given together with `y_val`. Not for "lbfgs". A Pipeline hands them on as they are; with
-            scikit-learn's metadata routing, `set_fit_request(X_val=True, y_val=True)` and
+            `early_stopping`. Given together with `y_val`. Not for "lbfgs" or "lm". A Pipeline hands them on as they
+            are; with scikit-learn's metadata routing, `set_fit_request(X_val=True, y_val=True)` and
             `Pipeline(..., transform_input=["X_val"])` it transforms them as it does X.
         y_val : array of shape (rows,) or (rows, outputs), optional
             The targets of `X_val`.
@@ -125,14 +125,14 @@ class BaseMLP(Prediction):
         Raises
         ------
         ValueError
-            If the solver is "lbfgs", the number of rows is another than that of ``fit``, the network, the solver or
-            `frozen` is not what it was, or the last training was by `partial_fit`.
+            If the solver is "lbfgs" or "lm", the number of rows is another than that of ``fit``, the network, the
+            solver or `frozen` is not what it was, or the last training was by `partial_fit`.
         NotFittedError
             If ``fit`` was not called.
         """
         epochs = self.max_iter if max_iter is None else max_iter
-        if self.solver == "lbfgs":
-            raise ValueError("resume needs another solver than 'lbfgs'; with it, use warm_start=True")
+        if self.solver in solver.WHOLE:
+            raise ValueError(f"resume needs another solver than {self.solver!r}; with it, use warm_start=True")
         if not isinstance(epochs, Integral) or epochs < 1:
             raise ValueError(f"resume: max_iter must be a number of epochs, got {shown(epochs)}")
         check_is_fitted(self)
@@ -170,7 +170,7 @@ class BaseMLP(Prediction):
         """Train; an estimator whose training fails is left as it was. how: see How."""
         asked = How(**{"epochs": self.max_iter} | how)
         with callback_management_context(self):
-            parts = None if self.solver == "lbfgs" else asked.epochs
+            parts = None if self.solver in solver.WHOLE else asked.epochs
             context = self._init_callback_context(max_subtasks=parts) if asked.kind == "fit" else None
             before = self._snapshot(asked)
             try:
@@ -249,8 +249,8 @@ class BaseMLP(Prediction):
     def _check_network(self, widths: tuple[int, ...], how: How, *, first: bool) -> None:
         """Raise ValueError where the solver cannot train the network, or it is not the one to go on with."""
         net = self._objective(widths=widths).net
-        if self.solver == "lbfgs" and net.running:
-            raise ValueError("batch normalisation needs another solver than 'lbfgs', which has no batches")
+        if self.solver in solver.WHOLE and net.running:
+            raise ValueError(f"batch normalisation needs another solver than {self.solver!r}, which has no batches")
         if first:
             return
         if len(widths) == len(self.coefs_) and {*net.names, *net.running} != set(self._weights()):
@@ -263,8 +263,9 @@ class BaseMLP(Prediction):
         """Train on what has been prepared."""
         X, y, sample_weight, held, place = prepared
         with place.scope():
-            if self.solver == "lbfgs":
-                lbfgs.fit(self, X, y, sample_weight, context)
+            if self.solver in solver.WHOLE:
+                whole = lbfgs if self.solver == "lbfgs" else lm
+                whole.fit(self, X, y, sample_weight, context)
             else:
                 stochastic.fit(self, X, y, sample_weight, held, how, context)
             self._check_trained()
@@ -272,7 +273,7 @@ class BaseMLP(Prediction):
     def _check_trained(self) -> None:
         """Raise ValueError if a weight is not finite, or the loss, but where the best weights are kept."""
         counts = isinstance(self._loss(), Poisson) and not fixed(self, "counts")  # its deviance below 0 is no number
-        best = self.early_stopping and self.solver != "lbfgs"
+        best = self.early_stopping and self.solver not in solver.WHOLE
         fine = best or counts or np.isfinite(getattr(self, "loss_", 0.0))
         if not (fine and all(map(is_finite, self._weights().values()))):
             text = "The input data may contain large values and need to be preprocessed."
@@ -283,13 +284,15 @@ class BaseMLP(Prediction):
         check(self)
         quirks.check(self)
         solver.check(self)
+        if self.solver == "lm":
+            lm.check(self)
         ranks.check(self)
         called = self.callbacks if isinstance(self.callbacks, (list, tuple)) else [self.callbacks or print]
         if not all(callable(function) for function in called):
             raise ValueError(f"callbacks: expected functions of the estimator, got {shown(self.callbacks)}")
         batches = self.dropout or held is not None or self.norm == "batch" or self.verbose == "bar"
-        if self.solver == "lbfgs" and batches:
-            raise ValueError("dropout, norm='batch', X_val and verbose='bar' need another solver than 'lbfgs'")
+        if self.solver in solver.WHOLE and batches:
+            raise ValueError(f"dropout, norm='batch', X_val and verbose='bar' need another solver than {self.solver!r}")
         if self.scoring is not None and not self.early_stopping:
             raise ValueError(f"scoring={self.scoring!r} needs early_stopping=True")
         for i in self.frozen:
@@ -338,7 +341,7 @@ class BaseMLP(Prediction):
         params = {name: p.astype(dtype, copy=False) for name, p in params.items()}
         self._take(params if chosen is None else {name: chosen.asarray(p) for name, p in params.items()})
         self._keep_best()
-        if self.solver != "lbfgs":
+        if self.solver not in solver.WHOLE:
             self._begin_curves()
 
     def _begin_curves(self) -> None:
@@ -377,7 +380,7 @@ class BaseMLP(Prediction):
         return lbfgs.Packed(self, X, y, sample_weight).evaluate(packed)
 
     def _check_solver(self) -> bool:
-        if self.solver == "lbfgs":
+        if self.solver in solver.WHOLE:
             raise AttributeError(
                 f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
             )

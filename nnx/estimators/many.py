@@ -22,6 +22,7 @@ from .arrays import is_foreign, pair, to_host
 from .batched import Run, caught
 from .private import _safe_indexing
 from .session import How, Session
+from .solver import WHOLE
 
 COPIES = 3  # of what a step works on, which a run needs at most: as it is, as it was, and what is made in between
 GiveBack = Callable[[int], None]  # gives the estimator of a job its weights of now
@@ -122,7 +123,7 @@ def alone(job: Job) -> None:
 def is_alone(job: Job) -> bool:
     """Whether the job's fit cannot be part of a run: it has no batches, sparse rows, or what it goes on from."""
     est = job.est
-    apart = est.solver == "lbfgs" or is_sparse(job.X) or est.warm_start or est.verbose == "bar"
+    apart = est.solver in WHOLE or is_sparse(job.X) or est.warm_start or est.verbose == "bar"
     return bool(apart or getattr(est, "_skl_callbacks", None))
 
 

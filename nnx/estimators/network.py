@@ -113,7 +113,7 @@ class Objective:
         z, values = self.net.evaluate(params, x, train=True, key=key)
         value, saved = evaluated(self.loss, z, target, weight, total)
         dz = self.loss.backprop(saved)
-        if self.plan.exact and self._is_mean:
+        if self.descends_mean:
             dz = dz / z.shape[-1]
         _, grads = self.net.backprop(params, values, dz, need_dx=False)
         return value, grads, values
@@ -149,6 +149,11 @@ class Objective:
                 grads[name] = g
             squares = squares + namespace(W).sum(W * W, axis=tuple(range(population, W.ndim)))
         return 0.5 * share * squares, grads
+
+    @property
+    def descends_mean(self) -> bool:
+        """True if the gradient is that of a mean over several outputs, as the loss reported is."""
+        return self.plan.exact and self._is_mean
 
     @property
     def _is_mean(self) -> bool:

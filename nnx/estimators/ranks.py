@@ -8,6 +8,7 @@ from ..backends.numpy import namespace as host_namespace
 from ..training.agreed import check_shared, several
 from ..training.identity import Facts, code, environment, flat, mark, same_on
 from ..training.parallel import Ranks
+from .solver import WHOLE
 
 np = host_namespace()
 
@@ -30,8 +31,8 @@ def random_state_of(est: Any) -> Any:
 def check(est: Any) -> None:
     """Raise ValueError where parameters do not suit ranks."""
     ranks = ranks_of(est)
-    if ranks is not None and est.solver == "lbfgs":
-        raise ValueError("ranks need another solver than 'lbfgs', which has no batches to share")
+    if ranks is not None and est.solver in WHOLE:
+        raise ValueError(f"ranks need another solver than {est.solver!r}, which has no batches to share")
     check_shared(ranks, est.micro_batches)
 
 

@@ -12,13 +12,14 @@ from ..backends.numpy import namespace as host_namespace
 from ..contract import Layer, Loss, Optimizer, Schedule
 from ..layers import ACTIVATIONS
 from ..losses import AbsoluteError, Huber, Poisson, Quantile, ScaledLoss, SquaredError
+from ..optimizers import OPTIMIZERS
 from ..training.scale import standardised
 from .arrays import is_foreign, to_host
 from .base import BaseMLP
 from .convert import Added
 from .network import activation
 from .parameters import CONSTRAINTS, LAYER, where
-from .private import Interval, StrOptions, fit_context
+from .private import HasMethods, Interval, StrOptions, fit_context
 from .quirks import fixed
 
 np = host_namespace()
@@ -55,8 +56,10 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
     solver : str or Optimizer, default "adam"
         The optimizer: "adam", "sgd" (with `momentum`), "lbfgs", "adamw", "lion", "rmsprop", "adagrad", "momentum",
         "nesterov". "lbfgs" looks at all rows in each step and suits small tables; it knows no batches, dropout or
-        epochs. By name the rate is `learning_rate_init`, and `momentum`, `beta_1`, `beta_2` and `epsilon` are taken
-        where the rule has them ("lion" keeps betas of its own). `nnx.RMSProp(1e-3)` has its rate and schedule itself.
+        epochs. "lm", Levenberg-Marquardt, is like it, for squared error and some hundred parameters: its steps take
+        more (the cube of their number, of which 10,000 are allowed) and lead much lower. By name the rate is
+        `learning_rate_init`, and `momentum`, `beta_1`, `beta_2` and `epsilon` are taken where the rule has them ("lion"
+        keeps betas of its own). `nnx.RMSProp(1e-3)` has its rate and schedule itself.
     alpha : float, default 0.0001
         Strength of the penalty on large weights, at least 0: alpha / 2 times the sum of the squared weights (not the
         biases), divided by the rows of the batch as in scikit-learn, so that its strength depends on `batch_size`.
@@ -67,14 +70,14 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         How the rate changes. The names are for `solver="sgd"`, as in scikit-learn, or for every solver with
         `fixes="schedules"`: "invscaling" is learning_rate_init / (rows seen + 1)^power_t after each epoch; "adaptive"
         divides the rate by 5 where training would end for want of improvement, and ends at a rate of 1e-6. A schedule
-        such as `nnx.Cosine(warmup=100)` is a factor on `learning_rate_init` for every solver by name but "lbfgs"; it
-        spans `max_iter` epochs, so reaching these is no warning then.
+        such as `nnx.Cosine(warmup=100)` is a factor on `learning_rate_init` for every solver by name but "lbfgs" and
+        "lm"; it spans `max_iter` epochs, so reaching these is no warning then.
     learning_rate_init : float, default 0.001
-        The rate that training begins with, above 0. Not for "lbfgs".
+        The rate that training begins with, above 0. Not for "lbfgs" or "lm".
     power_t : float, default 0.5
         The exponent of "invscaling", at least 0.
     max_iter : int, default 200
-        Epochs at most; with "lbfgs" iterations.
+        Epochs at most; with "lbfgs" and "lm" iterations.
     shuffle : bool, default True
         Put the rows in another order before each epoch.
     random_state : int, RandomState or None, default None
@@ -82,7 +85,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         numbers each time, and those of scikit-learn; None gives others each time.
     tol : float, default 0.0001
         What counts as an improvement, at least 0: the training loss must fall, or with `early_stopping` the score must
-        rise, by so much. With "lbfgs" the largest entry of the gradient at which it ends.
+        rise, by so much. With "lbfgs" and "lm" the largest entry of the gradient at which it ends.
     verbose : bool, int or "bar", default False
         Print a line after each epoch; "bar" shows a progress bar instead.
     warm_start : bool, default False
@@ -94,7 +97,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         Whether the momentum of "sgd" is Nesterov's.
     early_stopping : bool, default False
         Hold out rows, stop when the score on them no longer improves, and keep the weights of the best epoch. Not for
-        "lbfgs", which takes no notice.
+        "lbfgs" and "lm", which take no notice.
     validation_fraction : float, default 0.1
         Share of the rows that `early_stopping` holds out, from 0 to below 1. Of two classes each gives its part.
     beta_1 : float, default 0.9
@@ -107,7 +110,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         Epochs without an improvement by `tol` after which training ends: after one epoch more, as in scikit-learn,
         unless `fixes` has "patience". `np.inf` never ends it.
     max_fun : int, default 15000
-        Evaluations of the loss at most. For "lbfgs".
+        Evaluations of the loss at most. For "lbfgs" and "lm".
     quantile : float, sequence of float or None, default None
         For `loss="quantile"`, a level between 0 and 1, or several in rising order: `(0.05, 0.5, 0.95)` is the median
         and the ends of an interval that holds nine of ten. ``predict`` then gives a column for each, which never cross,
@@ -121,9 +124,9 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         `sklearn.compose.TransformedTargetRegressor` does the same from outside. It is off because the numbers are then
         others than scikit-learn's; with `verbose` one line says where it would help.
     dropout : float, default 0.0
-        Share of each hidden layer's outputs that is dropped in training, from 0 to below 1. Not for "lbfgs".
+        Share of each hidden layer's outputs that is dropped in training, from 0 to below 1. Not for "lbfgs" or "lm".
     norm : {"layer", "batch"} or None, default None
-        Normalisation before each activation. "batch" needs two rows in a batch, and another solver than "lbfgs".
+        Normalisation before each activation. "batch" needs two rows in a batch, and a solver that has batches.
     weight_decay : float or None, default None
         Share of each weight, times the rate, that is taken away in a step: decoupled from the loss, whatever the batch.
         For "adam" (which then is AdamW), "adamw" and "lion". None is what the optimizer has by itself: 0.01 of "adamw",
@@ -139,8 +142,8 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         The score that `early_stopping` follows: the name of a scorer of scikit-learn such as "roc_auc", a function of
         estimator, X and y whose larger values are better, or "loss". None is that of `score`.
     callbacks : callable, list of callable or None, default None
-        Functions of the estimator, called after each epoch (of "lbfgs" each iteration). One that returns True ends the
-        training.
+        Functions of the estimator, called after each epoch (of "lbfgs" and "lm" each iteration). One that returns True
+        ends the training.
     fixes : str or collection of str, default ()
         Quirks of scikit-learn to be without, of `nnx.estimators.FIXES`; all with "all", else they are kept:
 
@@ -164,10 +167,10 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
         The device of ``backend``, such as "cuda:1" beside "torch". "" is the usual one.
     micro_batches : int, default 1
         Parts that each batch is computed in, one after another, at least 1. Their gradients add up: less memory, the
-        same training to rounding (batch normalisation sees a part at a time). Not for "lbfgs".
+        same training to rounding (batch normalisation sees a part at a time). Not for "lbfgs" or "lm".
     ranks : Ranks or None, default None
         `nnx.ranks()` in a program that mpiexec has started several times: each process computes some of the
-        micro-batches, of which there must be at least as many as processes. Not for "lbfgs".
+        micro-batches, of which there must be at least as many as processes. Not for "lbfgs" or "lm".
 
     Attributes
     ----------
@@ -180,7 +183,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
     loss_ : float
         The training loss of the last epoch, with the penalty of `alpha`.
     loss_curve_ : list of float
-        The training loss of each epoch. Not there after "lbfgs", nor are the curves and best values below.
+        The training loss of each epoch. Not there after "lbfgs" and "lm", nor are the curves and best values below.
     best_loss_ : float or None
         The smallest of them; None with `early_stopping`.
     validation_loss_curve_ : list of float
@@ -190,7 +193,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
     best_validation_score_ : float or None
         The best of them.
     n_iter_ : int
-        Epochs, or iterations of "lbfgs", that have been done.
+        Epochs, or iterations of "lbfgs" or "lm", that have been done.
     t_ : int
         Rows that have been trained on, each as often as it was.
     n_layers_ : int
@@ -236,6 +239,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,
+        "solver": [StrOptions({"lbfgs", "lm", *OPTIMIZERS}), HasMethods(["init", "update", "over"])],
         "loss": [StrOptions({*LOSSES, "quantile"}), LAYER],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like", None],
         "scale_target": ["boolean"],
@@ -287,7 +291,7 @@ class MLPRegressor(Added, RegressorMixin, BaseMLP):  # type: ignore[misc]
     ) -> None:
         self._keep(locals())
 
-    @where(lambda est: est._check_solver if not fixed(est, "partial_fit") else est._check_solver())
+    @where(lambda est: est._check_solver() if est.solver == "lm" or fixed(est, "partial_fit") else True)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch on these rows, from the weights that are there.

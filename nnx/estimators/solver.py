@@ -12,6 +12,7 @@ from ..training.step import InParts, Step, make_step
 from .arrays import mapped, own, to_host
 from .network import Objective
 
+WHOLE = ("lbfgs", "lm")  # look at all rows in each step
 DECAYING = ("adam", "adamw", "lion")
 
 
@@ -101,11 +102,11 @@ def check(est: Any) -> None:
     if est.weight_decay and est.solver not in DECAYING:
         raise ValueError(f"weight_decay needs solver='adam', 'adamw' or 'lion', got {est.solver!r}")
     if est.micro_batches > 1:
-        if est.solver == "lbfgs":
-            raise ValueError("micro_batches needs another solver than 'lbfgs', which has no batches")
+        if est.solver in WHOLE:
+            raise ValueError(f"micro_batches needs another solver than {est.solver!r}, which has no batches")
         if not isinstance(est.loss, str) and "total" not in signature(est.loss.evaluate).parameters:
             raise ValueError(f"micro_batches needs a loss whose evaluate takes total=; {est.loss!r} does not")
-    if not isinstance(est.learning_rate, str) and (est.solver == "lbfgs" or not isinstance(est.solver, str)):
+    if not isinstance(est.learning_rate, str) and (est.solver in WHOLE or not isinstance(est.solver, str)):
         raise ValueError(
             "learning_rate=schedule needs a solver by name, such as 'adam'; an optimizer has schedule= of its own"
         )

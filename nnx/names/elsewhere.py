@@ -88,6 +88,7 @@ ABSENT = {
     "GroupNorm InstanceNorm InstanceNorm1d GroupNormalization": "nnx has BatchNorm, LayerNorm and RMSNorm",
     "Input InputLayer": "a network finds the width of x by itself: begin with its first layer",
     "ReduceLROnPlateau": "nnx has schedules such as nnx.Cosine, and nnx.EarlyStopping",
+    "LevenbergMarquardt GaussNewton": "solver='lm' of nnx.MLPRegressor has it; nnx.gnvp gives Gauss-Newton products",
     "LBFGS": "solver='lbfgs' of nnx.MLPClassifier and nnx.MLPRegressor has it",
     "backward grad value_and_grad autograd GradientTape no_grad eval jit vmap": (
         "there is no graph: net.backprop gives gradients, and nnx.fit compiles steps by itself"

@@ -86,6 +86,7 @@ def test_rising_from_a_number_on_is_all_columns_from_it_on():
         (lambda: nnx.MonotoneDense(3, free=4), "free must be at most units = 3, got 4"),
         (lambda: nnx.MonotoneDense(3, rising=(2, 1)), "columns must ascend"),
         (lambda: nnx.init(nnx.MonotoneDense(3, rising=(5,)), 4), "x has 4 features, rising and falling name column 5"),
+        (lambda: nnx.MonotoneDense(3, rising=5).shapes((4,)), "x has 4 features, rising and falling name column 4"),
         (lambda: nnx.MonotoneActivation(nnx.GELU()), "activation must rise everywhere"),
         (lambda: nnx.init(nnx.MonotoneActivation(nnx.ReLU(), free=9), 4), "x has 4 columns, free says 9"),
         (lambda: nnx.monotone_mlp((8,), 1, rising=(0,), activation="silu"), "activation must rise everywhere"),
@@ -130,6 +131,12 @@ def test_an_estimator_is_monotone(sklearn, task, settings):
     model = make(**settings).fit(X, y)
     for column, sign in SIGNS.items():
         assert falls(predict(model, paths(X[:40], column, -6, 6)), sign) <= 0
+
+
+def test_least_squares_are_monotone(sklearn):
+    model = nnx.MLPRegressor(hidden_layer_sizes=(9,), solver="lm", monotonic_cst=[1, -1, 0, 0], max_iter=30).fit(X, Z)
+    assert all(falls(model.predict(paths(X[:40], column, -6, 6)), sign) <= 0 for column, sign in SIGNS.items())
+    assert model.score(X, Z) > 0.6
 
 
 def test_a_network_without_a_sign_is_the_usual_one_bit_for_bit(sklearn):
@@ -291,3 +298,15 @@ def test_the_command_takes_signs_of_columns(sklearn, tmp_path, monkeypatch, caps
     same = nnx.TabularRegressor(monotone=signs, epochs=3).fit("data.csv", "z")
     rows = {name: values[:50] for name, values in columns.items() if name != "z"}
     assert np.array_equal(read.predict_table(rows), same.predict(rows))
+
+
+def test_a_picture_shows_the_weights_as_they_act(sklearn):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    from nnx.plots.network import _columns, _parts
+
+    model = nnx.MLPRegressor(hidden_layer_sizes=(6,), monotonic_cst=[1, -1, 0, 0], max_iter=2, random_state=0).fit(X, Z)
+    assert (model.coefs_[0][:2] < 0).any() and (model.coefs_[0][:2] > 0).any()
+    for net, params in (_parts(model, None), (model._objective().net, model._weights())):
+        W, last = (w for _, w in _columns(net, params))
+        assert (W[0] >= 0).all() and (W[1] <= 0).all() and np.array_equal(W[2:], model.coefs_[0][2:])
+        assert (last[1:] >= 0).all()

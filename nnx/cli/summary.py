@@ -5,6 +5,7 @@ from ..tables.encoding.columns import Category, Coded, Column, Hashed, Presence,
 from ..tables.encoding.numbers import Levels, Number, Pieces
 from ..tables.encoding.words import Words
 from ..tabular.kinds import realmlps
+from ..tabular.monotone import signed
 from ..tabular.prepare import Prepared
 from ..tabular.settings import Config
 
@@ -24,12 +25,13 @@ def summary(config: Config, prepared: Prepared, chosen: Backend) -> list[str]:
 
 def network_line(config: Config, prepared: Prepared, chosen: Backend) -> str:
     """Networks, optimizer and batches, for a person."""
-    many, tuned = config.training.members or 1, realmlps(config, prepared)
+    many, tuned, ordered = config.training.members or 1, realmlps(config, prepared), signed(config.data.monotone)
     return (
         f"{f'{many} networks' if many > 1 else 'network'} {'-'.join(map(str, widths(config, prepared)))} "
         f"{config.network.activation}, {config.optimizer.name} "
         f"at {config.optimizer.rate:g}, batches of {config.training.batch_size}"
         + f", but {tuned} of them RealMLP" * (tuned > 0)
+        + f", monotone in {', '.join(ordered)}" * bool(ordered)
         + f", backend {chosen}"
     )
 

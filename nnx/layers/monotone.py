@@ -95,10 +95,17 @@ class MonotoneDense(Dense):
         require(not both, f"MonotoneDense: y cannot both rise and fall with column {both[:1]}")
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        _signs(self.rising, self.falling, row[-1])
+        self._check_columns(row[-1])
         return super().shapes(row)
 
+    def _check_columns(self, features: int) -> None:
+        """Raise ShapeError unless x with so many features has the columns that are named."""
+        last = max((*((self.rising - 1,) if isinstance(self.rising, int) else self.rising), *self.falling), default=-1)
+        if last >= features:
+            raise ShapeError(f"MonotoneDense: x has {features} features, rising and falling name column {last}")
+
     def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+        self._check_columns(features)
         params, units = super().init(features, draw)
         s = _signs(self.rising, self.falling, features)
         xp, W, many = namespace(params["W"]), params["W"], sum(map(abs, s))
@@ -273,9 +280,6 @@ def _columns(name: str, given: object) -> tuple[int, ...]:
 
 @lru_cache(maxsize=256)
 def _signs(rising: tuple[int, ...] | int, falling: tuple[int, ...], features: int) -> tuple[float, ...]:
-    """The sign of each column of x: 1, -1, or 0 for a free one. Raises ShapeError where x has not the columns."""
+    """The sign of each column of x: 1, -1, or 0 for a free one."""
     up = range(rising, features) if isinstance(rising, int) else rising
-    last = max((*up, *falling), default=-1)
-    if last >= features:
-        raise ShapeError(f"MonotoneDense: x has {features} features, rising and falling name column {last}")
     return tuple(1.0 if c in up else -1.0 if c in falling else 0.0 for c in range(features))

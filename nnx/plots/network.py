@@ -9,7 +9,7 @@ from ..contract import Array, Layer
 from ..errors import DataError, require, shown
 from ..files.shapes import row_of
 from ..inspection import summary
-from ..layers import Chain, Dense
+from ..layers import Chain, Dense, MonotoneDense
 from .style import COLOURS, GREY, INK, PAPER, drawn, finish, panels, plain
 
 MOST = 16  # units of a column that are drawn
@@ -128,7 +128,9 @@ def _parts(model: Any, params: Mapping[str, Array] | None) -> tuple[Layer, Mappi
     if hasattr(model, "coefs_"):
         pairs = list(zip(model.coefs_, model.intercepts_, strict=True))
         known = {f"{i}.{name}": p for i, pair in enumerate(pairs) for name, p in zip("Wb", pair, strict=True)}
-        return Chain(*(Dense(int(b.shape[-1])) for _, b in pairs)), known
+        own = model._objective().net.layers if hasattr(model, "_objective") else ()  # none of scikit-learn's
+        dense = [layer for layer in own if isinstance(layer, Dense)] or [Dense(int(b.shape[-1])) for _, b in pairs]
+        return Chain(*dense), known
     if hasattr(model, "net") and hasattr(model, "params"):
         return model.net, model.params
     if Layer not in type(model).__mro__:
@@ -145,9 +147,18 @@ def _columns(net: Layer, params: Mapping[str, Any]) -> list[tuple[str, Any]]:
         place, _, kind = layer.name.rpartition(" ")
         w = params.get(f"{place}.W" if place else "W")
         if w is not None and len(layer.parameters.get("W", ())) == 2:
+            own = _layer_at(net, place)
+            w = own.acting(w) if isinstance(own, MonotoneDense) else w
             columns.append(([kind], backend_of(w).to_numpy(w)))
         elif columns:
             columns[-1][0].append(kind)
     if not columns:
         raise DataError(f"network: {type(net).__name__} has no layer with a matrix of weights to draw")
     return [("\n".join(words[:5]), w) for words, w in columns]
+
+
+def _layer_at(net: Any, place: str) -> Any:
+    """The layer at a place such as "0.2"; the container where it is in one that has no layers."""
+    for number in filter(None, place.split(".")):
+        net = net.layers[int(number)] if hasattr(net, "layers") and number.isdigit() else net
+    return net

@@ -16,10 +16,13 @@ _HOMES = {
         "Constant GlorotNormal GlorotUniform HeNormal HeUniform LeCunNormal LeCunUniform Normal Orthogonal Signs Zeros"
     ),
     "layers": (
-        "BatchEnsemble BatchNorm Chain Committee Concat Dense DenseEnsemble Dropout ELU Embedding Ensemble "
-        "EnsembleView GELU GELUTanh Identity LayerNorm LeakyReLU Mish MonotoneActivation MonotoneDense NTPDense "
-        "PBLDEmbedding PLREmbedding ParametricActivation PiecewiseLinear PiecewiseLinearEmbedding RMSNorm ReLU "
-        "Residual SELU Scale ScaleEnsemble Sigmoid SiLU Softplus Tanh"
+        "Chain Committee Concat Ensemble Residual "
+        "Dense DenseEnsemble BatchEnsemble EnsembleView MonotoneDense NTPDense Scale ScaleEnsemble "
+        "ELU GELU GELUTanh Identity LeakyReLU Mish MonotoneActivation ParametricActivation ReLU SELU Sigmoid SiLU "
+        "Softplus Tanh "
+        "BatchNorm Dropout LayerNorm RMSNorm "
+        "Embedding PBLDEmbedding PLREmbedding PiecewiseLinear PiecewiseLinearEmbedding "
+        "AvgPool Conv1D Conv2D Flatten GlobalPool MaxPool Reshape"
     ),
     "network": "init mlp monotone_mlp predict realmlp tabm",
     "from_data": "init_from_data",

@@ -7,7 +7,7 @@ from typing import Any
 
 from .backends import Backend, backend, backend_of, numpy as host
 from .backends.needed import NEEDED
-from .contract import Layer
+from .contract import Layer, as_row
 from .errors import BackendError, printable, shown
 from .laws import faults_of
 from .laws.examples import LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
@@ -160,7 +160,7 @@ def _generator(name: str) -> Any:
 def _layers(types: tuple[str, ...]) -> dict[str, Trial]:
     def trial(name: str) -> Trial:
         layer, features = LAYERS[name]
-        x = _generator(name).normal(size=(SMALL, features))
+        x = _generator(name).normal(size=(SMALL, *as_row(features)))
         return lambda chosen: iter(faults_of(layer, chosen.floats(x), types=types, beside_numpy=True))
 
     return {name: trial(name) for name in LAYERS}

@@ -9,6 +9,13 @@
    losses reduce over the batch and the features and keep the population. A setting may be one number, or an array
    with one number per member.
 
+A row of x is most often a line of features. It may have more axes, (height, width, channels) for an image or (time,
+features) for a sequence, with the features last: x is (..., n, *row), and the batch is axis -r - 1 for rows of r axes.
+`Layer.shapes` says what becomes of the shape of a row. A layer that works on rows of its own kind knows r (`Conv2D`
+takes 3 axes) or is told it by a setting `axes` (`Flatten(3)`), which `shapes` checks. One that works on the features
+alone serves any r, because a parameter has an axis of length 1 for each axis of a row that it does not look at: W of
+`Dense` is (i, u) for lines and (1, i, u) for sequences, and meets x by the rules of broadcasting.
+
 The letters: n = rows of the batch, i = input features, u = units (output features), `...` = the population.
 """
 
@@ -21,7 +28,8 @@ from .names import Part, Spelled
 Array: TypeAlias = Any  # an array of any library; the standard has no static type for one
 Params: TypeAlias = dict[str, Array]  # parameters, or their gradients, by name
 Shapes: TypeAlias = dict[str, tuple[int, ...]]  # the shapes of parameters by name, without a population
-Row: TypeAlias = tuple[int, ...]  # the shape of one row of x or of y: (features,)
+Row: TypeAlias = tuple[int, ...]  # the shape of one row of x or of y: (features,), (time, features), ...
+Features: TypeAlias = Any  # the same as `init` has it: a number for a line of features, else a tuple
 Saved: TypeAlias = Any  # what evaluate keeps for backprop
 State: TypeAlias = dict[str, Any]  # an optimizer's arrays: "step", "rate", and one Params for each slot
 Factors: TypeAlias = Mapping[str, tuple[float, float]]  # of the rate and the weight decay, by parameter
@@ -190,13 +198,13 @@ class Layer(Part, Protocol):
         """The rows that come out for each that goes in: 1, or the members that an `EnsembleView` makes of it."""
         return 1
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         """Initial parameters.
 
         Parameters
         ----------
-        features : int
-            The number of columns of x.
+        features : int or tuple of int
+            The number of columns of x; for rows with several axes their shape, such as (28, 28, 1).
         draw : Draw
             The source of random numbers.
 
@@ -204,10 +212,10 @@ class Layer(Part, Protocol):
         -------
         params : dict of str to array
             Host arrays, float64, by the names in `names` and `running`.
-        outputs : int
-            The number of columns of y.
+        outputs : int or tuple of int
+            The number of columns of y, or the shape of its rows.
         """
-        return {}, features
+        return {}, features if type(self).shapes is Layer.shapes else as_features(self.shapes(as_row(features))[1])
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
         """The shapes of all parameters, running ones included, and the shape of a row of y.
@@ -217,7 +225,7 @@ class Layer(Part, Protocol):
         Parameters
         ----------
         row : tuple of int
-            The shape of a row of x: (features,).
+            The shape of a row of x: (features,), or (height, width, channels) of an image.
 
         Returns
         -------
@@ -235,8 +243,8 @@ class Layer(Part, Protocol):
             return {}, row
         from .random import HostDraw
 
-        params, out = self.init(row[-1], HostDraw(0))
-        return {name: tuple(p.shape) for name, p in params.items()}, (*row[:-1], out)
+        params, out = self.init(as_features(row), HostDraw(0))
+        return {name: tuple(p.shape) for name, p in params.items()}, as_row(out)
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
@@ -248,7 +256,7 @@ class Layer(Part, Protocol):
         params : dict of str to array
             The parameters by name; they are not changed.
         x : array
-            Rows of features, (..., n, i), `...` being a population.
+            Rows of features, (..., n, i), `...` being a population; or rows with more axes, (..., n, *row).
         train : bool, default False
             True in training: dropout is at work, and batch normalisation takes the statistics of the batch.
         key : Key, optional
@@ -257,7 +265,7 @@ class Layer(Part, Protocol):
         Returns
         -------
         y : array
-            (..., n, units).
+            (..., n, units), or rows with more axes.
         saved : Any
             What `backprop` needs, and `update`.
 
@@ -309,6 +317,16 @@ class Layer(Part, Protocol):
             The parameters.
         """
         return params
+
+
+def as_row(features: Features) -> Row:
+    """The shape of a row."""
+    return features if isinstance(features, tuple) else (features,)
+
+
+def as_features(row: Row) -> Features:
+    """The shape of a row as `Layer.init` takes it: a number where it has one axis."""
+    return int(row[0]) if len(row) == 1 else tuple(row)
 
 
 class Loss(Part, Protocol):

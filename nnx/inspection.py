@@ -336,7 +336,7 @@ def summary(net: Layer, x: Any, *, dtype: Literal["float32", "float64"] = "float
         raise ShapeError(f"summary: expected features, or the shape (rows, features) of x, got {shape}")
     xp = host.namespace()
     zero = xp.zeros((), dtype=dtype)
-    shapes, _ = net.shapes((shape[-1],))
+    shapes, _ = net.shapes(shape[1:])
     params = {name: xp.broadcast_to(zero, own) for name, own in shapes.items()}
     check_params("summary", net, params)
     given = xp.broadcast_to(zero, shape)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from . import backends
 from .backends import Backend, backend_of, in_parts, is_sparse, numpy as host
-from .contract import Array, Initializer, Layer, Loss, Params
+from .contract import Array, Initializer, Layer, Loss, Params, Row, as_features
 from .errors import OutOfMemoryError, SettingError, ShapeError, numbers, require, shown
 from .initializers import Constant, Signs, Zeros
 from .inputs import as_numbers
@@ -52,9 +52,10 @@ def init(
     ----------
     net : Layer
         The network.
-    features : int or array
-        The number of input features, at least 1; or an array x (rows, features), whose last axis tells it, and whose
-        library, device and float type are then the parameters' (unless backend or dtype are given).
+    features : int, tuple of int or array
+        The number of input features, at least 1, or the shape of a row such as (28, 28, 1); or an array x (rows,
+        features) or (rows, *row), whose shape tells it, and whose library, device and float type are then the
+        parameters' (unless backend or dtype are given).
     seed : int or sequence of int, default 0
         What the parameters are drawn by, from 0 to 2^64 - 1: the same seed gives the same numbers on every backend.
         Several seeds make a population, on axis 0.
@@ -89,16 +90,17 @@ def init(
     """
     part("init: net", net, Layer)
     if not hasattr(features, "shape") or not features.shape:
-        width = integer("init: features", features)
+        lengths = features if isinstance(features, (tuple, list)) and features else (features,)
+        row = tuple(integer("init: features", length) for length in lengths)
         chosen = backends.backend("numpy" if backend is None else backend, dtype)
     else:
         if len(features.shape) < 2:
             raise ShapeError("init: expected a number of features, or an array x (rows, features)")
         chosen = backend_of(features, dtype) if backend is None else backends.backend(backend, dtype)
-        width = features.shape[-1]
+        row = tuple(features.shape[1:])
     seeds = check_seed(seed)
-    _check_size(net, width, 1 if isinstance(seeds, int) else len(seeds))
-    params, _ = net.init(width, HostDraw(seeds))
+    _check_size(net, row, 1 if isinstance(seeds, int) else len(seeds))
+    params, _ = net.init(as_features(row), HostDraw(seeds))
     with chosen.scope():
         return {name: chosen.floats(p) for name, p in params.items()}
 
@@ -383,9 +385,9 @@ def _activated(name: str, layers: Sequence[Layer], activation: str | Layer, drop
         yield from (layer, after, Dropout(dropout)) if drops else (layer, after)
 
 
-def _check_size(net: Layer, features: int, members: int) -> None:
+def _check_size(net: Layer, row: Row, members: int) -> None:
     """Raise OutOfMemoryError for a network whose parameters, drawn in float64, the host has no room for."""
-    shapes = net.shapes((features,))[0] if type(net).shapes is not Layer.shapes else {}
+    shapes = net.shapes(row)[0] if type(net).shapes is not Layer.shapes else {}
     needed, free = 8 * members * sum(map(prod, shapes.values())), host.free_memory(None)
     if needed > max(free, MUCH) and free:
         sizes = f"{needed / 2**30:.2f} GiB, {free / 2**30:.2f} GiB are free"
@@ -461,7 +463,7 @@ def predict(
         part("predict: loss", loss, Loss)
     batch_size = integer("predict: batch_size", batch_size)
     x = as_input("predict", net, params, x)
-    return in_parts(prediction(net, loss), max(batch_size // net.copies, 1))(params, x)
+    return in_parts(prediction(net, loss), max(batch_size // net.copies, 1), axes_after(net))(params, x)
 
 
 def as_input(place: str, net: Layer, params: Mapping[str, Array], x: Any) -> Any:
@@ -474,7 +476,7 @@ def as_input(place: str, net: Layer, params: Mapping[str, Array], x: Any) -> Any
     x = as_numbers(f"{place}: x", x)
     backends.same_library(params=some, x=x)
     if x.ndim < 2:
-        raise ShapeError(f"{place}: x has shape {x.shape}, expected (rows, features)")
+        raise ShapeError(f"{place}: x has shape {x.shape}, expected (rows, features) or (rows, *row)")
     return backends.namespace(some).astype(x, some.dtype, copy=False)
 
 
@@ -496,12 +498,17 @@ def compiled_prediction(backend: Backend, net: Layer, loss: Loss | None) -> Call
     if is_own(net) and is_own(loss):
         parts: tuple[Any, Any] = net, loss
         return _compiled_prediction(backend, *parts)
-    return in_parts(prediction(net, loss), _rows_of(net))
+    return in_parts(prediction(net, loss), _rows_of(net), axes_after(net))
 
 
 @lru_cache(maxsize=64)
 def _compiled_prediction(backend: Backend, net: Any, loss: Any) -> Callable[..., Array]:
-    return backend.for_rows(prediction(net, loss), _rows_of(net))
+    return backend.for_rows(prediction(net, loss), _rows_of(net), axes_after(net))
+
+
+def axes_after(net: Layer) -> Callable[[Row], int]:
+    """How many axes a row of the output has for rows of x of this shape."""
+    return lambda row: len(net.shapes(row)[1]) if len(row) > 1 else 1
 
 
 def _rows_of(net: Layer) -> int:

@@ -222,7 +222,7 @@ def _rows():
         tensors = [(name, kind, (*population, *shape), 0) for name, kind, shape, _ in DENSE]
         wrong = "parameters do not fit the network: the shape of W"
         yield f"a population of {population}", packed(json.dumps(FINE), tensors), wrong
-    yield "two classes of rows of pairs", fine(row=[2, 3], target=TARGET), "has 2 classes"
+    yield "two classes of rows of pairs", fine(row=[2, 3], target=TARGET), "the shape of W"
     yield (
         "an encoder for other rows",
         packed(json.dumps(FINE | {"net": tanh, "row": [9], "encoder": ENCODER}), []),

@@ -1,5 +1,7 @@
 """The tables behind the laws: add a layer, loss, optimizer or schedule here and all laws hold it."""
 
+from math import prod
+
 import numpy as np
 
 import nnx
@@ -7,7 +9,7 @@ from nnx.initializers import Constant
 from nnx.laws import examples
 from nnx.laws.examples import EDGES
 
-# name: (layer, input features)
+# name: (layer, input features, or the shape of a row)
 LAYERS = {
     **examples.LAYERS,
     "dense_orthogonal": (nnx.Dense(3, weight=nnx.Orthogonal(), bias=Constant(0.5)), 5),
@@ -43,6 +45,30 @@ LAYERS = {
     "committee_of_few_parameters": (nnx.Chain(nnx.Dense(3), nnx.Committee(nnx.Tanh(), nnx.Dense(3))), 4),
     "piecewise_even": (nnx.PiecewiseLinear(((-1.0, 0.1, 0.9),) * 3), 3),
     "embedded": (nnx.Chain(nnx.PiecewiseLinearEmbedding(EDGES, 2), nnx.Dense(4), nnx.PBLDEmbedding(2, 3)), 4),
+    "conv1d_strided": (nnx.Conv1D(4, 3, 2, padding=2, dilation=2, groups=2), (7, 4)),
+    "conv2d_strided": (nnx.Conv2D(4, (3, 2), (2, 1), padding=(1, 0), groups=2), (6, 5, 2)),
+    "conv2d_depthwise": (nnx.Conv2D(6, 2, 2, padding="same", dilation=2, groups=3), (5, 5, 3)),
+    "max_pool_overlapping": (nnx.MaxPool(3, 2, padding=1), (5, 6, 2)),
+    "max_pool_of_sequences": (nnx.MaxPool(2, 1, padding="same", axes=2), (5, 3)),
+    "avg_pool_overlapping": (nnx.AvgPool(3, 2, padding=1, axes=2), (6, 2)),
+    "dense_of_sequences": (nnx.Chain(nnx.Dense(3), nnx.Tanh(), nnx.Dense(2)), (4, 3)),
+    "norms_of_images": (
+        nnx.Chain(nnx.LayerNorm(), nnx.BatchNorm(), nnx.RMSNorm(), nnx.Dropout(0.3, axes=3)),
+        (3, 2, 4),
+    ),
+    "images": (
+        nnx.Chain(
+            nnx.Conv2D(4, 3, padding="same"),
+            nnx.Tanh(),
+            nnx.BatchNorm(),
+            nnx.Residual(nnx.Chain(nnx.ReLU(), nnx.Conv2D(4, 3, padding="same"))),
+            nnx.Concat(nnx.Identity(), nnx.Conv2D(2, 1)),
+            nnx.MaxPool(2),
+            nnx.Flatten(),
+            nnx.Dense(3),
+        ),
+        (4, 6, 2),
+    ),
     "tabm": (nnx.tabm((6, 5), 2, members=3, activation="tanh", dropout=0.2), 4),
     "nested_ensemble": (
         nnx.Chain(
@@ -62,6 +88,20 @@ COMPOSED = {
     *("chain", "nested", "realmlp", "activation_first", "parametric_of_settings", "embedded"),
     *("ensemble", "ensemble_of_ensembles", "committee", "tabm", "nested_ensemble"),
 }
+
+
+def rows_of(rng, n, features):
+    """n rows of so many features, or of this shape."""
+    return rng.normal(size=(n, *nnx.contract.as_row(features)))
+
+
+def around(layer, features):
+    """The layer inside a network of lines."""
+    row = nnx.contract.as_row(features)
+    after = len(layer.shapes(row)[1])
+    before = [nnx.Reshape(row)] if len(row) > 1 else []
+    whole = [nnx.Flatten(after)] if after > 1 else []
+    return nnx.Chain(nnx.Dense(prod(row)), *before, layer, *whole, nnx.Dense(2))
 
 
 def _probabilities(rng, n, k):

@@ -6,7 +6,7 @@ import re
 import copying
 import numpy as np
 import pytest
-from tables import LAYERS, LOSSES, generator
+from tables import LAYERS, LOSSES, generator, rows_of
 
 import nnx
 from nnx.backends import namespace
@@ -19,7 +19,7 @@ SLOPES = rf"{NUMBER} along a random direction, central difference {NUMBER}"
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_layers_keep_the_laws(name):
     layer, features = LAYERS[name]
-    assert not nnx.check(layer, generator(name).normal(size=(7, features)))
+    assert not nnx.check(layer, rows_of(generator(name), 7, features))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -433,7 +433,6 @@ def test_parameters_of_ones_own_are_taken_and_left_alone():
 
 NO_INPUTS = {
     "a row": (X[0], r"check: expected an array x \(rows, features\), got \(4,\)"),
-    "three axes": (np.ones((2, 5, 4)), r"expected an array x \(rows, features\), got \(2, 5, 4\)"),
     "a list": ([[1.0]], r"expected an array x \(rows, features\), got \[\[1.0\]\]"),
     "no rows": (X[:0], r"x is empty: shape \(0, 4\)"),
     "no columns": (X[:, :0], r"x is empty: shape \(7, 0\)"),

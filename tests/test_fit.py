@@ -494,7 +494,10 @@ BAD = {
     "validation_labels": (lambda: nnx.fit(NET, X, Y, validation=(X, Y + 5), **GOOD), "labels must lie in 0 to 1"),
     "float_labels": (lambda: nnx.fit(NET, X, Y * 1.0, **GOOD), "expects integer labels or one row per sample"),
     "empty": (lambda: nnx.fit(NET, X[:0], Y[:0], **GOOD), r"x is empty: shape \(0, 2\)"),
-    "one_axis": (lambda: nnx.fit(NET, X[:, 0], Y, **GOOD), r"expected two axes \(rows, features\), got shape \(20,\)"),
+    "one_axis": (
+        lambda: nnx.fit(NET, X[:, 0], Y, **GOOD),
+        r"expected two axes \(rows, features\) or more, got shape \(20,\)",
+    ),
     "short_target": (lambda: nnx.fit(NET, X, Y[:19], **GOOD), "y has 19 rows, x has 20"),
     "scalar_target": (lambda: nnx.fit(NET, X, np.asarray(1), **GOOD), "y has 0 rows, x has 20"),
     "short_weight": (lambda: nnx.fit(NET, X, Y, sample_weight=[1.0], **GOOD), "must have shape"),

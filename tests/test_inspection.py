@@ -78,7 +78,7 @@ def test_the_gradient_is_the_same_on_every_library(library):
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_summary_has_the_shapes_and_parameters_of_every_layer(name):
     layer, features = LAYERS[name]
-    x = np.zeros((6, features), dtype="float32")
+    x = np.zeros((6, *nnx.contract.as_row(features)), dtype="float32")
     params = nnx.init(layer, x, seed=0)
     found = nnx.summary(layer, x)
     assert found.parameters == size_of(params) and found.bytes == 4 * found.parameters

@@ -5,9 +5,10 @@ import copy
 import numpy as np
 import pytest
 from libraries import LIBRARIES
-from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
+from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator, rows_of
 
 import nnx
+from nnx.contract import as_row
 from nnx.random import key as make_key
 
 N = 7  # rows
@@ -20,7 +21,7 @@ def layer_case(name, seed=3, dtype="float64", library=None):
     rng = generator(name)
     params = nnx.init(layer, features, seed=seed, dtype="float64") if layer.names else {}
     params = {k: p + 0.1 * rng.random(p.shape) for k, p in params.items()}  # no gain of exactly 1, no bias of 0
-    x = rng.normal(size=(N, features))
+    x = rows_of(rng, N, features)
     y, _ = layer.evaluate(params, x, train=True, key=make_key(5, 1))
     return layer, params, x, rng.normal(size=y.shape)
 
@@ -55,10 +56,11 @@ def test_gradient_along_a_random_direction_is_the_central_difference(name):
 def test_shapes_are_those_of_the_parameters_and_of_a_row_of_the_output(name):
     layer, features = LAYERS[name]
     params = nnx.init(layer, features, seed=(1, 2))
-    shapes, row = layer.shapes((features,))
+    row = as_row(features)
+    shapes, after = layer.shapes(row)
     assert [(n, (2, *shape)) for n, shape in shapes.items()] == [(n, p.shape) for n, p in params.items()]
-    y, _ = layer.evaluate(params, np.zeros((N, features), "float32"))
-    assert row == y.shape[-1:]
+    y, _ = layer.evaluate(params, np.zeros((N, *row), "float32"))
+    assert (N * layer.copies, *after) == y.shape[-len(after) - 1 :]
 
 
 def modes():
@@ -177,9 +179,9 @@ def test_a_population_of_layers_is_its_members_alone(name, shared, library):
     layer, features = LAYERS[name]
     rng = generator(name)
     members = [layer_case(name, seed)[1] for seed in (1, 2, 3)]
-    x = rng.normal(size=(N, features) if shared else (3, N, features))
-    y, _ = layer.evaluate(members[0], x, train=True, key=make_key((5, 6, 7), 1))
-    dy = rng.normal(size=(3, *y.shape[-2:]))
+    row, (_, after) = as_row(features), layer.shapes(as_row(features))
+    x = rng.normal(size=(N, *row) if shared else (3, N, *row))
+    dy = rng.normal(size=(3, N * layer.copies, *after))
     alone = [
         one_pass(layer)(p, x if shared else x[k], dy[k], make_key(seed, 1))
         for k, (p, seed) in enumerate(zip(members, (5, 6, 7), strict=True))
@@ -220,7 +222,7 @@ def test_layers_with_settings_for_each_member_are_its_members_alone(name, shared
 @pytest.mark.parametrize("name", [n for n in LAYERS if LAYERS[n][0].running])
 def test_running_statistics_agree_and_a_population_is_its_members(name, library):
     layer, features = LAYERS[name]
-    x = generator(name).normal(size=(N, features))
+    x = rows_of(generator(name), N, features)
     members = [layer_case(name, seed)[1] for seed in (1, 2)]
 
     def step(params, x, key):
@@ -242,9 +244,10 @@ def test_a_layer_survives_a_model_file(name, library, tmp_path):
     layer, features = LAYERS[name]
     with library.scope():
         params = nnx.init(layer, features, seed=2, backend=library.backend) if layer.names else {}
-        nnx.save(tmp_path / "model.safetensors", layer, params)
+        row = None if isinstance(features, int) else features
+        nnx.save(tmp_path / "model.safetensors", layer, params, row=row)
         model = nnx.load(tmp_path / "model.safetensors", backend="numpy")
-        assert model.net == layer and model.row == ((features,) if layer.names else None)
+        assert model.net == layer and model.row == (as_row(features) if row or layer.names else None)
         assert_equal_trees(model.params, library.host(params))
 
 

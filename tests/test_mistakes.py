@@ -72,6 +72,7 @@ RIGHT = {
     "kind": nnx.Dense,
     "model": nnx.MLPClassifier((3,), max_iter=2),
     "estimator": nnx.MLPClassifier((3,), max_iter=2),
+    "size": 2,
     "param_grid": {"alpha": [0.1]},
     "target": np.zeros((12, 2)),
     "task": "classification",
@@ -113,6 +114,7 @@ OWN = {
     **{name: {"edges": ((0.0, 1.0, 2.0),) * 3} for name in ("PiecewiseLinear", "PiecewiseLinearEmbedding")},
     "check_backend": {"xp": "numpy"},
     "gradient": {"output": 0},
+    "Reshape": {"row": (3, 1)},
     "jvp": {"dx": X},
     "to_onnx": {"model": NET, "params": PARAMS},
     **{name: {"y": P} for name in ("r2", "mean_squared_error", "mean_absolute_error", "root_mean_squared_error")},
@@ -124,6 +126,8 @@ MORE = {
     "training.rate_range": rate_range,
     "Population.fit": nnx.Population(OWN["Population"]["members"]).fit,
 }
+# Rows with several axes, of the layers that take such.
+ROWS = {name: (6, 4, 2) for name in ("Conv2D", "MaxPool", "AvgPool", "GlobalPool", "Flatten")} | {"Conv1D": (6, 2)}
 # Slow ones are crossed with a few values, and what they share with another one only there.
 SHORT = ("None", "text", "-1", "nan", "10**400", "object", "class")
 FAMILIES = {"MLPRegressor": "MLPClassifier", "EnsembleRegressor": "EnsembleClassifier"}
@@ -217,7 +221,8 @@ def used(made):
     if nnx.Layer in kinds:
         members = getattr(made, "members", 0) if not isinstance(made, nnx.EnsembleView) else 0
         layer = nnx.Chain(nnx.EnsembleView(members), made) if members else made
-        layer.evaluate(nnx.init(layer, X), X, train=True, key=nnx.key(0, 1))
+        x = np.ones((12, *ROWS[type(made).__name__])) if type(made).__name__ in ROWS else X
+        layer.evaluate(nnx.init(layer, x), x, train=True, key=nnx.key(0, 1))
     elif nnx.Loss in kinds:
         made.evaluate(
             np.zeros((12 * made.copies, 2 if made.labels else made.outputs(1))), Y if made.labels else Y[:, None]

@@ -9,13 +9,14 @@ from unittest import mock
 import numpy as np
 import pytest
 from host_device import COMPILER, HostDevice
-from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, generator
+from tables import LAYERS, LOSSES, MEMBERS, OPTIMIZERS, generator, rows_of
 
 import nnx
 from nnx.backends import Plain, numpy as numpy_backend
 from nnx.backends.cuda.loop import Captured
 from nnx.backends.native.loop import Native, can_compile, recorded
 from nnx.backends.native.record import Refused, mapped
+from nnx.contract import as_row
 from nnx.random import seed_words
 
 COMPILED = pytest.param(True, marks=pytest.mark.skipif(not can_compile(), reason="nothing is compiled here"))
@@ -100,7 +101,7 @@ def taken(a, rows):
 
 def together(x):
     """The members of each row one below the other: (rows, members, features) -> (rows * members, features)."""
-    return nnx.backends.namespace(x).reshape(x, (-1, x.shape[-1]))
+    return nnx.backends.namespace(x).reshape(x, (-1, *x.shape[2:]))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -111,8 +112,8 @@ def test_every_layer(name, mode):
     layer, features = LAYERS[name]
     rng = generator(name)
     params = nnx.init(layer, features, seed=3, dtype="float64") if layer.names else {}
-    x = rng.normal(size=(ROWS, features))
-    dy = rng.normal(size=(ROWS, layer.copies, layer.evaluate(params, x)[0].shape[-1]))
+    x = rows_of(rng, ROWS, features)
+    dy = rng.normal(size=(ROWS, layer.copies, *layer.shapes(as_row(features))[1]))
     seed = seed_words(5)
 
     def step(carry, x, dy, weight, rows):
@@ -127,7 +128,12 @@ def test_every_layer(name, mode):
         count += 1
         return {"params": layer.update(params, saved), "dx": total, "step": count, "seed": carry["seed"]}
 
-    carry = {"params": params, "dx": np.zeros((BATCH, features)), "step": np.asarray(0, np.int32), "seed": seed}
+    carry = {
+        "params": params,
+        "dx": np.zeros((BATCH, *as_row(features))),
+        "step": np.asarray(0, np.int32),
+        "seed": seed,
+    }
     agree(*both(step, carry, x, dy, mode), mode)
     if mode is True:
         with another_process():

@@ -6,7 +6,7 @@ from itertools import cycle, islice
 import numpy as np
 import pytest
 from conftest import make
-from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, generator
+from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, around, generator
 
 import nnx
 from nnx.training.population import fitting, lanes, members as engine
@@ -77,7 +77,7 @@ def compare(members, x=X, y=Y, exact=False, tolerance=None, **settings):
 @pytest.mark.parametrize("name", LAYERS)
 def test_members_with_every_layer_are_those_trained_alone(name):
     layer, features = LAYERS[name]
-    net = nnx.Chain(nnx.Dense(features), layer, nnx.Dense(2))
+    net = around(layer, features)
     loss = SOFTMAX if net.copies == 1 else nnx.EnsembleLoss(SOFTMAX, net.copies)
     compare([Member(net, loss, nnx.Adam(rate), seed=k) for k, rate in enumerate((1e-3, 1e-2, 0.1))])
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, generator
+from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, around, generator
 from test_native import BITS, COMPILED, CUPY, DEVICE, HOW, auto_means_replayed, moved, native  # noqa: F401
 
 import nnx
@@ -28,10 +28,6 @@ BATCH, BATCHES = 7, 9
 SOFTMAX = nnx.SoftmaxCrossEntropy()
 NET = nnx.mlp((4,), 2, activation="tanh")
 SGD = [nnx.SGD(rate) for rate in (0.01, 0.1, 0.5)]  # Adam makes noise of a gradient that is 0, as before BatchNorm
-
-
-def around(layer, features):
-    return nnx.Chain(nnx.Dense(features), layer, nnx.Dense(2))
 
 
 def of_layers(layers, features):

@@ -127,6 +127,42 @@ def transposed(x: Any) -> Any:
     return x.T if is_sparse(x) else namespace(x).matrix_transpose(x)
 
 
+def full(shape: tuple[int, ...], value: float, like: Array) -> Array:
+    """An array of this shape with one value everywhere, of the kind of `like`."""
+    xp = namespace(like)
+    if library_name(like) == "numpy":  # which tells a recording whose it is
+        return xp.full_like(like, value, shape=shape, order="C")
+    return xp.full(shape, value, dtype=like.dtype, device=device(like))
+
+
+def placed(a: Array, index: Any, values: Array) -> Array:
+    """The array a, made in the same call, with these values at a place."""
+    if hasattr(type(values), "space"):  # a dual number
+        return _of_both(placed, a, index, values)
+    if library_name(a) == "jax":
+        return a.at[index].set(values)
+    a[index] = values
+    return a
+
+
+def added(a: Array, index: Any, values: Array) -> Array:
+    """The array a, made in the same call, with these values added at a place, which holds no element twice."""
+    if hasattr(type(values), "space"):  # a dual number
+        return _of_both(added, a, index, values)
+    if library_name(a) == "jax":
+        return a.at[index].add(values)
+    a[index] += values
+    return a
+
+
+def _of_both(function: Callable[..., Array], a: Array, index: Any, values: Any) -> Array:
+    """The function of the values of dual numbers, and of their tangents."""
+    from .dual import dual
+
+    a = dual(a)
+    return dual(function(a.value, index, values.value), function(a.tangent, index, values.tangent))
+
+
 def device(x: Array) -> Any:
     """The device of x as creation functions take it; None inside a trace of JAX, and where an array names none."""
     if namespace(x).__name__ in ("numpy", "mlx"):
@@ -230,14 +266,19 @@ _Q += (9.75708501743205489753e2, 1.82390916687909736289e3, 2.2463376081871098179
 _Q += (5.57535340817727675546e2,)
 
 
-def in_parts(function: Callable[[Any, Array], Array], size: int) -> Callable[[Any, Array], Array]:
-    """The function of anything and of rows of x, computed on so many rows at a time."""
+def in_parts(
+    function: Callable[[Any, Array], Array], size: int, axes: Callable[[tuple[int, ...]], int] = lambda row: 1
+) -> Callable[[Any, Array], Array]:
+    """The function of anything and of rows of x, (n, *row), computed on so many rows at a time.
+
+    axes: of a row of the result, for the shape of one of x; before them it has its rows.
+    """
 
     def parts(params: Any, x: Array) -> Array:
-        rows = x.shape[-2]
+        rows = x.shape[0]
         if rows <= size:
             return function(params, x)
-        found = [function(params, x[..., start : min(start + size, rows), :]) for start in range(0, rows, size)]
-        return namespace(found[0]).concat(found, axis=-2)
+        found = [function(params, x[start : min(start + size, rows), ...]) for start in range(0, rows, size)]
+        return namespace(found[0]).concat(found, axis=-axes(x.shape[1:]) - 1)
 
     return parts

@@ -393,7 +393,9 @@ class Backend:
         """
         return self.library.compile(function, donate)
 
-    def for_rows(self, function: Callable[[Any, Array], Array], size: int) -> Callable[[Any, Array], Array]:
+    def for_rows(
+        self, function: Callable[[Any, Array], Array], size: int, axes: Callable[[tuple[int, ...]], int]
+    ) -> Callable[[Any, Array], Array]:
         """Function of parameters and rows of x, each row on its own, made fast for any number of rows.
 
         Parameters
@@ -402,14 +404,16 @@ class Backend:
             A function of parameters and rows.
         size : int
             How many rows may be computed at once.
+        axes : callable
+            How many axes a row of the result has, for the shape of a row of x.
 
         Returns
         -------
         callable
             The same function, made fast.
         """
-        made: Callable[[Any, int], Callable[[Any, Array], Array]] = getattr(self.library, "for_rows", in_parts)
-        return made(function, size)
+        made: Callable[..., Callable[[Any, Array], Array]] = getattr(self.library, "for_rows", in_parts)
+        return made(function, size, axes)
 
     def environment(self) -> dict[str, str]:
         """Facts that bits depend on besides the library's version."""

@@ -158,7 +158,9 @@ def compile(function: Callable[..., Any], donate: tuple[int, ...]) -> Callable[.
     return compiled
 
 
-def for_rows(function: Callable[[Any, Any], Any], size: int) -> Callable[[Any, Any], Any]:
+def for_rows(
+    function: Callable[[Any, Any], Any], size: int, axes: Callable[[tuple[int, ...]], int]
+) -> Callable[[Any, Any], Any]:
     """The function compiled for numbers of rows that are powers of two: fewer rows are filled up with zeros, on the
     host, where nothing is compiled for each number of them.
     """
@@ -177,7 +179,7 @@ def for_rows(function: Callable[[Any, Any], Any], size: int) -> Callable[[Any, A
         y = compiled(params, jax.device_put(whole, x.sharding))
         return jax.device_put(get(y)[:rows], x.sharding)
 
-    return in_parts(filled, size)
+    return in_parts(filled, size, axes)
 
 
 def environment(device: Any) -> dict[str, str]:

@@ -127,11 +127,13 @@ def loop(step: Callable[..., Any], mode: bool | str, epochs: int, precision: str
     return Native(step, mode, epochs) if mode else Plain(step)
 
 
-def for_rows(function: Callable[[Any, Any], Any], size: int) -> Callable[[Any, Any], Any]:
+def for_rows(
+    function: Callable[[Any, Any], Any], size: int, axes: Callable[[tuple[int, ...]], int]
+) -> Callable[[Any, Any], Any]:
     """Compiled for pieces of many rows, which threads compute side by side."""
     from .native.machine import can_compile
 
-    parts = in_parts(function, size)
+    parts = in_parts(function, size, axes)
     if not can_compile():
         return parts
     from .native.rows import for_rows

@@ -271,6 +271,7 @@ def save(
     loss = own[0] if loss is None else loss
     encoder = own[1] if encoder is None else encoder
     target = own[2] if target is None else target
+    row = own[3] if row is None else row
     try:
         check_beside(loss=loss, arrays=arrays, about=about, encoder=encoder, target=target)
         if row is not None:

@@ -8,7 +8,7 @@ A name in a file is looked up in these tables and nowhere else: nothing is impor
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from math import isfinite
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from .. import initializers, schedules
 from ..contract import Initializer, Layer, Loss, Row, Schedule, Setting
@@ -19,6 +19,7 @@ from .check import DEPTH_LIMIT
 
 PART_LIMIT = 10_000  # layers, losses, initializers and schedules in one description
 AXES = 8  # of a row of x
+WORD_LIMIT = 40  # characters of a setting that is a word
 LARGEST = 2**63  # a number of a description is below it
 _INITIALIZERS = [v for v in vars(initializers).values() if isinstance(v, type) and Initializer in v.__mro__[1:]]
 _SCHEDULES = [v for v in vars(schedules).values() if isinstance(v, type) and Schedule in v.__mro__[1:]]
@@ -223,6 +224,8 @@ def _setting(place: str, data: Any, expected: Any, depth: int) -> Any:
         if type(data) is not list:
             raise ModelFileError(f"{place} must be lists of numbers, found {_short(data)}")
         return tuple(_setting(place, v, tuple[float, ...], depth) for v in data)
+    if type(data) is str and (expected is str or str in get_args(expected)) and len(data) <= WORD_LIMIT:
+        return data
     if expected is bool and type(data) is bool:
         return data
     if expected is int and _is_number(data) and type(data) is int:

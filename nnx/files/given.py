@@ -10,8 +10,8 @@ from ..errors import SettingError, require, shown
 from ..settings import part
 
 
-def sorted_out(*given: Any) -> tuple[Path, Layer, Mapping[str, Array], tuple[Any, Any, Any]]:
-    """The path, the network, its parameters, and its loss, encoder and target, in whatever order the first three are.
+def sorted_out(*given: Any) -> tuple[Path, Layer, Mapping[str, Array], tuple[Any, Any, Any, Any]]:
+    """The path, the network, its parameters; and its loss, encoder, target and row. The first three in any order.
 
     Raises: SettingError.
     """
@@ -28,12 +28,12 @@ def sorted_out(*given: Any) -> tuple[Path, Layer, Mapping[str, Array], tuple[Any
         raise SettingError(f"save: {kind} is an estimator: joblib.dump keeps it whole, nnx.to_onnx exports it")
     if hasattr(whole, "net") and hasattr(whole, "params") and not isinstance(whole, type):
         require(not maps, "save: a result has its own parameters: leave params out, or give its net")
-        beside = whole.loss, getattr(whole, "encoder", None), getattr(whole, "target", None)
-        return Path(paths[0]), whole.net, whole.params, beside
+        encoder, target, row = (getattr(whole, name, None) for name in ("encoder", "target", "row"))
+        return Path(paths[0]), whole.net, whole.params, (whole.loss, encoder, target, row)
     net: Layer = part("save: net", whole, Layer)
     need = "save: a network needs its parameters: nnx.save(path, net, params)"
     require(len(maps) == 1 and all(hasattr(p, "shape") for p in maps[0].values()), need)
-    return Path(paths[0]), net, maps[0], (None, None, None)
+    return Path(paths[0]), net, maps[0], (None, None, None, None)
 
 
 def check_beside(**given: Any) -> None:

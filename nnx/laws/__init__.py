@@ -35,7 +35,8 @@ def check(
     part : Layer or Loss
         A layer; or a loss, with a target.
     x : array
-        An array (rows, features) of any library: rows of a layer's inputs, or of the network's outputs for a loss.
+        An array (rows, features) of any library, or (rows, *row) for rows with more axes: rows of a layer's inputs, or
+        of the network's outputs for a loss.
     target : array, default None
         For a loss, a target for these rows.
     params : dict of str to array, default None
@@ -107,7 +108,7 @@ def faults_of(
 
     beside_numpy: whether results must be those on NumPy. Without float64 there are no central differences.
     """
-    faults = Faults(of_init(part, int(x.shape[-1]), seed) if target is None else of_signature(part))
+    faults = Faults(of_init(part, tuple(x.shape[1:]), seed) if target is None else of_signature(part))
     if faults and params is None:
         return faults
     before = own_state(part)
@@ -143,7 +144,7 @@ def lines_of(law: Callable[[Part], Iterator[str]], subject: Part) -> list[str]:
 def _check_input(x: Any) -> None:
     """Raise ShapeError or DataError for an input that no layer can be tried on."""
     shape = tuple(getattr(x, "shape", ()))
-    if len(shape) != 2:
+    if len(shape) < 2:
         raise ShapeError(f"check: expected an array x (rows, features), got {shape if shape else shown(x)}")
     if 0 in shape:
         raise ShapeError(f"check: x is empty: shape {shape}")

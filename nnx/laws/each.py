@@ -7,7 +7,7 @@ from typing import Any
 from ..backends import dual, numpy as host, tangent_of
 from ..backends.native.calls import Refused
 from ..backends.native.loop import recorded_twice
-from ..contract import Key, Layer, Params
+from ..contract import Key, Layer, Params, Row, as_features, as_row
 from ..errors import ShapeError
 from ..random import HostDraw
 from .kept import leaves
@@ -16,7 +16,7 @@ from .part import INPUT, ROUNDING, Part, differ, far, first_line, named
 STEPS = (1e-5, 1e-6)  # of the central differences: a sharp bend is told from a wrong gradient by the smaller
 
 
-def of_init(layer: Any, features: int, seed: int) -> list[str]:
+def of_init(layer: Any, row: Row, seed: int) -> list[str]:
     """The names and shapes of what `init` makes."""
     texts = [name for name in ("names", "running") if isinstance(getattr(layer, name), str)]
     if texts:
@@ -24,7 +24,7 @@ def of_init(layer: Any, features: int, seed: int) -> list[str]:
     if layer.running and type(layer).update is Layer.update:
         return [f"running has {layer.running[0]!r}, and there is no update, which would change it"]
     try:
-        made, out = layer.init(features, HostDraw(seed))
+        made, out = layer.init(as_features(row), HostDraw(seed))
     except Exception as error:
         return [f"init: {first_line(error)}"]
     known = (*layer.names, *layer.running)
@@ -32,11 +32,11 @@ def of_init(layer: Any, features: int, seed: int) -> list[str]:
     lines += [f"init makes {name!r}, which is neither in names nor in running" for name in made if name not in known]
     if hasattr(layer, "shapes"):
         try:
-            shapes, row = layer.shapes((features,))
+            shapes, after = layer.shapes(row)
         except Exception as error:
             return [*lines, f"shapes: {first_line(error)}"]
-        if tuple(row) != (out,):
-            lines.append(f"shapes says {tuple(row)} for a row of the result, init {(out,)}")
+        if tuple(after) != as_row(out):
+            lines.append(f"shapes says {tuple(after)} for a row of the result, init {as_row(out)}")
         said = {name: tuple(shape) for name, shape in shapes.items()}
         for name in sorted({*said, *made}):
             own = tuple(made[name].shape) if name in made else None
@@ -52,8 +52,8 @@ def results(part: Part) -> Iterator[str]:
     x, layer = part.inputs[INPUT], part.layer
     expected: tuple[int, ...] = ()
     if layer is not None:
-        features = layer.init(int(x.shape[-1]), part.draw)[1]
-        expected = (*x.shape[:-2], x.shape[-2] * layer.copies, features)
+        _, after = layer.init(as_features(x.shape[1:]), part.draw)
+        expected = (x.shape[0] * layer.copies, *as_row(after))
     if tuple(y.shape) != tuple(expected):
         yield f"evaluate gives the shape {tuple(y.shape)}, expected {tuple(expected)}"
         return
@@ -223,9 +223,9 @@ def _update(part: Part) -> Iterator[str]:
 def one_row(part: Part) -> Iterator[str]:
     """A batch of one row."""
     x = part.inputs[INPUT]
-    if part.layer is None or x.shape[-2] == 1:
+    if part.layer is None or x.shape[0] == 1:
         return
-    row = replace(part, inputs=part.inputs | {INPUT: x[..., :1, :]})
+    row = replace(part, inputs=part.inputs | {INPUT: x[:1, ...]})
     try:
         wrong = [*results(row)] or [*_slopes(row, True)]
     except ShapeError:  # of a layer that takes so many rows at once

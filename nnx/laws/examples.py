@@ -3,27 +3,33 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..contract import Layer, Loss, Optimizer, Schedule
+from ..contract import Features, Layer, Loss, Optimizer, Schedule
 from ..initializers import Normal
 from ..layers import (
     ELU,
     GELU,
     SELU,
+    AvgPool,
     BatchEnsemble,
     BatchNorm,
     Chain,
     Committee,
     Concat,
+    Conv1D,
+    Conv2D,
     Dense,
     DenseEnsemble,
     Dropout,
     Embedding,
     Ensemble,
     EnsembleView,
+    Flatten,
     GELUTanh,
+    GlobalPool,
     Identity,
     LayerNorm,
     LeakyReLU,
+    MaxPool,
     Mish,
     MonotoneActivation,
     MonotoneDense,
@@ -34,6 +40,7 @@ from ..layers import (
     PiecewiseLinearEmbedding,
     PLREmbedding,
     ReLU,
+    Reshape,
     Residual,
     RMSNorm,
     Scale,
@@ -60,8 +67,8 @@ from ..optimizers import SGD, Adagrad, Adam, AdamW, ClipNorm, ClipValue, Lion, M
 from ..schedules import Cosine, ExponentialDecay, FlatCosine, OneCycle, PeriodicCosine, StepDecay
 
 EDGES = ((-1.0, -0.5, 0.0, 0.7), (0.0, 1.0), (-2.0, 0.2, 1.0), (-0.9, -0.4, 0.1, 1.3))
-# name: (layer, input features)
-LAYERS: dict[str, tuple[Layer, int]] = {
+# name: (layer, input features, or the shape of a row)
+LAYERS: dict[str, tuple[Layer, Features]] = {
     "dense": (Dense(3), 5),
     "identity": (Identity(), 4),
     "sigmoid": (Sigmoid(), 4),
@@ -105,6 +112,13 @@ LAYERS: dict[str, tuple[Layer, int]] = {
     "piecewise_embedding": (Chain(PiecewiseLinearEmbedding(EDGES, 3, (0, 2, 3, 5)), Dense(2)), 6),
     "plr": (PLREmbedding(3, 4, 0.3), 4),
     "pbld": (Chain(PBLDEmbedding(columns=(1, 2, 4)), Dense(2)), 6),
+    "conv1d": (Conv1D(3, 3, padding="same"), (6, 2)),
+    "conv2d": (Conv2D(3, 3), (5, 4, 2)),
+    "max_pool": (MaxPool(2), (4, 5, 2)),
+    "avg_pool": (AvgPool((2, 3)), (4, 7, 2)),
+    "global_pool": (GlobalPool(), (3, 4, 2)),
+    "flatten": (Chain(Flatten(2), Dense(3)), (4, 2)),
+    "reshape": (Chain(Reshape((2, 3, 2)), Conv2D(3, 2)), 12),
 }
 
 

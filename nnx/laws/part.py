@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backends import Backend, backend_of, is_host, numpy as host
-from ..contract import Array, Key, Layer, Loss, Params, Saved
+from ..contract import Array, Key, Layer, Loss, Params, Saved, as_features
 from ..random import HostDraw, key as make_key
 
 INPUT = "the input"  # its name among the parameters
@@ -59,7 +59,7 @@ def part_of(part: Any, x: Any, target: Any, params: Mapping[str, Array] | None, 
     with backend.scope():
         given = {INPUT: backend.floats(x)}
         if target is None:
-            made = part.init(x.shape[-1], draw)[0] if params is None else params
+            made = part.init(as_features(x.shape[1:]), draw)[0] if params is None else params
             given |= {name: backend.floats(p) for name, p in made.items()}
         # No number is exactly 0, where a function may have a bend.
         moved = {

@@ -17,6 +17,7 @@ from .activation import (
     Tanh,
 )
 from .combine import Chain, Concat, Residual
+from .convolution import Conv1D, Conv2D
 from .dense import Dense
 from .dropout import Dropout
 from .embedding import Embedding
@@ -26,7 +27,9 @@ from .networks import Committee, Ensemble
 from .norm import BatchNorm, LayerNorm
 from .periodic import PBLDEmbedding, PLREmbedding
 from .piecewise import PiecewiseLinear, PiecewiseLinearEmbedding
+from .pooling import AvgPool, GlobalPool, MaxPool
 from .realmlp import NTPDense, ParametricActivation, Scale
+from .reshape import Flatten, Reshape
 from .rms_norm import RMSNorm
 
 ACTIVATIONS: dict[str, type[Layer]] = {
@@ -47,6 +50,7 @@ _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNor
 _OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble, Scale, NTPDense, ParametricActivation)
 _OTHERS += (MonotoneDense, MonotoneActivation)
 _OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding, Embedding, Committee)
+_OTHERS += (Conv1D, Conv2D, MaxPool, AvgPool, GlobalPool, Flatten, Reshape)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
@@ -63,21 +67,27 @@ __all__ = [
     "GELU",
     "LAYERS",
     "SELU",
+    "AvgPool",
     "BatchEnsemble",
     "BatchNorm",
     "Chain",
     "Committee",
     "Concat",
+    "Conv1D",
+    "Conv2D",
     "Dense",
     "DenseEnsemble",
     "Dropout",
     "Embedding",
     "Ensemble",
     "EnsembleView",
+    "Flatten",
     "GELUTanh",
+    "GlobalPool",
     "Identity",
     "LayerNorm",
     "LeakyReLU",
+    "MaxPool",
     "Mish",
     "MonotoneActivation",
     "MonotoneDense",
@@ -89,6 +99,7 @@ __all__ = [
     "PiecewiseLinearEmbedding",
     "RMSNorm",
     "ReLU",
+    "Reshape",
     "Residual",
     "Scale",
     "ScaleEnsemble",

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 from ..backends import namespace
-from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
+from ..contract import Array, Draw, Features, Key, Layer, Params, Row, Saved, Shapes, as_features, as_row
 from ..errors import ShapeError, require
 from ..markup import heading, table
 from ..settings import part, settle
@@ -125,7 +125,7 @@ class Chain(_Container):
             shapes |= {f"{i}.{name}": shape for name, shape in part.items()}
         return shapes, row
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         params: Params = {}
         for i, layer in enumerate(self.layers):
             with self._at(i):
@@ -217,17 +217,15 @@ class Residual(Layer):
         self._check(row, out)
         return shapes, out
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         params, out = self.layer.init(features, draw)
-        self._check((features,), (out,))
+        self._check(as_row(features), as_row(out))
         return params, features
 
     def _check(self, row: Row, out: Row) -> None:
         if out != row:
-            before, after = (row, out) if len(row) > 1 else (row[0], out[0])
-            raise ShapeError(
-                f"Residual: {self.layer!r} turns {before} features into {after}; x + f(x) needs them equal"
-            )
+            told = f"rows {row} into {out}" if len(row) > 1 or len(out) > 1 else f"{row[0]} features into {out[0]}"
+            raise ShapeError(f"Residual: {self.layer!r} turns {told}; x + f(x) needs them equal")
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
@@ -259,15 +257,15 @@ class SideBySide(_Container):
             out.append(own)
         return shapes, out
 
-    def _init(self, features: int, draw: Draw) -> tuple[Params, list[int]]:
+    def _init(self, features: Features, draw: Draw) -> tuple[Params, list[Row]]:
         params: Params = {}
-        widths: list[int] = []
+        out: list[Row] = []
         for i, layer in enumerate(self.layers):
             with self._at(i):
-                part, width = layer.init(features, draw.fold(str(i)))
+                part, own = layer.init(features, draw.fold(str(i)))
             params |= {f"{i}.{name}": p for name, p in part.items()}
-            widths.append(width)
-        return params, widths
+            out.append(as_row(own))
+        return params, out
 
     def _evaluate(
         self, params: Mapping[str, Array], x: Array, train: bool, key: Key | None
@@ -335,16 +333,19 @@ class Concat(SideBySide):
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
         shapes, out = self._shapes(row)
+        return shapes, self._beside(out)
+
+    def _beside(self, out: list[Row]) -> Row:
         lead, width = out[0][:-1], sum(own[-1] for own in out)
         if any(own[:-1] != lead for own in out):
             raise ShapeError(f"Concat: its parts give rows of the shapes {out}, which differ before the last axis")
         if width > WIDEST:
             raise ShapeError(f"Concat: it is too wide: {width} columns, {WIDEST} are allowed")
-        return shapes, (*lead, width)
+        return (*lead, width)
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
-        params, widths = self._init(features, draw)
-        return params, sum(widths)
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
+        params, out = self._init(features, draw)
+        return params, as_features(self._beside(out))
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None

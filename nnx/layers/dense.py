@@ -2,11 +2,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..backends import matmul, namespace, transposed
-from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved, Shapes
+from ..contract import (
+    Array,
+    Draw,
+    Features,
+    Initializer,
+    Key,
+    Layer,
+    Params,
+    Row,
+    Saved,
+    Shapes,
+    as_features,
+    as_row,
+)
 from ..errors import ShapeError
 from ..initializers import GlorotUniform, Zeros
 from ..settings import AT_LEAST_1, settle
-from .shared import added_up
+from .shared import added_up, joined, plain, restored, row_axes, spread, spread_shape
 
 GLOROT, ZEROS = GlorotUniform(), Zeros()
 
@@ -61,12 +74,14 @@ class Dense(Layer):
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
         *lead, i = row
-        return {"W": (i, self.units), "b": (self.units,)}, (*lead, self.units)
+        shapes = {"W": spread_shape((i, self.units), row), "b": spread_shape((self.units,), row)}
+        return shapes, (*lead, self.units)
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
-        W = self.weight.init((features, self.units), draw.fold("W"))
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
+        *lead, i = row = as_row(features)
+        W = self.weight.init((i, self.units), draw.fold("W"))
         b = self.bias.init((1, self.units), draw.fold("b"))
-        return {"W": W, "b": b[..., 0, :]}, self.units
+        return {"W": spread(W, row, 2), "b": spread(b[..., 0, :], row)}, as_features((*lead, self.units))
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
@@ -74,7 +89,12 @@ class Dense(Layer):
         W = params["W"]
         if x.ndim < 2 or x.shape[-1] != W.shape[-2]:
             self._refuse(x, W)
-        y = matmul(x, W)
+        axes = row_axes(W, 2, x) if W.ndim > 2 else 0
+        if axes:  # one product of all positions of all rows
+            y = matmul(joined(x, axes), plain(W, axes, 2))
+            y = namespace(y).reshape(y, (*y.shape[:-2], *x.shape[-axes - 2 : -1], self.units))
+        else:
+            y = matmul(x, W)
         y += params["b"][..., None, :]
         return y, x
 
@@ -82,8 +102,15 @@ class Dense(Layer):
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         xp, x, W = namespace(dy), saved, params["W"]
+        axes, row = row_axes(W, 2, x) if W.ndim > 2 else 0, x.shape
+        if axes:
+            x, dy, W = joined(x, axes), joined(dy, axes), plain(W, axes, 2)
         grads = {"W": matmul(transposed(x), dy), "b": xp.sum(dy, axis=-2)}
-        return (xp.matmul(dy, xp.matrix_transpose(W)) if need_dx else None), added_up(grads, params)
+        dx = xp.matmul(dy, xp.matrix_transpose(W)) if need_dx else None
+        if axes:
+            grads = {"W": restored(grads["W"], axes, 2), "b": restored(grads["b"], axes, 1)}
+            dx = dx if dx is None else xp.reshape(dx, (*dx.shape[:-2], *row[-axes - 2 :]))
+        return dx, added_up(grads, params)
 
     def _refuse(self, x: Array, W: Array) -> None:
         if x.ndim < 2:

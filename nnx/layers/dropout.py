@@ -3,10 +3,11 @@ from dataclasses import dataclass
 from math import prod
 
 from ..backends import each, namespace, per_member, same_library
-from ..contract import Array, Key, Layer, Params, Saved, Schedule, Setting
+from ..contract import Array, Key, Layer, Params, Row, Saved, Schedule, Setting, Shapes
 from ..errors import SettingError
 from ..random import bits
-from ..settings import SHARE, settle
+from ..settings import AT_LEAST_1, SHARE, settle
+from .shared import rows_of
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,19 @@ class Dropout(Layer):
     schedule : Schedule, optional
         A factor on the rate that changes from step to step, such as `nnx.FlatCosine()`. None, the default: the rate
         stays.
+    axes : int, default 1
+        The axes of a row, at least 1: 1 for a line of features, 2 for a sequence, 3 for an image.
 
     Raises
     ------
+    ShapeError
+        If a row has another number of axes.
     SettingError
         If rate is not in [0, 1), or the layer is evaluated with `train=True` and no key.
 
     Notes
     -----
-    Shapes: x, y, m (..., n, i).
+    Shapes: x, y, m (..., n, *row).
 
     `nnx.fit` hands over the key; in a loop of your own `nnx.key(seed, step)` makes one. The same key gives the same m
     on every backend.
@@ -50,9 +55,13 @@ class Dropout(Layer):
 
     rate: Setting = 0.5
     schedule: Schedule | None = None
+    axes: int = 1
 
     def __post_init__(self) -> None:
-        settle(self, rate=SHARE)
+        settle(self, rate=SHARE, axes=AT_LEAST_1)
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        return {}, rows_of(self, row, self.axes)
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
@@ -64,8 +73,8 @@ class Dropout(Layer):
         xp = namespace(x)
         if type(x) is not type(key.seed):
             same_library(x=x, key=key.seed)
-        shape = key.seed.shape + x.shape[-2:]
-        n = prod(x.shape[-2:])
+        own = x.shape[-self.axes - 1 :]
+        shape, n = key.seed.shape + own, prod(own)
         word = bits(key, (n + 1) // 2)
         drawn = xp.concat((word >> 16, word << 16 >> 16), axis=-1)[..., :n]  # each in [-32768, 32768)
         drawn = xp.astype(xp.reshape(drawn, shape), x.dtype)
@@ -79,9 +88,9 @@ class Dropout(Layer):
         if self.schedule is None:
             first = each(lambda rate: rate * 65536 - 32768, self.rate)
             larger = each(lambda rate: 1 / (1 - rate), self.rate)
-            return per_member(first, x, 2), per_member(larger, x, 2)
+            return per_member(first, x, self.axes + 1), per_member(larger, x, self.axes + 1)
         factor = self.schedule.evaluate(namespace(key.step).astype(key.step, x.dtype))
-        rate = factor * per_member(self.rate, x, 2)
+        rate = factor * per_member(self.rate, x, self.axes + 1)
         return rate * 65536 - 32768, 1 / (1 - rate)
 
     def backprop(

@@ -5,10 +5,11 @@ from itertools import accumulate, pairwise
 from math import prod
 
 from ..backends import constant, device, namespace
-from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved, Shapes
+from ..contract import Array, Draw, Features, Initializer, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import SettingError, ShapeError, require, shown
 from ..initializers import Normal
 from ..settings import AT_LEAST_1, NOT_NEGATIVE, integer, settle
+from .shared import line
 
 NORMAL = Normal()
 MOST = 2**24  # rows of all tables: whole numbers up to here are exact in float32
@@ -90,9 +91,9 @@ class Embedding(Layer):
         return (0, *accumulate(self.sizes))
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        return {"E": (self.starts[-1], self.units)}, (*row[:-1], self._width(row[-1]))
+        return {"E": (self.starts[-1], self.units)}, (self._width(line(self, row)),)
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         return {"E": self.weight.init((self.starts[-1], self.units), draw.fold("E"))}, self._width(features)
 
     def _width(self, features: int) -> int:

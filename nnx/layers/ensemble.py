@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from math import sqrt
 
 from ..backends import namespace, same_library
-from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved, Shapes
+from ..contract import Array, Draw, Features, Initializer, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import ShapeError
 from ..initializers import Constant, Signs
 from ..settings import AT_LEAST_1, settle
-from .shared import added_up
+from .shared import added_up, line
 
 ONES, SIGNS = Constant(1.0), Signs()
 
@@ -59,6 +59,9 @@ class EnsembleView(Layer):
     @property
     def copies(self) -> int:
         return self.members
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        return {}, (line(self, row),)
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
@@ -117,9 +120,9 @@ class ScaleEnsemble(Layer):
         return ("R",)
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        return {"R": (self.members, row[-1])}, row
+        return {"R": (self.members, line(self, row))}, row
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         return {"R": self.scale.init((self.members, features), draw.fold("R"))}, features
 
     def evaluate(
@@ -192,10 +195,10 @@ class BatchEnsemble(Layer):
         return ("W", "R", "S", "b")
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        (*lead, i), k, u = row, self.members, self.units
-        return {"W": (i, u), "R": (k, i), "S": (k, u), "b": (k, u)}, (*lead, u)
+        i, k, u = line(self, row), self.members, self.units
+        return {"W": (i, u), "R": (k, i), "S": (k, u), "b": (k, u)}, (u,)
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         k, u = self.members, self.units
         params = {"W": _uniform(features, (features, u), draw.fold("W"))}
         params["R"] = self.scale.init((k, features), draw.fold("R"))
@@ -277,10 +280,10 @@ class DenseEnsemble(Layer):
         return ("W", "b")
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        (*lead, i), k, u = row, self.members, self.units
-        return {"W": (k, i, u), "b": (k, u)}, (*lead, u)
+        i, k, u = line(self, row), self.members, self.units
+        return {"W": (k, i, u), "b": (k, u)}, (u,)
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         k, u = self.members, self.units
         W = _uniform(features, (k, features, u), draw.fold("W"))
         return {"W": W, "b": _uniform(features, (k, u), draw.fold("b"))}, u

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..backends import namespace
-from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
+from ..contract import Array, Draw, Features, Key, Layer, Params, Row, Saved, Shapes, as_features
 from ..errors import ShapeError
 from ..random import split
 from ..settings import MEMBERS, settle
 from .combine import SideBySide, level
 from .ensemble import apart, over_rows, rows, turned
+from .shared import line
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,10 @@ class Ensemble(Layer):
         return self.members * self.net.copies
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        shapes, out = self.net.shapes(row)
+        shapes, out = self.net.shapes((line(self, row),))
         return {name: (self.members, *shape) for name, shape in shapes.items()}, out
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         drawn = [self.net.init(features, draw.fold(f"member {m}")) for m in range(self.members)]
         axis = draw.constant((), 0.0).ndim  # behind the population of the draw
         return {
@@ -147,9 +148,9 @@ class Committee(SideBySide):
             raise ShapeError(f"Committee: its parts give rows of the shapes {out}; a mean needs them alike")
         return shapes, out[0]
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
-        params, widths = self._init(features, draw)
-        return params, widths[0]
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
+        params, out = self._init(features, draw)
+        return params, as_features(out[0])
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None

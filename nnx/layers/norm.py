@@ -1,11 +1,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
 from ..backends import namespace, same_library
-from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
+from ..contract import Array, Draw, Features, Key, Layer, Params, Row, Saved, Shapes, as_row
 from ..errors import ShapeError
 from ..settings import BELOW_1, UP_TO_1, settle
-from .shared import added_up
+from .shared import added_up, row_axes, spread_shape
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,11 @@ class LayerNorm(Layer):
         return ("gain", "shift")
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        return dict.fromkeys(self.names, row[-1:]), row
+        return dict.fromkeys(self.names, spread_shape(row[-1:], row)), row
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
-        return {"gain": draw.constant((features,), 1.0), "shift": draw.constant((features,), 0.0)}, features
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
+        shapes, _ = self.shapes(as_row(features))
+        return {"gain": draw.constant(shapes["gain"], 1.0), "shift": draw.constant(shapes["shift"], 0.0)}, features
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
@@ -136,10 +139,11 @@ class BatchNorm(Layer):
         return ("mean", "variance")
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        return dict.fromkeys((*self.names, *self.running), row[-1:]), row
+        return dict.fromkeys((*self.names, *self.running), spread_shape(row[-1:], row)), row
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
-        one, zero = draw.constant((features,), 1.0), draw.constant((features,), 0.0)
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
+        shape = spread_shape(as_row(features)[-1:], as_row(features))
+        one, zero = draw.constant(shape, 1.0), draw.constant(shape, 0.0)
         return {"gain": one, "shift": zero, "mean": zero, "variance": one}, features
 
     def evaluate(
@@ -151,12 +155,13 @@ class BatchNorm(Layer):
             inverse = 1 / xp.sqrt(params["variance"] + self.epsilon)[..., None, :]
             h = (x - params["mean"][..., None, :]) * inverse
             return _scale(params, h), (h, inverse, None)
-        mean = xp.mean(x, axis=-2, keepdims=True)
+        rows = batch_axes(params["gain"], x)
+        mean = xp.mean(x, axis=rows, keepdims=True)
         h = x - mean
-        variance = xp.mean(h * h, axis=-2, keepdims=True)
+        variance = xp.mean(h * h, axis=rows, keepdims=True)
         inverse = 1 / xp.sqrt(variance + self.epsilon)
         h *= inverse
-        n = x.shape[-2]
+        n = x.shape[-2] if rows == -2 else prod(x.shape[axis] for axis in rows)
         if n < 2:  # one row has no variance to learn from
             return _scale(params, h), (h, inverse, ())
         return _scale(params, h), (h, inverse, (mean[..., 0, :], variance[..., 0, :] * (n / (n - 1))))
@@ -170,7 +175,7 @@ class BatchNorm(Layer):
             return None, grads
         if batch is None:  # the running statistics do not depend on x
             return dy * params["gain"][..., None, :] * inverse, grads
-        return _centre(params, h, inverse, dy, axis=-2), grads
+        return _centre(params, h, inverse, dy, axis=batch_axes(params["gain"], h)), grads
 
     def update(self, params: Params, saved: Saved) -> Params:
         if saved[2]:
@@ -180,6 +185,12 @@ class BatchNorm(Layer):
                 average += self.momentum * batch
                 params[name] = average
         return params
+
+
+def batch_axes(gain: Array, x: Array) -> Any:
+    """The axes of the batch and of the positions in a row, over which a column is normalised."""
+    axes = row_axes(gain, 1, x) if gain.ndim > 1 else 0
+    return tuple(range(-2 - axes, -1)) if axes else -2
 
 
 def check_columns(layer: Layer, params: Mapping[str, Array], x: Array, name: str = "gain") -> None:
@@ -202,7 +213,7 @@ def _scale_gradients(params: Mapping[str, Array], h: Array, dy: Array) -> Params
     return added_up({"gain": xp.sum(dy * h, axis=-2), "shift": xp.sum(dy, axis=-2)}, params)
 
 
-def _centre(params: Mapping[str, Array], h: Array, inverse: Array, dy: Array, *, axis: int) -> Array:
+def _centre(params: Mapping[str, Array], h: Array, inverse: Array, dy: Array, *, axis: Any) -> Array:
     xp = namespace(dy)
     dh = dy * params["gain"][..., None, :]
     along = xp.mean(dh * h, axis=axis, keepdims=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from math import pi, sqrt
 
 from ..backends import namespace
-from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
+from ..contract import Array, Draw, Features, Key, Layer, Params, Row, Saved, Shapes
 from ..settings import AT_LEAST_1, NOT_NEGATIVE, settle
 from .columns import Columns, across, beside, by_column, check, check_given, embeddings, onto, picked, settled
 from .ensemble import over_rows
-from .shared import added_up
+from .shared import added_up, line
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ class PLREmbedding(Layer):
         return ("w", "W", "b")
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        *lead, i = row
+        i = line(self, row)
         f, k, u = embedded(self, self.columns, i), self.frequencies, self.units
-        return {"w": (f, k), "W": (f, 2 * k, u), "b": (f, u)}, (*lead, i + f * u)
+        return {"w": (f, k), "W": (f, 2 * k, u), "b": (f, u)}, (i + f * u,)
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         shapes, (width,) = self.shapes((features,))
         normal = draw.fold("w").normal(shapes["w"])
         xp = namespace(normal)
@@ -162,11 +162,11 @@ class PBLDEmbedding(Layer):
         return ("w", "p", "W", "b")
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        *lead, i = row
+        i = line(self, row)
         f, k, u = embedded(self, self.columns, i), self.frequencies, self.units
-        return {"w": (f, k), "p": (f, k), "W": (f, k, u), "b": (f, u)}, (*lead, i + f * u)
+        return {"w": (f, k), "p": (f, k), "W": (f, k, u), "b": (f, u)}, (i + f * u,)
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         shapes, (width,) = self.shapes((features,))
         w = self.deviation * draw.fold("w").normal(shapes["w"])
         p = pi * (2 * draw.fold("p").uniform(shapes["p"]) - 1)

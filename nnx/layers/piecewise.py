@@ -16,12 +16,12 @@ from math import inf, sqrt
 from typing import Any, NamedTuple
 
 from ..backends import constant, namespace
-from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
+from ..contract import Array, Draw, Features, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import require, shown
 from ..settings import AT_LEAST_1, SMALLEST, real, settle
 from .columns import Columns, across, beside, by_column, check, check_given, embeddings, onto, picked, settled
 from .ensemble import over_rows
-from .shared import added_up
+from .shared import added_up, line
 
 Edges = tuple[tuple[float, ...], ...]  # ascending numbers for each column
 
@@ -95,10 +95,10 @@ class PiecewiseLinear(Layer):
         return bins(self.edges)
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        check(self, self.columns, len(self.edges), row[-1])
-        return {}, (*row[:-1], row[-1] + sum(len(edges) - 1 for edges in self.edges))
+        check(self, self.columns, len(self.edges), line(self, row))
+        return {}, (row[0] + sum(len(edges) - 1 for edges in self.edges),)
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         return {}, self.shapes((features,))[1][0]
 
     def evaluate(
@@ -185,11 +185,11 @@ class PiecewiseLinearEmbedding(Layer):
         return ("W", "w", "b")
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        check(self, self.columns, len(self.edges), row[-1])
-        (*lead, i), f, u = row, len(self.edges), self.units
-        return {"W": (f, most(self.edges), u), "w": (f, u), "b": (f, u)}, (*lead, i + f * u)
+        check(self, self.columns, len(self.edges), line(self, row))
+        i, f, u = row[0], len(self.edges), self.units
+        return {"W": (f, most(self.edges), u), "w": (f, u), "b": (f, u)}, (i + f * u,)
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         shapes, (width,) = self.shapes((features,))
         params = {"W": draw.constant(shapes["W"], 0.0)}
         params |= {name: (2 * draw.fold(name).uniform(shapes[name]) - 1) / sqrt(self.units) for name in ("w", "b")}

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from math import sqrt
 
 from ..backends import matmul, namespace, transposed
-from ..contract import Array, Draw, Initializer, Key, Layer, Params, Row, Saved, Shapes
+from ..contract import Array, Draw, Features, Initializer, Key, Layer, Params, Row, Saved, Shapes
 from ..errors import SettingError
 from ..initializers import Normal
 from ..settings import AT_LEAST_1, settle
 from .activation import Elementwise
 from .dense import Dense
 from .norm import check_columns
-from .shared import added_up
+from .shared import added_up, line
 
 NORMAL = Normal()
 
@@ -53,9 +53,9 @@ class Scale(Layer):
         return ("gain",)
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        return {"gain": row[-1:]}, row
+        return {"gain": (line(self, row),)}, row
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         return {"gain": draw.constant((features,), 1.0)}, features
 
     def evaluate(
@@ -114,6 +114,9 @@ class NTPDense(Dense):
 
     def __post_init__(self) -> None:
         settle(self, units=AT_LEAST_1)
+
+    def shapes(self, row: Row) -> tuple[Shapes, Row]:
+        return super().shapes((line(self, row),))
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
@@ -180,9 +183,9 @@ class ParametricActivation(Layer):
         return ("a",)
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        return {"a": row[-1:]}, row
+        return {"a": (line(self, row),)}, row
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         return {"a": draw.constant((features,), 1.0)}, features
 
     def evaluate(

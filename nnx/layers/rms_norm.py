@@ -2,10 +2,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..backends import namespace
-from ..contract import Array, Draw, Key, Layer, Params, Row, Saved, Shapes
+from ..contract import Array, Draw, Features, Key, Layer, Params, Row, Saved, Shapes, as_row
 from ..settings import BELOW_1, settle
 from .norm import check_columns
-from .shared import added_up
+from .shared import added_up, spread_shape
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class RMSNorm(Layer):
         return ("gain",)
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
-        return {"gain": row[-1:]}, row
+        return {"gain": spread_shape(row[-1:], row)}, row
 
-    def init(self, features: int, draw: Draw) -> tuple[Params, int]:
-        return {"gain": draw.constant((features,), 1.0)}, features
+    def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
+        return {"gain": draw.constant(self.shapes(as_row(features))[0]["gain"], 1.0)}, features
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None

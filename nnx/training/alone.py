@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from ..backends import Backend, is_sparse
-from ..contract import Array, Key, Layer, Loss, Optimizer, Params, State
+from ..contract import Array, Key, Layer, Loss, Optimizer, Params, State, as_features
 from ..errors import DataError, SettingError, TrainingError, require, shown
 from ..network import check_takes_sparse, init
 from ..random import permutation, seed_words
@@ -84,7 +84,8 @@ class Alone:
     def begin(self, params: Mapping[str, Array] | None) -> None:
         """Initial parameters or those given, a trial of the network on one row, the compiled functions."""
         backend, held, settings = self.backend, self.held, self.settings
-        features = int(self.sample[0].shape[-1])
+        self.row = tuple(map(int, self.sample[0].shape[1:]))
+        features = as_features(self.row)
         if params is None:
             start = init(self.net, features, seed=self.seed, backend=backend)
         else:
@@ -118,7 +119,7 @@ class Alone:
         x, target, weight, number = next(singly(data.batches(None if rows is None else rows[:1], 1)))
         if number is None:  # the first batch of a stream
             self.settings.check_batches(self.net, int(x.shape[0]))
-            x, target, weight = x[:1, :], target[:1, ...], None if weight is None else weight[:1]
+            x, target, weight = x[:1, ...], target[:1, ...], None if weight is None else weight[:1]
         return x, target, weight, number
 
     def epoch(self, number: int, live: list[int], interrupt: Interrupt) -> tuple[dict[int, dict[str, float]], set[int]]:

@@ -49,10 +49,10 @@ def opened(source: Any) -> Iterable[Any]:
 
 
 def as_rows(x: Any) -> Any:
-    """x as an array with two axes and at least one row, or as a sparse matrix of rows."""
+    """x as an array of rows, at least one, or as a sparse matrix of rows."""
     x = as_numbers("x", x, sparse=True)
-    if x.ndim != 2:
-        raise DataError(f"x: expected two axes (rows, features), got shape {tuple(x.shape)}")
+    if x.ndim < 2:
+        raise DataError(f"x: expected two axes (rows, features) or more, got shape {tuple(x.shape)}")
     if 0 in x.shape:
         raise DataError(f"x is empty: shape {tuple(x.shape)}")
     return x

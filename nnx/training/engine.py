@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Any
 
 from ..backends import Backend, Plain, is_array, namespace
-from ..contract import Array, Key, Layer, Loss, Optimizer, Params
+from ..contract import Array, Features, Key, Layer, Loss, Optimizer, Params, as_row
 from ..errors import SettingError, ShapeError, require, shown
 from ..inputs import as_numbers
 from ..metrics import METRICS
@@ -135,11 +135,11 @@ def measured(
     members: int = 0,
 ) -> dict[str, Array]:
     """Loss and metrics (members,) of rows held out, in parts: each z, target, weight, and the numbers of its rows."""
-    xp, parts = backend.xp, list(outputs)
+    xp, parts, axis = backend.xp, list(outputs), 1 if members else 0
     along = 0 if parts[0][3] is None else parts[0][3].ndim - 1
     z, target, weight = parts[0][:3]
     if len(parts) > 1:
-        z = xp.concat([part[0] for part in parts], axis=-2)
+        z = xp.concat([part[0] for part in parts], axis=axis)
         target = xp.concat([part[1] for part in parts], axis=along)
         weight = None if weight is None else xp.concat([part[2] for part in parts], axis=along)
     figures = {"validation_loss": loss.evaluate(z, target, weight)[0]}
@@ -167,14 +167,14 @@ def copies(backend: Backend, arrays: Params) -> Params:
     return {name: backend.xp.asarray(a, copy=True) for name, a in arrays.items()}
 
 
-def checked(params: Any, net: Layer, features: int) -> Mapping[str, Array]:
+def checked(params: Any, net: Layer, features: Features) -> Mapping[str, Array]:
     """The parameters given, which must be those of the network. Raises SettingError, ShapeError."""
     fine = isinstance(params, Mapping)
     require(fine, f"fit: params must be a dict of arrays such as fit.params, got {type(params).__name__}")
     for name in (*net.names, *net.running):
         require(name in params, f"fit: params lacks {name!r}; make them with nnx.init")
     whole: Params = {name: as_numbers(f"params[{name!r}]", p) for name, p in params.items()}
-    for name, shape in net.shapes((features,))[0].items():
+    for name, shape in net.shapes(as_row(features))[0].items():
         found = tuple(whole[name].shape)
         if found != shape and found[-len(shape) :] == shape:
             raise SettingError(f"fit trains one network: params[{name!r}] has shape {found}, that of a population")

@@ -396,7 +396,7 @@ def fit(
             judge.train(engine, *together(ranks, ask, interrupt, write))
     stopped = judge.stopped.get(0, "epochs")
     best, history = judge.best[0], judge.histories[0]
-    result = Fit(net, the_loss, engine.best, engine.state, history, chosen, best, stopped, engine.how)
+    result = Fit(net, the_loss, engine.best, engine.state, history, chosen, best, stopped, engine.how, engine.row)
     if stopped == "not finite":
         raise TrainingError(
             f"the loss is not finite in epoch {judge.done}; lower the rate, or clip gradients (nnx.ClipNorm). "

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from ..backends import Backend
-from ..contract import Layer
+from ..contract import Features, Layer, as_row
 from ..errors import NNXError, OutOfMemoryError
 
 GIB = 2**30
@@ -78,11 +78,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in SIGNS)
 
 
-def bytes_of_step(net: Layer, features: int, batch_size: int, dtype: str) -> int:
+def bytes_of_step(net: Layer, features: Features, batch_size: int, dtype: str) -> int:
     """About the bytes that a step works on, where none has been recorded yet.
 
     Those of weights, gradients and two slots of an optimizer, and of what lies between layers, three times.
     """
-    shapes = net.shapes((features,))[0].values()
-    widths = sum(shape[-1] for shape in shapes if len(shape) == 2)
+    shapes = net.shapes(as_row(features))[0].values()
+    widths = sum(shape[-1] for shape in shapes if len(shape) >= 2)
     return (8 if "64" in dtype else 4) * (4 * sum(map(prod, shapes)) + 3 * widths * batch_size)

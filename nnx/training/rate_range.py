@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import backends
 from ..backends import Backend, numpy as host
-from ..contract import Array, Layer, Loss, Optimizer
+from ..contract import Array, Layer, Loss, Optimizer, as_features
 from ..errors import DataError, TrainingError, require, shown
 from ..names import spelled
 from ..network import init
@@ -171,10 +171,10 @@ def _losses(
     for i, (x, target, rows) in zip(range(len(rates)), _batches(data, batch_size, seed), strict=False):
         x = inputs(x, rows, backend.floats(0.0))
         if not params:
-            params = init(net, int(x.shape[-1]), seed=seed, backend=backend)
+            params = init(net, as_features(x.shape[1:]), seed=seed, backend=backend)
             own = {name: params[name] for name in net.names}
             state = optimizer.init(own)
-            data.check(int(net.evaluate(params, x[:1, :])[0].shape[-1]))
+            data.check(int(net.evaluate(params, x[:1, ...])[0].shape[-1]))
         state["rate"] = backend.floats(rates[i])
         z, values = net.evaluate(params, x, train=True, key=key(seed, i, backend=backend))
         value, saved = loss.evaluate(z, gather(target, rows))

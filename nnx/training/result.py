@@ -6,7 +6,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from ..backends import Backend, is_sparse
-from ..contract import Array, Layer, Loss, Params, State
+from ..contract import Array, Layer, Loss, Params, Row, State
 from ..errors import NNXError, printable, shown
 from ..inspection import layers_table, named, size_of
 from ..markup import curves, heading, table
@@ -192,6 +192,8 @@ class Fit(Attributes):
         "not finite" (the loss or a weight was no number).
     execution : str, default "step by step"
         How the steps were run: "step by step", or how they were compiled. If they could not be compiled it says why.
+    row : tuple of int, optional
+        The shape of one row of x, such as (20,), or (28, 28, 1) for images; None if it is not known.
 
     Examples
     --------
@@ -213,6 +215,7 @@ class Fit(Attributes):
     best_epoch: int
     stopped: str  # "epochs", "early stopping", "callback", "interrupted" or "not finite"
     execution: str = "step by step"  # how the steps were run, and if they could not be compiled, why
+    row: Row | None = None  # the shape of one row of x, if it is known
 
     def __post_init__(self) -> None:
         self.history = History(self.history)

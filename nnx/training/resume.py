@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from ..contract import Params, State
+from ..contract import Params, State, as_features
 from .alone import Alone
 from .checkpoint import Checkpoint, Progress, Resumed, ResumeWarning, Writer, contents
 from .engine import copies
@@ -119,7 +119,7 @@ def identity(engine: Alone) -> Facts:
     for name, value in (described(engine.settings) | about).items():
         found |= flat(name, value)
     x, target, weight, row = engine.sample
-    found |= {"columns of x": str(int(x.shape[-1])), "sample_weight": "none" if weight is None else "given"}
+    found |= {"columns of x": str(as_features(x.shape[1:])), "sample_weight": "none" if weight is None else "given"}
     if engine.rows is not None:
         found["data (first row)"] = mark(engine.backend, *(gather(a, row) for a in (x, target, weight)))
     return found

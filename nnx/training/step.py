@@ -90,7 +90,7 @@ def make_step(
     def step(carry: Carry, x: Array, target: Array, weight: Array | None, rows: Array | None) -> Carry:
         """On a batch at once."""
         rows, params = by_member(rows, members), carry.params(layout)
-        n = x.shape[-2] if rows is None else rows.shape[-1]
+        n = target.shape[0] if rows is None else rows.shape[-1]
         x, target, weight = inputs(x, rows, carry.total), gather(target, rows), gather(weight, rows)
         value, grads, values = objective.evaluate(params, x, target, weight, Key(carry.seed, carry.state["step"]))
         value, grads = objective.whole(value, layout.pack(grads), carry.vectors | carry.running, target, weight, n)

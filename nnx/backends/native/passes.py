@@ -5,6 +5,7 @@ sums are taken in the order in which NumPy takes them.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -157,9 +158,20 @@ def _reduction(op: Operation, x: View, gone: set[int]) -> Pass:
     d, name, reduced = len(x.shape), op.function.__name__, tuple(sorted(gone))
     if not reduced:
         return Pass(Operation("copy", None, (x,), op.output), op.output.shape or (1,))
+    if reduced[0] < d - 2 and reduced == tuple(range(reduced[0], d - 1)) and _is_one_axis(x, reduced):
+        a, long = reduced[0], prod(x.shape[axis] for axis in reduced)
+        x = replace(x, shape=(*x.shape[:a], long, x.shape[-1]), strides=(*x.strides[:a], *x.strides[-2:]))
+        out = _kept(op.output, d, gone)
+        target = replace(op.output, shape=(*x.shape[:a], 1, x.shape[-1]), strides=(*out[:a], 0, out[-1]))
+        return _reduction(replace(op, inputs=(x,), output=target), x, {a})
     if reduced != (d - 1,) and (name != "add" or reduced[0] < d - 2):
         raise Refused(f"{name} over the axes {reduced} of {d}")
     return Pass(op, x.shape, reduced)
+
+
+def _is_one_axis(x: View, axes: tuple[int, ...]) -> bool:
+    """Whether these axes, one after another, can be walked along as one."""
+    return all(x.strides[a] == x.strides[b] * x.shape[b] for a, b in pairwise(axes))
 
 
 def _in_order(op: Operation, x: View, gone: set[int]) -> Pass:

@@ -131,6 +131,17 @@ class Recorded(NDArrayOperatorsMixin):
             return Recorded(result, self.calls)
         return self._written("other", indexed, (self.value, index), result)
 
+    def __setitem__(self, index: Any, values: Any) -> None:
+        part = self[index]
+        if not shapes.is_view(part.value, [self.value]):
+            self._refuse()
+        if isinstance(values, Recorded) and shapes.same_place(values.value, part.value):
+            return  # what an operation such as += has written there
+        value = np.broadcast_to(self._operand(values), part.shape)
+        if self.calls.compute:
+            part.value[...] = value
+        self._written("copy", None, (value,), part.value)
+
     def __pow__(self, other: Any) -> Any:
         return self._power(other, None)
 
@@ -224,7 +235,7 @@ class Recorded(NDArrayOperatorsMixin):
             raise Refused(f"the step uses .{name} of an array")
         raise AttributeError(f"an array has no attribute {name!r}")
 
-    __bool__ = __float__ = __int__ = __index__ = __complex__ = __array__ = __iter__ = __setitem__ = _refuse
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = __array__ = __iter__ = _refuse
     __copy__ = __deepcopy__ = __reduce_ex__ = _refuse
 
 

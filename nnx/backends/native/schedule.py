@@ -93,7 +93,18 @@ def same_row(first: Pass, a: View, second: Pass, b: View) -> bool:
         return True
     mine, theirs = first.strides(a)[:-1], second.strides(b)[:-1]
     long = [stride for n, stride in zip(first.rows, mine, strict=True) if n > 1]
-    return mine == theirs and 0 not in long and abs(a.offset - b.offset) < min(map(abs, long), default=1)
+    if mine != theirs or 0 in long:
+        return False
+    if not long:
+        return a.offset == b.offset
+    ends = [end for p, view in ((first, a), (second, b)) for end in _span(p, view)]
+    return max(ends) - min(ends) <= min(map(abs, long))  # both within one row, and not across its end
+
+
+def _span(p: Pass, view: View) -> tuple[int, int]:
+    """Where a row of the view begins and ends, from the place of its first row."""
+    step = (p.columns - 1) * p.strides(view)[-1]
+    return view.offset + min(step, 0), view.offset + max(step, 0) + view.dtype.itemsize
 
 
 def same_element(first: Pass, a: View, second: Pass, b: View) -> bool:

@@ -102,6 +102,11 @@ def _product(ufunc: Any, values: Sequence[Any], settings: dict[str, Any]) -> Any
     return np.zeros((*np.broadcast_shapes(tuple(lead), tuple(other)), rows, columns), dtype)
 
 
+def same_place(a: Any, b: Any) -> bool:
+    """Whether two arrays are the same elements of the same memory."""
+    return bool(a.shape == b.shape and a.strides == b.strides and a.ctypes.data == b.ctypes.data)
+
+
 def check_fits(result: Any, out: Any, casting: Any) -> None:
     """Raise ValueError where NumPy would not write the result there."""
     alike = result.shape == out.shape or np.broadcast_shapes(result.shape, out.shape) == out.shape

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...backends import Backend, backend as make_backend, is_sparse
 from ...backends.numpy import namespace as host_namespace
-from ...contract import Loss
+from ...contract import Features, Loss, as_features
 from ...errors import DataError, SettingError, TrainingError, require, shown
 from ...names import Spelled, spelled
 from ...settings import BETWEEN, check_range, flag, integer, optional_name, real
@@ -309,8 +309,8 @@ class Data:
         return data
 
     @property
-    def features(self) -> int:
-        return int(next(iter(self.known.values()))[0].x.shape[1])
+    def features(self) -> Features:
+        return as_features(next(iter(self.known.values()))[0].x.shape[1:])
 
     def rows(self, members: Sequence[Member]) -> list[Rows]:
         """Each member's rows; members that share them share the arrays."""

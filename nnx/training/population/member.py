@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from ...backends import Backend
 from ...backends.native.record import mapped
 from ...backends.numpy import namespace as host_namespace
-from ...contract import Array, Layer, Params
+from ...contract import Array, Features, Layer, Params, as_row
 from ...errors import DataError, SettingError, require
 from ...inputs import numbers_on_host
 from ...names import Spelled
@@ -102,7 +102,7 @@ def row_numbers(name: str, given: Any, rows: int) -> Any:
     return given.astype(xp.int64)
 
 
-def groups_of(members: Sequence[Member], rows: Sequence[Rows], features: int) -> list[list[int]]:
+def groups_of(members: Sequence[Member], rows: Sequence[Rows], features: Features) -> list[list[int]]:
     """The numbers of the members that can be trained as one population each."""
     found: dict[Any, list[int]] = {}
     for k, (member, own) in enumerate(zip(members, rows, strict=True)):
@@ -114,7 +114,7 @@ def groups_of(members: Sequence[Member], rows: Sequence[Rows], features: int) ->
     return [part for group in found.values() for part in of_like_width(group, nets, features)]
 
 
-def of_like_width(group: list[int], each: Mapping[int, Layer], features: int) -> list[list[int]]:
+def of_like_width(group: list[int], each: Mapping[int, Layer], features: Features) -> list[list[int]]:
     """The group in parts whose members' networks differ so little in width that few zeros are needed."""
     nets: dict[Any, list[int]] = {}
     for k in group:
@@ -136,14 +136,14 @@ def of_like_width(group: list[int], each: Mapping[int, Layer], features: int) ->
     return [sorted(k for key in part for k in nets[key]) for part in parts]
 
 
-def weights_of(net: Layer, features: int) -> int:
+def weights_of(net: Layer, features: Features) -> int:
     """The number of elements of a network's parameters."""
     return sum(prod(shape) for shape in shapes_of(net, features).values())
 
 
-def shapes_of(net: Layer, features: int) -> dict[str, tuple[int, ...]]:
+def shapes_of(net: Layer, features: Features) -> dict[str, tuple[int, ...]]:
     """The shapes of a network's parameters."""
-    return net.shapes((features,))[0]
+    return net.shapes(as_row(features))[0]
 
 
 def stacked(members: Sequence[Params], shapes: Mapping[str, tuple[int, ...]]) -> Params:
@@ -177,12 +177,12 @@ class Cut(NamedTuple):
         }
 
 
-def drawn(member: Member, features: int) -> Params:
+def drawn(member: Member, features: Features) -> Params:
     """A member's initial parameters on the host."""
     return init(member.net, features, seed=member.seed, backend="numpy", dtype="float64")
 
 
-def given(member: Member, features: int, backend: Backend) -> Params:
+def given(member: Member, features: Features, backend: Backend) -> Params:
     """On the host, the parameters that a member is to begin with. Raises SettingError, ShapeError."""
     params = checked(member.params, member.net, features)
     return {name: backend.to_numpy(backend.floats(p)) for name, p in params.items()}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ...backends import Backend
 from ...backends.numpy import namespace as host_namespace
-from ...contract import Array, Key, Layer, Loss, Optimizer, Params
+from ...contract import Array, Key, Layer, Loss, Optimizer, Params, as_features
 from ...errors import SettingError
 from ...random import permutation, seed_words
 from ...schedules import over
@@ -69,7 +69,7 @@ class Members:
     def begin(self) -> Beginning:
         """Initial parameters, a trial of the network on one row, the lanes."""
         settings, backend, everyone = self.settings, self.backend, list(range(len(self.members)))
-        self.features = int(self.data.train.x.shape[1])
+        self.features = as_features(self.data.train.x.shape[1:])
         net, loss, optimizer = self.joined(everyone)
         start, seeds = self.start(net), tuple(m.seed for m in self.members)
         self.names = self.trial(net, loss, start, seed_words(seeds, backend))

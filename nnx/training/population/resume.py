@@ -10,7 +10,7 @@ from typing import Any
 from zlib import crc32
 
 from ...backends import Backend, numpy as host
-from ...contract import Array, Params
+from ...contract import Array, Params, as_features, as_row
 from ...errors import ModelFileError
 from ...files import Model
 from ..checkpoint import Checkpoint, Contents, ResumeWarning, Writer
@@ -81,9 +81,9 @@ class Runs:
         self.fits: dict[int, Fit] = {}
         self.writer: Writer[Going] | None = None
         self.read: Read | None = None
+        self.features = as_features(data.train.x.shape[1:])
         if checkpoint is None and resume is None and ranks is None:
             return
-        self.features = int(data.train.x.shape[1])
         facts, place = self.identity(rows, data), environment(backend, settings.compile)
         if ranks is not None:
             same_on(ranks, facts | place | code([(m.net, m.loss, m.optimizer) for m in members]))
@@ -131,7 +131,16 @@ class Runs:
             for k, (params, state, how) in engine.results(done).items():
                 member, best, why = self.members[part[k]], judge.best[k], judge.stopped[k]
                 self.fits[part[k]] = Fit(
-                    member.net, member.loss, params, state, judge.histories[k], self.backend, best, why, how
+                    member.net,
+                    member.loss,
+                    params,
+                    state,
+                    judge.histories[k],
+                    self.backend,
+                    best,
+                    why,
+                    how,
+                    as_row(self.features),
                 )
             if not before:
                 whole, now = engine.whole and bool(judge.live), interrupt.seen
@@ -193,7 +202,7 @@ class Runs:
                 arrays |= more
         first = self.members[part[order[0]]]
         cut = Cut(self.backend, 0, shapes_of(first.net, self.features))
-        return Contents(first.net, cut.params(kept), first.loss, arrays, about, (self.features,))
+        return Contents(first.net, cut.params(kept), first.loss, arrays, about, as_row(self.features))
 
     def finished(self, fits: Sequence[Fit], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Members of one kind that have finished, as plain data and as arrays (members, ...)."""
@@ -233,7 +242,9 @@ class Runs:
                     moved = beginning_with(arrays, f"state.{slot}")
                     state[slot] = own.params(self.placed(moved, [n for n in member.net.names if n in moved]))
                 figures = about["best_epoch"][i], about["stopped"][i], about["execution"][i]
-                self.fits[k] = Fit(member.net, member.loss, best, state, histories[i], self.backend, *figures)
+                self.fits[k] = Fit(
+                    member.net, member.loss, best, state, histories[i], self.backend, *figures, as_row(self.features)
+                )
 
     def placed(self, arrays: Mapping[str, Any], names: Sequence[str]) -> Params:
         """Arrays of the host on the backend, in the order of these names."""

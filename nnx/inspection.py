@@ -346,7 +346,7 @@ def summary(net: Layer, x: Any, *, dtype: Literal["float32", "float64"] = "float
         lines = counting(partial(_lines, net), params, given)
     except Refused:  # a layer that looks at values
         lines = _lines(net, lambda: None, {name: xp.zeros_like(p) for name, p in params.items()}, xp.zeros_like(given))
-    return Summary(tuple(lines), prod(shape[:-1]), zero.dtype.itemsize)
+    return Summary(tuple(lines), shape[0], zero.dtype.itemsize)
 
 
 def _lines(net: Layer, count: Callable[[], int | None], params: Params, x: Array) -> list[LayerSummary]:

@@ -81,7 +81,7 @@ def test_a_summary_has_the_shapes_and_parameters_of_every_layer(name):
     x = np.zeros((6, *nnx.contract.as_row(features)), dtype="float32")
     params = nnx.init(layer, x, seed=0)
     found = nnx.summary(layer, x)
-    assert found.parameters == size_of(params) and found.bytes == 4 * found.parameters
+    assert found.rows == 6 and found.parameters == size_of(params) and found.bytes == 4 * found.parameters
     assert tuple(found.layers[-1].output) == layer.evaluate(params, x)[0].shape
     assert found.operations is not None
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from tables import LAYERS, LOSSES, generator
+from tables import LAYERS, LOSSES, generator, rows_of
 
 import nnx
 from nnx.onnx import graph as graphs, layers as exporters, register_sklearn
@@ -50,12 +50,13 @@ def moved(net, params, rng):
 def test_a_layer_gives_what_it_gives_in_nnx(name, dtype, opset):
     (net, features), rng = LAYERS[name], generator(name)
     params = moved(net, nnx.init(net, features, dtype=dtype), rng)
-    made = nnx.to_onnx(net, params=params, opset=opset)
+    made = nnx.to_onnx(net, params=params, opset=opset, row=None if isinstance(features, int) else features)
     for rows in ROWS:
-        x = (3 * rng.normal(size=(rows, features))).astype(np.float32)
+        x = (3 * rows_of(rng, rows, features)).astype(np.float32)
         found = run(made, x)["prediction"]
         assert found.dtype == np.float32
-        close(found, nnx.predict(net, params, x.astype(dtype)))
+        wanted = nnx.predict(net, params, x.astype(dtype))
+        close(found, wanted, absolute=1e-6 * max(1.0, abs(wanted).max()))  # sums of large numbers may cancel
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -229,6 +230,36 @@ def test_a_fit_and_a_model_loaded_elsewhere_are_exported(tmp_path):
     close(run(nnx.to_onnx(model), x)["probabilities"], found["probabilities"], absolute=0, relative=0)
 
 
+IMAGES = nnx.Chain(nnx.Conv2D(4, 3), nnx.ReLU(), nnx.MaxPool(2), nnx.Flatten(), nnx.Dense(3))
+
+
+def test_a_fit_on_images_and_its_file_know_the_shape_of_a_row(tmp_path):
+    x = np.random.default_rng(0).normal(size=(60, 8, 6, 1)).astype(np.float32)
+    y = np.digitize(x.mean(axis=(1, 2, 3)), [-0.1, 0.1])
+    fit = nnx.fit(IMAGES, x, y, loss="softmax_cross_entropy", epochs=3)
+    nnx.save(tmp_path / "model.safetensors", fit)
+    found = run(nnx.to_onnx(fit, classes=CLASSES), x)
+    close(found["probabilities"], fit.predict(x), relative=0)
+    np.testing.assert_array_equal(found["label"], CLASSES[fit.predict(x).argmax(axis=1)])
+    model = nnx.load(tmp_path / "model.safetensors")
+    assert run(nnx.to_onnx(model), x[:0])["probabilities"].shape == (0, 3)
+    close(run(nnx.to_onnx(model), x)["probabilities"], found["probabilities"], absolute=0, relative=0)
+
+
+def test_parameters_alone_do_not_tell_the_shape_of_an_image(tmp_path):
+    params = nnx.init(IMAGES, (8, 6, 1))
+    for call in (
+        lambda: nnx.to_onnx(IMAGES, params=params),
+        lambda: nnx.save(tmp_path / "model.safetensors", IMAGES, params),
+    ):
+        with pytest.raises(nnx.NNXError, match=r"give its shape, such as row=\(28, 28, 1\)$"):
+            call()
+    with pytest.raises(nnx.SettingError, match=r"a population \(1,\).* or row=, if a row of x has several axes"):
+        nnx.to_onnx(DENSE, params=nnx.init(DENSE, (4, 2)))
+    shape = nnx.to_onnx(IMAGES, params=params, row=[8, 6, 1]).graph.input[0].type.tensor_type.shape
+    assert [dim.dim_param or dim.dim_value for dim in shape.dim] == ["rows", 8, 6, 1]
+
+
 def test_the_model_says_where_it_is_from():
     net = nnx.Chain(nnx.Dense(2), nnx.ReLU())
     made = nnx.to_onnx(net, params=nnx.init(net, 3), loss=nnx.Huber(0.5))
@@ -335,6 +366,11 @@ REFUSED = {
         "parameters must be float32 or float64",
     ),
     "a population": (lambda: nnx.to_onnx(DENSE, params=nnx.init(DENSE, 2, seed=(1, 2))), r"a population \(2,\)"),
+    "a loss of sequences": (
+        lambda: nnx.to_onnx(DENSE, params=nnx.init(DENSE, (4, 2)), row=(4, 2), loss=nnx.Huber()),
+        r"a loss is for lines of outputs, the network gives rows of shape \(4, 3\)",
+    ),
+    "a row of no length": (lambda: nnx.to_onnx(DENSE, params=PARAMS, row=(0,)), "row must be at least 1"),
     "no parameters": (lambda: nnx.to_onnx(DENSE), "a network needs its parameters"),
     "other parameters": (
         lambda: nnx.to_onnx(nnx.Chain(DENSE), params=PARAMS),

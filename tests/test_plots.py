@@ -704,6 +704,18 @@ def test_what_is_no_network_is_not_drawn():
             plots.network(model, params={})
     with pytest.raises(nnx.SettingError, match="needs its parameters"):
         plots.network(nnx.Dense(2))
+    images = nnx.Chain(nnx.Conv2D(2, 3), nnx.Flatten(), nnx.Dense(2))
+    for net, row in ((images, (5, 5, 1)), (nnx.Chain(nnx.Dense(25), nnx.Reshape((5, 5, 1)), images), 3)):
+        with pytest.raises(nnx.DataError, match="several axes have no columns of units to draw"):
+            plots.network(net, params=nnx.init(net, row))
+
+
+def test_histograms_of_a_network_of_images_have_a_row_for_each_layer():
+    net, x = nnx.Chain(nnx.Conv2D(2, 3), nnx.ReLU(), nnx.Flatten(), nnx.Dense(2)), np.ones((4, 5, 5, 1))
+    layers = plots.layer_values(net, nnx.init(net, x), x, np.array([0, 1, 1, 0]), "softmax_cross_entropy")
+    assert [layer.output.shape for layer in layers] == [(4, 3, 3, 2), (4, 3, 3, 2), (4, 18), (4, 2)]
+    figure = plots.histograms(net, nnx.init(net, x), x, np.array([0, 1, 1, 0]), "softmax_cross_entropy")
+    assert len(figure.axes) == 12
 
 
 def test_an_estimator_has_curves_too():

@@ -6,6 +6,7 @@ from typing import Any
 from ..contract import Layer, Row
 from ..errors import ShapeError
 from ..layers.combine import WIDEST
+from ..layers.shared import AxesError
 
 Found = Mapping[str, tuple[int, ...]]  # shapes of tensors by name, a population in front
 
@@ -65,7 +66,10 @@ def row_of(net: Layer, found: Found) -> Row | None:
 
     Raises: ShapeError for a network or parameters that are for no x.
     """
-    wanted, _ = net.shapes((Unknown(),))
+    try:
+        wanted, _ = net.shapes((Unknown(),))
+    except AxesError:
+        raise AxesError("a row of x has several axes: give its shape, such as row=(28, 28, 1)") from None
     for name, shape in wanted.items():
         for own, width in zip(reversed(shape), reversed(found.get(name, ())), strict=False):
             if isinstance(own, Unknown):

@@ -59,6 +59,10 @@ def restored(g: Array, axes: int, own: int) -> Array:
     return namespace(g).reshape(g, (*g.shape[: g.ndim - own], *(1,) * axes, *g.shape[g.ndim - own :]))
 
 
+class AxesError(ShapeError):
+    """Rows have other axes than a layer takes."""
+
+
 def line(layer: Layer, row: Row) -> int:
     """The number of features of rows that have no other axis. Raises: ShapeError."""
     if len(row) != 1:
@@ -70,7 +74,7 @@ def line(layer: Layer, row: Row) -> int:
 def rows_of(layer: Layer, row: Row, axes: int) -> Row:
     """The shape of a row, which must have as many axes as the layer was told. Raises: ShapeError."""
     if len(row) != axes:
-        raise ShapeError(f"{layer!r}: is told axes={axes}, got rows of shape {row}; give axes={len(row)}")
+        raise AxesError(f"{layer!r}: is told axes={axes}, got rows of shape {row}; give axes={len(row)}")
     return row
 
 
@@ -78,5 +82,5 @@ def axes_of(layer: Layer, row: Row, axes: str) -> Row:
     """The shape of a row that must have these axes, such as "height, width, channels". Raises: ShapeError."""
     if len(row) != axes.count(",") + 1:
         hint = f"; Reshape(({axes})) makes them of a line" if len(row) == 1 else ""
-        raise ShapeError(f"{type(layer).__name__}: takes rows ({axes}), got rows of shape {row}{hint}")
+        raise AxesError(f"{type(layer).__name__}: takes rows ({axes}), got rows of shape {row}{hint}")
     return row

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ..backends import backend_of
-from ..contract import Array, Layer, Loss, Params
+from ..contract import Array, Layer, Loss, Params, Row, as_features
 from ..errors import SettingError, require, shown
 from ..files import Model, write_whole
 from ..names import spelled
@@ -18,7 +18,7 @@ from .heads import head
 from .layers import network
 from .sklearn import register_sklearn
 from .tables import answer, encode, feeds, inputs
-from .widths import features_of, float_type, outputs
+from .widths import float_type, known, outputs, row_for
 
 
 @spelled
@@ -29,6 +29,7 @@ def to_onnx(
     params: Mapping[str, Array] | None = None,
     loss: Loss | None = None,
     classes: Sequence[Any] | None = None,
+    row: int | Sequence[int] | None = None,
     opset: int = 17,
     dtype: Literal["float32", "float64"] = "float32",
 ) -> Any:
@@ -47,6 +48,9 @@ def to_onnx(
         The loss of a network, which says what the output means; None: the output is z.
     classes : sequence of int or str, default None
         The names of the labels, whole numbers or text, where the model does not know them itself.
+    row : int or sequence of int, default None
+        The shape of one row of x, such as (28, 28, 1), for a network of rows with several axes; None: what the model
+        or its parameters tell.
     opset : int, default 17
         The version of ONNX's operators, from 13 to 21; older runtimes know lower ones.
     dtype : str, default "float32"
@@ -70,10 +74,10 @@ def to_onnx(
 
     Notes
     -----
-    The input is "x" (rows, features). The outputs: "label" (rows,) and "probabilities" (rows, classes) of softmax
-    cross-entropy; both (rows, outputs) of binary cross-entropy; "prediction" (rows, outputs) of other losses. Those of
-    an estimator have the shapes of its `predict` and `predict_proba`, and labels are int64 or text; several targets
-    have "probabilities_0", "probabilities_1" and so on.
+    The input is "x" (rows, features), or (rows, *row) where a row has more axes. The outputs: "label" (rows,) and
+    "probabilities" (rows, classes) of softmax cross-entropy; both (rows, outputs) of binary cross-entropy; "prediction"
+    (rows, outputs) of other losses. Those of an estimator have the shapes of its `predict` and `predict_proba`, and
+    labels are int64 or text; several targets have "probabilities_0", "probabilities_1" and so on.
 
     A network of members, such as `nnx.tabm` makes, is exported with its `nnx.EnsembleLoss`; without a loss the output
     has the rows of all members.
@@ -96,23 +100,25 @@ def to_onnx(
         path = file_path("to_onnx", path)
     if loss is not None:
         part("to_onnx: loss", loss, Loss)
+    if row is not None:
+        row = tuple(integer("to_onnx: row", n) for n in (row if isinstance(row, (tuple, list)) else (row,)))
     if isinstance(own := getattr(model, "model_", None), Model):  # of TabularClassifier and TabularRegressor
         model = own
     if isinstance(model, (Fit, Model)):
         _refuse("its parameters and its loss", params=params, loss=loss)
         table = (model.encoder, model.target) if isinstance(model, Model) else (None, None)
-        made = _network(model.net, model.params, model.loss, classes, opset, dtype, *table)
+        made = _network(model.net, model.params, model.loss, classes, row or model.row, opset, dtype, *table)
     elif _is_estimator(model):
-        _refuse("its parameters, loss and classes", params=params, loss=loss, classes=classes)
+        _refuse("its parameters, loss and classes", params=params, loss=loss, classes=classes, row=row)
         made = _estimator(model, opset, dtype)
     elif steps := _encoded(model):
-        _refuse("its parameters, loss and classes", params=params, loss=loss, classes=classes)
+        _refuse("its parameters, loss and classes", params=params, loss=loss, classes=classes, row=row)
         made = _estimator(steps[1], opset, dtype, steps[0])
     elif hasattr(model, "evaluate") and hasattr(model, "backprop") and not isinstance(model, type):
         part("to_onnx: model", model, Layer)
         require(params is not None, "to_onnx: a network needs its parameters: to_onnx(net, params=..., loss=...)")
         check_params("to_onnx", model, params)
-        made = _network(model, params or {}, loss, classes, opset, dtype)
+        made = _network(model, params or {}, loss, classes, row, opset, dtype)
     else:
         raise SettingError(_unsuited(model))
     if path is not None:
@@ -125,6 +131,7 @@ def _network(
     params: Mapping[str, Array],
     loss: Loss | None,
     classes: Sequence[Any] | None,
+    row: Row | None,
     opset: int,
     dtype: str,
     encoder: TableEncoder | None = None,
@@ -135,15 +142,18 @@ def _network(
     fits = alone == net.copies or (loss is None and target is None)
     require(fits, f"to_onnx: the loss is for {alone} members, the network has {net.copies}: see nnx.EnsembleLoss")
     graph = Graph(opset=opset, dtype=float_type(held))
-    features = features_of(net, held)
+    row = row_for(net, held) if row is None else row
     if encoder is None:
-        x = _input(graph, features, dtype)
+        x = _input(graph, row, dtype)
     else:
-        fits = features in (None, encoder.width)
-        require(fits, f"to_onnx: the encoder gives {encoder.width} columns, the network expects {features}")
-        features = encoder.width
+        fits = row == (encoder.width,)
+        require(fits, f"to_onnx: the encoder gives {encoder.width} columns, the network expects {row[-1]}")
+        row = (encoder.width,)
         x = _as(graph, encode(graph, encoder, inputs(graph, encoder)), encoder.dtype)
-    z, width = network(graph, net, held, x, features), outputs(net, held, features)
+    z, out = network(graph, net, held, x, as_features(row) if known(row) else None), outputs(net, held, row)
+    width = as_features(out) if known(out) else None
+    flat = loss is None or len(out) == 1
+    require(flat, f"to_onnx: a loss is for lines of outputs, the network gives rows of shape {out}: leave loss= out")
     if target is None:
         head(graph, loss, z, width, classes=classes, dtype=dtype, rows=rows)
     else:
@@ -157,16 +167,16 @@ def _estimator(est: Any, opset: int, dtype: str, encoder: TableEncoder | None = 
 
     graph = Graph(opset=opset, dtype=float_type(host_params(est)))
     if encoder is None:
-        x = _input(graph, est.n_features_in_, dtype)
+        x = _input(graph, (est.n_features_in_,), dtype)
     else:
         x = _as(graph, encode(graph, encoder, inputs(graph, encoder)), encoder.dtype)
     head(graph, est, x, dtype)
     return graph.model(repr(est._objective().net))
 
 
-def _input(graph: Graph, features: int | None, dtype: str) -> str:
+def _input(graph: Graph, row: Row, dtype: str) -> str:
     """Declare the input; its name, in the float type of the arithmetic."""
-    return _as(graph, graph.input("x", dtype, ["rows", "features" if features is None else features]), dtype)
+    return _as(graph, graph.input("x", dtype, ["rows", *(known(row) or ["features"])]), dtype)
 
 
 def _as(graph: Graph, x: str, dtype: str) -> str:

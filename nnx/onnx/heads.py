@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..contract import Loss
+from ..contract import Features, Loss, as_row
 from ..errors import SettingError, require
 from ..losses import BinaryCrossEntropy, ClampedLoss, EnsembleLoss, Poisson, Quantile, ScaledLoss, SoftmaxCrossEntropy
 from .graph import Graph, Nodes, as_host, xp
@@ -101,7 +101,7 @@ def head(
     graph: Graph,
     loss: Loss | None,
     z: str,
-    width: int | None,
+    width: Features | None,
     *,
     classes: Sequence[Any] | None = None,
     dtype: str = "float32",
@@ -121,8 +121,8 @@ def head(
         The loss, one of nnx's own; None: "prediction" is z.
     z : str
         The name of the output (rows, width).
-    width : int or None
-        The number of its columns; None if unknown.
+    width : int, tuple of int or None
+        The number of its columns, or the shape of its rows where they have more axes; None if unknown.
     classes : sequence of int or str, default None
         The names of the labels; None: their numbers.
     dtype : str, default "float32"
@@ -144,7 +144,7 @@ def head(
     >>> [output.name for output in graph.model("a classifier").graph.output]
     ['label', 'probabilities']
     """
-    p, shape = predict(graph, loss, z), [rows, "outputs" if width is None else width]
+    p, shape = predict(graph, loss, z), [rows, *(["outputs"] if width is None else as_row(width))]
     one = loss.loss if isinstance(loss, EnsembleLoss) else loss
     choice, binary = isinstance(one, SoftmaxCrossEntropy), isinstance(one, BinaryCrossEntropy)
     require(classes is None or choice, "to_onnx: classes are for SoftmaxCrossEntropy, which chooses one of several")

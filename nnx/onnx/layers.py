@@ -4,31 +4,33 @@ The formulas are the layers' own, in operators that every opset from 13 on has, 
 """
 
 from collections.abc import Callable, Mapping
-from math import pi, sqrt
+from dataclasses import replace
+from math import sqrt
 from typing import Any
 
-from ..contract import Layer
+from ..contract import Features, Layer, as_row
 from ..errors import SettingError
+from ..files.shapes import Unknown
 from ..layers import (
-    ELU,
-    GELU,
-    SELU,
+    AvgPool,
     BatchEnsemble,
     BatchNorm,
     Chain,
     Committee,
     Concat,
+    Conv1D,
+    Conv2D,
     Dense,
     DenseEnsemble,
     Dropout,
     Embedding,
     Ensemble,
     EnsembleView,
-    GELUTanh,
+    Flatten,
+    GlobalPool,
     Identity,
     LayerNorm,
-    LeakyReLU,
-    Mish,
+    MaxPool,
     MonotoneActivation,
     MonotoneDense,
     NTPDense,
@@ -37,24 +39,21 @@ from ..layers import (
     PiecewiseLinear,
     PiecewiseLinearEmbedding,
     PLREmbedding,
-    ReLU,
+    Reshape,
     Residual,
     RMSNorm,
     Scale,
     ScaleEnsemble,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Tanh,
 )
-from ..layers.activation import _ALPHA, _SCALE
+from .activations import ACTIVATIONS
 from .columns import embedding, pbld_embedding, piecewise_linear, piecewise_linear_embedding, plr_embedding
 from .graph import Nodes, xp
 from .place import Place
+from .rows import avg_pool, convolution, flatten, global_pool, max_pool, reshape
 from .widths import outputs
 
 
-def network(graph: Nodes, net: Layer, params: Mapping[str, Any], x: str, features: int | None) -> str:
+def network(graph: Nodes, net: Layer, params: Mapping[str, Any], x: str, features: Features | None) -> str:
     """Add a network to a graph, and give the name of its output z.
 
     Parameters
@@ -66,14 +65,14 @@ def network(graph: Nodes, net: Layer, params: Mapping[str, Any], x: str, feature
     params : dict of str to array
         Its parameters, on the host.
     x : str
-        The name of its input (rows, features), of the graph's type.
-    features : int or None
-        The number of input features; None if unknown.
+        The name of its input (rows, features) or (rows, *row), of the graph's type.
+    features : int, tuple of int or None
+        The number of input features, or the shape of a row; None if unknown.
 
     Returns
     -------
     str
-        The name of z (rows, outputs).
+        The name of z (rows, outputs), or (rows, *row).
 
     Raises
     ------
@@ -84,7 +83,7 @@ def network(graph: Nodes, net: Layer, params: Mapping[str, Any], x: str, feature
 
     Notes
     -----
-    Shapes: x (rows, features) of graph.dtype, z (rows, outputs).
+    Shapes: x (rows, features) of graph.dtype, z (rows, outputs); or rows with more axes.
 
     Examples
     --------
@@ -95,8 +94,9 @@ def network(graph: Nodes, net: Layer, params: Mapping[str, Any], x: str, feature
     >>> [node.op_type for node in graph.model("a network").graph.node]
     ['Gemm', 'Relu', 'Gemm', 'Identity']
     """
-    outputs(net, params, features)
-    return _add(net, Place(graph, params), x)
+    row = (Unknown(),) if features is None else as_row(features)
+    outputs(net, params, row)
+    return _add(net, Place(graph, params, row), x)
 
 
 def _add(layer: Layer, here: Place, x: str) -> str:
@@ -111,7 +111,11 @@ def _same(layer: Any, here: Place, x: str) -> str:
 
 
 def _dense(layer: Any, here: Place, x: str) -> str:
-    return here.node("Gemm", x, here.constant("W"), here.constant("b"))
+    if len(here.row) == 1:
+        return here.node("Gemm", x, here.constant("W"), here.constant("b"))
+    W, b = here.array("W"), here.array("b")  # with axes of length 1 in front
+    y = here.node("MatMul", x, here.constant("W", W.reshape(W.shape[-2:])))
+    return here.node("Add", y, here.constant("b", b.reshape(b.shape[-1:])))
 
 
 def _ntp_dense(layer: Any, here: Place, x: str) -> str:
@@ -146,72 +150,8 @@ def _parametric(layer: Any, here: Place, x: str) -> str:
     return here.node("Add", x, here.node("Mul", bent, here.constant("a")))
 
 
-def _sigmoid(layer: Any, here: Place, x: str) -> str:
-    return here.node("Sigmoid", x)
-
-
-def _tanh(layer: Any, here: Place, x: str) -> str:
-    return here.node("Tanh", x)
-
-
-def _relu(layer: Any, here: Place, x: str) -> str:
-    return here.node("Relu", x)
-
-
-def _leaky_relu(layer: Any, here: Place, x: str) -> str:
-    below = here.node("Mul", here.node("Min", x, 0.0), layer.negative)
-    return here.node("Add", here.node("Relu", x), below)
-
-
-def _expm1(here: Place, x: str) -> str:
-    """exp(min(x, 0)) - 1."""
-    return here.node("Sub", here.node("Exp", here.node("Min", x, 0.0)), 1.0)
-
-
-def _elu(layer: Any, here: Place, x: str) -> str:
-    below = here.node("Mul", _expm1(here, x), layer.alpha)
-    return here.node("Add", here.node("Relu", x), below)
-
-
-def _selu(layer: Any, here: Place, x: str) -> str:
-    below = here.node("Mul", _expm1(here, x), _SCALE * _ALPHA)
-    return here.node("Add", here.node("Mul", here.node("Relu", x), _SCALE), below)
-
-
-def _gelu(layer: Any, here: Place, x: str) -> str:
-    F = here.node("Add", here.node("Mul", _erf(here, here.node("Mul", x, sqrt(0.5))), 0.5), 0.5)
-    return here.node("Mul", x, F)
-
-
-def _erf(here: Place, x: str) -> str:
-    """erf(x), in float32 also for doubles: onnxruntime has no other."""
-    if here.graph.dtype == "float32":
-        return here.node("Erf", x)
-    return here.graph.cast(here.node("Erf", here.graph.cast(x, "float32")), here.graph.dtype)
-
-
-def _gelu_tanh(layer: Any, here: Place, x: str) -> str:
-    cube = here.node("Mul", here.node("Mul", x, x), x)
-    inner = here.node("Add", x, here.node("Mul", cube, 0.044715))
-    t = here.node("Tanh", here.node("Mul", inner, sqrt(2 / pi)))
-    return here.node("Mul", here.node("Mul", x, 0.5), here.node("Add", t, 1.0))
-
-
-def _silu(layer: Any, here: Place, x: str) -> str:
-    return here.node("Mul", x, here.node("Sigmoid", x))
-
-
-def _softplus(layer: Any, here: Place, x: str) -> str:
-    e = here.node("Exp", here.node("Neg", here.node("Abs", x)))
-    return here.node("Add", here.node("Relu", x), here.node("Log", here.node("Add", e, 1.0)))
-
-
-def _mish(layer: Any, here: Place, x: str) -> str:
-    return here.node("Mul", x, here.node("Tanh", _softplus(layer, here, x)))
-
-
 def _layer_norm(layer: Any, here: Place, x: str) -> str:
-    gain, shift = here.constant("gain"), here.constant("shift")
+    gain, shift = (here.constant(name, here.array(name).reshape(here.row[-1:])) for name in ("gain", "shift"))
     if here.graph.opset >= 17:
         return here.node("LayerNormalization", x, gain, shift, axis=-1, epsilon=layer.epsilon)
     h = here.node("Sub", x, here.node("ReduceMean", x, axes=[-1], keepdims=1))
@@ -265,7 +205,7 @@ def _ensemble(layer: Any, here: Place, x: str) -> str:
     for m in range(layer.members):
         place = here.at(m)
         own = {f"{place.path}{name}": here.array(name)[m] for name in (*layer.net.names, *layer.net.running)}
-        members.append(_add(layer.net, Place(here.graph, own, place.path), x))
+        members.append(_add(layer.net, replace(place, params=own), x))
     return _next_to(here, members, [layer.net.copies] * layer.members)
 
 
@@ -289,6 +229,7 @@ def _next_to(here: Place, outputs: list[str], copies: list[int]) -> str:
 def _chain(layer: Any, here: Place, x: str) -> str:
     for i, part in enumerate(layer.layers):
         x = _add(part, here.at(i), x)
+        here = here.after(part)
     return x
 
 
@@ -301,6 +242,7 @@ def _concat(layer: Any, here: Place, x: str) -> str:
 
 
 LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
+    **ACTIVATIONS,
     Identity: _same,
     Dropout: _same,
     Dense: _dense,
@@ -309,20 +251,16 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     MonotoneActivation: _monotone_activation,
     Scale: _scale,
     ParametricActivation: _parametric,
-    Sigmoid: _sigmoid,
-    Tanh: _tanh,
-    ReLU: _relu,
-    LeakyReLU: _leaky_relu,
-    ELU: _elu,
-    SELU: _selu,
-    GELU: _gelu,
-    GELUTanh: _gelu_tanh,
-    SiLU: _silu,
-    Mish: _mish,
-    Softplus: _softplus,
     LayerNorm: _layer_norm,
     RMSNorm: _rms_norm,
     BatchNorm: _batch_norm,
+    Conv1D: convolution,
+    Conv2D: convolution,
+    MaxPool: max_pool,
+    AvgPool: avg_pool,
+    GlobalPool: global_pool,
+    Flatten: flatten,
+    Reshape: reshape,
     Embedding: embedding,
     EnsembleView: _ensemble_view,
     ScaleEnsemble: _scale_ensemble,

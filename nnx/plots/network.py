@@ -10,9 +10,11 @@ from ..errors import DataError, require, shown
 from ..files.shapes import row_of
 from ..inspection import summary
 from ..layers import Chain, Dense, MonotoneDense
+from ..layers.shared import AxesError
 from .style import COLOURS, GREY, INK, PAPER, drawn, finish, panels, plain
 
 MOST = 16  # units of a column that are drawn
+AXES = "rows with several axes have no columns of units to draw: see nnx.summary or nnx.plots.histograms"
 
 
 @drawn
@@ -141,9 +143,14 @@ def _parts(model: Any, params: Mapping[str, Array] | None) -> tuple[Layer, Mappi
 
 def _columns(net: Layer, params: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """For each matrix of weights the names of the layers after it, and the matrix on the host (inputs, units)."""
-    row = row_of(net, {name: tuple(p.shape) for name, p in params.items()})
+    try:
+        row = row_of(net, {name: tuple(p.shape) for name, p in params.items()})
+    except AxesError:
+        raise DataError(f"network: {AXES}") from None
     columns: list[tuple[list[str], Any]] = []
     for layer in summary(net, row[-1]).layers if row else ():
+        if len(layer.output) > 2:
+            raise DataError(f"network: {AXES}")
         place, _, kind = layer.name.rpartition(" ")
         w = params.get(f"{place}.W" if place else "W")
         if w is not None and len(layer.parameters.get("W", ())) == 2:

@@ -16,7 +16,7 @@ from ..random import check_seed
 from ..schedules import Cosine, OneCycle
 from ..tables import TASKS, TableEncoder
 from ..training import EMA, EarlyStopping
-from .monotone import check_signs, places
+from .monotone import check_signs, places, signed
 from .prepare import Prepared, encoder_settings
 from .settings import SHARE, Config, amount, plain, seconds
 from .table import reading_of
@@ -195,8 +195,8 @@ def network(config: Config, prepared: Prepared) -> Any:
     rising, falling = places(config.data.monotone, prepared.encoder)
     if rising or falling:
         settings: dict[str, Any] = {"activation": n.activation, "dropout": n.dropout or 0.0}
-        width = prepared.encoder.width
-        free = free_share(width - len(rising) - len(falling), width)
+        columns = [column.name for column in prepared.encoder.columns_]  # of the table, however wide each is encoded
+        free = free_share(sum(name not in signed(config.data.monotone) for name in columns), len(columns))
         apart = outputs - 1  # of two logits the first sees the other columns alone
         return monotone_mlp(
             n.hidden or (), outputs, rising=rising, falling=falling, free=free, free_outputs=apart, **settings

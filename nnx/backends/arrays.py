@@ -137,7 +137,7 @@ def full(shape: tuple[int, ...], value: float, like: Array) -> Array:
 
 def placed(a: Array, index: Any, values: Array) -> Array:
     """The array a, made in the same call, with these values at a place."""
-    if hasattr(type(values), "space"):  # a dual number
+    if _holds_dual(a, values):
         return _of_both(placed, a, index, values)
     if library_name(a) == "jax":
         return a.at[index].set(values)
@@ -147,7 +147,7 @@ def placed(a: Array, index: Any, values: Array) -> Array:
 
 def added(a: Array, index: Any, values: Array) -> Array:
     """The array a, made in the same call, with these values added at a place, which holds no element twice."""
-    if hasattr(type(values), "space"):  # a dual number
+    if _holds_dual(a, values):
         return _of_both(added, a, index, values)
     if library_name(a) == "jax":
         return a.at[index].add(values)
@@ -155,11 +155,15 @@ def added(a: Array, index: Any, values: Array) -> Array:
     return a
 
 
+def _holds_dual(*arrays: Any) -> bool:
+    return any(hasattr(type(x), "space") for x in arrays)
+
+
 def _of_both(function: Callable[..., Array], a: Array, index: Any, values: Any) -> Array:
     """The function of the values of dual numbers, and of their tangents."""
     from .dual import dual
 
-    a = dual(a)
+    a, values = dual(a), dual(values)
     return dual(function(a.value, index, values.value), function(a.tangent, index, values.tangent))
 
 
@@ -212,9 +216,7 @@ def constant(values: Any, like: Array) -> Array:
 
 def erf(x: Array) -> Array:
     """The error function: the library's own where it has one, else `erf_plain`."""
-    from .dual import Dual
-
-    if isinstance(x, Dual):
+    if _holds_dual(x):
         return x.space.call("erf", erf, (x,), {})
     name = library_name(x)
     if name == "torch":

@@ -22,7 +22,7 @@ Rule = Callable[..., Any]  # of the library's namespace, its function, the argum
 
 
 class Dual:
-    """An array with a tangent. It cannot be written on: `y += x` binds y anew, as in JAX. Made by `dual`."""
+    """An array with a tangent, made by `dual`. It is not written on: `y += x` binds y anew, as in JAX."""
 
     __slots__ = ("tangent", "value")
     __hash__ = None  # type: ignore[assignment]
@@ -71,7 +71,11 @@ _operators()
 
 
 class Space:
-    """The namespace of dual numbers over a library's own; what meets no dual number is the library's."""
+    """The namespace of dual numbers over a library's own.
+
+    Each array of floats that it makes is dual, a mask too, so that a dual number seldom meets another array: not every
+    library hands `array += dual` over.
+    """
 
     def __init__(self, xp: Any) -> None:
         self.xp, self.__name__ = xp, xp.__name__
@@ -84,7 +88,9 @@ class Space:
         return found
 
     def _called(self, name: str, function: Any, *args: Any, **named: Any) -> Any:
-        return self.call(name, function, args, named)
+        found = self.call(name, function, args, named)
+        plain = not isinstance(found, Dual) and hasattr(found, "shape") and hasattr(found, "dtype")
+        return dual(found) if plain and self.xp.isdtype(found.dtype, "real floating") else found
 
     def call(self, name: str, function: Any, args: Any, named: Any) -> Any:
         """The function of arguments among which dual numbers may be."""
@@ -114,7 +120,10 @@ def dual(value: Any, tangent: Array | None = None) -> Dual:
     tangent = xp.zeros_like(value) if tangent is None else tangent
     kind = _kinds.get(id(xp))
     if kind is None:
-        kind = _kinds[id(xp)] = type("Dual", (Dual,), {"__slots__": (), "xp": xp, "space": Space(xp)})
+        own: dict[str, Any] = {"__slots__": (), "xp": xp, "space": Space(xp)}
+        if library_name(value) != "numpy":
+            own["__array_ufunc__"] = None  # by which CuPy leaves `array * dual` to the dual number
+        kind = _kinds[id(xp)] = type("Dual", (Dual,), own)
         _namespaces[kind], _libraries[kind] = kind.space, library_name(value)
     return kind(value, tangent)
 

@@ -136,7 +136,7 @@ class MaxPool(_Pool):
     def value(self, parts: list[Array]) -> Array:
         y = parts[0]
         for part in parts[1:]:
-            y = namespace(y).maximum(y, part)
+            y = namespace(y).maximum(part, y)  # in this order: of equal ones dual numbers take y, the first
         return y
 
     def _shares(self, x: Array, y: Array, dy: Array, places: list[Any]) -> Iterable[Array]:

@@ -263,6 +263,10 @@ def test_a_committee_is_the_rows_of_its_parts_next_to_each_other():
     np.testing.assert_allclose(loss.predict(z.reshape(30, 3)), p.mean(axis=1), **EXACT)
     with pytest.raises(nnx.ShapeError, match=r"Committee: its parts give rows of the shapes \[\(2,\), \(3,\)\]"):
         nnx.init(nnx.Committee(nnx.Dense(2), nnx.Dense(3)), 4)
+    images = nnx.Committee(nnx.Conv2D(2, 1), nnx.Conv2D(2, 1)), nnx.Ensemble(nnx.Reshape((3, 3, 2)), 2)
+    for net, row in zip(images, ((3, 3, 1), 18), strict=True):
+        with pytest.raises(nnx.ShapeError, match=r"rows of shape \(3, 3, 2\); put Flatten\(3\) at their ends"):
+            nnx.init(net, row)
 
 
 def test_a_committee_is_trained_saved_and_loaded(tmp_path):

@@ -45,7 +45,8 @@ PUBLIC = {
     "StandardScaler": "did you mean nnx.TableEncoder?",
     "GridSearchCV": "did you mean nnx.PopulationSearchCV?",
     "EarlyStoping": "did you mean nnx.EarlyStopping?",
-    "Conv2d": "nnx has none",
+    "Conv3d": "its layers of images are Conv2D",
+    "Unfold": "take the windows of x by themselves",
     "LSTM": "nnx has none",
     "softmax": "nnx.SoftmaxCrossEntropy takes logits",
     "Softmax": "nnx.SoftmaxCrossEntropy takes logits",
@@ -60,6 +61,8 @@ PUBLIC = {
 
 # a call and a keyword that it has not: a part of the line
 KEYWORDS = {
+    ("Conv2D", "kernel_size"): "did you mean size?",
+    ("Conv2D", "strides"): "did you mean stride?",
     ("fit", "lr"): "optimizer=nnx.Adam(rate=0.001)",
     ("fit", "learning_rate"): "optimizer=nnx.Adam(rate=0.001)",
     ("fit", "weight_decay"): "nnx.AdamW(1e-3, weight_decay=0.01)",

@@ -27,6 +27,9 @@ PAGES = {  # the module of nnx.layers: its title, and a sentence
     "rms_norm": ("RMS normalisation", "Rows are brought to a mean square of 1."),
     "dropout": ("Dropout", "Random elements are 0 while the network trains."),
     "combine": ("Containers", "Networks of networks: there is no graph, each hands on what it is handed back."),
+    "convolution": ("Convolution", "Windows of images and sequences, all times one matrix."),
+    "pooling": ("Pooling", "The largest or the mean of windows, or of all positions."),
+    "reshape": ("Rows of another shape", "The same elements in the same order."),
     "embedding": ("Embedding", "Columns of codes become rows of learned tables."),
     "piecewise": ("Piecewise linear encodings", "Numbers by where they lie between the edges of bins."),
     "periodic": ("Periodic embeddings", "Numbers by sines and cosines of learned frequencies."),
@@ -39,6 +42,11 @@ EXAMPLES = {  # of those that have no usual setting, or whose class by itself sa
     "Dense": "nnx.Dense(3)",
     "NTPDense": "nnx.NTPDense(3)",
     "Dropout": "nnx.Dropout(0.4)",
+    "Conv1D": 'nnx.Conv1D(3, 3, padding="same")',
+    "Conv2D": "nnx.Conv2D(3, 2)",
+    "MaxPool": "nnx.MaxPool(2)",
+    "AvgPool": "nnx.AvgPool(2)",
+    "Reshape": "nnx.Reshape((2, 2, 1))",
     "Chain": "nnx.Chain(nnx.Dense(6), nnx.Tanh(), nnx.Dense(2))",
     "Residual": "nnx.Residual(nnx.Chain(nnx.Dense(4), nnx.Tanh()))",
     "Concat": "nnx.Concat(nnx.Dense(2), nnx.Identity())",
@@ -57,6 +65,7 @@ EXAMPLES = {  # of those that have no usual setting, or whose class by itself sa
     "Ensemble": "nnx.Ensemble(nnx.Chain(nnx.Dense(3), nnx.Tanh(), nnx.Dense(2)), 3)",
     "Committee": "nnx.Committee(nnx.Dense(2), nnx.Chain(nnx.Dense(3), nnx.Tanh(), nnx.Dense(2)))",
 }
+ROWS = {name: "5, 4, 2" for name in ("Conv2D", "MaxPool", "AvgPool", "GlobalPool", "Flatten")} | {"Conv1D": "5, 2"}
 LOSS_EXAMPLES = {  # the loss, z and the target
     "BinaryCrossEntropy": ("nnx.BinaryCrossEntropy()", 2, "(rng.random((6, 2)) < 0.5).astype(float)"),
     "SoftmaxCrossEntropy": ("nnx.SoftmaxCrossEntropy()", 3, "rng.integers(0, 3, 6)"),
@@ -99,10 +108,11 @@ def used(function):
 
 
 def own(kind, function):
-    """The private methods of a class that a method calls."""
+    """The private methods of a class, or of one that it shares them with, that a method calls."""
     for name in sorted(names_in(inspect.unwrap(function).__code__)):
-        method = vars(kind).get(name)
-        if name.startswith("_") and isinstance(method, FunctionType):
+        method = getattr(kind, name, None)
+        hidden = name.startswith("_") or name == "value"
+        if hidden and isinstance(method, FunctionType) and method.__module__.startswith("nnx.layers"):
             yield method
 
 
@@ -184,7 +194,7 @@ def part(kind, program, seen):
 
 
 def of_layer(name, seen):
-    x = "rng.normal(size=(6, 4))"
+    x = f"rng.normal(size=(6, {ROWS.get(name, '4')}))"
     x = f"np.abs(np.round({x}))" if name == "Embedding" else x  # codes
     layer = EXAMPLES.get(name, f"nnx.{name}()")
     program = ["rng = np.random.default_rng(0)", f"x = {x}", f"layer = {layer}", "nnx.check(layer, x)"]

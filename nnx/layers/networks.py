@@ -69,7 +69,7 @@ class Ensemble(Layer):
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
         shapes, out = self.net.shapes((line(self, row),))
-        return {name: (self.members, *shape) for name, shape in shapes.items()}, out
+        return {name: (self.members, *shape) for name, shape in shapes.items()}, _line_of(self, out)
 
     def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         drawn = [self.net.init(features, draw.fold(f"member {m}")) for m in range(self.members)]
@@ -146,7 +146,7 @@ class Committee(SideBySide):
         shapes, out = self._shapes(row)
         if len(set(out)) > 1:
             raise ShapeError(f"Committee: its parts give rows of the shapes {out}; a mean needs them alike")
-        return shapes, out[0]
+        return shapes, _line_of(self, out[0])
 
     def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
         params, out = self._init(features, draw)
@@ -167,6 +167,14 @@ class Committee(SideBySide):
             pieces.append(rows(dy[..., start : start + layer.copies, :]))
             start += layer.copies
         return self._backprop(params, saved, pieces, need_dx)
+
+
+def _line_of(layer: Layer, out: Row) -> Row:
+    """The shape of a row of the members' outputs, which must be a line. Raises: ShapeError."""
+    if len(out) != 1:
+        text = f"its networks give rows of shape {out}; put Flatten({len(out)}) at their ends"
+        raise ShapeError(f"{type(layer).__name__}: {text}")
+    return out
 
 
 def _joined(y: Array, c: int) -> Array:

@@ -7,10 +7,17 @@ Chain: Sequential Model Functional Pipeline Net MLPNet
 Layer: Module LightningModule Block
 Residual: Add SkipConnection ResidualBlock ResNet
 Concat: Concatenate Merge Cat
-BatchNorm: BatchNorm1d BatchNormalization
+BatchNorm: BatchNorm1d BatchNorm2d BatchNormalization
 LayerNorm: LayerNormalization
 RMSNorm: RMSNormalization
-Dropout: Dropout1d AlphaDropout
+Dropout: Dropout1d Dropout2d SpatialDropout1D SpatialDropout2D AlphaDropout
+Conv1D: Convolution1D SeparableConv1D
+Conv2D: Convolution2D Convolution Conv SeparableConv2D DepthwiseConv2D
+MaxPool: MaxPool1d MaxPool2d MaxPooling1D MaxPooling2D AdaptiveMaxPool2d
+AvgPool: AvgPool1d AvgPool2d AveragePooling1D AveragePooling2D MeanPool
+GlobalPool: GlobalAvgPool GlobalAveragePooling1D GlobalAveragePooling2D AdaptiveAvgPool1d AdaptiveAvgPool2d
+Flatten: ravel
+Reshape: Unflatten
 MonotoneDense: MonotonicLinear MonoDense MonotonicDense
 monotone_mlp: MonotonicNN LipschitzMonotonicNetwork SmoothMinMax
 SiLU: swish hardswish
@@ -78,14 +85,16 @@ cupy: cuda gpu
 
 # What is not here, and what to do.
 ABSENT = {
-    "Conv1d Conv2d Conv3d Convolution Conv MaxPool1d MaxPool2d AvgPool2d Flatten LSTM GRU RNN LSTMCell "
-    "MultiheadAttention MultiHeadDotProductAttention Transformer TransformerEncoder Unfold Upsample GlobalAvgPool": (
-        "nnx has none: its layers work on rows of features, x (rows, features)"
+    "Conv3d MaxPool3d ConvTranspose1d ConvTranspose2d Conv2DTranspose Upsample UpSampling2D PixelShuffle": (
+        "nnx has none: its layers of images are Conv2D, MaxPool, AvgPool and GlobalPool"
     ),
+    "Unfold Fold im2col": "nnx.Conv2D and nnx.Conv1D take the windows of x by themselves",
+    "Permute Transpose ChannelsFirst": "rows are (height, width, channels): permute x before, x.permute(0, 2, 3, 1)",
+    "LSTM RNN LSTMCell SimpleRNN": "nnx has none; nnx.Conv1D works on sequences, rows (time, features)",
     "Softmax LogSoftmax log_softmax": (
         "there is no such layer: nnx.SoftmaxCrossEntropy takes logits, and fit.predict(x) gives probabilities"
     ),
-    "GroupNorm InstanceNorm InstanceNorm1d GroupNormalization": "nnx has BatchNorm, LayerNorm and RMSNorm",
+    "InstanceNorm InstanceNorm1d InstanceNorm2d": "nnx has BatchNorm, LayerNorm and RMSNorm",
     "Input InputLayer": "a network finds the width of x by itself: begin with its first layer",
     "ReduceLROnPlateau": "nnx has schedules such as nnx.Cosine, and nnx.EarlyStopping",
     "LevenbergMarquardt GaussNewton": "solver='lm' of nnx.MLPRegressor has it; nnx.gnvp gives Gauss-Newton products",
@@ -115,6 +124,11 @@ decay: gamma rho alpha decay_rate beta
 beta1: b1 beta_1 betas
 beta2: b2 beta_2
 epsilon: eps
+size: kernel_size pool_size window_size window_shape filter_size
+stride: strides
+dilation: dilation_rate kernel_dilation
+groups: feature_group_count
+row: target_shape unflattened_size
 momentum: mu beta
 norm: max_norm clip clip_norm global_clipnorm
 value: clip_value clipvalue max_delta

@@ -1,7 +1,9 @@
 """`nnx.check_backend`: the laws on a namespace of arrays, as a table of what holds there."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +16,7 @@ from .laws.examples import LAYERS, LOSSES, OPTIMIZERS, SCHEDULES
 from .laws.part import far, first_line
 from .layers import BatchNorm, Chain, Dense, Dropout, ReLU
 from .markup import heading, table
+from .metrics import accuracy, r2, roc_auc
 from .names import spelled
 from .network import init, predict
 from .optimizers import Adam
@@ -117,7 +120,7 @@ def check_backend(xp: Any) -> BackendCheck:
     ([], ())
     """
     chosen = _chosen(xp)
-    known = not chosen.library.kind(chosen.device).no_double and hasattr(chosen.xp, "float64")
+    known = chosen.has_double and hasattr(chosen.xp, "float64")
     types = ("float64", "float32") if known else ("float32",)
     first = Backend(chosen.library, chosen.xp, chosen.device, types[0])
     lacking = tuple(name for name in NEEDED if not hasattr(chosen.xp, name))
@@ -261,9 +264,7 @@ def _dlpack(chosen: Backend) -> Iterator[str]:
     """An array that gives its memory by DLPack."""
     np = host.namespace()
     x = np.asarray([[1.0, 2.0], [3.0, 4.0]], dtype=chosen.dtype)
-    if chosen.is_gpu:  # whose memory the host cannot take
-        return
-    if not np.array_equal(np.from_dlpack(chosen.floats(x)), x):
+    if not np.array_equal(host.from_dlpack(chosen.floats(x)), x):
         yield "numpy.from_dlpack gives other numbers"
 
 
@@ -300,6 +301,23 @@ def _fit(**settings: Any) -> Trial:
     return found
 
 
+def _metrics(chosen: Backend) -> dict[str, Any]:
+    rng = _generator("metrics")
+    of_class, (p, x, y) = chosen.integers(rng.integers(0, 2, 50)), (chosen.floats(rng.random((50, 1))) for _ in "pxy")
+    scores = {"accuracy": accuracy(p, of_class), "roc_auc": roc_auc(p, of_class), "r2": r2(x, y)}
+    return {name: chosen.floats(score) for name, score in scores.items()}
+
+
+def _estimator(chosen: Backend) -> dict[str, Any]:
+    from .estimators import MLPClassifier
+
+    x, y = rows()
+    model = MLPClassifier((8,), max_iter=3, random_state=0)
+    with warnings.catch_warnings(action="ignore"):  # that three epochs are few
+        model.fit(chosen.floats(x), chosen.integers(y))
+    return {"the prediction": model.predict_proba(chosen.floats(x))}
+
+
 def _prediction(chosen: Backend) -> dict[str, Any]:
     x, _ = rows()
     params = init(network(), FEATURES, seed=2, backend=chosen)
@@ -315,7 +333,10 @@ WHOLE: dict[str, Trial] = {
     "fit with weights": _fit(sample_weight=host.namespace().linspace(0.5, 2.0, ROWS)),
     "fit of 2 members": _fit(members=2),
     "predict": _beside_numpy(_prediction),
+    "metrics": _beside_numpy(_metrics),
 }
+if find_spec("sklearn") is not None:
+    WHOLE["estimator"] = _beside_numpy(_estimator)
 RULES = (
     ("optimizer ", {name: _optimizer(optimizer) for name, optimizer in OPTIMIZERS.items()}),
     ("schedule ", {name: _schedule(schedule) for name, schedule in SCHEDULES.items()}),

@@ -13,7 +13,6 @@ from nnx.laws.examples import EDGES
 LAYERS = {
     **examples.LAYERS,
     "dense_orthogonal": (nnx.Dense(3, weight=nnx.Orthogonal(), bias=Constant(0.5)), 5),
-    "embedding_sorted": (nnx.Chain(nnx.Embedding((300,), (0,), 3), nnx.Dense(2)), 2),
     "nested": (
         nnx.Chain(
             nnx.LayerNorm(),

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from ..contract import Array, Setting
@@ -199,6 +200,7 @@ def along(value: Setting, p: Array) -> Any:
 
 MOST = 1024  # constants that are kept
 _constants: dict[Any, Array] = {}
+_changing = Lock()  # of several threads
 
 
 def constant(values: Any, like: Array) -> Array:
@@ -207,11 +209,14 @@ def constant(values: Any, like: Array) -> Array:
     if not isinstance(values, tuple) or library_name(like) == "jax":  # JAX: inside a trace it belongs to the trace
         return xp.asarray(values, dtype=like.dtype, device=device(like))
     name = (values, type(like), str(like.dtype), str(device(like)))
-    if name not in _constants:
-        if len(_constants) >= MOST:  # the oldest gives way
-            _constants.pop(next(iter(_constants)), None)
-        _constants[name] = xp.asarray(values, dtype=like.dtype, device=device(like))
-    return _constants[name]
+    found = _constants.get(name)
+    if found is None:
+        found = xp.asarray(values, dtype=like.dtype, device=device(like))
+        with _changing:
+            if len(_constants) >= MOST:  # the oldest gives way
+                _constants.pop(next(iter(_constants)))
+            _constants[name] = found
+    return found
 
 
 def erf(x: Array) -> Array:

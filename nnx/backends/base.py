@@ -168,6 +168,11 @@ class Backend:
         return self.library.kind(self.device).is_gpu
 
     @property
+    def has_double(self) -> bool:
+        """True if its device computes in float64."""
+        return not self.library.kind(self.device).no_double
+
+    @property
     def is_host(self) -> bool:
         """True for NumPy, whose arrays are those of the host."""
         return self.library.traits.is_host

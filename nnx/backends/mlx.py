@@ -39,7 +39,22 @@ def namespace() -> Any:
     def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
         return mx.asarray(x, dtype=dtype, copy=True if copy else None)
 
-    module.__dict__.update(vars(mx), astype=astype, bool=mx.bool_, __name__=name, __version__=mx.__version__, **own)
+    def cumulative_sum(x: Any, *, axis: int = 0, include_initial: bool = False) -> Any:
+        total = mx.cumsum(x, axis=axis)
+        return (
+            mx.concat([mx.zeros_like(mx.take(total, mx.array([0]), axis=axis)), total], axis=axis)
+            if include_initial
+            else total
+        )
+
+    def unique_values(x: Any) -> Any:
+        """The values of x, found on the host, which has to wait for their number wherever it is found."""
+        from . import numpy as host
+
+        return put(host.namespace().unique_values(get(x)), x.dtype, None)
+
+    own |= {function.__name__: function for function in (astype, cumulative_sum, unique_values)}
+    module.__dict__.update(vars(mx), bool=mx.bool_, __name__=name, __version__=mx.__version__, **own)
     return module
 
 

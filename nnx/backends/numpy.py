@@ -86,6 +86,11 @@ def get(x: Any) -> Any:
     return x
 
 
+def from_dlpack(x: Any) -> Any:
+    """An array on the memory of another library's, or on a copy of what is on a device."""
+    return np.from_dlpack(x, device="cpu")
+
+
 def native(x: Any) -> Any:
     """x itself if its numbers are as every library has them: in the machine's order of bytes, of 64 bits at most."""
     if x.dtype.kind == "f" and x.dtype.itemsize > 8:

@@ -11,6 +11,7 @@ from ..backends.numpy import namespace as host_namespace
 from ..contract import Array
 from ..settings import check_range
 from ..training.averages import has_batch_norm
+from ..training.flat import has_views
 from ..training.settings import Settings
 from .arrays import own
 from .batches import Rows
@@ -101,7 +102,8 @@ class Session:
         frozen = Settings(frozen=tuple(f"{2 * i}.*" for i in est.frozen))
         still = {name for name in params if frozen.is_frozen(name)} | set(self.objective.net.running)
         moving = {name: p for name, p in params.items() if name not in still}
-        self.layout = layout_of(tuple((name, tuple(p.shape)) for name, p in moving.items()))
+        shapes = tuple((name, tuple(p.shape)) for name, p in moving.items())
+        self.layout = layout_of(shapes, has_views(est._backend()))
         self.vectors = self.layout.pack(moving)
         self.running: dict[str, Array] = {name: own(params[name]) for name in params if name in still}
         new = how.kind == "fit" and not (est.warm_start and fixed(est, "warm_start"))

@@ -113,9 +113,10 @@ def check(est: Any) -> None:
 
 
 @lru_cache(maxsize=64)
-def layout_of(shapes: tuple[tuple[str, tuple[int, ...]], ...]) -> Flat:
+def layout_of(shapes: tuple[tuple[str, tuple[int, ...]], ...], shared: bool) -> Flat:
     """The layout of parameters of these names and shapes."""
-    return Flat({name: Shaped(shape) for name, shape in shapes}, tuple(name for name, _ in shapes), apart=True)
+    params = {name: Shaped(shape) for name, shape in shapes}
+    return Flat(params, tuple(params), apart=True, shared=shared)
 
 
 class Shaped(NamedTuple):

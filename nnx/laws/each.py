@@ -133,7 +133,7 @@ def _left_alone(part: Part) -> Iterator[str]:
     part.backprop(own, saved, given["dy"], True)
     changed = [name for name in given if differ(part, given[name], before[name])]
     yield from (f"backprop writes on {name}" for name in changed)
-    if not (written or changed) and hasattr(dy, "flags"):
+    if not (written or changed) and part.backend.is_host:
         frozen = {name: part.backend.asarray(p) for name, p in (part.inputs | {"dy": dy}).items()}
         for a in frozen.values():
             a.flags.writeable = False

@@ -87,6 +87,7 @@ LAYERS: dict[str, tuple[Layer, Features]] = {
     "rms_norm": (RMSNorm(), 6),
     "batch_norm": (BatchNorm(), 4),
     "embedding": (Chain(Embedding((4, 3), (3, 1), 2), Dense(2)), 5),  # normal x, rounded: codes 0 to 3
+    "embedding_sorted": (Chain(Embedding((300,), (0,), 3), Dense(2)), 2),  # large tables take another path
     "residual": (Residual(Chain(Dense(4), Tanh())), 4),
     "concat": (Concat(Dense(2), Identity(), Chain(Tanh(), Dense(3))), 4),
     "chain": (Chain(Dense(6), ReLU(), Dropout(0.2), Dense(2)), 3),

@@ -143,7 +143,7 @@ class MaxPool(_Pool):
         xp, free = namespace(y), True
         for place in places:
             hit = (x[place] == y) & free
-            free = free & (x[place] != y)
+            free = (x[place] != y) & free  # MLX knows no True & array
             yield dy * xp.astype(hit, dy.dtype)
 
 

@@ -39,10 +39,12 @@ def has_views(backend: Backend) -> bool:
 class Flat:
     """The place of each parameter in its vector. `apart`: the weights, which decay, in a vector of their own.
 
+    shared: whether parts of a vector are its own memory, so that they stay right while a step writes on it.
     Parameters of whole blocks of ALIGNED elements come first, so that as many as can be begin where fast loads do.
     """
 
-    def __init__(self, params: Params, names: tuple[str, ...], *, apart: bool) -> None:
+    def __init__(self, params: Params, names: tuple[str, ...], *, apart: bool, shared: bool = True) -> None:
+        self.shared = shared
         places: dict[str, tuple[str, str, int, int, tuple[int, ...]]] = {}  # name, vector, start, stop, shape
         ends = {"W": 0, "b": 0}
         for name in sorted(names, key=lambda name: -gcd(prod(params[name].shape), ALIGNED)):
@@ -63,8 +65,11 @@ class Flat:
         return packed
 
     def views(self, vectors: Params) -> Params:
-        """The parameters by name: views of the vectors, made once as long as the vectors are the same arrays."""
-        known, params = self.last
+        """The parameters by name: views of the vectors, made once as long as the vectors are the same arrays.
+
+        Copies, where the library makes no views, are made each time.
+        """
+        known, params = self.last if self.shared else ({}, {})
         if not all(known.get(name) is vector for name, vector in vectors.items()):
             params = {}
             for name, vector, start, stop, shape in self.places:

@@ -22,9 +22,10 @@ _HOMES = {
         "Softplus Tanh "
         "BatchNorm Dropout LayerNorm RMSNorm "
         "Embedding PBLDEmbedding PLREmbedding PiecewiseLinear PiecewiseLinearEmbedding "
-        "AvgPool Conv1D Conv2D Flatten GlobalPool MaxPool Reshape"
+        "AvgPool Conv1D Conv2D Flatten GlobalPool MaxPool Reshape "
+        "GRU LearnedPositions Masked MultiHeadAttention TokenEmbedding"
     ),
-    "network": "init mlp monotone_mlp predict realmlp tabm",
+    "network": "init mlp monotone_mlp predict realmlp tabm transformer_block",
     "from_data": "init_from_data",
     "inspection": "Summary gradient summary trace",
     "derivatives": "gnvp hvp jvp",

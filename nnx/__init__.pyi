@@ -50,6 +50,7 @@ from .laws import check as check
 from .layers import (
     ELU as ELU,
     GELU as GELU,
+    GRU as GRU,
     SELU as SELU,
     AvgPool as AvgPool,
     BatchEnsemble as BatchEnsemble,
@@ -71,10 +72,13 @@ from .layers import (
     Identity as Identity,
     LayerNorm as LayerNorm,
     LeakyReLU as LeakyReLU,
+    LearnedPositions as LearnedPositions,
+    Masked as Masked,
     MaxPool as MaxPool,
     Mish as Mish,
     MonotoneActivation as MonotoneActivation,
     MonotoneDense as MonotoneDense,
+    MultiHeadAttention as MultiHeadAttention,
     NTPDense as NTPDense,
     ParametricActivation as ParametricActivation,
     PBLDEmbedding as PBLDEmbedding,
@@ -91,6 +95,7 @@ from .layers import (
     SiLU as SiLU,
     Softplus as Softplus,
     Tanh as Tanh,
+    TokenEmbedding as TokenEmbedding,
 )
 from .losses import (
     AbsoluteError as AbsoluteError,
@@ -122,6 +127,7 @@ from .network import (
     predict as predict,
     realmlp as realmlp,
     tabm as tabm,
+    transformer_block as transformer_block,
 )
 from .onnx import to_onnx as to_onnx
 from .optimizers import (

@@ -19,9 +19,13 @@ from .layers import (
     DenseEnsemble,
     Dropout,
     EnsembleView,
+    LayerNorm,
+    Masked,
+    MultiHeadAttention,
     NTPDense,
     ParametricActivation,
     ReLU,
+    Residual,
     Scale,
     ScaleEnsemble,
     activation as named_activation,
@@ -30,7 +34,7 @@ from .layers.monotone import MonotoneActivation, monotone_layers
 from .names import spelled
 from .random import HostDraw, check_seed
 from .schedules import FlatCosine
-from .settings import NOT_NEGATIVE, SHARE, integer, is_own, one_of, part, per_member, real
+from .settings import NOT_NEGATIVE, SHARE, flag, integer, is_own, one_of, part, per_member, real
 
 ONES, SIGNS, ZEROS = Constant(1.0), Signs(), Zeros()
 ROWS = 8192  # predicted at once
@@ -293,6 +297,80 @@ def tabm(
     own = [ScaleEnsemble(members, scale)] if kind == "mini" else []
     between = _activated("tabm", kinds[kind], activation, dropout)
     return Chain(EnsembleView(members), *own, *between, DenseEnsemble(outputs, members))
+
+
+@spelled
+def transformer_block(
+    features: int,
+    heads: int,
+    *,
+    hidden: int | None = None,
+    activation: str | Layer = "gelu",
+    dropout: float = 0.0,
+    causal: bool = False,
+    rotary: bool = False,
+    padding: bool = False,
+) -> Chain:
+    """A block of a Transformer: attention and two dense layers, each after a LayerNorm and added to what it was given.
+
+    `h = x + attention(norm(x))` and `y = h + dense(f(dense(norm(h))))`, for rows (time, features). A Transformer is a
+    Chain of several.
+
+    Parameters
+    ----------
+    features : int
+        The features of a position, a multiple of the heads.
+    heads : int
+        The heads of the attention, at least 1.
+    hidden : int, optional
+        The units of the first dense layer; None, the default: 4 times the features.
+    activation : str or Layer, default "gelu"
+        The activation f between the dense layers: a layer, or the name of one.
+    dropout : float, default 0.0
+        The share of elements that are dropped in training, at least 0 and below 1: after the attention, after f and at
+        the end.
+    causal : bool, default False
+        True: a position sees itself and those before it alone.
+    rotary : bool, default False
+        True: the attention has rotary positions.
+    padding : bool, default False
+        True: a position whose features are all 0 is padding. None sees it, and it stays 0.
+
+    Returns
+    -------
+    Chain
+        The block.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of its range, or the features are no multiple of the heads.
+
+    Notes
+    -----
+    Source: Vaswani et al. 2017, "Attention is all you need", figure 1, with the norms in front, as in Xiong et al.
+    2020, "On layer normalization in the Transformer architecture".
+
+    Examples
+    --------
+    >>> block = nnx.transformer_block(16, 4, causal=True)
+    >>> net = nnx.Chain(nnx.TokenEmbedding(50, 16), nnx.LearnedPositions(), block, nnx.LayerNorm(), nnx.Dense(50))
+    >>> nnx.predict(net, nnx.init(net, (12,)), np.ones((2, 12))).shape
+    (2, 12, 50)
+    """
+    features, heads = integer("transformer_block: features", features), integer("transformer_block: heads", heads)
+    width = 4 * features if hidden is None else integer("transformer_block: hidden", hidden)
+    turned, hides = flag("transformer_block: rotary", rotary), flag("transformer_block: padding", padding)
+    of = "twice the heads, for rotary positions" if turned else "the heads"
+    whole = features % ((1 + turned) * heads) == 0
+    require(whole, f"transformer_block: features must be a multiple of {of}", features)
+    rate = per_member("transformer_block: dropout", dropout, SHARE)
+    drop = [Dropout(rate, axes=2)] if any(numbers(rate)) else []
+    attention = MultiHeadAttention(heads, flag("transformer_block: causal", causal), turned, hides)
+    norm: Layer = Masked(LayerNorm()) if hides else LayerNorm()
+    f = _named("transformer_block", activation)
+    dense = Chain(LayerNorm(), Dense(width), f, *drop, Dense(features), *drop)
+    return Chain(Residual(Chain(norm, attention, *drop)), Residual(Masked(dense) if hides else dense))
 
 
 @spelled

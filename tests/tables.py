@@ -68,6 +68,19 @@ LAYERS = {
         ),
         (4, 6, 2),
     ),
+    "attention": (nnx.MultiHeadAttention(2), (5, 4)),
+    "attention_causal": (nnx.MultiHeadAttention(2, causal=True, rotary=True), (6, 8)),
+    "attention_padded": (nnx.Chain(nnx.Masked(nnx.Dense(6)), nnx.MultiHeadAttention(3, padding=True)), (4, 3)),
+    "tokens": (nnx.Chain(nnx.TokenEmbedding(4, 3), nnx.LearnedPositions()), 5),  # normal x, rounded: tokens 0 to 3
+    "tokens_sorted": (nnx.Chain(nnx.TokenEmbedding(300, 3), nnx.LearnedPositions()), 4),
+    "tokens_padded": (
+        nnx.Chain(nnx.TokenEmbedding(4, 4, padding=True), nnx.MultiHeadAttention(2, causal=True, padding=True)),
+        (5,),
+    ),
+    "transformer": (nnx.transformer_block(4, 2, dropout=0.2, rotary=True, padding=True, activation="tanh"), (3, 4)),
+    "gru": (nnx.GRU(3), (4, 2)),
+    "gru_last": (nnx.Chain(nnx.TokenEmbedding(3, 2, padding=True), nnx.GRU(4, sequence=False, padding=True)), (5,)),
+    "gru_padded": (nnx.Chain(nnx.TokenEmbedding(3, 4, padding=True), nnx.GRU(3, padding=True)), (5,)),
     "tabm": (nnx.tabm((6, 5), 2, members=3, activation="tanh", dropout=0.2), 4),
     "nested_ensemble": (
         nnx.Chain(

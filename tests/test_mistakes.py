@@ -59,6 +59,7 @@ RIGHT = {
     "params": PARAMS,
     "direction": PARAMS,
     "features": 3,
+    "heads": 2,
     "hidden": (4,),
     "outputs": 2,
     "units": 2,
@@ -115,6 +116,8 @@ OWN = {
     "check_backend": {"xp": "numpy"},
     "gradient": {"output": 0},
     "Reshape": {"row": (3, 1)},
+    "TokenEmbedding": {"vocabulary": 5},
+    "transformer_block": {"features": 4},
     "jvp": {"dx": X},
     "to_onnx": {"model": NET, "params": PARAMS},
     **{name: {"y": P} for name in ("r2", "mean_squared_error", "mean_absolute_error", "root_mean_squared_error")},
@@ -128,6 +131,8 @@ MORE = {
 }
 # Rows with several axes, of the layers that take such.
 ROWS = {name: (6, 4, 2) for name in ("Conv2D", "MaxPool", "AvgPool", "GlobalPool", "Flatten")} | {"Conv1D": (6, 2)}
+ROWS["transformer_block"] = (6, 4)
+ROWS |= dict.fromkeys(("LearnedPositions", "MultiHeadAttention", "Masked", "GRU"), (6, 2))
 # Slow ones are crossed with a few values, and what they share with another one only there.
 SHORT = ("None", "text", "-1", "nan", "10**400", "object", "class")
 FAMILIES = {"MLPRegressor": "MLPClassifier", "EnsembleRegressor": "EnsembleClassifier"}
@@ -221,7 +226,9 @@ def used(made):
     if nnx.Layer in kinds:
         members = getattr(made, "members", 0) if not isinstance(made, nnx.EnsembleView) else 0
         layer = nnx.Chain(nnx.EnsembleView(members), made) if members else made
-        x = np.ones((12, *ROWS[type(made).__name__])) if type(made).__name__ in ROWS else X
+        block = type(made) is nnx.Chain and isinstance(made.layers[0], nnx.Residual)
+        kind = "transformer_block" if block else type(made).__name__
+        x = np.ones((12, *ROWS[kind])) if kind in ROWS else X
         layer.evaluate(nnx.init(layer, x), x, train=True, key=nnx.key(0, 1))
     elif nnx.Loss in kinds:
         made.evaluate(

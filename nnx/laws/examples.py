@@ -8,6 +8,7 @@ from ..initializers import Normal
 from ..layers import (
     ELU,
     GELU,
+    GRU,
     SELU,
     AvgPool,
     BatchEnsemble,
@@ -29,10 +30,13 @@ from ..layers import (
     Identity,
     LayerNorm,
     LeakyReLU,
+    LearnedPositions,
+    Masked,
     MaxPool,
     Mish,
     MonotoneActivation,
     MonotoneDense,
+    MultiHeadAttention,
     NTPDense,
     ParametricActivation,
     PBLDEmbedding,
@@ -49,6 +53,7 @@ from ..layers import (
     SiLU,
     Softplus,
     Tanh,
+    TokenEmbedding,
 )
 from ..losses import (
     AbsoluteError,
@@ -119,6 +124,11 @@ LAYERS: dict[str, tuple[Layer, Features]] = {
     "avg_pool": (AvgPool((2, 3)), (4, 7, 2)),
     "global_pool": (GlobalPool(), (3, 4, 2)),
     "flatten": (Chain(Flatten(2), Dense(3)), (4, 2)),
+    "tokens": (TokenEmbedding(4, 3), (5,)),  # normal x, rounded: tokens 0 to 3
+    "positions": (LearnedPositions(), (5, 3)),
+    "attention": (MultiHeadAttention(2, causal=True, rotary=True), (5, 8)),
+    "masked": (Masked(Dense(2)), (4, 3)),
+    "gru": (GRU(3), (4, 2)),
     "reshape": (Chain(Reshape((2, 3, 2)), Conv2D(3, 2)), 12),
 }
 

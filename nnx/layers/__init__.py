@@ -16,12 +16,15 @@ from .activation import (
     Softplus,
     Tanh,
 )
+from .attention import MultiHeadAttention
 from .combine import Chain, Concat, Residual
 from .convolution import Conv1D, Conv2D
 from .dense import Dense
 from .dropout import Dropout
 from .embedding import Embedding
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
+from .gru import GRU
+from .masked import Masked
 from .monotone import MonotoneActivation, MonotoneDense
 from .networks import Committee, Ensemble
 from .norm import BatchNorm, LayerNorm
@@ -31,6 +34,7 @@ from .pooling import AvgPool, GlobalPool, MaxPool
 from .realmlp import NTPDense, ParametricActivation, Scale
 from .reshape import Flatten, Reshape
 from .rms_norm import RMSNorm
+from .tokens import LearnedPositions, TokenEmbedding
 
 ACTIVATIONS: dict[str, type[Layer]] = {
     "identity": Identity,
@@ -51,6 +55,7 @@ _OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble,
 _OTHERS += (MonotoneDense, MonotoneActivation)
 _OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding, Embedding, Committee)
 _OTHERS += (Conv1D, Conv2D, MaxPool, AvgPool, GlobalPool, Flatten, Reshape)
+_OTHERS += (TokenEmbedding, LearnedPositions, MultiHeadAttention, Masked, GRU)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
@@ -65,6 +70,7 @@ __all__ = [
     "ACTIVATIONS",
     "ELU",
     "GELU",
+    "GRU",
     "LAYERS",
     "SELU",
     "AvgPool",
@@ -87,10 +93,13 @@ __all__ = [
     "Identity",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
+    "Masked",
     "MaxPool",
     "Mish",
     "MonotoneActivation",
     "MonotoneDense",
+    "MultiHeadAttention",
     "NTPDense",
     "PBLDEmbedding",
     "PLREmbedding",
@@ -107,5 +116,6 @@ __all__ = [
     "Sigmoid",
     "Softplus",
     "Tanh",
+    "TokenEmbedding",
     "activation",
 ]

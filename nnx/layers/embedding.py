@@ -113,7 +113,7 @@ class Embedding(Layer):
         row = xp.astype(code + constant(tuple(map(float, self.starts[:-1])), x), xp.int32)
         lead = E.shape[:-2]
         if lead:  # each member has tables of its own
-            row = row + _members(lead, self.starts[-1], x)
+            row = row + members(lead, self.starts[-1], x)
         v = xp.take(xp.reshape(E, (-1, self.units)), xp.reshape(row, (-1,)), axis=0)
         v = xp.reshape(v, (*row.shape[:-1], len(self.columns) * self.units))
         rest = [x[..., a:b] for a, b in self._others(x.shape[-1])]
@@ -133,7 +133,7 @@ class Embedding(Layer):
         sums = []
         for j, size in enumerate(self.sizes):
             g = dy[..., others + j * u : others + (j + 1) * u]
-            add = _by_product if size <= SORTED else _by_order
+            add = by_product if size <= SORTED else by_order
             sums.append(add(code[..., j], g, size, E.shape[:-2]))
         grads = {"E": xp.concat(sums, axis=-2)}
         if not need_dx:
@@ -146,14 +146,14 @@ class Embedding(Layer):
         return xp.concat(parts[:-1], axis=-1), grads
 
 
-def _members(lead: tuple[int, ...], rows: int, like: Array) -> Array:
+def members(lead: tuple[int, ...], rows: int, like: Array) -> Array:
     """The first row of each member's tables where they lie one below the other: (..., 1, 1) int32."""
     xp = namespace(like)
     first = xp.arange(0, prod(lead) * rows, rows, dtype=xp.int32, device=device(like))
     return xp.reshape(first, (*lead, 1, 1))
 
 
-def _by_product(code: Array, g: Array, size: int, lead: tuple[int, ...]) -> Array:
+def by_product(code: Array, g: Array, size: int, lead: tuple[int, ...]) -> Array:
     """The sums of g (..., n, u) over the rows of each code (..., n): (*lead, size, u)."""
     xp = namespace(g)
     one = code[..., None, :] == xp.arange(size, dtype=g.dtype, device=device(g))[:, None]
@@ -162,12 +162,12 @@ def _by_product(code: Array, g: Array, size: int, lead: tuple[int, ...]) -> Arra
     return xp.sum(total, axis=tuple(range(extra))) if extra else total
 
 
-def _by_order(code: Array, g: Array, size: int, lead: tuple[int, ...]) -> Array:
+def by_order(code: Array, g: Array, size: int, lead: tuple[int, ...]) -> Array:
     """The same by the running sum of g in the order of the codes, those of member k being k size + code."""
     xp = namespace(g)
     row, many = xp.astype(code, xp.int32), prod(lead) * size
     if lead:
-        row = row + _members(lead, size, g)[..., 0]
+        row = row + members(lead, size, g)[..., 0]
     row = xp.reshape(xp.broadcast_to(row, g.shape[:-1]), (-1,))
     order = xp.argsort(row)
     running = xp.cumulative_sum(xp.take(xp.reshape(g, (-1, g.shape[-1])), order, axis=0), axis=0, include_initial=True)

@@ -1,6 +1,7 @@
 """What layers have in common: rows with several axes, and parameters that broadcast against them."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..backends import namespace
 from ..contract import Array, Layer, Params, Row
@@ -84,3 +85,13 @@ def axes_of(layer: Layer, row: Row, axes: str) -> Row:
         hint = f"; Reshape(({axes})) makes them of a line" if len(row) == 1 else ""
         raise AxesError(f"{type(layer).__name__}: takes rows ({axes}), got rows of shape {row}{hint}")
     return row
+
+
+def named(part: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    """What a part has by name, as the whole has it: "W" of the part "in" is "in.W"."""
+    return {f"{part}.{name}": value for name, value in own.items()}
+
+
+def of_part(part: str, params: Mapping[str, Array]) -> Params:
+    """The way back: what a part has of the parameters of the whole, which must be a part of affine maps."""
+    return {name: params[f"{part}.{name}"] for name in ("W", "b")}

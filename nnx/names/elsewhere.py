@@ -19,6 +19,12 @@ GlobalPool: GlobalAvgPool GlobalAveragePooling1D GlobalAveragePooling2D Adaptive
 Flatten: ravel
 Reshape: Unflatten
 MonotoneDense: MonotonicLinear MonoDense MonotonicDense
+TokenEmbedding: Embed token_embedding EmbeddingBag
+LearnedPositions: PositionalEncoding PositionEmbedding positional_embedding
+MultiHeadAttention: MultiheadAttention MultiHeadDotProductAttention SelfAttention Attention attention
+Masked: Masking
+GRU: GRUCell GRULayer gru
+transformer_block: Transformer TransformerEncoder TransformerEncoderLayer TransformerBlock
 monotone_mlp: MonotonicNN LipschitzMonotonicNetwork SmoothMinMax
 SiLU: swish hardswish
 LeakyReLU: lrelu
@@ -90,7 +96,7 @@ ABSENT = {
     ),
     "Unfold Fold im2col": "nnx.Conv2D and nnx.Conv1D take the windows of x by themselves",
     "Permute Transpose ChannelsFirst": "rows are (height, width, channels): permute x before, x.permute(0, 2, 3, 1)",
-    "LSTM RNN LSTMCell SimpleRNN": "nnx has none; nnx.Conv1D works on sequences, rows (time, features)",
+    "LSTM RNN LSTMCell SimpleRNN": "nnx has none; GRU, Conv1D and MultiHeadAttention take rows (time, features)",
     "Softmax LogSoftmax log_softmax": (
         "there is no such layer: nnx.SoftmaxCrossEntropy takes logits, and fit.predict(x) gives probabilities"
     ),

@@ -12,6 +12,7 @@ from ..contract import Features, Layer, as_row
 from ..errors import SettingError
 from ..files.shapes import Unknown
 from ..layers import (
+    GRU,
     AvgPool,
     BatchEnsemble,
     BatchNorm,
@@ -30,9 +31,12 @@ from ..layers import (
     GlobalPool,
     Identity,
     LayerNorm,
+    LearnedPositions,
+    Masked,
     MaxPool,
     MonotoneActivation,
     MonotoneDense,
+    MultiHeadAttention,
     NTPDense,
     ParametricActivation,
     PBLDEmbedding,
@@ -44,12 +48,14 @@ from ..layers import (
     RMSNorm,
     Scale,
     ScaleEnsemble,
+    TokenEmbedding,
 )
 from .activations import ACTIVATIONS
 from .columns import embedding, pbld_embedding, piecewise_linear, piecewise_linear_embedding, plr_embedding
 from .graph import Nodes, xp
 from .place import Place
 from .rows import avg_pool, convolution, flatten, global_pool, max_pool, reshape
+from .sequences import attention, gru, learned_positions, masked, token_embedding
 from .widths import outputs
 
 
@@ -261,6 +267,11 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     GlobalPool: global_pool,
     Flatten: flatten,
     Reshape: reshape,
+    TokenEmbedding: token_embedding,
+    LearnedPositions: learned_positions,
+    MultiHeadAttention: attention,
+    Masked: lambda layer, here, x: masked(layer, here, x, _add),
+    GRU: gru,
     Embedding: embedding,
     EnsembleView: _ensemble_view,
     ScaleEnsemble: _scale_ensemble,

@@ -38,6 +38,9 @@ class Array(NDArrayOperatorsMixin):
     def __getitem__(self, index):
         return Array(self.value[plain(index)])
 
+    def __setitem__(self, index, value):
+        self.value[plain(index)] = plain(value)
+
     def __len__(self):
         return len(self.value)
 

@@ -17,8 +17,9 @@ from nnx.laws import examples
 from nnx.layers import LAYERS
 
 
-@pytest.mark.parametrize("name", ["numpy", "array_api_strict", "torch", "mlx.core"])
+@pytest.mark.parametrize("name", ["numpy", "copying", "array_api_strict", "torch", "mlx.core"])
 def test_all_holds_on(name):
+    """In `copying` parts of an array are copies: an estimator that trains on views does not learn there."""
     xp = importlib.import_module(name)
     found = nnx.check_backend(xp)
     assert found.faults == [] and found.lacking == ()

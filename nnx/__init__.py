@@ -32,7 +32,7 @@ _HOMES = {
     "laws": "check",
     "backend_check": "BackendCheck check_backend",
     "losses": (
-        "AbsoluteError BinaryCrossEntropy ClampedLoss EnsembleLoss Huber Poisson Quantile ScaledLoss "
+        "AbsoluteError BinaryCrossEntropy ClampedLoss EnsembleLoss Huber Poisson PositionLoss Quantile ScaledLoss "
         "SoftmaxCrossEntropy SquaredError"
     ),
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",

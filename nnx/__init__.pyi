@@ -104,6 +104,7 @@ from .losses import (
     EnsembleLoss as EnsembleLoss,
     Huber as Huber,
     Poisson as Poisson,
+    PositionLoss as PositionLoss,
     Quantile as Quantile,
     ScaledLoss as ScaledLoss,
     SoftmaxCrossEntropy as SoftmaxCrossEntropy,

@@ -173,7 +173,7 @@ def _losses(types: tuple[str, ...]) -> dict[str, Trial]:
     def trial(name: str) -> Trial:
         loss, outputs, make = LOSSES[name]
         rng = _generator(name)
-        z, target = rng.normal(size=(SMALL * loss.copies, outputs)), make(rng, SMALL, outputs)
+        z, target = rng.normal(size=(SMALL * loss.copies, *as_row(outputs))), make(rng, SMALL, outputs)
 
         def found(chosen: Backend) -> Iterator[str]:
             there = chosen.integers(target) if target.dtype.kind == "i" else chosen.floats(target)

@@ -373,6 +373,11 @@ class Loss(Part, Protocol):
         """The number of rows of z for each of the target: the members of an ensemble; else 1."""
         return 1
 
+    @property
+    def positions(self) -> int:
+        """How many axes of a row of z are positions, in front of its columns: 1 for (time, columns); else 0."""
+        return 0
+
     def outputs(self, columns: int) -> int:
         """The number of outputs that a network needs.
 

@@ -107,6 +107,15 @@ def rows_of(rng, n, features):
     return rng.normal(size=(n, *nnx.contract.as_row(features)))
 
 
+def network_of(loss, outputs):
+    """A small network for this loss, whose rows of output are so wide, or have this shape."""
+    row = nnx.contract.as_row(outputs)
+    if loss.copies > 1:
+        return nnx.tabm((4,), outputs, members=loss.copies, activation="tanh")
+    net = nnx.mlp((4,), prod(row), activation="tanh")
+    return net if len(row) == 1 else nnx.Chain(*net.layers, nnx.Reshape(row))
+
+
 def around(layer, features):
     """The layer inside a network of lines."""
     row = nnx.contract.as_row(features)
@@ -117,11 +126,11 @@ def around(layer, features):
 
 
 def _probabilities(rng, n, k):
-    p = rng.random((n, k))
-    return p / p.sum(axis=1, keepdims=True)
+    p = rng.random((n, *nnx.contract.as_row(k)))
+    return p / p.sum(axis=-1, keepdims=True)
 
 
-# name: (loss, outputs, a function making the target of n rows; z has n * loss.copies)
+# name: (loss, outputs or the shape of a row of z, a function making the target of n rows; z has n * loss.copies)
 LOSSES = {
     **examples.LOSSES,
     "binary_labels": (nnx.BinaryCrossEntropy(), 1, lambda rng, n, k: rng.integers(0, 2, n)),
@@ -131,6 +140,18 @@ LOSSES = {
     "ensemble_labels": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 3.0)), 4), 3, examples.labels),
     "ensemble_probabilities": (nnx.EnsembleLoss(nnx.SoftmaxCrossEntropy(), 2), 4, _probabilities),
     "ensemble_binary": (nnx.EnsembleLoss(nnx.BinaryCrossEntropy(), 3), 1, lambda rng, n, k: rng.integers(0, 2, n)),
+    "positions_of_values": (nnx.PositionLoss(nnx.SquaredError(), 2), (2, 3, 2), examples.floats),
+    "positions_settings": (
+        nnx.PositionLoss(nnx.SoftmaxCrossEntropy(label_smoothing=0.1, class_weight=(1.0, 2.0, 0.5))),
+        (4, 3),
+        examples.labels,
+    ),
+    "positions_probabilities": (nnx.PositionLoss(nnx.SoftmaxCrossEntropy(), 2), (2, 2, 3), _probabilities),
+    "positions_quantile": (
+        nnx.PositionLoss(nnx.Quantile()),
+        (4, 3),
+        lambda rng, n, k: examples.floats(rng, n, (k[0], 1)),
+    ),
     "clamped_scaled": (
         nnx.ClampedLoss(nnx.ScaledLoss(nnx.SquaredError(), (3.0,), (2.0,)), 2.0, 4.0),
         1,

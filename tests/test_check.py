@@ -26,7 +26,7 @@ def test_the_layers_keep_the_laws(name):
 def test_the_losses_keep_the_laws(name):
     loss, outputs, make = LOSSES[name]
     rng = generator(name)
-    assert not nnx.check(loss, rng.normal(size=(7 * loss.copies, outputs)), make(rng, 7, outputs))
+    assert not nnx.check(loss, rows_of(rng, 7 * loss.copies, outputs), make(rng, 7, outputs))
 
 
 @pytest.mark.parametrize("name", ["torch", "jax", "array_api_strict", "copying"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tables import LAYERS, LOSSES, generator
+from tables import LAYERS, LOSSES, generator, network_of
 from test_laws import layer_case
 
 import nnx
@@ -107,7 +107,7 @@ def test_products_are_those_of_jax_for_every_layer(name):
 def test_products_are_those_of_jax_for_every_loss(name):
     loss, k, target = LOSSES[name]
     rng = generator(name)
-    net = nnx.mlp((4,), k, activation="tanh") if loss.copies == 1 else nnx.tabm((4,), k, members=loss.copies)
+    net = network_of(loss, k)
     x = rng.normal(size=(N, 3))
     assert_jaxs(net, nnx.init(net, x, seed=2), x, np.asarray(target(rng, N, k)), loss)
 

@@ -143,3 +143,13 @@ def test_a_page_of_the_gallery_is_short_and_has_a_title(file):
     assert 10 <= len(first) <= 80 and line == "=" * len(first) and not blank
     assert "assert " in text and "\n# %%\n" in text
     assert (file.parent / "GALLERY_HEADER.rst").is_file()
+
+
+def test_a_network_of_characters_learns_to_add():
+    """On a third of the sums of the example."""
+    module = example("addition")
+    fit, share = module.train(sums=3000, epochs=12)
+    assert share > 0.9 and isinstance(fit.loss, nnx.PositionLoss)
+    (x, y), text = module.encoded(np.array([[12, 345]])), "210+543="
+    assert ["".join(module.CHARACTERS[k] for k in row) for row in x.argmax(axis=-1)] == [text]
+    assert y.tolist() == [[0, 0, 0, 0, 7, 5, 3, 0]]

@@ -254,7 +254,7 @@ def test_a_layer_survives_a_model_file(name, library, tmp_path):
 def loss_case(name):
     loss, k, make_target = LOSSES[name]
     rng = generator(name)
-    return loss, rng.normal(size=(N * loss.copies, k)), make_target(rng, N, k), rng.random(N)
+    return loss, rows_of(rng, N * loss.copies, k), make_target(rng, N, k), rng.random(N)
 
 
 def loss_pass(loss):
@@ -330,8 +330,8 @@ def test_a_weight_of_two_is_a_row_twice(name):
     weight[2] = 2.0
     twice = [*range(N), 2]
     value, dz = loss_pass(loss)(z, target, weight)
-    of_rows = z.reshape(N, loss.copies, -1)  # the members of each
-    expected, dz_twice = loss_pass(loss)(of_rows[twice].reshape(-1, z.shape[-1]), target[twice], None)
+    of_rows = z.reshape(N, loss.copies, *z.shape[1:])  # the members of each
+    expected, dz_twice = loss_pass(loss)(of_rows[twice].reshape(-1, *z.shape[1:]), target[twice], None)
     dz, dz_twice = dz.reshape(of_rows.shape), dz_twice.reshape(N + 1, *of_rows.shape[1:])
     np.testing.assert_allclose(value, expected, **EXACT)
     np.testing.assert_allclose(dz[2], dz_twice[2] + dz_twice[-1], **EXACT)

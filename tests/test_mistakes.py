@@ -107,7 +107,7 @@ OWN = {
     "save": {"path": "saved", "params": PARAMS},
     "scores": {"target": Y},
     "of": {"target": Y, "classes": ("a", "b")},
-    "EnsembleLoss": {"loss": nnx.SquaredError()},
+    **{name: {"loss": nnx.SquaredError()} for name in ("EnsembleLoss", "PositionLoss")},
     "ClampedLoss": {"loss": nnx.SquaredError(), "low": 0.0, "high": 1.0},
     **{name: {"activation": nnx.Tanh()} for name in ("ParametricActivation", "MonotoneActivation")},
     "ScaledLoss": {"loss": nnx.SquaredError(), "mean": (1.0,), "scale": (2.0,)},
@@ -231,9 +231,13 @@ def used(made):
         x = np.ones((12, *ROWS[kind])) if kind in ROWS else X
         layer.evaluate(nnx.init(layer, x), x, train=True, key=nnx.key(0, 1))
     elif nnx.Loss in kinds:
-        made.evaluate(
-            np.zeros((12 * made.copies, 2 if made.labels else made.outputs(1))), Y if made.labels else Y[:, None]
+        z, target = (
+            np.zeros((12 * made.copies, 2 if made.labels else made.outputs(1))),
+            Y if made.labels else Y[:, None],
         )
+        for _ in range(made.positions):  # one each
+            z, target = z[:, None], target[:, None]
+        made.evaluate(z, target)
     elif nnx.Initializer in kinds:
         nnx.init(nnx.Dense(2, weight=made), 3)
     elif isinstance(made, nnx.Population | nnx.Member):

@@ -148,7 +148,8 @@ def test_every_loss(name, weighted, mode):
         pytest.skip("compiled with weights alone: each takes a while")
     loss, outputs, make = LOSSES[name]
     rng = generator(name)
-    z, target, weight = rng.normal(size=(ROWS, loss.copies, outputs)), make(rng, ROWS, outputs), rng.random(ROWS)
+    row = nnx.contract.as_row(outputs)
+    z, target, weight = rng.normal(size=(ROWS, loss.copies, *row)), make(rng, ROWS, outputs), rng.random(ROWS)
 
     def step(carry, z, target, weight, rows):
         value, saved = loss.evaluate(together(taken(z, rows)), taken(target, rows), taken(weight, rows))
@@ -157,7 +158,7 @@ def test_every_loss(name, weighted, mode):
         dz += loss.backprop(saved)
         return {"total": total, "dz": dz}
 
-    carry = {"total": np.zeros(()), "dz": np.zeros((BATCH * loss.copies, outputs))}
+    carry = {"total": np.zeros(()), "dz": np.zeros((BATCH * loss.copies, *row))}
     agree(*both(step, carry, z, target, mode, weight if weighted else None), mode)
 
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from tables import LAYERS, LOSSES, generator, rows_of
+from tables import LAYERS, LOSSES, generator, network_of, rows_of
 
 import nnx
 from nnx.onnx import graph as graphs, layers as exporters, register_sklearn
@@ -33,9 +33,9 @@ def close(found, wanted, absolute=1e-6, relative=1e-5):
 
 def same_labels(label, p):
     """The label of each row is that of the largest p, where the two largest are not within a rounding of each other."""
-    best = np.sort(p, axis=1)
-    sure = best[:, -1] - best[:, -2] > 1e-6
-    np.testing.assert_array_equal(label[sure], p.argmax(axis=1)[sure])
+    best = np.sort(p, axis=-1)
+    sure = best[..., -1] - best[..., -2] > 1e-6
+    np.testing.assert_array_equal(label[sure], p.argmax(axis=-1)[sure])
 
 
 def moved(net, params, rng):
@@ -62,8 +62,9 @@ def test_a_layer_gives_what_it_gives_in_nnx(name, dtype, opset):
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_means_what_it_means_in_nnx(name):
     (loss, outputs, _), rng = LOSSES[name], generator(name)
-    net, k, one = nnx.mlp((16,), outputs, activation="tanh"), loss.copies, getattr(loss, "loss", loss)
-    net = net if k == 1 else nnx.Chain(nnx.EnsembleView(k), nnx.ScaleEnsemble(k), net)
+    k, one = loss.copies, getattr(loss, "loss", loss)
+    view = [nnx.EnsembleView(k), nnx.ScaleEnsemble(k)]
+    net = network_of(loss, outputs) if k == 1 else nnx.Chain(*view, nnx.mlp((16,), outputs, activation="tanh"))
     params = moved(net, nnx.init(net, 5), rng)
     made = nnx.to_onnx(net, params=params, loss=loss)
     for rows in ROWS:
@@ -368,7 +369,7 @@ REFUSED = {
     "a population": (lambda: nnx.to_onnx(DENSE, params=nnx.init(DENSE, 2, seed=(1, 2))), r"a population \(2,\)"),
     "a loss of sequences": (
         lambda: nnx.to_onnx(DENSE, params=nnx.init(DENSE, (4, 2)), row=(4, 2), loss=nnx.Huber()),
-        r"a loss is for lines of outputs, the network gives rows of shape \(4, 3\)",
+        r"0 axes of positions, the network gives rows of shape \(4, 3\): give nnx.PositionLoss\(loss, axes=1\)",
     ),
     "a row of no length": (lambda: nnx.to_onnx(DENSE, params=PARAMS, row=(0,)), "row must be at least 1"),
     "no parameters": (lambda: nnx.to_onnx(DENSE), "a network needs its parameters"),

@@ -6,7 +6,18 @@ from itertools import cycle, islice
 import numpy as np
 import pytest
 from conftest import make
-from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, SCHEDULES, around, generator
+from tables import (
+    LAYER_MEMBERS,
+    LAYERS,
+    LOSS_MEMBERS,
+    LOSSES,
+    MEMBERS,
+    OPTIMIZERS,
+    SCHEDULES,
+    around,
+    generator,
+    network_of,
+)
 
 import nnx
 from nnx.training.population import fitting, lanes, members as engine
@@ -86,7 +97,7 @@ def test_members_with_every_layer_are_those_trained_alone(name):
 def test_members_with_every_loss_are_those_trained_alone(name):
     loss, outputs, make = LOSSES[name]
     y = make(generator(name), len(X), outputs)
-    net = nnx.mlp((4,), outputs) if loss.copies == 1 else nnx.tabm((4,), outputs, members=loss.copies)
+    net = network_of(loss, outputs)
     compare([Member(net, loss, seed=k) for k in range(3)], y=y, validation=0.2)
 
 

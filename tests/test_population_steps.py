@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, around, generator
+from tables import LAYER_MEMBERS, LAYERS, LOSS_MEMBERS, LOSSES, MEMBERS, OPTIMIZERS, around, generator, network_of
 from test_native import BITS, COMPILED, CUPY, DEVICE, HOW, auto_means_replayed, moved, native  # noqa: F401
 
 import nnx
@@ -37,8 +37,7 @@ def of_layers(layers, features):
 
 
 def of_losses(losses, outputs, make, name):
-    copies = losses[0].copies
-    net = nnx.mlp((4,), outputs) if copies == 1 else nnx.tabm((4,), outputs, members=copies)
+    net = network_of(losses[0], outputs)
     members = [Member(net, loss, seed=k) for k, loss in enumerate(losses)]
     return members, make(generator(name), len(X), outputs)
 

@@ -80,6 +80,7 @@ LOSS_EXAMPLES = {  # the loss, z and the target
     "Poisson": ("nnx.Poisson()", 2, "rng.poisson(2.0, (6, 2)).astype(float)"),
     "Quantile": ("nnx.Quantile((0.1, 0.5, 0.9))", 3, "rng.normal(size=(6, 1))"),
     "EnsembleLoss": ("nnx.EnsembleLoss(nnx.SquaredError(), 3)", 2, "rng.normal(size=(2, 2))"),
+    "PositionLoss": ("nnx.PositionLoss(nnx.SoftmaxCrossEntropy())", (4, 3), "rng.integers(0, 3, (6, 4))"),
     "ScaledLoss": ("nnx.ScaledLoss(nnx.SquaredError(), (5.0, 100.0), (2.0, 30.0))", 2, "5 + rng.normal(size=(6, 2))"),
     "ClampedLoss": ("nnx.ClampedLoss(nnx.SquaredError(), (-1.0, -1.0), (1.0, 1.0))", 2, "rng.normal(size=(6, 2))"),
 }
@@ -211,7 +212,8 @@ def of_layer(name, seen):
 
 def of_loss(kind, seen):
     loss, outputs, target = LOSS_EXAMPLES.get(kind.__name__, (f"nnx.{kind.__name__}()", 2, "rng.normal(size=(6, 2))"))
-    program = ["rng = np.random.default_rng(0)", f"z = rng.normal(size=(6, {outputs}))", f"target = {target}"]
+    shape = (6, *outputs) if isinstance(outputs, tuple) else (6, outputs)
+    program = ["rng = np.random.default_rng(0)", f"z = rng.normal(size={shape})", f"target = {target}"]
     return part(kind, [*program, f"nnx.check({loss}, z, target)"], seen)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..contract import Features, Layer, Loss, Optimizer, Schedule
+from ..contract import Features, Layer, Loss, Optimizer, Schedule, as_row
 from ..initializers import Normal
 from ..layers import (
     ELU,
@@ -62,6 +62,7 @@ from ..losses import (
     EnsembleLoss,
     Huber,
     Poisson,
+    PositionLoss,
     Quantile,
     ScaledLoss,
     SoftmaxCrossEntropy,
@@ -133,28 +134,28 @@ LAYERS: dict[str, tuple[Layer, Features]] = {
 }
 
 
-def floats(rng: Any, n: int, k: int) -> Any:
+def floats(rng: Any, n: int, k: Any) -> Any:
     """Normal numbers (n, k)."""
-    return rng.normal(size=(n, k))
+    return rng.normal(size=(n, *as_row(k)))
 
 
-def labels(rng: Any, n: int, k: int) -> Any:
-    """Class numbers (n,)."""
-    return rng.integers(0, k, n)
+def labels(rng: Any, n: int, k: Any) -> Any:
+    """Class numbers (n,), or (n, *positions)."""
+    return rng.integers(0, as_row(k)[-1], (n, *as_row(k)[:-1]))
 
 
-def counts(rng: Any, n: int, k: int) -> Any:
+def counts(rng: Any, n: int, k: Any) -> Any:
     """Whole numbers from 0 (n, k), as floats."""
-    return rng.poisson(2.0, (n, k)).astype(float)
+    return rng.poisson(2.0, (n, *as_row(k))).astype(float)
 
 
-def bits(rng: Any, n: int, k: int) -> Any:
+def bits(rng: Any, n: int, k: Any) -> Any:
     """Zeros and ones (n, k), as floats."""
-    return rng.integers(0, 2, (n, k)).astype(float)
+    return rng.integers(0, 2, (n, *as_row(k))).astype(float)
 
 
-# name: (loss, outputs, a function making the target of n rows; z has n * loss.copies)
-LOSSES: dict[str, tuple[Loss, int, Callable[[Any, int, int], Any]]] = {
+# name: (loss, outputs or the shape of a row of z, a function making the target of n rows; z has n * loss.copies)
+LOSSES: dict[str, tuple[Loss, Any, Callable[[Any, int, Any], Any]]] = {
     "squared_error": (SquaredError(), 3, floats),
     "absolute_error": (AbsoluteError(), 3, floats),
     "huber": (Huber(0.7), 3, floats),
@@ -163,6 +164,7 @@ LOSSES: dict[str, tuple[Loss, int, Callable[[Any, int, int], Any]]] = {
     "binary": (BinaryCrossEntropy(), 2, bits),
     "softmax": (SoftmaxCrossEntropy(), 4, labels),
     "ensemble": (EnsembleLoss(SquaredError(), 3), 2, floats),
+    "positions": (PositionLoss(SoftmaxCrossEntropy()), (3, 4), labels),
     "scaled": (ScaledLoss(SquaredError(), (3.0, 0.0), (2.0, 1.0)), 2, floats),
     "clamped": (ClampedLoss(SquaredError(), (-0.5, 0.0), (0.5, 1.0)), 2, floats),
 }

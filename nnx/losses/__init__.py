@@ -9,6 +9,7 @@ batch in which all are 0 has the loss 0 and no gradient. The letters: z is the n
 from ..contract import Loss
 from .cross_entropy import BinaryCrossEntropy, SoftmaxCrossEntropy, holds_labels, one_hot
 from .ensemble import EnsembleLoss
+from .positions import PositionLoss, of_position
 from .regression import AbsoluteError, Huber, Poisson, Quantile, SquaredError
 from .scaled import ClampedLoss, ScaledLoss, without_scale
 
@@ -21,7 +22,7 @@ LOSSES: dict[str, type[Loss]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
     "softmax_cross_entropy": SoftmaxCrossEntropy,
 }
-KINDS: tuple[type[Loss], ...] = (*LOSSES.values(), EnsembleLoss, ScaledLoss, ClampedLoss)
+KINDS: tuple[type[Loss], ...] = (*LOSSES.values(), EnsembleLoss, PositionLoss, ScaledLoss, ClampedLoss)
 
 __all__ = [
     "KINDS",
@@ -32,11 +33,13 @@ __all__ = [
     "EnsembleLoss",
     "Huber",
     "Poisson",
+    "PositionLoss",
     "Quantile",
     "ScaledLoss",
     "SoftmaxCrossEntropy",
     "SquaredError",
     "holds_labels",
+    "of_position",
     "one_hot",
     "without_scale",
 ]

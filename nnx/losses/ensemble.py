@@ -51,7 +51,7 @@ class EnsembleLoss(Wrapper):
 
     def __post_init__(self) -> None:
         settle(self, members=AT_LEAST_1)
-        one = self.loss.copies == 1
+        one = self.loss.copies == 1 and not self.loss.positions
         require(
             one, f"EnsembleLoss: expected the loss of one member, such as nnx.SquaredError(), got {shown(self.loss)}"
         )

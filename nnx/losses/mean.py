@@ -1,5 +1,6 @@
 """The weighted mean over the rows of a batch, which all losses share."""
 
+from math import prod
 from typing import Any
 
 from ..backends import namespace, taken_beside
@@ -20,6 +21,25 @@ def total(weight: Array | None, n: int) -> Array | float:
     xp = namespace(weight)
     axes = (-2, -1) if weight.shape[-1] == 1 else -2  # along the last axis libraries add up in pairs, or in float64
     return xp.maximum(xp.sum(weight, axis=axes, keepdims=True), TINY)
+
+
+def total_of(loss: Loss, target: Array, weight: Array | None, rows: int, like: Array) -> Array | float:
+    """The divisor of the mean over a batch of so many rows: their number as the loss makes them, or their weights."""
+    w = loss.weights(target, weight, like)
+    return total(None if w is None else as_type(w, like), rows * loss.copies * positions_of(loss, target))
+
+
+def positions_of(loss: Loss, target: Array) -> int:
+    """How many positions each row of a target has."""
+    if not loss.positions:
+        return 1
+    labels = loss.labels and is_integer(target)
+    return prod(target.shape[-loss.positions :] if labels else target.shape[-loss.positions - 1 : -1])
+
+
+def is_integer(target: Array) -> bool:
+    found: bool = namespace(target).isdtype(target.dtype, ("bool", "integral"))
+    return found
 
 
 def share(weight: Array | None, n: int, whole: Array | float | None = None) -> Array | float:
@@ -72,6 +92,19 @@ def check_given(loss: Loss, z: Array, target: Array, weight: Array | None) -> No
 
     It looks at types and shapes only, which costs nothing in a step that is recorded, traced or captured.
     """
+    check_kinds(loss, z, target, weight)
+    place = type(loss).__name__
+    if z.ndim < 2:
+        raise ShapeError(f"{place}: expected the output (..., rows, columns), got shape {tuple(z.shape)}")
+    if weight is None:
+        return
+    n = z.shape[-2] // loss.copies
+    if weight.shape[-1:] != (n,) or weight.ndim >= z.ndim:
+        raise ShapeError(f"{place}: weight has shape {tuple(weight.shape)}, expected one for each of {n} rows")
+
+
+def check_kinds(loss: Loss, z: Array, target: Array, weight: Array | None) -> None:
+    """Raise DataError for what is no array of real numbers."""
     place, given = type(loss).__name__, (z, target, weight)
     types = getattr(z, "dtype", None), getattr(target, "dtype", None), getattr(weight, "dtype", None)
     kinds = type(z), type(target), type(weight), types
@@ -84,13 +117,6 @@ def check_given(loss: Loss, z: Array, target: Array, weight: Array | None) -> No
             raise DataError(f"{place}: the output must be floats, got {z.dtype}")
         if not any(hasattr(x, "mask") for x in given):  # which has to be looked at each time
             _fine.add(kinds)
-    if z.ndim < 2:
-        raise ShapeError(f"{place}: expected the output (..., rows, columns), got shape {tuple(z.shape)}")
-    if weight is None:
-        return
-    n = z.shape[-2] // loss.copies
-    if weight.shape[-1:] != (n,) or weight.ndim >= z.ndim:
-        raise ShapeError(f"{place}: weight has shape {tuple(weight.shape)}, expected one for each of {n} rows")
 
 
 def same_shape(loss: Loss, z: Array, target: Array) -> None:

@@ -9,7 +9,7 @@ from ..contract import Array, Saved, Setting
 from ..errors import require
 from ..settings import settle
 from .mean import as_type, check_given
-from .wrapper import Wrapper
+from .wrapper import Wrapper, check_outermost
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class ScaledLoss(Wrapper):
 
     def __post_init__(self) -> None:
         settle(self, mean=None, scale=None)
+        check_outermost(self)
         loss = self.loss
         free = not loss.labels and tuple(loss.domain) == (-inf, inf)
         require(free, f"ScaledLoss: {type(loss).__name__} is of classes or counts, which have no scale")
@@ -125,6 +126,7 @@ class ClampedLoss(Wrapper):
 
     def __post_init__(self) -> None:
         settle(self, low=None, high=None)
+        check_outermost(self)
         for name in ("low", "high"):
             object.__setattr__(self, name, _columns(f"ClampedLoss: {name}", getattr(self, name)))
         low, high = _rows(self.low), _rows(self.high)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..contract import Array, Loss, Saved
+from ..errors import require
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class Wrapper(Loss):
 
     def predict(self, z: Array) -> Array:
         return self.loss.predict(z)
+
+
+def check_outermost(loss: Wrapper) -> None:
+    """Raise SettingError where a loss of positions is within one of rows."""
+    name = type(loss).__name__
+    require(not loss.loss.positions, f"{name}: PositionLoss goes around it: nnx.PositionLoss(nnx.{name}(...))")
 
 
 def evaluated(

@@ -152,8 +152,9 @@ def _network(
         x = _as(graph, encode(graph, encoder, inputs(graph, encoder)), encoder.dtype)
     z, out = network(graph, net, held, x, as_features(row) if known(row) else None), outputs(net, held, row)
     width = as_features(out) if known(out) else None
-    flat = loss is None or len(out) == 1
-    require(flat, f"to_onnx: a loss is for lines of outputs, the network gives rows of shape {out}: leave loss= out")
+    axes = len(out) - 1 if loss is None else loss.positions
+    text = f"to_onnx: the loss is for {axes} axes of positions, the network gives rows of shape {out}"
+    require(axes == len(out) - 1, f"{text}: give nnx.PositionLoss(loss, axes={len(out) - 1}), or leave loss= out")
     if target is None:
         head(graph, loss, z, width, classes=classes, dtype=dtype, rows=rows)
     else:

@@ -5,7 +5,17 @@ from typing import Any
 
 from ..contract import Features, Loss, as_row
 from ..errors import SettingError, require
-from ..losses import BinaryCrossEntropy, ClampedLoss, EnsembleLoss, Poisson, Quantile, ScaledLoss, SoftmaxCrossEntropy
+from ..losses import (
+    BinaryCrossEntropy,
+    ClampedLoss,
+    EnsembleLoss,
+    Poisson,
+    PositionLoss,
+    Quantile,
+    ScaledLoss,
+    SoftmaxCrossEntropy,
+    of_position,
+)
 from .graph import Graph, Nodes, as_host, xp
 
 
@@ -55,6 +65,10 @@ def _clamped(graph: Nodes, loss: Any, z: str) -> str:
     return graph.node("Min", graph.node("Max", predict(graph, loss.loss, z), list(loss.low)), list(loss.high))
 
 
+def _of_position(graph: Nodes, loss: Any, z: str) -> str:
+    return predict(graph, loss.loss, z)  # all of these act on the last axis alone
+
+
 PREDICT: dict[Callable[..., Any], Callable[[Nodes, Any, str], str]] = {
     Loss.predict: _same,
     SoftmaxCrossEntropy.predict: _softmax,
@@ -62,6 +76,7 @@ PREDICT: dict[Callable[..., Any], Callable[[Nodes, Any, str], str]] = {
     Poisson.predict: _exp,
     Quantile.predict: _sorted,
     EnsembleLoss.predict: _mean,
+    PositionLoss.predict: _of_position,
     ScaledLoss.predict: _scaled,
     ClampedLoss.predict: _clamped,
 }
@@ -70,9 +85,9 @@ PREDICT: dict[Callable[..., Any], Callable[[Nodes, Any, str], str]] = {
 def most_likely(graph: Nodes, p: str, classes: Any = None, *, keepdims: bool = False) -> str:
     """Add the label with the largest p (rows, classes) of each row: its name or, without classes, its number.
 
-    Shapes: (rows,), or (rows, 1) with keepdims.
+    Shapes: (rows,), or (rows, 1) with keepdims; of positions (rows, *positions).
     """
-    number = graph.node("ArgMax", p, axis=1, keepdims=int(keepdims))
+    number = graph.node("ArgMax", p, axis=-1, keepdims=int(keepdims))
     return number if classes is None else graph.node("Gather", class_names(classes), number, axis=0)
 
 
@@ -110,8 +125,8 @@ def head(
     """Add what a loss means by the output z of a network, and declare the outputs of the model.
 
     Softmax cross-entropy: "label" (rows,) and "probabilities" (rows, width). Binary cross-entropy: both (rows, width),
-    "label" being 1 where the probability is above 1/2. Others: "prediction" (rows, width). A name that an input has
-    gets a "_" at its end.
+    "label" being 1 where the probability is above 1/2. Others: "prediction" (rows, width). Of a loss of positions they
+    have the axes of positions after the rows. A name that an input has gets a "_" at its end.
 
     Parameters
     ----------
@@ -145,13 +160,14 @@ def head(
     ['label', 'probabilities']
     """
     p, shape = predict(graph, loss, z), [rows, *(["outputs"] if width is None else as_row(width))]
-    one = loss.loss if isinstance(loss, EnsembleLoss) else loss
+    one = loss.loss if isinstance(loss, EnsembleLoss) else None if loss is None else of_position(loss)
     choice, binary = isinstance(one, SoftmaxCrossEntropy), isinstance(one, BinaryCrossEntropy)
     require(classes is None or choice, "to_onnx: classes are for SoftmaxCrossEntropy, which chooses one of several")
     if choice:
-        many = width if classes is None else len(classes)
-        require(width in (None, many), f"to_onnx: {many} classes for {width} outputs")
-        graph.output(graph.free("label"), most_likely(graph, p, classes), label_type(classes), [rows])
+        columns = None if width is None else as_row(width)[-1]
+        many = columns if classes is None else len(classes)
+        require(columns in (None, many), f"to_onnx: {many} classes for {columns} outputs")
+        graph.output(graph.free("label"), most_likely(graph, p, classes), label_type(classes), shape[:-1])
     elif binary:
         graph.output(graph.free("label"), likely(graph, p), "int64", shape)
     name = "probabilities" if choice or binary else "prediction"

@@ -11,7 +11,7 @@ from ..inspection import Run, watched
 from ..layers import Chain
 from ..losses import LOSSES
 from ..random import key
-from ..training.check import as_rows, as_target, check_lengths, check_members
+from ..training.check import as_rows, as_target, check_lengths, check_members, of_positions
 from ..training.data import move_target
 from ..training.settings import named
 from .style import COLOURS, GREY, drawn, finish, panels, plain
@@ -89,8 +89,9 @@ def layer_values(net: Layer, params: Params, x: Any, y: Any, loss: Loss | str, *
     check_members(net, the_loss)
     out: list[LayerValues] = []
     with backend.scope():
-        x, y = as_rows(x), as_target(y, the_loss)
-        check_lengths(x, y, None)
+        x, the_loss = as_rows(x), of_positions(net, the_loss, x)
+        y = as_target(y, the_loss)
+        check_lengths(x, y, None, the_loss)
         z, target = backend.as_floats(x), move_target(backend, y, the_loss)
         parts: dict[str, tuple[Layer, Mapping[str, Any], Any]] = {}
 

@@ -18,7 +18,7 @@ class Block:
     def __init__(self, backend: Backend, batch: int, x: Any, target: Any, weight: Any, *, labels: bool) -> None:
         """Like the arrays given (rows, ...), for a whole number of batches. labels: the target holds integers."""
         self.backend, self.rows, host = backend, 0, host_namespace()
-        per_row = 8 * (prod(x.shape[1:]) + prod(target.shape[1:]) + 1)
+        per_row = 8 * (prod(x.shape[1:]) + prod(target.shape[1:]) + (1 if weight is None else prod(weight.shape[1:])))
         self.capacity = max(BYTES // (per_row * batch), 1) * batch
         self.piece = max(PIECE // per_row, 1)
         kinds = (backend.dtype, host.int64 if labels else backend.dtype, backend.dtype)

@@ -1,7 +1,7 @@
 """Checks of data before a network is trained on it: each fault is one line that says where it is."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..backends import Backend, backend, backend_of, is_array, is_host, is_sparse, namespace, same_library
@@ -9,6 +9,7 @@ from ..backends.numpy import namespace as host_namespace
 from ..contract import Array, Layer, Loss
 from ..errors import DataError, SettingError, ShapeError, shown
 from ..inputs import CLASSES, as_class_numbers, as_numbers, check_holder, extremes
+from ..losses import PositionLoss, of_position
 from ..losses.mean import relative as largest_is_1
 
 PART = 8192  # rows looked at together: of classes they may have a column for each
@@ -59,24 +60,64 @@ def as_rows(x: Any) -> Any:
 
 
 def as_target(y: Any, loss: Loss) -> Any:
-    """The target as an array with two axes, or one axis of labels."""
-    y = as_numbers("y", y, remedy=CLASSES if loss.labels else "")
+    """The target as an array (rows, columns), or labels (rows,); with axes of positions after the rows where the loss
+    has them."""
+    y, labels = as_numbers("y", y, remedy=CLASSES if loss.labels else ""), 1 + loss.positions
     integer = namespace(y).isdtype(y.dtype, ("bool", "integral"))
-    if loss.labels and integer and y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
+    if loss.labels and integer and y.ndim == labels + 1 and y.shape[-1] == 1:
+        y = y[..., 0]
     if loss_labels(y, loss):
         return as_class_numbers("y", y)
-    if y.ndim == 1:
+    if y.ndim == labels:
         if loss.labels:
             check_finite("y", y)
-            raise DataError(f"y: {type(loss).__name__} expects integer labels or one row per sample, got {y.dtype}")
-        return y[:, None]
+            name, of = type(of_position(loss)).__name__, "position" if loss.positions else "sample"
+            raise DataError(f"y: {name} expects integer labels or one row per {of}, got {y.dtype}")
+        return y[..., None]
+    if loss.positions and y.ndim != labels + 1:
+        text = f"y has shape {tuple(y.shape)}, expected {labels} axes for rows and positions, and one of columns"
+        raise DataError(f"{text}; nnx.GlobalPool or nnx.Flatten end the positions of a network")
     return y
+
+
+def as_weight(weight: Any, y: Any, loss: Loss) -> Any:
+    """The weights (rows,), where the loss has positions those of each of them, (rows, *positions)."""
+    weight = as_numbers("sample_weight", weight)
+    where = tuple(y.shape[: 1 + loss.positions])
+    if not loss.positions or weight.shape == where or weight.shape != where[:1]:
+        return weight
+    each = namespace(weight).reshape(weight, where[:1] + (1,) * loss.positions)
+    return namespace(weight).broadcast_to(each, where)
 
 
 def loss_labels(y: Any, loss: Loss) -> bool:
     """True if y holds the number of a class for each row."""
-    return loss.labels and y.ndim == 1 and bool(namespace(y).isdtype(y.dtype, ("bool", "integral")))
+    return loss.labels and y.ndim == 1 + loss.positions and bool(namespace(y).isdtype(y.dtype, ("bool", "integral")))
+
+
+def of_positions(net: Layer, loss: Loss, x: Any) -> Loss:
+    """The loss for each position where a row of the network's output has several axes, else the loss; x: rows."""
+    shape = shape_of(x)
+    if len(shape) < 2:
+        return loss
+    with suppress(ShapeError):  # of rows that do not fit the network, which is said where it is initialised
+        axes = len(net.shapes(shape[1:])[1]) - 1
+        if axes and not loss.positions:
+            check_members(net, loss)
+            return PositionLoss(loss, axes)
+        if axes != loss.positions:
+            text = f"fit: the loss is for {loss.positions} axes of positions, a row of the network's output has {axes}"
+            raise SettingError(
+                f"{text}; give PositionLoss(loss, axes={axes})" if axes else f"{text}: leave PositionLoss out"
+            )
+    return loss
+
+
+def shape_of(a: Any) -> tuple[int, ...]:
+    """The shape of an array, or of a list as its first elements tell it."""
+    if hasattr(a, "shape"):
+        return tuple(a.shape)
+    return (len(a), *shape_of(a[0])) if isinstance(a, (list, tuple)) and a else ()
 
 
 def check_members(net: Layer, loss: Loss) -> None:
@@ -88,12 +129,14 @@ def check_members(net: Layer, loss: Loss) -> None:
         )
 
 
-def check_lengths(x: Any, y: Any, weight: Any) -> None:
-    """Raise DataError if x, y and the weights have different numbers of rows."""
+def check_lengths(x: Any, y: Any, weight: Any, loss: Loss) -> None:
+    """Raise DataError if x, y and the weights have different numbers of rows, or the weights other positions."""
     if y.ndim == 0 or y.shape[0] != x.shape[0]:
         raise DataError(f"y has {y.shape[0] if y.ndim else 0} rows, x has {x.shape[0]}")
-    if weight is not None and (weight.ndim != 1 or weight.shape[0] != x.shape[0]):
-        raise DataError(f"sample_weight must have shape ({x.shape[0]},), got {tuple(weight.shape)}")
+    where = tuple(y.shape[: 1 + loss.positions])
+    if weight is not None and tuple(weight.shape) != where:
+        either = f"({x.shape[0]},)" + (f" or {where}" if loss.positions else "")
+        raise DataError(f"sample_weight must have shape {either}, got {tuple(weight.shape)}")
 
 
 def check_finite(name: str, x: Array, rows: Any = None) -> None:
@@ -129,9 +172,11 @@ def check_target(y: Array, loss: Loss, outputs: int) -> None:
     low, high = float(xp.min(values)), float(xp.max(values))
     if low < lowest or high > highest:
         outside = low if low < lowest else high
-        raise DataError(f"y: {type(loss).__name__} expects values from {lowest:g} to {highest:g}, got {outside:g}")
+        raise DataError(
+            f"y: {type(of_position(loss)).__name__} expects values from {lowest:g} to {highest:g}, got {outside:g}"
+        )
     if loss.labels and float(xp.max(xp.abs(xp.sum(values, axis=-1) - 1.0))) > 1e-3:
-        raise DataError(f"y: the probabilities of a row must add up to 1 for {type(loss).__name__}")
+        raise DataError(f"y: the probabilities of a row must add up to 1 for {type(of_position(loss)).__name__}")
 
 
 def check_weight(weight: Array | None, *, some: bool = True) -> None:

@@ -9,12 +9,12 @@ from ..backends import Backend, is_host, namespace
 from ..backends.numpy import get as host_array, is_memmap, namespace as host_namespace
 from ..contract import Array, Loss
 from ..errors import DataError, SettingError, require
-from ..inputs import as_numbers
 from ..random import permutation
 from .block import Block
 from .check import (
     as_rows,
     as_target,
+    as_weight,
     batches_can_begin_anew,
     check_finite,
     check_lengths,
@@ -145,6 +145,7 @@ class StreamData:
     outputs: int | None = None
     checked: bool = False
     block: Block | None = None
+    first: Any = None  # batch, for the trial
 
     @property
     def rows(self) -> None:
@@ -158,7 +159,9 @@ class StreamData:
         n, some = -1, False  # the number of the batch, and whether a row of any has a weight
         block, size, began = None, 0, 0.0  # the block that is being filled since then, and the size of its batches
         looks = self.outputs is not None and not (self.checked and self.backend.is_gpu)  # each waits for a GPU
-        for n, item in enumerate(opened(self.source)):
+        source = opened(self.source) if self.first is None or self.outputs is not None else [self.first]
+        self.first = None
+        for n, item in enumerate(source):
             with naming(f"batch {n}"):
                 x, target, weight = self._batch(item, looks)
             some = some or weight is None or self.checked or float(namespace(weight).max(weight)) > 0
@@ -182,6 +185,11 @@ class StreamData:
         if not some and self.outputs is not None:
             raise DataError("sample_weight is 0 in every batch: nothing would be learned from them")
         self.checked = self.outputs is not None
+
+    def look(self) -> Any:
+        """x of the first batch, which is kept for the trial; None where that is no batch."""
+        self.first = next(iter(opened(self.source)), None)
+        return self.first[0] if isinstance(self.first, (tuple, list)) and self.first else None
 
     def _room(self, x: Any, target: Any, weight: Any) -> Block:
         """The block for batches like this one."""
@@ -241,8 +249,8 @@ def make_data(backend: Backend, x: Any, y: Any, weight: Any, loss: Loss) -> Data
 
 def _arrays(x: Any, y: Any, weight: Any = None, *, loss: Loss) -> tuple[Any, Any, Any]:
     x, target = as_rows(x), as_target(y, loss)
-    weight = None if weight is None else as_numbers("sample_weight", weight)
-    check_lengths(x, target, weight)
+    weight = None if weight is None else as_weight(weight, target, loss)
+    check_lengths(x, target, weight, loss)
     return x, target, weight
 
 

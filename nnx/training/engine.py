@@ -8,6 +8,9 @@ from ..backends import Backend, Plain, is_array, namespace
 from ..contract import Array, Features, Key, Layer, Loss, Optimizer, Params, as_row
 from ..errors import SettingError, ShapeError, require, shown
 from ..inputs import as_numbers
+from ..layers.shared import joined
+from ..losses import PositionLoss
+from ..losses.positions import lines, target_lines
 from ..metrics import METRICS
 from ..random import seed_words
 from ..settings import is_number
@@ -145,12 +148,27 @@ def measured(
     figures = {"validation_loss": loss.evaluate(z, target, weight)[0]}
     y = loss.predict(z)
     for name, metric in metrics.items():
-        if not members or metric in METRICS.values():
-            figures[f"validation_{name}"] = one_number(name, metric(y, target)) if not members else metric(y, target)
-        else:  # one of the user's, which knows of no population
-            each = [metric(y[i, ...], target[i, ...] if along else target) for i in range(members)]
+        if not members:
+            figures[f"validation_{name}"] = one_number(name, figure(metric, loss, y, target, weight))
+        elif metric in METRICS.values() and (weight is None or not loss.positions):
+            figures[f"validation_{name}"] = figure(metric, loss, y, target, None)
+        else:  # one of the user's knows of no population, and members may have different padding
+            own = [[a[i, ...] if along and a is not None else a for a in (target, weight)] for i in range(members)]
+            each = [figure(metric, loss, y[i, ...], *given) for i, given in enumerate(own)]
             figures[f"validation_{name}"] = xp.stack([backend.floats(one_number(name, value)) for value in each])
     return figures
+
+
+def figure(metric: Metric, loss: Loss, y: Array, target: Array, weight: Array | None) -> Any:
+    """A metric of predictions. One of nnx's own has positions as rows, but for those of weight 0, which are padding."""
+    if metric not in METRICS.values() or not isinstance(loss, PositionLoss):
+        return metric(y, target)
+    y, target = joined(y, loss.axes), target_lines(loss, y, target)
+    if weight is None:
+        return metric(y, target)
+    xp = namespace(y)
+    (some,) = xp.nonzero(lines(weight, loss.axes))
+    return metric(xp.take(y, some, axis=0), xp.take(target, some, axis=0))
 
 
 def one_number(name: str, value: Any) -> Any:

@@ -15,9 +15,9 @@ from ..settings import MEMBERS, check_range, flag, integer, optional_name, plain
 from .agreed import check_shared, several, together
 from .alone import Alone, held_out
 from .averages import Average
-from .check import choose_backend
+from .check import choose_backend, of_positions
 from .checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed
-from .data import make_data
+from .data import StreamData, make_data
 from .identity import code, environment, same_on
 from .interrupt import Interrupt
 from .judge import Figures, Judge
@@ -153,16 +153,18 @@ def fit(
     net : Layer
         The network: a layer such as `nnx.mlp((128, 64), outputs=10)` or `nnx.Chain(nnx.Dense(8), nnx.ReLU(), ...)`.
     x : array, sparse matrix, list or function
-        The rows (rows, features). Arrays of NumPy, CuPy, PyTorch or JAX, all of one library, which then computes
-        (unless `backend` says otherwise and they are copied there); or lists. A `numpy.memmap` stays in its file and is
-        read batch by batch. A sparse matrix of SciPy stays sparse, on NumPy; the first layer must then be Dense. Or x
-        alone: a list of batches (x, y) or (x, y, weight), or a function that returns an iterator over them, called for
-        a trial and once an epoch.
+        The rows (rows, features), or rows with several axes such as (rows, time, features). Arrays of NumPy, CuPy,
+        PyTorch or JAX, all of one library, which then computes (unless `backend` says otherwise and they are copied
+        there); or lists. A `numpy.memmap` stays in its file and is read batch by batch. A sparse matrix of SciPy stays
+        sparse, on NumPy; the first layer must then be Dense. Or x alone: a list of batches (x, y) or (x, y, weight), or
+        a function that returns an iterator over them, called for a trial and once an epoch.
     y : array or list, default None
         The targets (rows,) or (rows, outputs): numbers, or for classes integers from 0 (`loss` says what each loss
-        takes). None where x gives batches.
+        takes). Where a row of the network's output has axes of positions, such as (time, outputs), there is a target
+        for each: (rows, time) or (rows, time, outputs). None where x gives batches.
     loss : Loss or str
-        What is minimised: an object such as `nnx.Huber(delta=2.0)`, or the name of one with its usual settings.
+        What is minimised: an object such as `nnx.Huber(delta=2.0)`, or the name of one with its usual settings. Of an
+        output with positions it is the mean over them too (`nnx.PositionLoss`).
 
         - "squared_error": for numbers, of which the mean is predicted; the usual choice.
         - "absolute_error": for numbers with outliers; the median is predicted.
@@ -201,7 +203,7 @@ def fit(
     metrics : sequence of str or callable, default ()
         What is computed on the validation data after each epoch: the "accuracy" of the metrics is "validation_accuracy"
         in the history. A function of your own takes predictions (rows, outputs) and target, arrays, and returns one
-        number. Names:
+        number. Those of nnx count positions as rows, but for those of weight 0; your own is given their axes. Names:
 
         - "accuracy": the share of rows whose class is right.
         - "balanced_accuracy": the mean of that over the classes, for classes of unequal size.
@@ -217,7 +219,8 @@ def fit(
         `params`), such as `nnx.CSVLogger("log.csv")`. One that returns True stops the training. With members they are
         given an `nnx.PopulationReport`.
     sample_weight : array or list, default None
-        A weight of at least 0 for each row (rows,); only their ratios count. Batches of an iterable hold their own.
+        A weight of at least 0 for each row (rows,), or for each position, 0 for padding; only their ratios count.
+        Batches of an iterable hold their own.
     params : dict of str to array, default None
         Where to begin, such as the `params` of an earlier fit; left unchanged. None: initial parameters by the seed, as
         of `nnx.init`.
@@ -297,7 +300,8 @@ def fit(
 
     Notes
     -----
-    Shapes: x (rows, features); y (rows,) or (rows, outputs), integers for labels.
+    Shapes: x (rows, features) or (rows, *axes, features); y (rows,) or (rows, outputs), integers for labels; for each
+    position (rows, *positions) or (rows, *positions, outputs); sample_weight (rows,) or (rows, *positions).
 
     Ctrl-C ends the training after the current batch and returns the result so far, with "interrupted" in `Fit.stopped`;
     a second one ends it at once.
@@ -360,11 +364,14 @@ def fit(
         chosen.scope(),
         Memory(chosen, settings.batch_size, settings.micro_batches) as memory,
     ):
+        the_loss = the_loss if y is None else of_positions(net, the_loss, x)
         if flag("fit: scale_target", scale_target):
             the_loss = scaled(chosen, the_loss, y, sample_weight)
         resumed = resume if resume is None or isinstance(resume, Resumed) else read(resume)
         check_range(chosen.dtype, net, the_loss, the_optimizer)
         data = make_data(chosen, x, y, sample_weight, the_loss)
+        if isinstance(data, StreamData):
+            data.loss = the_loss = of_positions(net, the_loss, data.look())
         if data.rows is None and settings.average is not None and net.running:
             raise SettingError("fit: average with BatchNorm needs x and y: its statistics ask for batches once more")
         scheduled = net

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..backends import namespace
 from ..contract import Array, Key, Layer, Loss, Params, Saved
-from ..losses.mean import total
 from ..losses.wrapper import evaluated
 
 
@@ -75,9 +73,3 @@ class MeanLoss:
         self, value: Array, grads: Params, weights: Params, target: Array, weight: Array | None, rows: int
     ) -> tuple[Array, Params]:
         return value, grads
-
-
-def total_of(loss: Loss, target: Array, weight: Array | None, rows: int, like: Array) -> Array | float:
-    """The divisor of the mean over a batch of so many rows: their number as the loss makes them, or their weights."""
-    w = loss.weights(target, weight, like)
-    return total(None if w is None else namespace(w).astype(w, like.dtype, copy=False), rows * loss.copies)

@@ -14,7 +14,7 @@ from ..network import init
 from ..random import key, one_seed, permutation
 from ..schedules import over
 from ..settings import POSITIVE, Range, integer, real
-from .check import choose_backend
+from .check import choose_backend, of_positions
 from .data import Data, make_data
 from .settings import parts
 from .step import gather, inputs
@@ -146,6 +146,7 @@ def rate_range(
     require(len(net.names) > 0, f"rate_range: the network has no parameters to train: {shown(net)}")
     chosen = choose_backend(x, y, None, None if backend is None else backends.backend(backend), "float32")
     with chosen.scope():
+        the_loss = of_positions(net, the_loss, x)
         data = make_data(chosen, x, y, None, the_loss)
         if data.rows is None:
             raise DataError("rate_range: expected arrays x and y")

@@ -8,8 +8,10 @@ from ..backends.numpy import namespace as host_namespace
 from ..contract import Loss
 from ..errors import DataError, SettingError
 from ..inputs import as_numbers
-from ..losses import ClampedLoss, ScaledLoss
-from .check import as_target, check_finite
+from ..layers.shared import joined
+from ..losses import ClampedLoss, PositionLoss, ScaledLoss
+from ..losses.positions import lines
+from .check import as_target, as_weight, check_finite
 
 FEW_BITS = 2.0**-18  # a deviation of less than this part of the mean leaves float32 five bits of it
 
@@ -18,6 +20,10 @@ def scaled(backend: Backend, loss: Loss, y: Any, weight: Any) -> Loss:
     """The loss of the standardised target, as the backend computes it. Raises DataError, SettingError."""
     if isinstance(loss, ClampedLoss):  # in the target's own units
         return replace(loss, loss=scaled(backend, loss.loss, y, weight))
+    if isinstance(loss, PositionLoss) and y is not None:
+        y = as_target(y, loss)
+        weight = None if weight is None else lines(as_weight(weight, y, loss), loss.axes)
+        return replace(loss, loss=scaled(backend, loss.loss, joined(y, loss.axes), weight))
     if y is None:
         raise SettingError("fit: scale_target needs y; for batches give loss=nnx.ScaledLoss(loss, mean, scale)")
     ScaledLoss(loss)  # refuses one whose target has no scale
@@ -29,9 +35,11 @@ def scaled(backend: Backend, loss: Loss, y: Any, weight: Any) -> Loss:
 
 def scaled_alike(loss: Loss, like: Any) -> Any:
     """A loss as `scaled` has made another."""
-    if isinstance(loss, ClampedLoss):
+    if isinstance(loss, (ClampedLoss, PositionLoss)):
         return replace(loss, loss=scaled_alike(loss.loss, like))
-    scale: Any = like.loss if isinstance(like, ClampedLoss) else like
+    scale = like
+    while isinstance(scale, (ClampedLoss, PositionLoss)):
+        scale = scale.loss
     return replace(scale, loss=loss)
 
 

@@ -13,7 +13,7 @@ from ..metrics import METRICS
 from ..optimizers import OPTIMIZERS, decays
 from ..settings import NOT_NEGATIVE, flag, integer, is_number, one_of, part, plain, real
 from .averages import EMA, SWA, Average, has_batch_norm, without_statistics
-from .check import check_members
+from .check import check_members, shape_of
 from .result import EarlyStopping
 
 Metric = Callable[[Array, Array], Array]
@@ -216,16 +216,9 @@ def shows(verbose: Any) -> bool:
 
 def not_swapped(x: Any, y: Any) -> None:
     """Raise DataError where x looks like a target, and y like rows."""
-    given = [_shape(a) for a in (x, y)]
+    given = [shape_of(a) for a in (x, y)]
     if len(given[0]) == 1 and len(given[1]) == 2 and given[0][0] == given[1][0]:
         raise DataError(f"x has shape {given[0]} and y {given[1]}: are they swapped?")
-
-
-def _shape(a: Any) -> tuple[int, ...]:
-    """The shape of an array, or of a list as its first elements tell it."""
-    if hasattr(a, "shape"):
-        return tuple(a.shape)
-    return (len(a), *_shape(a[0])) if isinstance(a, (list, tuple)) and a else ()
 
 
 def named(kind: str, value: Any, table: Mapping[str, Any]) -> Any:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from ..backends import is_sparse, namespace
 from ..contract import Array, Factors, Key, Layer, Optimizer, Params, State
+from ..losses.mean import total_of
 from ..settings import MOST, is_own
 from .flat import Flat, Named
-from .objective import Objective, total_of
+from .objective import Objective
 
 
 class Sum(NamedTuple):

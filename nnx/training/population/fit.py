@@ -13,7 +13,7 @@ from ...names import Spelled, spelled
 from ...settings import BETWEEN, check_range, flag, integer, optional_name, real
 from ..agreed import several, together
 from ..averages import Average
-from ..check import check_parts, choose_backend, naming
+from ..check import check_parts, choose_backend, naming, of_positions
 from ..checkpoint import Checkpoint, Resumed, check as check_checkpoint, claimed
 from ..data import DeviceData, make_data, numbered, split
 from ..interrupt import Interrupt
@@ -103,9 +103,9 @@ class Population(Spelled):
         Parameters
         ----------
         x : array
-            The rows (rows, features), an array in memory.
+            The rows (rows, features) or (rows, *axes, features), an array in memory.
         y : array
-            The targets (rows,) or (rows, outputs), integers for labels; an array in memory.
+            The targets (rows,) or (rows, outputs), integers for labels, or those of each position; an array in memory.
         epochs : int, default 100
             How many times each member goes over its rows, at least 1.
         batch_size : int, default 128
@@ -121,7 +121,7 @@ class Population(Spelled):
             Functions given an `nnx.PopulationReport` after each epoch of each run; one that returns True stops the
             run's members, one that returns numbers of members stops those.
         sample_weight : array, default None
-            A weight of at least 0 for each row (rows,).
+            A weight of at least 0 for each row (rows,), or for each position.
         shuffle : bool, default True
             Draw a new order of the rows for each epoch.
         backend : str or Backend, default None
@@ -209,7 +209,7 @@ class Population(Spelled):
             Memory(chosen, settings.batch_size, settings.micro_batches) as memory,
             Interrupt(told=writes) as own_interrupt,
         ):
-            members = self.members
+            members = tuple(in_positions(member, x) for member in self.members)
             if flag("fit: scale_target", scale_target):
                 scale = scaled(chosen, members[0].loss, y, sample_weight)
                 members = tuple(replace(m, loss=scaled_alike(m.loss, scale)) for m in members)
@@ -242,6 +242,12 @@ class Population(Spelled):
         if len(result.dropped) == len(result) and not any(fit.best_epoch for fit in result):
             raise TrainingError("the loss of every member is not finite; lower the rates, or clip gradients", result)
         return result
+
+
+def in_positions(member: Member, x: Any) -> Member:
+    """The member, whose loss is that of each position where a row of its output has several axes."""
+    loss = of_positions(member.net, member.loss, x)
+    return member if loss is member.loss else replace(member, loss=loss)
 
 
 def asking(callbacks: Sequence[PopulationCallback], numbers: Sequence[int], epochs: int, count: int) -> Any:
@@ -283,18 +289,19 @@ class Data:
 
     def __init__(self, backend: Backend, x: Any, y: Any, weight: Any, validation: Any) -> None:
         self.backend, self.given, self.validation = backend, (x, y, weight), validation
-        self.known: dict[bool, Sources] = {}
+        self.known: dict[tuple[bool, int], Sources] = {}
 
     def of(self, loss: Any) -> Sources:
         """The data to train on, and data of its own to validate on, as this loss takes them."""
-        if loss.labels not in self.known:
+        kind = loss.labels, loss.positions
+        if kind not in self.known:
             train, held = self.made(loss, *self.given), None
             if isinstance(self.validation, tuple):
                 require(len(self.validation) in (2, 3), "fit: validation must be a fraction, (x, y) or (x, y, weight)")
                 with naming("validation"):
                     held = self.made(loss, *(*self.validation, None)[:3])
-            self.known[loss.labels] = Sources(train, held)
-        train, held = self.known[loss.labels]
+            self.known[kind] = Sources(train, held)
+        train, held = self.known[kind]
         return Sources(replace(train, loss=loss), None if held is None else replace(held, loss=loss))
 
     def made(self, loss: Loss, x: Any, y: Any, weight: Any) -> DeviceData:

@@ -22,7 +22,7 @@ _HOMES = {
         "Softplus Tanh "
         "BatchNorm Dropout LayerNorm RMSNorm "
         "Embedding PBLDEmbedding PLREmbedding PiecewiseLinear PiecewiseLinearEmbedding "
-        "AvgPool Conv1D Conv2D Flatten GlobalPool MaxPool Reshape "
+        "AvgPool Conv1D Conv2D Flatten GlobalPool MaxPool Reshape SqueezeExcite "
         "GRU LearnedPositions Masked MultiHeadAttention TokenEmbedding"
     ),
     "network": "init mlp monotone_mlp predict realmlp tabm transformer_block",

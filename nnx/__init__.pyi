@@ -94,6 +94,7 @@ from .layers import (
     Sigmoid as Sigmoid,
     SiLU as SiLU,
     Softplus as Softplus,
+    SqueezeExcite as SqueezeExcite,
     Tanh as Tanh,
     TokenEmbedding as TokenEmbedding,
 )

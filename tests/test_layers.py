@@ -136,6 +136,26 @@ def test_an_embedding_refuses_columns_and_sizes_that_do_not_fit(given, text):
         nnx.init(nnx.Embedding((4,), (3,)), 3)
 
 
+def test_squeeze_and_excitation_is_that_of_torch():
+    import torch
+
+    net, x = nnx.SqueezeExcite(2), np.random.default_rng(0).normal(size=(3, 5, 4, 6))
+    params = nnx.init(net, x, dtype="float64")
+    params = {name: np.random.default_rng(1).normal(size=p.shape) for name, p in params.items()}
+    given = {name: torch.tensor(p, requires_grad=True) for name, p in {"x": x, **params}.items()}
+    images, linear = given["x"].permute(0, 3, 1, 2), torch.nn.functional.linear
+    m = torch.nn.AdaptiveAvgPool2d(1)(images).flatten(1)
+    s = torch.sigmoid(linear(torch.relu(linear(m, given["0.W"].T, given["0.b"])), given["2.W"].T, given["2.b"]))
+    theirs = (images * s[:, :, None, None]).permute(0, 2, 3, 1)
+    y, saved = net.evaluate(params, x)
+    np.testing.assert_allclose(y, theirs.detach().numpy(), rtol=1e-12)
+    dy = np.random.default_rng(2).normal(size=y.shape)
+    theirs.backward(torch.from_numpy(dy))
+    dx, grads = net.backprop(params, saved, dy)
+    for name, gradient in {"x": dx, **grads}.items():
+        np.testing.assert_allclose(gradient, given[name].grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
 NORMS = {  # ours, and the class of torch.nn that it is
     "layer": (nnx.LayerNorm(), "LayerNorm"),
     "batch": (nnx.BatchNorm(), "BatchNorm1d"),

@@ -133,6 +133,7 @@ MORE = {
 ROWS = {name: (6, 4, 2) for name in ("Conv2D", "MaxPool", "AvgPool", "GlobalPool", "Flatten")} | {"Conv1D": (6, 2)}
 ROWS["transformer_block"] = (6, 4)
 ROWS |= dict.fromkeys(("LearnedPositions", "MultiHeadAttention", "Masked", "GRU"), (6, 2))
+ROWS["SqueezeExcite"] = (6, 4, 2)
 # Slow ones are crossed with a few values, and what they share with another one only there.
 SHORT = ("None", "text", "-1", "nan", "10**400", "object", "class")
 FAMILIES = {"MLPRegressor": "MLPClassifier", "EnsembleRegressor": "EnsembleClassifier"}

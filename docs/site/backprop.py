@@ -29,6 +29,7 @@ PAGES = {  # the module of nnx.layers: its title, and a sentence
     "combine": ("Containers", "Networks of networks: there is no graph, each hands on what it is handed back."),
     "convolution": ("Convolution", "Windows of images and sequences, all times one matrix."),
     "pooling": ("Pooling", "The largest or the mean of windows, or of all positions."),
+    "squeeze_excite": ("Squeeze and excitation", "Channels weighed by what a row as a whole looks like."),
     "reshape": ("Rows of another shape", "The same elements in the same order."),
     "embedding": ("Embedding", "Columns of codes become rows of learned tables."),
     "tokens": ("Tokens and positions", "A learned vector for each token, and one for each position."),
@@ -73,7 +74,8 @@ EXAMPLES = {  # of those that have no usual setting, or whose class by itself sa
     "Ensemble": "nnx.Ensemble(nnx.Chain(nnx.Dense(3), nnx.Tanh(), nnx.Dense(2)), 3)",
     "Committee": "nnx.Committee(nnx.Dense(2), nnx.Chain(nnx.Dense(3), nnx.Tanh(), nnx.Dense(2)))",
 }
-ROWS = {name: "5, 4, 2" for name in ("Conv2D", "MaxPool", "AvgPool", "GlobalPool", "Flatten")} | {"Conv1D": "5, 2"}
+ROWS = ((4,), (5, 2), (5, 4, 2))  # an example gets the first that its layer takes
+CODES = ("Embedding", "TokenEmbedding")  # layers of whole numbers
 LOSS_EXAMPLES = {  # the loss, z and the target
     "BinaryCrossEntropy": ("nnx.BinaryCrossEntropy()", 2, "(rng.random((6, 2)) < 0.5).astype(float)"),
     "SoftmaxCrossEntropy": ("nnx.SoftmaxCrossEntropy()", 3, "rng.integers(0, 3, 6)"),
@@ -202,10 +204,21 @@ def part(kind, program, seen):
     return [*lines, *(table(names["layer"], names["x"]) if "layer" in names else [])]
 
 
+def row_of(layer):
+    """The shape of the first kind of row that a layer takes."""
+    for row in ROWS:
+        try:
+            layer.shapes(row)
+        except nnx.ShapeError:
+            continue
+        return row
+    raise ValueError(f"docs/site/backprop.py: {layer} takes none of the rows {ROWS}")
+
+
 def of_layer(name, seen):
-    x = f"rng.normal(size=(6, {ROWS.get(name, '4')}))"
-    x = f"np.abs(np.round({x}))" if name == "Embedding" else x  # codes
     layer = EXAMPLES.get(name, f"nnx.{name}()")
+    x = f"rng.normal(size={(6, *row_of(eval(layer)))})"
+    x = f"np.abs(np.round({x}))" if name in CODES else x
     program = ["rng = np.random.default_rng(0)", f"x = {x}", f"layer = {layer}", "nnx.check(layer, x)"]
     return part(LAYERS[name], program, seen)
 

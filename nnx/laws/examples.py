@@ -52,6 +52,7 @@ from ..layers import (
     Sigmoid,
     SiLU,
     Softplus,
+    SqueezeExcite,
     Tanh,
     TokenEmbedding,
 )
@@ -125,6 +126,7 @@ LAYERS: dict[str, tuple[Layer, Features]] = {
     "avg_pool": (AvgPool((2, 3)), (4, 7, 2)),
     "global_pool": (GlobalPool(), (3, 4, 2)),
     "flatten": (Chain(Flatten(2), Dense(3)), (4, 2)),
+    "squeeze_excite": (SqueezeExcite(2), (3, 2, 4)),
     "tokens": (TokenEmbedding(4, 3), (5,)),  # normal x, rounded: tokens 0 to 3
     "positions": (LearnedPositions(), (5, 3)),
     "attention": (MultiHeadAttention(2, causal=True, rotary=True), (5, 8)),

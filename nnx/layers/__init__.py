@@ -34,6 +34,7 @@ from .pooling import AvgPool, GlobalPool, MaxPool
 from .realmlp import NTPDense, ParametricActivation, Scale
 from .reshape import Flatten, Reshape
 from .rms_norm import RMSNorm
+from .squeeze_excite import SqueezeExcite
 from .tokens import LearnedPositions, TokenEmbedding
 
 ACTIVATIONS: dict[str, type[Layer]] = {
@@ -54,7 +55,7 @@ _OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNor
 _OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble, Scale, NTPDense, ParametricActivation)
 _OTHERS += (MonotoneDense, MonotoneActivation)
 _OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding, Embedding, Committee)
-_OTHERS += (Conv1D, Conv2D, MaxPool, AvgPool, GlobalPool, Flatten, Reshape)
+_OTHERS += (Conv1D, Conv2D, MaxPool, AvgPool, GlobalPool, Flatten, Reshape, SqueezeExcite)
 _OTHERS += (TokenEmbedding, LearnedPositions, MultiHeadAttention, Masked, GRU)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
@@ -115,6 +116,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Softplus",
+    "SqueezeExcite",
     "Tanh",
     "TokenEmbedding",
     "activation",

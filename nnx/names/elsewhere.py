@@ -17,6 +17,7 @@ MaxPool: MaxPool1d MaxPool2d MaxPooling1D MaxPooling2D AdaptiveMaxPool2d
 AvgPool: AvgPool1d AvgPool2d AveragePooling1D AveragePooling2D MeanPool
 GlobalPool: GlobalAvgPool GlobalAveragePooling1D GlobalAveragePooling2D AdaptiveAvgPool1d AdaptiveAvgPool2d
 Flatten: ravel
+SqueezeExcite: SqueezeExcitation SEBlock SELayer SEModule se_block ChannelAttention
 Reshape: Unflatten
 MonotoneDense: MonotonicLinear MonoDense MonotonicDense
 TokenEmbedding: Embed token_embedding EmbeddingBag

@@ -48,6 +48,7 @@ from ..layers import (
     RMSNorm,
     Scale,
     ScaleEnsemble,
+    SqueezeExcite,
     TokenEmbedding,
 )
 from .activations import ACTIVATIONS
@@ -232,6 +233,12 @@ def _next_to(here: Place, outputs: list[str], copies: list[int]) -> str:
     return here.node("Flatten", here.node("Concat", *members, axis=1), axis=2)
 
 
+def _squeeze_excite(layer: Any, here: Place, x: str) -> str:
+    c = here.row[-1]
+    s = _add(layer._gate(c), replace(here, row=(c,)), global_pool(layer, here, x))
+    return here.node("Mul", x, here.node("Reshape", s, [0, *(1,) * (layer.axes - 1), c]))
+
+
 def _chain(layer: Any, here: Place, x: str) -> str:
     for i, part in enumerate(layer.layers):
         x = _add(part, here.at(i), x)
@@ -267,6 +274,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     GlobalPool: global_pool,
     Flatten: flatten,
     Reshape: reshape,
+    SqueezeExcite: _squeeze_excite,
     TokenEmbedding: token_embedding,
     LearnedPositions: learned_positions,
     MultiHeadAttention: attention,

@@ -23,9 +23,10 @@ _HOMES = {
         "BatchNorm Dropout LayerNorm RMSNorm "
         "Embedding PBLDEmbedding PLREmbedding PiecewiseLinear PiecewiseLinearEmbedding "
         "AvgPool Conv1D Conv2D Flatten GlobalPool MaxPool Reshape SqueezeExcite "
+        "Cutout RandomFlip RandomShift Rescale "
         "GRU LearnedPositions Masked MultiHeadAttention TokenEmbedding"
     ),
-    "network": "init mlp monotone_mlp predict realmlp tabm transformer_block",
+    "network": "cnn init mlp monotone_mlp predict realmlp tabm transformer_block",
     "from_data": "init_from_data",
     "inspection": "Summary gradient summary trace",
     "derivatives": "gnvp hvp jvp",
@@ -37,6 +38,7 @@ _HOMES = {
     ),
     "optimizers": "Adagrad Adam AdamW ClipNorm ClipValue Lion Momentum Nesterov RMSProp SGD WeightDecay",
     "schedules": "Cosine ExponentialDecay FlatCosine OneCycle PeriodicCosine StepDecay",
+    "images": "read_images",
     "tables": "TableEncoder bin_edges",
     "training": (
         "CSVLogger Checkpoint EMA EarlyStopping Fit JSONLinesLogger Member Population PopulationFit PopulationReport "

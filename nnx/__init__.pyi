@@ -32,6 +32,7 @@ from .estimators import (
 )
 from .files import Model as Model, load as load, register as register, save as save
 from .from_data import init_from_data as init_from_data
+from .images import read_images as read_images
 from .initializers import (
     Constant as Constant,
     GlorotNormal as GlorotNormal,
@@ -60,6 +61,7 @@ from .layers import (
     Concat as Concat,
     Conv1D as Conv1D,
     Conv2D as Conv2D,
+    Cutout as Cutout,
     Dense as Dense,
     DenseEnsemble as DenseEnsemble,
     Dropout as Dropout,
@@ -85,7 +87,10 @@ from .layers import (
     PiecewiseLinear as PiecewiseLinear,
     PiecewiseLinearEmbedding as PiecewiseLinearEmbedding,
     PLREmbedding as PLREmbedding,
+    RandomFlip as RandomFlip,
+    RandomShift as RandomShift,
     ReLU as ReLU,
+    Rescale as Rescale,
     Reshape as Reshape,
     Residual as Residual,
     RMSNorm as RMSNorm,
@@ -123,6 +128,7 @@ from .metrics import (
     root_mean_squared_error as root_mean_squared_error,
 )
 from .network import (
+    cnn as cnn,
     init as init,
     mlp as mlp,
     monotone_mlp as monotone_mlp,

@@ -14,13 +14,17 @@ from .inputs import as_numbers
 from .layers import (
     SELU,
     BatchEnsemble,
+    BatchNorm,
     Chain,
+    Conv2D,
     Dense,
     DenseEnsemble,
     Dropout,
     EnsembleView,
+    GlobalPool,
     LayerNorm,
     Masked,
+    MaxPool,
     MultiHeadAttention,
     NTPDense,
     ParametricActivation,
@@ -144,6 +148,49 @@ def mlp(hidden: Sequence[int], outputs: int, *, activation: str | Layer = "relu"
     layers = [Dense(width) for width in _widths("mlp", hidden)]
     last = Dense(integer("mlp: outputs", outputs))
     return Chain(*_activated("mlp", layers, activation, dropout), last)
+
+
+@spelled
+def cnn(units: Sequence[int], outputs: int, *, activation: str | Layer = "relu", dropout: float = 0.0) -> Chain:
+    """Convolutional network, the usual one for images: a stage for each number of units, the mean of each channel over
+    the image, then Dense(outputs).
+
+    A stage is `Conv2D(units, 3, padding="same")`, BatchNorm and the activation; between stages `MaxPool(2)` halves
+    height and width.
+
+    Parameters
+    ----------
+    units : sequence of int
+        The channels of the stages, such as (32, 64, 128); each but the last halves height and width.
+    outputs : int
+        The number of outputs: 1 or one for each value, or one for each class.
+    activation : str or Layer, default "relu"
+        The activation of each stage: a layer, or the name of one such as "relu", "gelu", "silu".
+    dropout : float, default 0.0
+        The share of the last stage's channels that are dropped in training, at least 0 and below 1; 0 is none.
+
+    Returns
+    -------
+    Chain
+        The network, for rows (height, width, channels).
+
+    Raises
+    ------
+    SettingError
+        If a number, the activation or the dropout is none.
+
+    Examples
+    --------
+    >>> net = nnx.Chain(nnx.Rescale(1 / 255), nnx.RandomShift(2), nnx.cnn((8, 16), 10))
+    >>> nnx.predict(net, nnx.init(net, (28, 28, 1)), np.zeros((2, 28, 28, 1))).shape
+    (2, 10)
+    """
+    f, widths = _named("cnn", activation), _widths("cnn", units, "units")
+    require(len(widths) > 0, "cnn: units must be the channels of one stage or more, got none")
+    stages = [(Conv2D(width, 3, padding="same"), BatchNorm(), f) for width in widths]
+    between = [layer for stage in stages[:-1] for layer in (*stage, MaxPool(2))]
+    last = (Dropout(dropout),) if real("cnn: dropout", dropout, SHARE) else ()
+    return Chain(*between, *stages[-1], GlobalPool(), *last, Dense(integer("cnn: outputs", outputs)))
 
 
 @spelled
@@ -441,10 +488,10 @@ def realmlp(
     return Chain(*front, Scale(), *(layer for w in widths for layer in (NTPDense(w), *after)), NTPDense(outputs))
 
 
-def _widths(name: str, hidden: Sequence[int]) -> list[int]:
+def _widths(name: str, hidden: Sequence[int], setting: str = "hidden") -> list[int]:
     if not hasattr(hidden, "__iter__") or isinstance(hidden, (str, bytes, Mapping)):
-        raise SettingError(f"{name}: hidden must be widths such as (128, 64), got {shown(hidden)}")
-    return [integer(f"{name}: hidden", width) for width in hidden]
+        raise SettingError(f"{name}: {setting} must be widths such as (128, 64), got {shown(hidden)}")
+    return [integer(f"{name}: {setting}", width) for width in hidden]
 
 
 def _named(name: str, activation: str | Layer) -> Layer:

@@ -51,6 +51,8 @@ LAYERS = {
     "max_pool_overlapping": (nnx.MaxPool(3, 2, padding=1), (5, 6, 2)),
     "max_pool_of_sequences": (nnx.MaxPool(2, 1, padding="same", axes=2), (5, 3)),
     "avg_pool_overlapping": (nnx.AvgPool(3, 2, padding=1, axes=2), (6, 2)),
+    "random_flip_height": (nnx.RandomFlip(0.75, "height"), (3, 2, 1)),
+    "random_shift_far": (nnx.RandomShift(3), (2, 5, 1)),
     "dense_of_sequences": (nnx.Chain(nnx.Dense(3), nnx.Tanh(), nnx.Dense(2)), (4, 3)),
     "norms_of_images": (
         nnx.Chain(nnx.LayerNorm(), nnx.BatchNorm(), nnx.RMSNorm(), nnx.Dropout(0.3, axes=3)),

@@ -1,9 +1,11 @@
 """Every parameter of every public callable with values of every wrong kind: it works, or one line names it."""
 
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import nnx
 from nnx.evaluation import Evaluation, permutation_importance, scores
@@ -116,6 +118,8 @@ OWN = {
     "check_backend": {"xp": "numpy"},
     "gradient": {"output": 0},
     "Reshape": {"row": (3, 1)},
+    "cnn": {"units": (4,)},
+    "read_images": {"folder": "pictures", "size": None},
     "TokenEmbedding": {"vocabulary": 5},
     "transformer_block": {"features": 4},
     "jvp": {"dx": X},
@@ -133,6 +137,7 @@ MORE = {
 ROWS = {name: (6, 4, 2) for name in ("Conv2D", "MaxPool", "AvgPool", "GlobalPool", "Flatten")} | {"Conv1D": (6, 2)}
 ROWS["transformer_block"] = (6, 4)
 ROWS |= dict.fromkeys(("LearnedPositions", "MultiHeadAttention", "Masked", "GRU"), (6, 2))
+ROWS |= {name: (6, 4, 2) for name in ("RandomFlip", "RandomShift", "Cutout", "cnn")}
 ROWS["SqueezeExcite"] = (6, 4, 2)
 # Slow ones are crossed with a few values, and what they share with another one only there.
 SHORT = ("None", "text", "-1", "nan", "10**400", "object", "class")
@@ -181,6 +186,9 @@ RAW = (
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     nnx.save("file", NET, PARAMS)
+    for name in "ab":
+        Path("pictures", name).mkdir(parents=True)
+        Image.new("L", (3, 2)).save(f"pictures/{name}/1.png")
 
 
 def public():
@@ -228,7 +236,8 @@ def used(made):
         members = getattr(made, "members", 0) if not isinstance(made, nnx.EnsembleView) else 0
         layer = nnx.Chain(nnx.EnsembleView(members), made) if members else made
         block = type(made) is nnx.Chain and isinstance(made.layers[0], nnx.Residual)
-        kind = "transformer_block" if block else type(made).__name__
+        images = type(made) is nnx.Chain and isinstance(made.layers[0], nnx.Conv2D)
+        kind = "transformer_block" if block else "cnn" if images else type(made).__name__
         x = np.ones((12, *ROWS[kind])) if kind in ROWS else X
         layer.evaluate(nnx.init(layer, x), x, train=True, key=nnx.key(0, 1))
     elif nnx.Loss in kinds:

@@ -26,7 +26,7 @@ ORDER = [
     "network from_data",
     "inspection derivatives",
     "evaluation tables laws",
-    "files",
+    "files images",
     "training",
     "evaluation",
     "plots estimators",

@@ -52,6 +52,7 @@ EXAMPLES = {  # of those that have no usual setting, or whose class by itself sa
     "MaxPool": "nnx.MaxPool(2)",
     "AvgPool": "nnx.AvgPool(2)",
     "Reshape": "nnx.Reshape((2, 2, 1))",
+    "Cutout": "nnx.Cutout(2)",
     "Chain": "nnx.Chain(nnx.Dense(6), nnx.Tanh(), nnx.Dense(2))",
     "Residual": "nnx.Residual(nnx.Chain(nnx.Dense(4), nnx.Tanh()))",
     "Concat": "nnx.Concat(nnx.Dense(2), nnx.Identity())",

@@ -36,7 +36,7 @@ GROUPS = {
         "estimators",
     ),
     "tabular": ("Tabular estimators", "From the columns of a table to calibrated predictions.", "tabular"),
-    "tables": ("Tables", "From the columns of a table to numbers.", "tables"),
+    "tables": ("Tables and images", "From columns, and from files of images, to numbers.", "tables images"),
     "files": ("Files and ONNX", "Models in safetensors, and in ONNX.", "files onnx nnx.onnx"),
     "evaluation": ("Metrics and evaluation", "How good predictions are.", "metrics nnx.evaluation"),
     "plots": ("Plots", "Each function returns a matplotlib figure, and writes it if it is given a path.", "nnx.plots"),

@@ -200,6 +200,13 @@ def is_memmap(x: Any) -> bool:
     return isinstance(x, np.memmap)
 
 
+def shape_of_npy(file: Any) -> tuple[int, ...]:
+    """The shape of the array in an open NPY file, which is not read. Raises: ValueError."""
+    form = np.lib.format
+    read = form.read_array_header_1_0 if form.read_magic(file) == (1, 0) else form.read_array_header_2_0
+    return read(file)[0]
+
+
 def masked(x: Any) -> int:
     """How many values of a masked array are declared missing; 0 for anything else."""
     if "numpy.ma" not in sys.modules:  # then there are none, and importing it takes a while

@@ -46,7 +46,8 @@ def train(
     verbose: bool,
     **flags: Any,
 ) -> int:
-    """Train networks on DATA: a table (text, JSON lines, Excel, Parquet, Arrow, NPY, NPZ, ...), or a built-in set.
+    """Train networks on DATA: a table (text, JSON lines, Excel, Parquet, Arrow, NPY, NPZ, ...), a built-in set, or
+    images: an NPZ file with x (n, height, width), or a folder with a sub-folder for each class.
 
     DATA may be several files with the same columns, a folder, a pattern, or - for standard input. Built in: penguins,
     digits, iris, wine, breast_cancer, diabetes. Settings come from the file -c, then --set, then the options below;
@@ -54,13 +55,19 @@ def train(
     """
     from ..tabular.table import as_given
     from .config import resolve
-    from .ending import ended, with_data
+    from .ending import ended, images_in, with_data
     from .voice import Voice
 
     say = Voice(json=as_json, quiet=quiet, verbose=verbose)
     config = with_data(
         resolve(file, assignments, {**chosen_settings(flags), "data.path": as_given(data) if data else None})
     )
+    if images_in(config):
+        from .images import train as of_images
+
+        if restarts or workers > 1:
+            raise click.UsageError("--restarts and --workers are for tables, and DATA are images: leave them out")
+        return ended(lambda: of_images(config, out, say, force=force, dry_run=dry_run))
     from .train import train as run
 
     if dry_run:
@@ -109,11 +116,13 @@ def search(
     """
     from ..tabular.table import as_given
     from .config import resolve
-    from .ending import ended, with_data
+    from .ending import ended, images_in, with_data
     from .voice import Voice
 
     say, settings = Voice(json=as_json, quiet=quiet, verbose=verbose), chosen_settings(flags)
     config = with_data(resolve(file, assignments, {**settings, "data.path": as_given(data) if data else None}))
+    if images_in(config):
+        raise click.UsageError("nnx search is for tables, and DATA are images: nnx train DATA")
     from .search import search as run
     from .searching import Wanted
 
@@ -208,8 +217,9 @@ def export(run: str, output: str, opset: int) -> None:
     from .folder import spared
 
     spared(output, "OUTPUT")
-    to_onnx(_open(run, {**CONFIGURED, "backend": "numpy"}).model, output, opset=opset)
-    print(f"written to {output}: opset {opset}; its inputs are the columns of the table")
+    model = _open(run, {**CONFIGURED, "backend": "numpy"}).model
+    to_onnx(model, output, opset=opset)
+    print(f"written to {output}: opset {opset}; it takes {'the columns of the table' if model.encoder else 'images'}")
 
 
 @nnx.command(cls=Sections)
@@ -233,7 +243,7 @@ def plot(run: str, data: tuple[str, ...], output: str | None, form: str, **given
 @click.option("--target", help="the column to predict: then it is told apart")
 @click.option("--kind", type=Kind(), multiple=True, help="what a column holds: COLUMN=number; may be repeated")
 def inspect(file: tuple[str, ...], target: str | None, kind: tuple[tuple[str, str], ...], **given: Any) -> None:
-    """What is in FILE: the columns of a table, or the network and encoder of a model or a run. Nothing is run."""
+    """What is in FILE: the columns of a table, images, or the network of a model or a run. Nothing is run."""
     from ..errors import printable
     from .inspect import lines
 
@@ -307,8 +317,8 @@ def playground(data: str | None, backend: str | None, port: int, host: str, no_b
 
 
 def _open(run: str, given: dict[str, Any]) -> Any:
+    from .image_run import open_run
     from .place import open_backend
-    from .run import Run
 
     _, chosen = open_backend(given["backend"], given["device"], given["dtype"], given["precision"])
-    return Run(run, chosen)
+    return open_run(run, chosen)

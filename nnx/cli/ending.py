@@ -50,3 +50,10 @@ def in_order(command: str, run: str, data: Sequence[str]) -> None:
     """Raise UsageError where a run is given in the place of a table."""
     for path in filter(is_run, data):
         raise click.UsageError(f"{path} is a run, not a table: first the run, then the table: nnx {command} RUN DATA")
+
+
+def images_in(config: Any) -> bool:
+    """True where the data are images, not a table."""
+    from ..images import are_images
+
+    return any(are_images(path) for path in paths_of(config.data.path))

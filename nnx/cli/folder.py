@@ -13,7 +13,7 @@ from .._version import __version__
 from ..backends import Backend
 from ..errors import printable, require
 from ..files.write import TEMPORARY
-from ..tables import TableEncoder
+from ..tables import TableEncoder, Target
 from ..tables.kinds.cells import parted
 from ..tabular.table import shown_name
 
@@ -123,6 +123,35 @@ def card(
         "import nnx",
         f'model = nnx.load("{BEST}")',
         "model.predict_table(table)  # pandas, polars, pyarrow, or a dictionary of columns",
+        "```",
+        "",
+        "Intended use, limits and the origin of the data are for whoever trained it to say here.",
+        "",
+    ]
+    return "\n".join(head + lines)
+
+
+def image_card(name: str, target: Target, facts: Mapping[str, object], scores: Mapping[str, float]) -> str:
+    """The README of a run on images."""
+    what = f"classes {', '.join(map(_code, target.classes[:20]))}" if target.classes else "a number"
+    kind = f"image-{target.task}"
+    head = ["---", "library_name: nnx", f"pipeline_tag: {kind}", f"tags: [{kind}, nnx]", "---", ""]
+    rows = [(k.replace("_", " "), f"{v:.4f}") for k, v in scores.items()]
+    lines = [
+        f"# {_code(name)}",
+        "",
+        f"A model that predicts {_code(target.name)} ({what}) from images.",
+        "",
+        *_table(("", ""), [(k, _code(str(v))) for k, v in facts.items()]),
+        "",
+        "## Scores on images held out",
+        "",
+        *(_table(("score", "value"), rows) or ["No test images."]),
+        "",
+        "## Use",
+        "",
+        "```",
+        "nnx predict THIS_FOLDER new.npz -o predictions.csv",
         "```",
         "",
         "Intended use, limits and the origin of the data are for whoever trained it to say here.",

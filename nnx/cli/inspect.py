@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..files import Model, load
+from ..images import are_images
 from ..tables import Reading, Source, check_target, open_table
 from ..tables.encoding.choose import counter
 from ..tables.encoding.statistics import Numbers
@@ -31,6 +32,10 @@ def lines(files: Sequence[str], target: str | None, given: Mapping[str, Any], ki
     path = Path(files[0])
     if path.suffix == ".safetensors" or any(os.path.lexists(path / name) for name in (BEST, CONFIG, LOCK)):
         return of_model(model_in(path) if path.is_dir() else path)
+    if len(files) == 1 and are_images(files[0]):
+        from .image_run import lines as of_images
+
+        return of_images(files[0])
     source = open_table(as_given(files), Reading.of(asked(given)))
     return [*of_table(source, target, kinds), *(f"note: {note}" for note in unused(source, asked(given)))]
 
@@ -44,6 +49,8 @@ def of_model(path: Path) -> list[str]:
     if model.target is not None:
         classes = ", ".join(model.target.classes[:10]) + (", ..." if len(model.target.classes) > 10 else "")
         out.append(f"target   {model.target.name} ({model.target.task}{': ' + classes if classes else ''})")
+    if model.encoder is None and model.row is not None:
+        out.append(f"rows     {' x '.join(map(str, model.row))}")
     if model.encoder is not None:
         ways = model.encoder.columns_
         width = max(len(c.name[:40]) for c in ways)

@@ -7,17 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..backends import Backend, numpy as host
-from ..errors import DataError, ModelFileError, unknown
+from ..backends import numpy as host
+from ..errors import DataError, unknown
 from ..evaluation import Evaluation
-from ..files import Model, load
+from ..files import Model
 from ..tables import Source, TableEncoder, Target, cells
 from ..tables.encoding.target import left_out, present
 from ..tables.kinds.cells import arrow, is_text
 from ..tables.sources.again import kinds_for, open_again
 from ..tabular.table import as_given, columns_of, unused
 from ..tabular.use import interval
-from .claim import model_in
 from .folder import BEST
 from .options import asked
 
@@ -33,17 +32,10 @@ def is_run(path: str) -> bool:
 
 
 class Run:
-    """A run folder, or the model file in it."""
+    """A run folder of a table, or the model file in it."""
 
-    def __init__(self, path: str, backend: Backend) -> None:
-        if Path(path).suffix.lower() in TABLES:
-            raise ModelFileError(f"{path}: a table, not a run: first the folder that `nnx train` wrote, then the table")
-        file = model_in(Path(path))
-        self.model: Model = load(file, backend=backend)
-        if self.model.encoder is None or self.model.target is None:
-            raise ModelFileError(f"{file}: a model, but not one of `nnx train`: it has no table encoder in it")
-        self.encoder: TableEncoder = self.model.encoder
-        self.target: Target = self.model.target
+    def __init__(self, model: Model, encoder: TableEncoder, target: Target) -> None:
+        self.model, self.encoder, self.target = model, encoder, target
 
     def open(self, data: Sequence[str], given: Mapping[str, Any]) -> Source:
         """The table `data`, read as that of the training or as it is `given`; where it has other marks, it is said."""

@@ -17,6 +17,7 @@ from .activation import (
     Tanh,
 )
 from .attention import MultiHeadAttention
+from .augmentation import Cutout, RandomFlip, RandomShift
 from .combine import Chain, Concat, Residual
 from .convolution import Conv1D, Conv2D
 from .dense import Dense
@@ -32,6 +33,7 @@ from .periodic import PBLDEmbedding, PLREmbedding
 from .piecewise import PiecewiseLinear, PiecewiseLinearEmbedding
 from .pooling import AvgPool, GlobalPool, MaxPool
 from .realmlp import NTPDense, ParametricActivation, Scale
+from .rescale import Rescale
 from .reshape import Flatten, Reshape
 from .rms_norm import RMSNorm
 from .squeeze_excite import SqueezeExcite
@@ -56,6 +58,7 @@ _OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble,
 _OTHERS += (MonotoneDense, MonotoneActivation)
 _OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding, Embedding, Committee)
 _OTHERS += (Conv1D, Conv2D, MaxPool, AvgPool, GlobalPool, Flatten, Reshape, SqueezeExcite)
+_OTHERS += (Rescale, RandomFlip, RandomShift, Cutout)
 _OTHERS += (TokenEmbedding, LearnedPositions, MultiHeadAttention, Masked, GRU)
 LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
@@ -82,6 +85,7 @@ __all__ = [
     "Concat",
     "Conv1D",
     "Conv2D",
+    "Cutout",
     "Dense",
     "DenseEnsemble",
     "Dropout",
@@ -108,7 +112,10 @@ __all__ = [
     "PiecewiseLinear",
     "PiecewiseLinearEmbedding",
     "RMSNorm",
+    "RandomFlip",
+    "RandomShift",
     "ReLU",
+    "Rescale",
     "Reshape",
     "Residual",
     "Scale",

@@ -82,7 +82,11 @@ def rows_of(layer: Layer, row: Row, axes: int) -> Row:
 def axes_of(layer: Layer, row: Row, axes: str) -> Row:
     """The shape of a row that must have these axes, such as "height, width, channels". Raises: ShapeError."""
     if len(row) != axes.count(",") + 1:
-        hint = f"; Reshape(({axes})) makes them of a line" if len(row) == 1 else ""
+        many, hint = axes.count(",") + 1, ""
+        if len(row) == 1:
+            hint = f"; Reshape(({axes})) makes them of a line"
+        elif len(row) == many - 1:
+            hint = f"; Reshape({(*row, 1)}, axes={many - 1}) before it adds an axis of one channel"
         raise AxesError(f"{type(layer).__name__}: takes rows ({axes}), got rows of shape {row}{hint}")
     return row
 

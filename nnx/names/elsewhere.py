@@ -19,6 +19,11 @@ GlobalPool: GlobalAvgPool GlobalAveragePooling1D GlobalAveragePooling2D Adaptive
 Flatten: ravel
 SqueezeExcite: SqueezeExcitation SEBlock SELayer SEModule se_block ChannelAttention
 Reshape: Unflatten
+Rescale: Rescaling Normalization
+RandomFlip: RandomHorizontalFlip RandomVerticalFlip HorizontalFlip
+RandomShift: RandomTranslation RandomCrop RandomAffine
+Cutout: RandomErasing CoarseDropout
+read_images: ImageFolder image_dataset_from_directory
 MonotoneDense: MonotonicLinear MonoDense MonotonicDense
 TokenEmbedding: Embed token_embedding EmbeddingBag
 LearnedPositions: PositionalEncoding PositionEmbedding positional_embedding

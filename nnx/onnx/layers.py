@@ -21,6 +21,7 @@ from ..layers import (
     Concat,
     Conv1D,
     Conv2D,
+    Cutout,
     Dense,
     DenseEnsemble,
     Dropout,
@@ -43,6 +44,9 @@ from ..layers import (
     PiecewiseLinear,
     PiecewiseLinearEmbedding,
     PLREmbedding,
+    RandomFlip,
+    RandomShift,
+    Rescale,
     Reshape,
     Residual,
     RMSNorm,
@@ -115,6 +119,10 @@ def _add(layer: Layer, here: Place, x: str) -> str:
 
 def _same(layer: Any, here: Place, x: str) -> str:
     return x
+
+
+def _rescale(layer: Any, here: Place, x: str) -> str:
+    return here.node("Add", here.node("Mul", x, layer.factor), layer.offset)
 
 
 def _dense(layer: Any, here: Place, x: str) -> str:
@@ -258,6 +266,10 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     **ACTIVATIONS,
     Identity: _same,
     Dropout: _same,
+    RandomFlip: _same,
+    RandomShift: _same,
+    Cutout: _same,
+    Rescale: _rescale,
     Dense: _dense,
     NTPDense: _ntp_dense,
     MonotoneDense: _monotone_dense,

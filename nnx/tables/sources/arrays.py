@@ -18,15 +18,13 @@ def npy(content: Content) -> Memory:
 
 def npz(content: Content) -> Memory:
     """The arrays x and y of an NPZ file, y as the target. Raises: DataError."""
-    arrays, place = _load(content, "NPZ"), content.place
-    if not hasattr(arrays, "files"):
-        raise DataError(f"{place}: an NPY file; name it .npy")
-    with arrays:
+    place = content.place
+    with arrays_of(content) as arrays:
         if "x" not in arrays.files:
             found = ", ".join(arrays.files) or "none"
             raise DataError(f"{place}: expected arrays 'x' and 'y', found {found[:80]}")
-        x = _array(place, _member(place, arrays, "x"), "x", axes=2)
-        y = _array(place, _member(place, arrays, "y"), "y", axes=1) if "y" in arrays.files else None
+        x = _array(place, member(place, arrays, "x"), "x", axes=2)
+        y = _array(place, member(place, arrays, "y"), "y", axes=1) if "y" in arrays.files else None
     table = table_of_array(x)
     if y is None:
         return _in_memory(table, content)
@@ -56,7 +54,16 @@ def _load(content: Content, kind: str) -> Any:
         raise DataError(f"{content.place}: cannot be read as {kind}: {_line(error)}") from None
 
 
-def _member(place: str, arrays: Any, name: str) -> Any:
+def arrays_of(content: Content) -> Any:
+    """The arrays of an NPZ file by name, each read when it is asked for by `member`. Raises: DataError."""
+    arrays = _load(content, "NPZ")
+    if not hasattr(arrays, "files"):
+        raise DataError(f"{content.place}: an NPY file; name it .npy")
+    return arrays
+
+
+def member(place: str, arrays: Any, name: str) -> Any:
+    """An array of an NPZ file. Raises: DataError."""
     try:
         return arrays[name]
     except Exception as error:

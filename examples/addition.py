@@ -1,8 +1,8 @@
 """A network of characters learns to add: "12+345=" to 357, on sums that it has not seen.
 
-A sum is a string whose numbers are written from the last digit, "210+543=", so that carries go from left to right. Each
-character has 12 columns, one of them 1, and the network is convolutions over the characters. It has a target for each
-position: digits of the sum, from the last, under the second number and "=". The positions before have weight 0.
+A sum is a string whose numbers are written from the last digit, "210+543=", so that carries go from left to right. The
+network is convolutions over the characters, each of which is a token. It has a target for each position: digits of the
+sum, from the last, under the second number and "=". The positions before have weight 0.
 
     python examples/addition.py [--backend numpy|torch|jax|cupy] [--seed 0]
 """
@@ -23,12 +23,12 @@ def written(number: int, digits: int = DIGITS) -> str:
 
 
 def encoded(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """x (sums, characters, 12) and the digit under each character (sums, characters), 0 where none is asked for."""
+    """x, the tokens (sums, characters), and the digit under each, 0 where none is asked for."""
     texts = [f"{written(a)}+{written(b)}=" for a, b in pairs]
-    numbers = np.array([[CHARACTERS.index(c) for c in text] for text in texts])
-    y = np.zeros_like(numbers)
+    x = np.array([[CHARACTERS.index(c) for c in text] for text in texts])
+    y = np.zeros_like(x)
     y[:, ANSWER] = [[int(c) for c in written(a + b, DIGITS + 1)] for a, b in pairs]
-    return np.eye(len(CHARACTERS), dtype="float32")[numbers], y
+    return x, y
 
 
 def right(p: np.ndarray, y: np.ndarray) -> float:
@@ -37,10 +37,11 @@ def right(p: np.ndarray, y: np.ndarray) -> float:
 
 
 def network(width: int = 64) -> nnx.Chain:
-    """The first layer sees a digit of both numbers, 4 characters apart; the others hand carries on to the right."""
+    """The first convolution sees a digit of both numbers, 4 characters apart; the others hand on carries."""
+    tokens = nnx.TokenEmbedding(len(CHARACTERS), width // 2)
     carry = [nnx.Residual(nnx.Chain(nnx.Conv1D(width, 3, padding="same"), nnx.ReLU())) for _ in range(DIGITS)]
-    first = nnx.Conv1D(width, 3, padding="same", dilation=DIGITS + 1)
-    return nnx.Chain(first, nnx.ReLU(), *carry, nnx.Dense(10))
+    both = nnx.Conv1D(width, 3, padding="same", dilation=DIGITS + 1)
+    return nnx.Chain(tokens, both, nnx.ReLU(), *carry, nnx.Dense(10))
 
 
 def train(backend: str = "numpy", seed: int = 0, sums: int = 10000, epochs: int = 10) -> tuple[nnx.Fit, float]:

@@ -14,7 +14,8 @@ features) for a sequence, with the features last: x is (..., n, *row), and the b
 `Layer.shapes` says what becomes of the shape of a row. A layer that works on rows of its own kind knows r (`Conv2D`
 takes 3 axes) or is told it by a setting `axes` (`Flatten(3)`), which `shapes` checks. One that works on the features
 alone serves any r, because a parameter has an axis of length 1 for each axis of a row that it does not look at: W of
-`Dense` is (i, u) for lines and (1, i, u) for sequences, and meets x by the rules of broadcasting.
+`Dense` is (i, u) for lines and (1, i, u) for sequences, and meets x by the rules of broadcasting. A loss cannot tell
+the axes of a row from a population: `PositionLoss` is told of them, and makes the positions rows of another loss.
 
 The letters: n = rows of the batch, i = input features, u = units (output features), `...` = the population.
 """

@@ -190,6 +190,26 @@ def test_rate_range_takes_positions():
     assert nnx.training.rate_range(NET, X, Y, loss="softmax_cross_entropy", steps=12).suggestion > 0
 
 
+def test_values_of_layers_are_those_of_the_loss_of_positions():
+    params = nnx.init(NET, X, seed=1, dtype="float64")
+    found = nnx.plots.layer_values(NET, params, X, Y, "softmax_cross_entropy")
+    z, values = NET.evaluate(params, X)
+    _, saved = POSITIONS.evaluate(z, Y)
+    _, grads = NET.backprop(params, values, POSITIONS.backprop(saved))
+    np.testing.assert_allclose(found[2].gradients["W"], grads["2.W"], rtol=1e-12)
+
+
+def test_tokens_have_a_target_each():
+    """Rows of token numbers have one axis, and those of the output two."""
+    tokens = rng.integers(0, 4, (N, 7))
+    net = nnx.Chain(nnx.TokenEmbedding(4, 5), nnx.GRU(6), nnx.Dense(4))
+    settings = dict(optimizer=nnx.Adam(0.05), epochs=30, validation=0.2, metrics=["accuracy"])
+    found = fit(net, tokens, tokens, **settings)
+    assert found.history["validation_accuracy"][-1] > 0.9 and found.predict(tokens).shape == (N, 7, 4)
+    batches = [(tokens[i : i + 8], tokens[i : i + 8]) for i in range(0, N, 8)]
+    assert isinstance(fit(net, batches, None).loss, nnx.PositionLoss)
+
+
 POSITIONS = nnx.PositionLoss(nnx.SoftmaxCrossEntropy())
 MISTAKES = [
     (lambda: nnx.PositionLoss(nnx.EnsembleLoss(nnx.SquaredError(), 2)), "expected the loss of one position"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import CodeType, FunctionType
 
 import numpy as np
-from reference import write
+from reference import escaped, write
 
 import nnx
 from nnx.layers import LAYERS
@@ -31,6 +31,8 @@ PAGES = {  # the module of nnx.layers: its title, and a sentence
     "pooling": ("Pooling", "The largest or the mean of windows, or of all positions."),
     "squeeze_excite": ("Squeeze and excitation", "Channels weighed by what a row as a whole looks like."),
     "reshape": ("Rows of another shape", "The same elements in the same order."),
+    "augmentation": ("Augmentation", "Images that are flipped, shifted or covered at random while the network trains."),
+    "rescale": ("Rescaling", "Pixels times a constant."),
     "embedding": ("Embedding", "Columns of codes become rows of learned tables."),
     "tokens": ("Tokens and positions", "A learned vector for each token, and one for each position."),
     "attention": ("Attention", "Each position takes means of all positions, weighted by how well they fit it."),
@@ -148,7 +150,7 @@ def literal(function):
 
 def told(kind):
     """What the docstring says before its sections, and its line of shapes."""
-    text = inspect.getdoc(kind)
+    text = escaped(inspect.getdoc(kind))
     head = text.split("\nParameters\n---")[0].split("\nNotes\n---")[0].split("\nExamples\n---")[0]
     head = [p for p in head.split("\n\n") if not p.startswith(("Shapes:", "Raises:", "Source:", "Settings:"))]
     said = [p.split("Source:")[0].strip() for p in text.split("\n\n") if "Shapes:" in p]

@@ -50,6 +50,7 @@ GROUPS = {
     "errors": ("Errors", "Every error of nnx is one line and one of these.", "errors"),
 }  # fmt: skip
 PAGE = re.compile(r"`?\bdocs/([a-z]+)\.md`?")
+STAR = re.compile(r"(?<=, )\*(?=\w)")  # of a shape such as (n, *row), which is no emphasis
 KINDS = (nnx.Layer, nnx.Loss, nnx.Optimizer, nnx.Schedule, nnx.Initializer)
 CONTRACT = {name for kind in KINDS for name in vars(kind)}
 CONTRACT |= {"over", "value", "slope", "formula", "scalars", "shrinkage"}  # explained once, in nnx/contract.py
@@ -72,6 +73,17 @@ def groups():
 def resolved(name):
     module, _, last = name.rpartition(".")
     return getattr(import_module(module), last)
+
+
+def escaped(text):
+    """A docstring whose shapes are no emphasis; its examples stay."""
+    return "\n".join(
+        line if line.lstrip().startswith((">>>", "... ")) else STAR.sub(r"\*", line) for line in text.splitlines()
+    )
+
+
+def escape(app, what, name, value, options, lines):
+    lines[:] = escaped("\n".join(lines)).splitlines()
 
 
 def methods(kind):
@@ -176,6 +188,7 @@ class Name(XRefRole):
 
 
 def setup(app):
+    app.connect("autodoc-process-docstring", escape, priority=400)  # before numpydoc's
     app.add_role("name", Name())
     app.connect("autodoc-process-docstring", link)
     app.connect("autodoc-process-signature", signature)

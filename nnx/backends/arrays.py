@@ -257,8 +257,10 @@ def erf_plain(x: Array) -> Array:
 def _polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
     total = x * coefficients[0]
     for c in coefficients[1:-1]:
-        total = (total + c) * x
-    return total + coefficients[-1]
+        total += c
+        total *= x
+    total += coefficients[-1]
+    return total
 
 
 _T: tuple[float, ...] = (9.60497373987051638749e0, 9.00260197203842689217e1, 2.23200534594684319226e3)

@@ -120,7 +120,8 @@ class MultiHeadAttention(Layer):
             e += _later(t, e)
         if visible is not None:
             e += (1.0 - visible[..., None, None, :]) * HIDDEN
-        e = xp.exp(e - xp.max(e, axis=-1, keepdims=True))
+        e -= xp.max(e, axis=-1, keepdims=True)
+        e = xp.exp(e)
         share = 1 / xp.sum(e, axis=-1, keepdims=True)
         o = xp.matmul(e, v)
         o *= share

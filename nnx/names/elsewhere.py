@@ -25,7 +25,7 @@ RandomShift: RandomTranslation RandomCrop RandomAffine
 Cutout: RandomErasing CoarseDropout
 read_images: ImageFolder image_dataset_from_directory
 MonotoneDense: MonotonicLinear MonoDense MonotonicDense
-TokenEmbedding: Embed token_embedding EmbeddingBag
+TokenEmbedding: token_embedding EmbeddingBag
 LearnedPositions: PositionalEncoding PositionEmbedding positional_embedding
 MultiHeadAttention: MultiheadAttention MultiHeadDotProductAttention SelfAttention Attention attention
 Masked: Masking

@@ -18,6 +18,7 @@ WEIGHT = rng.uniform(0.1, 2.0, 230)
 NORMED = nnx.Chain(nnx.Dense(24), nnx.LayerNorm(), nnx.ReLU(), nnx.Dropout(0.2), nnx.Dense(3))
 BATCHED = nnx.Chain(nnx.Dense(17), nnx.BatchNorm(), nnx.Tanh(), nnx.Dropout(0.2), nnx.Dense(3))
 WIDE = nnx.Chain(nnx.Dense(160), nnx.LayerNorm(), nnx.GELU(), nnx.Dense(120), nnx.ReLU(), nnx.Dense(3))
+SEQUENCES = nnx.Chain(nnx.Reshape((5, 2)), nnx.Conv1D(8, 3, padding="same"), nnx.Tanh(), nnx.Dense(3))
 FITS = {  # by name: the network, and its settings
     "normed": (NORMED, dict(optimizer=nnx.AdamW(1e-2), validation=0.2, metrics=["accuracy"])),
     "weighted": (BATCHED, dict(optimizer=nnx.WeightDecay(nnx.Momentum(0.05), 0.01), sample_weight=WEIGHT)),
@@ -29,6 +30,10 @@ FITS = {  # by name: the network, and its settings
     "frozen": (WIDE, dict(frozen="0.*", rate_factors={"3.*": 0.3}, batch_size=64)),
     "eleven": (WIDE, dict(micro_batches=11, batch_size=50)),
     "class weights": (NORMED, dict(loss=nnx.SoftmaxCrossEntropy(class_weight=(1.0, 2.0, 0.5)))),
+    "positions": (
+        SEQUENCES,
+        dict(validation=0.2, metrics=["accuracy"], sample_weight=WEIGHT[:, None] * (X[:, :5] > -1)),
+    ),
     "wider floats": (BATCHED, dict(dtype="float64")),
 }
 
@@ -42,7 +47,8 @@ def settings_of(name, **more):
 def trained(name, ranks, **more):
     """The weights and the history of a fit, but for its times."""
     net, settings = settings_of(name, **more)
-    fit = nnx.fit(net, X, LABELS, ranks=ranks, **settings)
+    y = (LABELS[:, None] + (X[:, 5:] > 0)) % 3 if net is SEQUENCES else LABELS
+    fit = nnx.fit(net, X, y, ranks=ranks, **settings)
     history = [(k, v) for k, v in fit.history.items() if "seconds" not in k and "samples" not in k]
     return [fit.backend.to_numpy(p) for p in fit.params.values()], history, fit.stopped
 

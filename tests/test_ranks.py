@@ -43,7 +43,7 @@ def run(count, *words, code=0, **more):
 
 
 NUMPY = [f"{name}=numpy" for name in ("normed", "weighted", "averaged", "plain", "compiled", "frozen", "eleven")]
-NUMPY += ["class weights=numpy", "wider floats=numpy", "wide=numpy", "streamed", "population"]
+NUMPY += ["class weights=numpy", "positions=numpy", "wider floats=numpy", "wide=numpy", "streamed", "population"]
 
 
 @started

@@ -153,3 +153,7 @@ def test_a_network_of_characters_learns_to_add():
     (x, y), text = module.encoded(np.array([[12, 345]])), "210+543="
     assert ["".join(module.CHARACTERS[k] for k in row) for row in x] == [text]
     assert y.tolist() == [[0, 0, 0, 0, 7, 5, 3, 0]]
+
+
+def test_digits_convolution_learns_in_few_epochs():
+    assert example("digits_convolution").train("numpy", epochs=3) > 0.9

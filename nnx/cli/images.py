@@ -158,7 +158,8 @@ def network(config: Config, prepared: Prepared) -> Chain:
         front.append(Rescale(1 / deviation, -float(x.mean()) / deviation))
     elif x.dtype.kind != "b":
         front.append(Rescale(1 / max(float(x.max()), 255.0)))
-    front.append(RandomShift(max(min(x.shape[1:3]) // 14, 1)))
+    if pixels := min(x.shape[1:3]) // 14:
+        front.append(RandomShift(pixels))
     outputs = len(prepared.target.classes) or 1
     return Chain(*front, cnn(n.hidden or (), outputs, activation=n.activation, dropout=n.dropout or 0.0))
 

@@ -20,7 +20,7 @@ _HOMES = {
         "Dense DenseEnsemble BatchEnsemble EnsembleView MonotoneDense NTPDense Scale ScaleEnsemble "
         "ELU GELU GELUTanh Identity LeakyReLU Mish MonotoneActivation ParametricActivation ReLU SELU Sigmoid SiLU "
         "Softplus Tanh "
-        "BatchNorm Dropout LayerNorm RMSNorm "
+        "BatchNorm Dropout GroupNorm LayerNorm RMSNorm "
         "Embedding PBLDEmbedding PLREmbedding PiecewiseLinear PiecewiseLinearEmbedding "
         "AvgPool Conv1D Conv2D Flatten GlobalPool MaxPool Reshape SqueezeExcite "
         "Cutout RandomFlip RandomShift Rescale "

@@ -71,6 +71,7 @@ from .layers import (
     Flatten as Flatten,
     GELUTanh as GELUTanh,
     GlobalPool as GlobalPool,
+    GroupNorm as GroupNorm,
     Identity as Identity,
     LayerNorm as LayerNorm,
     LeakyReLU as LeakyReLU,

@@ -887,21 +887,19 @@ def written_by_a_view_of_the_carry(x, w, p, t, k, xp):
     return p * 1.0
 
 
-@refused("reads the value")
 def set_items(x, w, p, t, k, xp):
     y = x + 0.0
     y[:, 0] = 1.0
     return y
 
 
-@refused("reads the value")
 def added_to_items(x, w, p, t, k, xp):
     y = x + 0.0
     y[1:] += y[:-1]
     return y
 
 
-@refused("reads the value")
+@refused("which elements are meant depends on values")
 def set_by_a_mask(x, w, p, t, k, xp):
     y = x + 0.0
     y[y < 0.0] = 0.0

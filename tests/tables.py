@@ -45,6 +45,7 @@ LAYERS = {
     "piecewise_even": (nnx.PiecewiseLinear(((-1.0, 0.1, 0.9),) * 3), 3),
     "embedded": (nnx.Chain(nnx.PiecewiseLinearEmbedding(EDGES, 2), nnx.Dense(4), nnx.PBLDEmbedding(2, 3)), 4),
     "conv1d_strided": (nnx.Conv1D(4, 3, 2, padding=2, dilation=2, groups=2), (7, 4)),
+    "group_norm_of_lines": (nnx.GroupNorm(3, axes=1), 6),
     "squeeze_excite_of_sequences": (nnx.Chain(nnx.Dense(3), nnx.SqueezeExcite(axes=2)), (4, 2)),
     "conv2d_strided": (nnx.Conv2D(4, (3, 2), (2, 1), padding=(1, 0), groups=2), (6, 5, 2)),
     "conv2d_depthwise": (nnx.Conv2D(6, 2, 2, padding="same", dilation=2, groups=3), (5, 5, 3)),

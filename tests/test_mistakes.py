@@ -139,6 +139,7 @@ ROWS["transformer_block"] = (6, 4)
 ROWS |= dict.fromkeys(("LearnedPositions", "MultiHeadAttention", "Masked", "GRU"), (6, 2))
 ROWS |= {name: (6, 4, 2) for name in ("RandomFlip", "RandomShift", "Cutout", "cnn")}
 ROWS["SqueezeExcite"] = (6, 4, 2)
+ROWS["GroupNorm"] = (6, 4, 8)
 # Slow ones are crossed with a few values, and what they share with another one only there.
 SHORT = ("None", "text", "-1", "nan", "10**400", "object", "class")
 FAMILIES = {"MLPRegressor": "MLPClassifier", "EnsembleRegressor": "EnsembleClassifier"}

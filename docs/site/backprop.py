@@ -29,6 +29,7 @@ PAGES = {  # the module of nnx.layers: its title, and a sentence
     "combine": ("Containers", "Networks of networks: there is no graph, each hands on what it is handed back."),
     "convolution": ("Convolution", "Windows of images and sequences, all times one matrix."),
     "pooling": ("Pooling", "The largest or the mean of windows, or of all positions."),
+    "group_norm": ("Group normalisation", "Groups of channels brought to mean 0 and variance 1 in each row."),
     "squeeze_excite": ("Squeeze and excitation", "Channels weighed by what a row as a whole looks like."),
     "reshape": ("Rows of another shape", "The same elements in the same order."),
     "augmentation": ("Augmentation", "Images that are flipped, shifted or covered at random while the network trains."),

@@ -23,6 +23,7 @@ from .base import DTYPES, TOLD, Backend, Plain
 from .choose import ACCELERATORS, LIBRARIES, backend, backend_of, first_working, is_host, on_device, preferred, probe
 from .dual import dual, tangent_of, value_of
 from .fused import elementwise, sign, sqrt
+from .places import onto_places, outer_over_places, product_over_places
 
 __all__ = [
     "ACCELERATORS",
@@ -50,10 +51,13 @@ __all__ = [
     "matmul",
     "namespace",
     "on_device",
+    "onto_places",
+    "outer_over_places",
     "per_member",
     "placed",
     "preferred",
     "probe",
+    "product_over_places",
     "same_library",
     "sign",
     "sqrt",

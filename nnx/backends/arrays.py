@@ -138,7 +138,7 @@ def full(shape: tuple[int, ...], value: float, like: Array) -> Array:
 
 def placed(a: Array, index: Any, values: Array) -> Array:
     """The array a, made in the same call, with these values at a place."""
-    if _holds_dual(a, values):
+    if holds_dual(a, values):
         return _of_both(placed, a, index, values)
     if library_name(a) == "jax":
         return a.at[index].set(values)
@@ -148,7 +148,7 @@ def placed(a: Array, index: Any, values: Array) -> Array:
 
 def added(a: Array, index: Any, values: Array) -> Array:
     """The array a, made in the same call, with these values added at a place, which holds no element twice."""
-    if _holds_dual(a, values):
+    if holds_dual(a, values):
         return _of_both(added, a, index, values)
     if library_name(a) == "jax":
         return a.at[index].add(values)
@@ -156,7 +156,8 @@ def added(a: Array, index: Any, values: Array) -> Array:
     return a
 
 
-def _holds_dual(*arrays: Any) -> bool:
+def holds_dual(*arrays: Any) -> bool:
+    """Whether one of these is a dual number, an array with a tangent."""
     return any(hasattr(type(x), "space") for x in arrays)
 
 
@@ -221,7 +222,7 @@ def constant(values: Any, like: Array) -> Array:
 
 def erf(x: Array) -> Array:
     """The error function: the library's own where it has one, else `erf_plain`."""
-    if _holds_dual(x):
+    if holds_dual(x):
         return x.space.call("erf", erf, (x,), {})
     name = library_name(x)
     if name == "torch":

@@ -42,6 +42,9 @@ class Unknown(int):
 
     __rmul__ = __mul__
 
+    def __mod__(self, other: Any) -> Any:  # it may turn out to be a multiple
+        return 0
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Unknown) or (isinstance(other, int) and self.columns(other) > 0)
 

@@ -28,6 +28,7 @@ from ..layers import (
     Flatten,
     GELUTanh,
     GlobalPool,
+    GroupNorm,
     Identity,
     LayerNorm,
     LeakyReLU,
@@ -134,6 +135,7 @@ LAYERS: dict[str, tuple[Layer, Features]] = {
     "random_shift": (RandomShift(1), (4, 3, 2)),
     "cutout": (Cutout(2), (3, 4, 2)),
     "flatten": (Chain(Flatten(2), Dense(3)), (4, 2)),
+    "group_norm": (GroupNorm(2), (3, 2, 4)),
     "squeeze_excite": (SqueezeExcite(2), (3, 2, 4)),
     "tokens": (TokenEmbedding(4, 3), (5,)),  # normal x, rounded: tokens 0 to 3
     "positions": (LearnedPositions(), (5, 3)),

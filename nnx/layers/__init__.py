@@ -24,6 +24,7 @@ from .dense import Dense
 from .dropout import Dropout
 from .embedding import Embedding
 from .ensemble import BatchEnsemble, DenseEnsemble, EnsembleView, ScaleEnsemble
+from .group_norm import GroupNorm
 from .gru import GRU
 from .masked import Masked
 from .monotone import MonotoneActivation, MonotoneDense
@@ -53,14 +54,6 @@ ACTIVATIONS: dict[str, type[Layer]] = {
     "mish": Mish,
     "softplus": Softplus,
 }
-_OTHERS: tuple[type[Layer], ...] = (Dense, Dropout, LayerNorm, RMSNorm, BatchNorm, Chain, Residual, Concat)
-_OTHERS += (EnsembleView, ScaleEnsemble, BatchEnsemble, DenseEnsemble, Ensemble, Scale, NTPDense, ParametricActivation)
-_OTHERS += (MonotoneDense, MonotoneActivation)
-_OTHERS += (PiecewiseLinear, PiecewiseLinearEmbedding, PLREmbedding, PBLDEmbedding, Embedding, Committee)
-_OTHERS += (Conv1D, Conv2D, MaxPool, AvgPool, GlobalPool, Flatten, Reshape, SqueezeExcite)
-_OTHERS += (Rescale, RandomFlip, RandomShift, Cutout)
-_OTHERS += (TokenEmbedding, LearnedPositions, MultiHeadAttention, Masked, GRU)
-LAYERS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*ACTIVATIONS.values(), *_OTHERS)}
 
 
 def activation(name: str) -> Layer:
@@ -75,7 +68,6 @@ __all__ = [
     "ELU",
     "GELU",
     "GRU",
-    "LAYERS",
     "SELU",
     "AvgPool",
     "BatchEnsemble",
@@ -95,6 +87,7 @@ __all__ = [
     "Flatten",
     "GELUTanh",
     "GlobalPool",
+    "GroupNorm",
     "Identity",
     "LayerNorm",
     "LeakyReLU",
@@ -128,3 +121,6 @@ __all__ = [
     "TokenEmbedding",
     "activation",
 ]
+
+_own = dict(globals())
+LAYERS: dict[str, type[Layer]] = {name: kind for name in __all__ if isinstance(kind := _own[name], type)}

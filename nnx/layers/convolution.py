@@ -5,26 +5,14 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar, cast
 
-from ..backends import namespace
+from ..backends import namespace, onto_places, outer_over_places, product_over_places
 from ..contract import Array, Draw, Features, Initializer, Key, Layer, Params, Row, Saved, Shapes, as_row
 from ..errors import SettingError, ShapeError
 from ..initializers import HeUniform, Zeros
 from ..settings import AT_LEAST_1, settle
+from .grid import Grid, grouped
 from .shared import added_up, axes_of
-from .windows import (
-    PADDING,
-    Sizes,
-    channels_first,
-    channels_last,
-    columns,
-    folded,
-    inside,
-    margins,
-    offsets,
-    outputs,
-    sizes_of,
-    surrounded,
-)
+from .windows import PADDING, Sizes, channels_first, channels_last, margins, sizes_of
 
 HE, ZEROS = HeUniform(), Zeros()
 
@@ -65,7 +53,7 @@ class _Convolution(Layer):
         *positions, c = axes_of(self, row, self.axes)
         if c % self.groups:
             raise ShapeError(f"{self!r}: {c} channels are no multiple of groups={self.groups}")
-        *_, o = self._windows(tuple(positions))
+        o = self._grid(tuple(positions)).outputs
         size: Any = self.size
         return {"W": (*size, c // self.groups, self.units), "b": (self.units,)}, (*o, self.units)
 
@@ -75,17 +63,15 @@ class _Convolution(Layer):
         b = self.bias.init((1, self.units), draw.fold("b"))
         return {"W": namespace(W).reshape(W, (*W.shape[:-2], *shapes["W"])), "b": b[..., 0, :]}, out
 
-    def _windows(self, positions: Sizes) -> tuple[list[tuple[int, int]], list[Any], Sizes]:
-        """Zeros around the positions, the place of each element of a window, and how many windows there are."""
-        size, stride, dilation = cast(tuple[Sizes, ...], (self.size, self.stride, self.dilation))
-        pads = margins(self.padding, positions, size, stride, dilation)
-        o = outputs(self, positions, size, stride, dilation, pads)
-        return pads, list(offsets(size, o, stride, dilation)), o
-
     def _matrix(self, W: Array) -> Array:
         """The weights of each group as a matrix: (..., *size, c / g, u) -> (..., g, u / g, k c / g)."""
-        lead, g = W.shape[: W.ndim - self._positions - 2], self.groups
-        return channels_last(namespace(W).reshape(W, (*lead, -1, g, self.units // g)), 1)
+        lead = W.shape[: W.ndim - self._positions - 2]
+        return channels_last(namespace(W).reshape(W, (*lead, -1, self.groups, self.units // self.groups)), 1)
+
+    def _grid(self, positions: Sizes) -> Grid:
+        size, stride, dilation = cast(tuple[Sizes, ...], (self.size, self.stride, self.dilation))
+        pads = margins(self.padding, positions, size, stride, dilation)
+        return Grid(self, positions, pads, size, stride, dilation)
 
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
@@ -95,37 +81,30 @@ class _Convolution(Layer):
             expected = f"(rows, {self.axes.replace('channels', str(W.shape[-2] * self.groups))})"
             raise ShapeError(f"{self!r}: x has shape {tuple(x.shape)}, expected {expected}")
         xp, shape = namespace(x), x.shape
-        pads, places, o = self._windows(shape[-axes - 1 : -1])
-        v = columns(surrounded(self._grouped(x), pads), places, axes)  # (..., g, k c / g, n o)
-        y = xp.matmul(self._matrix(W), v)  # (..., g, u / g, n o)
-        y = channels_last(xp.reshape(y, (*y.shape[:-3], self.units, shape[-axes - 2], *o)), axes)
+        n, *positions, _ = shape[-axes - 2 :]
+        grid = self._grid(tuple(positions))
+        planes = grid.planes(grouped(x, axes, self.groups))  # (..., g, planes, c / g, n, *cells)
+        y = product_over_places(self._matrix(W), planes, grid.places, grid.outputs)  # (..., g, u / g, n, *o)
+        y = channels_last(xp.reshape(y, (*y.shape[: y.ndim - axes - 3], self.units, n, *grid.outputs)), axes)
         y += params["b"][(..., *(None,) * (axes + 1), slice(None))]
-        return y, (v, shape)
+        return y, (planes, shape)
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
-        (v, shape), W, axes = saved, params["W"], self._positions
+        (planes, shape), W, axes = saved, params["W"], self._positions
         xp, (n, *positions, c) = namespace(dy), shape[-axes - 2 :]
-        pads, places, o = self._windows(tuple(positions))
-        dy = self._grouped(dy)
+        grid = self._grid(tuple(positions))
+        dy = grouped(dy, axes, self.groups)
         db = xp.sum(dy, axis=tuple(range(-axes - 1, 0)))  # (..., g, u / g)
-        dy = xp.reshape(dy, (*dy.shape[: dy.ndim - axes - 1], n * prod(o)))
-        dW = channels_first(xp.matmul(dy, xp.matrix_transpose(v)), 1)  # (..., k c / g, g, u / g)
+        dW = channels_first(outer_over_places(dy, planes, grid.places), 1)  # (..., k c / g, g, u / g)
         dW = xp.reshape(dW, (*dW.shape[:-3], *W.shape[W.ndim - axes - 2 :]))
         grads = added_up({"W": dW, "b": xp.reshape(db, (*db.shape[:-2], self.units))}, params)
         if not need_dx:
             return None, grads
-        dv = xp.matmul(xp.matrix_transpose(self._matrix(W)), dy)
-        wide = [many + a + b for many, (a, b) in zip(positions, pads, strict=True)]
-        dx = folded(dv, (c // self.groups, n, *wide), places, o)[(..., *inside(positions, pads))]
+        dplanes = onto_places(xp.matrix_transpose(self._matrix(W)), dy, grid.places, planes)
+        dx = grid.positions_of(dplanes)  # (..., g, c / g, n, *positions)
         return channels_last(xp.reshape(dx, (*dx.shape[: dx.ndim - axes - 3], c, n, *positions)), axes), grads
-
-    def _grouped(self, x: Array) -> Array:
-        """(..., n, *positions, c) -> (..., g, c / g, n, *positions)."""
-        x, axes, g = channels_first(x, self._positions), self._positions, self.groups
-        lead, (c, *rest) = x.shape[: x.ndim - axes - 2], x.shape[x.ndim - axes - 2 :]
-        return namespace(x).reshape(x, (*lead, g, c // g, *rest))
 
 
 @dataclass(frozen=True)

@@ -69,14 +69,14 @@ class LayerNorm(Layer):
         h = x - xp.mean(x, axis=-1, keepdims=True)
         inverse = 1 / xp.sqrt(xp.mean(h * h, axis=-1, keepdims=True) + self.epsilon)
         h *= inverse
-        return _scale(params, h), (h, inverse)
+        return scale(params, h), (h, inverse)
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         h, inverse = saved
         dx = _centre(params, h, inverse, dy, axis=-1) if need_dx else None
-        return dx, _scale_gradients(params, h, dy)
+        return dx, scale_gradients(params, h, dy)
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class BatchNorm(Layer):
         if not train:
             inverse = 1 / xp.sqrt(params["variance"] + self.epsilon)[..., None, :]
             h = (x - params["mean"][..., None, :]) * inverse
-            return _scale(params, h), (h, inverse, None)
+            return scale(params, h), (h, inverse, None)
         rows = batch_axes(params["gain"], x)
         mean = xp.mean(x, axis=rows, keepdims=True)
         h = x - mean
@@ -163,14 +163,14 @@ class BatchNorm(Layer):
         h *= inverse
         n = x.shape[-2] if rows == -2 else prod(x.shape[axis] for axis in rows)
         if n < 2:  # one row has no variance to learn from
-            return _scale(params, h), (h, inverse, ())
-        return _scale(params, h), (h, inverse, (mean[..., 0, :], variance[..., 0, :] * (n / (n - 1))))
+            return scale(params, h), (h, inverse, ())
+        return scale(params, h), (h, inverse, (mean[..., 0, :], variance[..., 0, :] * (n / (n - 1))))
 
     def backprop(
         self, params: Mapping[str, Array], saved: Saved, dy: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         h, inverse, batch = saved
-        grads = _scale_gradients(params, h, dy)
+        grads = scale_gradients(params, h, dy)
         if not need_dx:
             return None, grads
         if batch is None:  # the running statistics do not depend on x
@@ -202,13 +202,13 @@ def check_columns(layer: Layer, params: Mapping[str, Array], x: Array, name: str
         same_library(**{"x": x, name: gain})
 
 
-def _scale(params: Mapping[str, Array], h: Array) -> Array:
+def scale(params: Mapping[str, Array], h: Array) -> Array:
     y = h * params["gain"][..., None, :]
     y += params["shift"][..., None, :]
     return y
 
 
-def _scale_gradients(params: Mapping[str, Array], h: Array, dy: Array) -> Params:
+def scale_gradients(params: Mapping[str, Array], h: Array, dy: Array) -> Params:
     xp = namespace(dy)
     return added_up({"gain": xp.sum(dy * h, axis=-2), "shift": xp.sum(dy, axis=-2)}, params)
 

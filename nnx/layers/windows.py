@@ -7,15 +7,16 @@ batch, so that what lies next to each other in memory is moved together.
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from math import ceil, prod
+from math import ceil
 from typing import Any
 
-from ..backends import added, full, namespace, placed
+from ..backends import full, namespace, placed
 from ..contract import Array, Layer
 from ..errors import ShapeError, require
 from ..settings import AT_LEAST_1, Range, integer
 
 Sizes = tuple[int, ...]
+Pads = list[tuple[int, int]]  # zeros before and after the positions of each axis
 
 
 def channels_first(x: Array, axes: int) -> Array:
@@ -55,9 +56,7 @@ def margins(padding: Any, positions: Sizes, size: Sizes, stride: Sizes, dilation
     return found
 
 
-def outputs(
-    layer: Layer, positions: Sizes, size: Sizes, stride: Sizes, dilation: Sizes, pads: list[tuple[int, int]]
-) -> Sizes:
+def outputs(layer: Layer, positions: Sizes, size: Sizes, stride: Sizes, dilation: Sizes, pads: Pads) -> Sizes:
     """o: how many windows there are along each axis. Raises: ShapeError where not one fits."""
     spans = [d * (k - 1) + 1 for k, d in zip(size, dilation, strict=True)]
     wide = [many + a + b for many, (a, b) in zip(positions, pads, strict=True)]
@@ -68,7 +67,7 @@ def outputs(
     return tuple((many - span) // step + 1 for many, span, step in zip(wide, spans, stride, strict=True))
 
 
-def surrounded(x: Array, pads: list[tuple[int, int]], value: float = 0.0) -> Array:
+def surrounded(x: Array, pads: Pads, value: float = 0.0) -> Array:
     """x (..., *positions) with zeros, or another value, around it."""
     if not any(a or b for a, b in pads):
         return x
@@ -77,7 +76,7 @@ def surrounded(x: Array, pads: list[tuple[int, int]], value: float = 0.0) -> Arr
     return placed(full((*lead, *wide), value, x), (..., *inside(positions, pads)), x)
 
 
-def inside(positions: Sequence[int], pads: list[tuple[int, int]]) -> tuple[slice, ...]:
+def inside(positions: Sequence[int], pads: Pads) -> tuple[slice, ...]:
     """Where x lies in what `surrounded` makes of it."""
     return tuple(slice(a, a + many) for many, (a, _) in zip(positions, pads, strict=True))
 
@@ -92,21 +91,3 @@ def offsets(size: Sizes, o: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[t
                 for i, d, many, step in zip(at, dilation, o, stride, strict=True)
             ),
         )
-
-
-def columns(x: Array, places: Sequence[Any], axes: int) -> Array:
-    """What the windows hold, a line for each place in them: (..., c, n, *positions) -> (..., k c, n o)."""
-    xp, at = namespace(x), x.ndim - axes - 2
-    whole = xp.concat([x[index] for index in places], axis=at)  # of parts (..., c, n, *o)
-    return xp.reshape(whole, (*whole.shape[: at + 1], prod(whole.shape[at + 1 :])))
-
-
-def folded(dv: Array, shape: tuple[int, ...], places: Sequence[Any], o: Sizes) -> Array:
-    """The way back for gradients: (..., k c, n o) -> (..., c, n, *positions) of this shape, sums over the windows."""
-    xp, axes = namespace(dv), len(o)
-    c, n = shape[-axes - 2 : -axes]
-    dv = xp.reshape(dv, (*dv.shape[:-2], len(places), c, n, *o))
-    total = full((*dv.shape[: dv.ndim - axes - 3], *shape[-axes - 2 :]), 0.0, dv)
-    for i, index in enumerate(places):
-        total = added(total, index, dv[(..., i, *(slice(None),) * (axes + 2))])
-    return total

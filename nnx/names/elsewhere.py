@@ -17,6 +17,7 @@ MaxPool: MaxPool1d MaxPool2d MaxPooling1D MaxPooling2D AdaptiveMaxPool2d
 AvgPool: AvgPool1d AvgPool2d AveragePooling1D AveragePooling2D MeanPool
 GlobalPool: GlobalAvgPool GlobalAveragePooling1D GlobalAveragePooling2D AdaptiveAvgPool1d AdaptiveAvgPool2d
 Flatten: ravel
+GroupNorm: GroupNormalization InstanceNorm InstanceNorm1d InstanceNorm2d
 SqueezeExcite: SqueezeExcitation SEBlock SELayer SEModule se_block ChannelAttention
 Reshape: Unflatten
 Rescale: Rescaling Normalization
@@ -106,7 +107,6 @@ ABSENT = {
     "Softmax LogSoftmax log_softmax": (
         "there is no such layer: nnx.SoftmaxCrossEntropy takes logits, and fit.predict(x) gives probabilities"
     ),
-    "InstanceNorm InstanceNorm1d InstanceNorm2d": "nnx has BatchNorm, LayerNorm and RMSNorm",
     "Input InputLayer": "a network finds the width of x by itself: begin with its first layer",
     "ReduceLROnPlateau": "nnx has schedules such as nnx.Cosine, and nnx.EarlyStopping",
     "LevenbergMarquardt GaussNewton": "solver='lm' of nnx.MLPRegressor has it; nnx.gnvp gives Gauss-Newton products",

@@ -30,6 +30,7 @@ from ..layers import (
     EnsembleView,
     Flatten,
     GlobalPool,
+    GroupNorm,
     Identity,
     LayerNorm,
     LearnedPositions,
@@ -59,7 +60,7 @@ from .activations import ACTIVATIONS
 from .columns import embedding, pbld_embedding, piecewise_linear, piecewise_linear_embedding, plr_embedding
 from .graph import Nodes, xp
 from .place import Place
-from .rows import avg_pool, convolution, flatten, global_pool, max_pool, reshape
+from .rows import avg_pool, convolution, flatten, global_pool, group_norm, max_pool, reshape
 from .sequences import attention, gru, learned_positions, masked, token_embedding
 from .widths import outputs
 
@@ -284,6 +285,7 @@ LAYERS: dict[type[Layer], Callable[[Any, Place, str], str]] = {
     MaxPool: max_pool,
     AvgPool: avg_pool,
     GlobalPool: global_pool,
+    GroupNorm: group_norm,
     Flatten: flatten,
     Reshape: reshape,
     SqueezeExcite: _squeeze_excite,

@@ -47,6 +47,22 @@ def global_pool(layer: Any, here: Place, x: str) -> str:
     return here.node("Div", total, float(prod(positions)))
 
 
+def group_norm(layer: Any, here: Place, x: str) -> str:
+    """Means over all axes of a row but the group, which `count` numbers have."""
+    *positions, c = here.row
+    g, count = layer.groups, prod(positions) * c // layer.groups
+    apart = here.node("Reshape", x, [0, *positions, g, c // g])
+    axes = [*range(1, len(positions) + 1), len(positions) + 2]
+
+    def mean(y: str) -> str:
+        return here.node("Div", here.node("ReduceSum", y, axes, keepdims=1), float(count))
+
+    h = here.node("Sub", apart, mean(apart))
+    variance = here.node("Add", mean(here.node("Mul", h, h)), layer.epsilon)
+    h = here.node("Reshape", here.node("Div", h, here.node("Sqrt", variance)), [0, *positions, c])
+    return here.node("Add", here.node("Mul", h, here.constant("gain")), here.constant("shift"))
+
+
 def flatten(layer: Any, here: Place, x: str) -> str:
     return here.node("Flatten", x, axis=1)
 

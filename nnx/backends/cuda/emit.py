@@ -10,6 +10,7 @@ import numpy as np
 from ..native.calls import Refused
 from ..native.passes import Pass
 from ..native.program import Program, View
+from .convolution import expanded
 from .kernel import Final, Kernel, Launch, Partial
 from .plan import Work, arena, branches, in_registers, parts_of_columns, scratch, works
 from .rewrite import rounded, single, totals_of_rows, whole
@@ -118,7 +119,7 @@ def module(
     branching: let products run beside other launches where nothing waits for them.
     blocks: make one kernel of all, where the step, or that of each member, is small enough for one block.
     """
-    program, copies = totals_of_rows(single(program)), {}
+    program, copies = totals_of_rows(single(expanded(program))), {}
     if precision == "bf16":
         with_copies = rounded(program, lasting)
         program, copies = with_copies.program, with_copies.copies

@@ -16,9 +16,10 @@ from .emit import Loops
 from .kernel import Kernel
 from .machine import function
 from .memory import ALIGNED, blocks_of
-from .passes import as_pass
+from .passes import WINDOWS, as_pass
 from .program import Program, address
 from .schedule import by_rows
+from .windows import windows
 
 HEAD = """declare float @llvm.sqrt.f32(float)
 declare double @llvm.sqrt.f64(double)
@@ -154,6 +155,8 @@ def _kernels(program: Program) -> list[Kernel]:
         first = group.passes[0]
         if first.op.kind == "matmul":
             found.append(product(first))
+        elif first.op.kind in WINDOWS:
+            found.append(windows(first))
         elif first.op.kind == "take":
             found.append(taken(first))
         else:

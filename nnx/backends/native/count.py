@@ -32,6 +32,8 @@ def operations(call: Call) -> int:
     size = int(prod(call.output.shape))
     if call.kind == "ufunc" and call.function is np.matmul:
         return 2 * size * int(call.inputs[0].shape[-1])
+    if call.kind == "over places":
+        return 2 * size * int(call.inputs[0].shape[-1])
     if call.kind == "reduce":
         return max(int(prod(x.shape)) for x in call.inputs if hasattr(x, "shape"))
     return size if call.kind in ("ufunc", "where", "other") else 0

@@ -16,7 +16,8 @@ from .formulas import is_vector
 from .program import Constant, Operation, View, disjoint, dtype_of
 from .recorded import indexed
 
-ALONE = ("matmul", "take")  # operations that share no loop
+WINDOWS = ("over places", "outer over places", "onto places")
+ALONE = ("matmul", "take", *WINDOWS)  # operations that share no loop
 ROW_REDUCTIONS = ("add", "maximum", "minimum")
 SHORT = 32  # columns up to which NumPy's loop is called once for all rows
 
@@ -74,7 +75,7 @@ def as_pass(op: Operation, *, exact: bool = True) -> Pass:
 
     exact: to NumPy's bits, so that sums are in its order, and what has no formula is left to its own loops.
     """
-    found = _as_pass(op, exact)
+    found = _as_pass(_in_memory_order(op), exact)
     for view in found.op.views:
         if view.dtype.name not in TYPES:
             raise Refused(f"elements of type {view.dtype}")
@@ -84,6 +85,24 @@ def as_pass(op: Operation, *, exact: bool = True) -> Pass:
     if any(_overlaps(view, found) for view in found.op.reads):
         raise Refused("what is written lies across what is read")
     return found
+
+
+def _in_memory_order(op: Operation) -> Operation:
+    """An operation on each element with its axes in the order in which the result lies in memory."""
+    plain = op.kind in ("ufunc", "where", "round", "above_zero") and getattr(op.function, "signature", None) is None
+    d, out = len(op.output.shape), op.output
+    order = tuple(sorted(range(d), key=lambda axis: -abs(out.strides[axis])))
+    fixed = [x for x in op.inputs if isinstance(x, Constant) and x.array.ndim]
+    copied = op.kind == "copy" and isinstance(op.inputs[0], View) and op.inputs[0].shape == out.shape
+    if order == tuple(range(d)) or fixed or not (plain or copied):
+        return op
+
+    def turned(x: View) -> View:
+        missing = d - len(x.shape)
+        shape, strides = (1,) * missing + x.shape, (0,) * missing + x.strides
+        return replace(x, shape=tuple(shape[a] for a in order), strides=tuple(strides[a] for a in order))
+
+    return replace(op, inputs=tuple(turned(x) if isinstance(x, View) else x for x in op.inputs), output=turned(out))
 
 
 def _overlaps(view: View, p: Pass) -> bool:
@@ -134,6 +153,8 @@ def _as_pass(op: Operation, exact: bool) -> Pass:
             x, rows = op.inputs
             if not isinstance(x, View) or not x.whole or not isinstance(rows, View) or len(rows.shape) != 1:
                 raise Refused("take from what does not lie in one piece, or of more than one line of numbers")
+            return Pass(op, shape)
+        case kind if kind in WINDOWS:
             return Pass(op, shape)
         case "other" if op.function is indexed:
             raise Refused("indexing by arrays")

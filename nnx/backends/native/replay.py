@@ -30,6 +30,8 @@ def _bound(op: Operation, inputs: tuple[Any, ...], out: Any, memory: Sequence[An
             return lambda: np.copyto(out, inputs[0].reshape(out.shape), "unsafe")
         case "fill":
             return partial(out.fill, inputs[0])
+        case "over places" | "outer over places" | "onto places":
+            return partial(op.function, *inputs, op.settings["places"], out)
         case _:
             return partial(_again, op.function, mapped(_number, inputs), mapped(_number, at(op.settings, memory)), out)
 

@@ -264,3 +264,10 @@ def test_images_of_another_size_are_refused(trained, capsys):
     np.savez(folder.parent / "other.npz", x=np.zeros((2, 9, 9), "uint8"))
     assert code("predict", folder, folder.parent / "other.npz") == 2
     assert "images of shape (9, 9), the model takes (8, 8)" in capsys.readouterr().err
+
+
+def test_an_array_in_the_place_of_an_npz_is_refused(trained, capsys):
+    folder, _, _ = trained
+    np.save(folder.parent / "x.npy", np.zeros((2, 8, 8), "uint8"))
+    assert code("predict", folder, folder.parent / "x.npy") == 2
+    assert "x.npy: expected an NPZ file, found one array" in capsys.readouterr().err

@@ -143,6 +143,7 @@ def test_a_callback_ends_it():
         (dict(loss="huber"), "needs loss='squared_error', got 'huber'"),
         (dict(dropout=0.5), "need another solver than 'lm'"),
         (dict(activation=nnx.Chain(nnx.BatchNorm(), nnx.Tanh())), "batch normalisation needs another solver than 'lm'"),
+        (dict(early_stopping=True), "early_stopping needs another solver than 'lm'"),
         (dict(micro_batches=2), "micro_batches needs another solver than 'lm'"),
         (dict(hidden_layer_sizes=(4000,)), "at most 10,000 of them, the network has 24,002; use 'lbfgs'"),
     ],

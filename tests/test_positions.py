@@ -222,7 +222,7 @@ MISTAKES = [
     (lambda: POSITIONS.evaluate(X, Y[:, :4]), r"target has shape \(22, 4\), expected \(22, 5\) for labels"),
     (lambda: POSITIONS.evaluate(X, Y, PADDED[:, :2]), r"weight has shape \(22, 2\), expected \(22,\) or \(22, 5\)"),
     (lambda: fit(NET, X, Y[:, :4]), r"target has shape \(1, 4\), expected \(1, 5\) for labels"),
-    (lambda: fit(NET, X, Y[:, 0]), r"y has shape \(22,\), expected 2 axes .* nnx\.GlobalPool or nnx\.Flatten"),
+    (lambda: fit(NET, X, Y[:, 0]), r"y has shape \(22,\), expected 2 axes .* nnx\.GlobalPool, nnx\.Flatten or a GRU"),
     (lambda: fit(NET, X, Y[:5]), "y has 5 rows, x has 22"),
     (lambda: fit(NET, X, Y + 0.5), "SoftmaxCrossEntropy expects integer labels or one row per position"),
     (lambda: fit(NET, X, Y + 1), "labels must lie in 0 to 2 for 3 outputs, got 3"),

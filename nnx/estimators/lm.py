@@ -34,9 +34,11 @@ SMALL = 1e-15  # of the parameters: a step below it changes nothing
 
 
 def check(est: Any) -> None:
-    """Raise ValueError where the loss is no sum of squares."""
+    """Raise ValueError where the loss is no sum of squares, or rows would be held out."""
     if est.loss != "squared_error" and not isinstance(est.loss, SquaredError):
         raise ValueError(f"solver='lm' needs loss='squared_error', got {est.loss!r}; 'lbfgs' takes any loss")
+    if est.early_stopping:
+        raise ValueError("early_stopping needs another solver than 'lm'")
 
 
 class Squares(Packed):

@@ -76,7 +76,9 @@ def as_target(y: Any, loss: Loss) -> Any:
         return y[..., None]
     if loss.positions and y.ndim != labels + 1:
         text = f"y has shape {tuple(y.shape)}, expected {labels} axes for rows and positions, and one of columns"
-        raise DataError(f"{text}; nnx.GlobalPool or nnx.Flatten end the positions of a network")
+        raise DataError(
+            f"{text}; nnx.GlobalPool, nnx.Flatten or a GRU with sequence=False end the positions of a network"
+        )
     return y
 
 

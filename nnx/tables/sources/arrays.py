@@ -58,7 +58,9 @@ def arrays_of(content: Content) -> Any:
     """The arrays of an NPZ file by name, each read when it is asked for by `member`. Raises: DataError."""
     arrays = _load(content, "NPZ")
     if not hasattr(arrays, "files"):
-        raise DataError(f"{content.place}: an NPY file; name it .npy")
+        raise DataError(
+            f"{content.place}: expected an NPZ file, found one array (NPY): numpy.savez(path, x=x, y=y) makes one"
+        )
     return arrays
 
 

@@ -235,6 +235,41 @@ def test_values_are_learned_too(tmp_path):
     assert "root_mean_squared_error" in found.output
 
 
+def test_pixels_whose_squares_leave_their_type_are_brought_to_deviation_1(tmp_path):
+    x, y = rows()
+    np.savez(tmp_path / "half.npz", x=(x * 100.0).astype("float16"), y=y)
+    found = run("train", tmp_path / "half.npz", "--out", tmp_path / "run", "--epochs", 1, "--hidden", "4", "-q")
+    assert found.exit_code == 0, found.output
+    front = nnx.load(tmp_path / "run" / "best.safetensors").net.layers[1]
+    assert 0 < front.factor < 1 and np.isfinite(front.offset)
+
+
+def test_classes_that_are_whole_floats_are_learned(tmp_path):
+    x, y = rows()
+    np.savez(tmp_path / "floats.npz", x=x, y=y.astype(float))
+    words = ("--task", "classification", "--epochs", 1, "--hidden", "4", "-q")
+    found = run("train", tmp_path / "floats.npz", "--out", tmp_path / "run", *words)
+    assert found.exit_code == 0, found.output
+    assert nnx.load(tmp_path / "run" / "best.safetensors").target.classes == ("0", "1")
+    assert "accuracy" in run("evaluate", tmp_path / "run", tmp_path / "floats.npz").output
+
+
+UNFIT = {
+    "one pixel high": (lambda x, y: (x[:, :1], y), "images of 1 x 8: at least 2 x 2 are needed"),
+    "a label that is none": (lambda x, y: (x, np.where(y == 1, np.nan, y)), "y has values that are not finite"),
+}
+
+
+@pytest.mark.parametrize("fault", UNFIT)
+def test_images_that_cannot_be_trained_on_are_refused_in_a_line(fault, tmp_path, capsys):
+    change, text = UNFIT[fault]
+    x, y = change(*rows())
+    np.savez(tmp_path / "images.npz", x=x, y=y)
+    words = ("--task", "classification", "--out", tmp_path / "run")
+    assert code("train", tmp_path / "images.npz", *words) == 2
+    assert text in capsys.readouterr().err
+
+
 def code(*words):
     """The exit code of the command."""
     with pytest.raises(SystemExit) as ended:

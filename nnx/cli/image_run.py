@@ -10,6 +10,7 @@ from ..evaluation import Evaluation
 from ..files import Model, load
 from ..images import Images, open_images
 from ..tables import Target
+from ..tables.encoding.target import in_order
 from ..tables.kinds.cells import arrow
 from .claim import model_in
 from .options import asked
@@ -93,11 +94,11 @@ def numbers(target: Target, y: Any, place: str) -> Any:
     found = host.put(y, None, None)
     if not target.classes:
         return target.encode(host.put(found, "float64", None))
-    known, (names, codes) = (
-        {name: i for i, name in enumerate(target.classes)},
-        host.namespace().unique(found, return_inverse=True),
-    )
-    strange = [str(name) for name in names.tolist() if str(name) not in known]
+    known = {name: i for i, name in enumerate(target.classes)}
+    names, codes = host.namespace().unique(found, return_inverse=True)
+    spelled = [str(name) for name in names.tolist()]
+    spelled = [name if name in known else in_order([name])[0] for name in spelled]  # 3 for 3.0
+    strange = [name for name in spelled if name not in known]
     if strange:
         raise DataError(f"{place}: {strange[0][:40]!r} is a class that was not among the images trained on")
-    return host.put([known[str(name)] for name in names.tolist()], "int64", None)[codes.reshape(-1)]
+    return host.put([known[name] for name in spelled], "int64", None)[codes.reshape(-1)]

@@ -103,6 +103,8 @@ def prepare(config: Config, images: Images) -> Prepared:
     if images.y is None:
         raise DataError(f"{images.place}: no labels: give an array y, or a sub-folder for each class")
     y, name = host.put(images.y, None, None), "class" if images.files else "y"
+    if y.dtype.kind == "f" and not host.namespace().isfinite(y).all():
+        raise DataError(f"{images.place}: y has values that are not finite")
     values = y.dtype.kind == "f" or config.data.task == "regression"
     if config.data.task == "classification" or not values:
         names = in_order([str(value) for value in host.namespace().unique(y).tolist()])
@@ -112,9 +114,9 @@ def prepare(config: Config, images: Images) -> Prepared:
     else:
         if y.dtype.kind == "U":
             raise DataError(f"{images.place}: the labels are text: regression needs numbers")
-        mean, scale = float(y.mean()), float(y.std())
-        if not scale > 0 or not mean - mean == 0:
-            raise DataError(f"{images.place}: y is {mean:g} everywhere, or not finite: nothing to learn")
+        mean, scale = float(y.mean(dtype="float64")), float(y.std(dtype="float64"))
+        if not scale > 0:
+            raise DataError(f"{images.place}: y is {mean:g} everywhere: nothing to learn")
         target = Target(name, (), mean, scale)
     x, y, test = images.x, numbers(target, y, images.place), images.test
     if test is not None:
@@ -129,6 +131,8 @@ def settled(config: Config, prepared: Prepared) -> Config:
     """The settings with what was left open filled in, from the number and size of the images."""
     x, _ = prepared.train
     side = min(x.shape[1:3])
+    if side < 2:
+        raise DataError(f"{prepared.images.place}: images of {x.shape[1]} x {x.shape[2]}: at least 2 x 2 are needed")
     batch, epochs = next((b, e) for n, b, e in SIZES if len(x) <= n)
     units = next(u for most, u in STAGES if side < most)
     task, t, o = prepared.target.task, config.training, config.optimizer
@@ -154,8 +158,8 @@ def network(config: Config, prepared: Prepared) -> Chain:
     x, n = prepared.train[0], config.network
     front: list[Any] = [] if x.ndim == 4 else [Reshape((*x.shape[1:], 1), axes=2)]
     if x.dtype.kind == "f":
-        deviation = float(x.std()) or 1.0
-        front.append(Rescale(1 / deviation, -float(x.mean()) / deviation))
+        deviation = float(x.std(dtype="float64")) or 1.0  # in float16 it would be infinite
+        front.append(Rescale(1 / deviation, -float(x.mean(dtype="float64")) / deviation))
     elif x.dtype.kind != "b":
         front.append(Rescale(1 / max(float(x.max()), 255.0)))
     if pixels := min(x.shape[1:3]) // 14:

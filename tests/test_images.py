@@ -202,6 +202,17 @@ def trained(tmp_path):
     return tmp_path / "run", tmp_path / "images.npz", y
 
 
+TOLD = (nnx.GroupNorm(2), nnx.MaxPool(2), nnx.AvgPool(2), nnx.GlobalPool(), nnx.Flatten(), nnx.SqueezeExcite(2))
+
+
+@pytest.mark.parametrize("layer", TOLD, ids=lambda layer: type(layer).__name__)
+def test_a_layer_told_of_three_axes_refuses_a_batch_without_one(layer):
+    params = nnx.init(layer, (4, 5, 6))
+    for shape in ((5, 6), (7, 5, 6)):
+        with pytest.raises(nnx.ShapeError, match="expected rows of 3 axes"):
+            layer.evaluate(params, np.ones(shape, "float32"))
+
+
 def test_the_command_trains_evaluates_predicts_and_inspects_images(trained):
     folder, data, y = trained
     scores = json.loads(run("evaluate", folder, data, "--json").output)
@@ -227,12 +238,19 @@ def test_a_folder_of_images_is_predicted_by_the_names_of_its_files(tmp_path):
     assert flat[0] == "file,c0,c1" and len(flat) == 21
 
 
-def test_values_are_learned_too(tmp_path):
+def test_values_are_learned_too(tmp_path, capsys):
     x, y = rows()
     np.savez(tmp_path / "values.npz", x=x / 255, y=y * 2.5 + 1)
     found = run("train", tmp_path / "values.npz", "--out", tmp_path / "run", "--epochs", 3, "--hidden", "4", "--json")
     assert found.exit_code == 0, found.output
     assert "root_mean_squared_error" in found.output
+    for other, text in (
+        (np.array(["a", "b"])[y], "the labels are text"),
+        (np.where(y, np.nan, 1.0), "y has values that are not finite"),
+    ):
+        np.savez(tmp_path / "other.npz", x=x / 255, y=other)
+        assert code("evaluate", tmp_path / "run", tmp_path / "other.npz") == 2
+        assert text in capsys.readouterr().err
 
 
 def test_pixels_whose_squares_leave_their_type_are_brought_to_deviation_1(tmp_path):

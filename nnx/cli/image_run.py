@@ -69,9 +69,7 @@ class ImageRun:
 
     def evaluate(self, source: Images) -> Evaluation:
         """The evaluation of the model on images with labels. Raises: DataError."""
-        if source.y is None:
-            raise DataError(f"{source.place}: no labels: give an array y, or a sub-folder for each class")
-        y = numbers(self.target, source.y, source.place)
+        y = numbers(self.target, labels(source), source.place)
         return evaluation(self.target, y, self.model.backend.to_numpy(self.model.predict(source.x)))
 
 
@@ -89,10 +87,22 @@ def lines(path: str) -> list[str]:
     return out
 
 
+def labels(images: Images) -> Any:
+    """The labels of images as they are in the file. Raises: DataError."""
+    if images.y is None:
+        raise DataError(f"{images.place}: no labels: give an array y, or a sub-folder for each class")
+    y = host.put(images.y, None, None)
+    if y.dtype.kind == "f" and not host.namespace().isfinite(y).all():
+        raise DataError(f"{images.place}: y has values that are not finite")
+    return y
+
+
 def numbers(target: Target, y: Any, place: str) -> Any:
     """Class numbers, or standardised values, of labels as they are in a file. Raises: DataError."""
     found = host.put(y, None, None)
     if not target.classes:
+        if found.dtype.kind == "U":
+            raise DataError(f"{place}: the labels are text: regression needs numbers")
         return target.encode(host.put(found, "float64", None))
     known = {name: i for i, name in enumerate(target.classes)}
     names, codes = host.namespace().unique(found, return_inverse=True)

@@ -27,7 +27,7 @@ from ..training.interrupt import Interrupt
 from ..training.progress import progress
 from . import folder as run_folder
 from .claim import new_folder
-from .image_run import numbers
+from .image_run import labels, numbers
 from .place import placed
 from .run import evaluation, json_line
 from .train import Outcome, end, logs, threads
@@ -100,11 +100,7 @@ def applies(config: Config) -> None:
 
 def prepare(config: Config, images: Images) -> Prepared:
     """The target, and the images to train on and to test. Raises: DataError."""
-    if images.y is None:
-        raise DataError(f"{images.place}: no labels: give an array y, or a sub-folder for each class")
-    y, name = host.put(images.y, None, None), "class" if images.files else "y"
-    if y.dtype.kind == "f" and not host.namespace().isfinite(y).all():
-        raise DataError(f"{images.place}: y has values that are not finite")
+    y, name = labels(images), "class" if images.files else "y"
     values = y.dtype.kind == "f" or config.data.task == "regression"
     if config.data.task == "classification" or not values:
         names = in_order([str(value) for value in host.namespace().unique(y).tolist()])

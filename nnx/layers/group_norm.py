@@ -83,6 +83,8 @@ class GroupNorm(Layer):
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
     ) -> tuple[Array, Saved]:
         check_columns(self, params, x)
+        if x.ndim <= self.axes:
+            raise ShapeError(f"{self!r}: x has shape {tuple(x.shape)}, expected rows of {self.axes} axes")
         h = x - self._mean(x)
         inverse = 1 / namespace(x).sqrt(self._mean(h * h) + self.epsilon)
         h *= inverse

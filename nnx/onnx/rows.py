@@ -6,7 +6,7 @@ onnxruntime has neither Conv nor AveragePool for doubles on the CPU: there the w
 from math import prod
 from typing import Any
 
-from ..layers.windows import Sizes
+from ..layers.windows import Sizes, offsets
 from .graph import xp
 from .place import Place
 
@@ -15,8 +15,10 @@ Pads = list[tuple[int, int]]
 
 def convolution(layer: Any, here: Place, x: str) -> str:
     (*positions, c), W, g = here.row, here.array("W"), layer.groups
-    pads, places, o = layer._windows(tuple(positions))
+    grid = layer._grid(tuple(positions))
+    pads, o = grid.pads, grid.outputs
     if here.graph.dtype == "float64":
+        places = list(offsets(layer.size, o, layer.stride, layer.dilation))
         v = _gathered(here, x, pads, places, o)
         v = here.node("Reshape", v, [0, prod(o), len(places), g, c // g])
         W = W.reshape(len(places), c // g, g, layer.units // g)

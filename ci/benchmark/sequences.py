@@ -11,6 +11,7 @@ import json
 import os
 import statistics
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -127,11 +128,18 @@ def rivals(net, theirs, shape):
     }
 
 
-def measured(rounds):
-    """By case and rival the median of the milliseconds."""
+TEXTS = (
+    "Layers on sequences beside PyTorch's",
+    "Milliseconds of evaluate and backprop, and PyTorch's time over it (above 1: faster than PyTorch).",
+    "rows x time x features",
+)
+
+
+def measured(runs, rounds):
+    """By case and rival the median of the milliseconds. runs: for each case a function that makes the rivals."""
     found = {}
-    for name, case in cases().items():
-        run = rivals(*case)
+    for name, make in runs.items():
+        run = make()
         times = {rival: [] for rival in run}
         for _ in range(rounds + 2):
             for rival, function in run.items():
@@ -143,36 +151,39 @@ def measured(rounds):
     return found
 
 
-def table(report):
+def table(report, texts):
     """The results as Markdown."""
+    title, what, first = texts
     names = list(next(iter(report["times"].values())))
     threads = "one thread" if report["threads"] == 1 else f"{report['threads']} threads"
-    lines = ["# Layers on sequences beside PyTorch's", ""]
-    lines += [f"{report['head']['when']}, {report['head']['machine']['processor']}, {threads}, float32."]
-    lines += ["Milliseconds of evaluate and backprop, and PyTorch's time over it (above 1: faster than PyTorch).", ""]
-    lines += [f"| rows x time x features | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    lines = [
+        f"# {title}",
+        "",
+        f"{report['head']['when']}, {report['head']['machine']['processor']}, {threads}, float32.",
+    ]
+    lines += [what, "", f"| {first} | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     for name, times in report["times"].items():
         cells = [f"{t:.3g}" if r == "PyTorch" else f"{t:.3g} ({times['PyTorch'] / t:.2f})" for r, t in times.items()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(description, runs, texts):
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--out", help="write FILE.json and FILE.md")
     args = parser.parse_args()
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
     with np.errstate(all="ignore"):
-        report = {"head": head(), "threads": THREADS, "rounds": args.rounds, "times": measured(args.rounds)}
-    print(table(report))
+        report = {"head": head(), "threads": THREADS, "rounds": args.rounds, "times": measured(runs(), args.rounds)}
+    print(table(report, texts))
     if args.out:
         with open(args.out + ".json", "w") as file:
             json.dump(report, file, indent=1)
         with open(args.out + ".md", "w") as file:
-            file.write(table(report))
+            file.write(table(report, texts))
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, lambda: {name: partial(rivals, *case) for name, case in cases().items()}, TEXTS)

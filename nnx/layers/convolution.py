@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
 from ..backends import namespace, onto_places, outer_over_places, product_over_places
 from ..contract import Array, Draw, Features, Initializer, Key, Layer, Params, Row, Saved, Shapes, as_row
@@ -12,7 +13,7 @@ from ..initializers import HeUniform, Zeros
 from ..settings import AT_LEAST_1, settle
 from .grid import Grid, grouped
 from .shared import added_up, axes_of
-from .windows import PADDING, Sizes, channels_first, channels_last, margins, sizes_of
+from .windows import PADDING, Sizes, channels_first, channels_last, settle_sizes, sizes_of, window_of
 
 HE, ZEROS = HeUniform(), Zeros()
 
@@ -35,9 +36,9 @@ class _Convolution(Layer):
     def __post_init__(self) -> None:
         settle(self, units=AT_LEAST_1, size=None, stride=None, padding=None, dilation=None, groups=AT_LEAST_1)
         for name in ("size", "stride", "dilation"):
-            object.__setattr__(self, name, sizes_of(self, name, self._positions))
+            settle_sizes(self, name, self._positions)
         if not (isinstance(self.padding, str) and self.padding == "same"):
-            object.__setattr__(self, "padding", sizes_of(self, "padding", self._positions, PADDING, ", or 'same'"))
+            settle_sizes(self, "padding", self._positions, PADDING, ", or 'same'")
         if self.units % self.groups:
             raise SettingError(f"{type(self).__name__}: units {self.units} must be a multiple of groups {self.groups}")
 
@@ -53,8 +54,7 @@ class _Convolution(Layer):
         *positions, c = axes_of(self, row, self.axes)
         if c % self.groups:
             raise ShapeError(f"{self!r}: {c} channels are no multiple of groups={self.groups}")
-        o = self._grid(tuple(positions)).outputs
-        size: Any = self.size
+        o, size = grid_of(self, tuple(positions)).outputs, sizes_of(self.size, self._positions)
         return {"W": (*size, c // self.groups, self.units), "b": (self.units,)}, (*o, self.units)
 
     def init(self, features: Features, draw: Draw) -> tuple[Params, Features]:
@@ -68,11 +68,6 @@ class _Convolution(Layer):
         lead = W.shape[: W.ndim - self._positions - 2]
         return channels_last(namespace(W).reshape(W, (*lead, -1, self.groups, self.units // self.groups)), 1)
 
-    def _grid(self, positions: Sizes) -> Grid:
-        size, stride, dilation = cast(tuple[Sizes, ...], (self.size, self.stride, self.dilation))
-        pads = margins(self.padding, positions, size, stride, dilation)
-        return Grid(self, positions, pads, size, stride, dilation)
-
     def evaluate(
         self, params: Mapping[str, Array], x: Array, *, train: bool = False, key: Key | None = None
     ) -> tuple[Array, Saved]:
@@ -82,7 +77,7 @@ class _Convolution(Layer):
             raise ShapeError(f"{self!r}: x has shape {tuple(x.shape)}, expected {expected}")
         xp, shape = namespace(x), x.shape
         n, *positions, _ = shape[-axes - 2 :]
-        grid = self._grid(tuple(positions))
+        grid = grid_of(self, tuple(positions))
         planes = grid.planes(grouped(x, axes, self.groups))  # (..., g, planes, c / g, n, *cells)
         y = product_over_places(self._matrix(W), planes, grid.places, grid.outputs)  # (..., g, u / g, n, *o)
         y = channels_last(xp.reshape(y, (*y.shape[: y.ndim - axes - 3], self.units, n, *grid.outputs)), axes)
@@ -94,7 +89,7 @@ class _Convolution(Layer):
     ) -> tuple[Array | None, Params]:
         (planes, shape), W, axes = saved, params["W"], self._positions
         xp, (n, *positions, c) = namespace(dy), shape[-axes - 2 :]
-        grid = self._grid(tuple(positions))
+        grid = grid_of(self, tuple(positions))
         dy = grouped(dy, axes, self.groups)
         db = xp.sum(dy, axis=tuple(range(-axes - 1, 0)))  # (..., g, u / g)
         dW = channels_first(outer_over_places(dy, planes, grid.places), 1)  # (..., k c / g, g, u / g)
@@ -105,6 +100,12 @@ class _Convolution(Layer):
         dplanes = onto_places(xp.matrix_transpose(self._matrix(W)), dy, grid.places, planes)
         dx = grid.positions_of(dplanes)  # (..., g, c / g, n, *positions)
         return channels_last(xp.reshape(dx, (*dx.shape[: dx.ndim - axes - 3], c, n, *positions)), axes), grads
+
+
+@lru_cache(maxsize=256)
+def grid_of(layer: _Convolution, positions: Sizes) -> Grid:
+    """The cells for rows of these positions, kept for the next step."""
+    return Grid(positions, *window_of(layer, positions))
 
 
 @dataclass(frozen=True)

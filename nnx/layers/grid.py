@@ -9,8 +9,8 @@ from itertools import product
 from math import prod
 
 from ..backends import full, namespace, placed
-from ..contract import Array, Layer
-from .windows import Pads, Sizes, channels_first, outputs
+from ..contract import Array
+from .windows import Pads, Sizes, channels_first
 
 
 def grouped(x: Array, axes: int, groups: int) -> Array:
@@ -21,11 +21,12 @@ def grouped(x: Array, axes: int, groups: int) -> Array:
 
 
 class Grid:
-    """The cells for rows of these positions, and the places of a window in them. Raises: ShapeError if none fits."""
+    """The cells for rows of these positions, and the places of a window in them."""
 
-    def __init__(self, layer: Layer, positions: Sizes, pads: Pads, size: Sizes, stride: Sizes, dilation: Sizes) -> None:
-        self.positions, self.pads, self.stride = positions, pads, stride
-        self.outputs = outputs(layer, positions, size, stride, dilation, pads)
+    def __init__(
+        self, positions: Sizes, pads: Pads, size: Sizes, stride: Sizes, dilation: Sizes, outputs: Sizes
+    ) -> None:
+        self.positions, self.pads, self.stride, self.outputs = positions, pads, stride, outputs
         elements = []  # of a window: the remainder of each offset divided by the stride, and how often that goes
         for at in product(*map(range, size)):
             pairs = [divmod(i * d, s) for i, d, s in zip(at, dilation, stride, strict=True)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf, prod
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from ..backends import added, full, namespace
 from ..contract import Array, Key, Layer, Params, Row, Saved, Shapes
@@ -12,15 +12,16 @@ from ..settings import Range, settle
 from .shared import rows_of
 from .windows import (
     PADDING,
+    Pads,
     Sizes,
     channels_first,
     channels_last,
     inside,
-    margins,
     offsets,
-    outputs,
+    settle_sizes,
     sizes_of,
     surrounded,
+    window_of,
 )
 
 SEVERAL = Range("must be 2 for sequences or 3 for images", lambda v: v in (2, 3))
@@ -40,24 +41,24 @@ class _Pool(Layer):
     def __post_init__(self) -> None:
         settle(self, size=None, stride=None, padding=None, axes=SEVERAL)
         many = self.axes - 1
-        object.__setattr__(self, "size", sizes_of(self, "size", many))
-        object.__setattr__(self, "stride", self.size if self.stride is None else sizes_of(self, "stride", many))
+        settle_sizes(self, "size", many)
+        if self.stride is not None:
+            settle_sizes(self, "stride", many)
         if not (isinstance(self.padding, str) and self.padding == "same"):
-            padding = sizes_of(self, "padding", many, PADDING, ", or 'same'")
-            text = f"{type(self).__name__}: padding must be below size"
-            require(all(p < k for p, k in zip(padding, cast(Sizes, self.size), strict=True)), text, self.padding)
-            object.__setattr__(self, "padding", padding)
+            settle_sizes(self, "padding", many, PADDING, ", or 'same'")
+            text, sizes = (
+                f"{type(self).__name__}: padding must be below size",
+                zip(sizes_of(self.padding, many), sizes_of(self.size, many), strict=True),
+            )
+            require(all(p < k for p, k in sizes), text, self.padding)
 
     def shapes(self, row: Row) -> tuple[Shapes, Row]:
         *positions, c = rows_of(self, row, self.axes)
         return {}, (*self._windows(tuple(positions))[2], c)
 
-    def _windows(self, positions: Sizes) -> tuple[list[tuple[int, int]], list[Any], Sizes]:
+    def _windows(self, positions: Sizes) -> tuple[Pads, list[Any], Sizes]:
         """Positions of padding, the place of each element of a window, and how many windows there are."""
-        size, stride = cast(tuple[Sizes, ...], (self.size, self.stride))
-        dilation = (1,) * len(positions)
-        pads = margins(self.padding, positions, size, stride, dilation)
-        o = outputs(self, positions, size, stride, dilation, pads)
+        pads, size, stride, dilation, o = window_of(self, positions)
         return pads, list(offsets(size, o, stride, dilation)), o
 
     def evaluate(

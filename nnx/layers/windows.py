@@ -34,21 +34,38 @@ def channels_last(x: Array, axes: int) -> Array:
 PADDING = Range("must be from 0 to 65536", lambda v: 0 <= v <= 2**16)
 
 
-def sizes_of(layer: Layer, name: str, many: int, least: Range = AT_LEAST_1, other: str = "") -> Sizes:
-    """A setting of a window along each axis: one number for all, or a tuple. Raises: SettingError."""
+def settle_sizes(layer: Layer, name: str, many: int, least: Range = AT_LEAST_1, other: str = "") -> None:
+    """Check and keep a setting of a window: one number for all axes, or a tuple of so many. Raises: SettingError."""
     given, kind = getattr(layer, name), type(layer).__name__
+    settled: int | Sizes
     if isinstance(given, (tuple, list)):
-        text = f"{kind}: {name} must be a number or {many} of them{other}"
-        require(len(given) == many, text, given)
-        return tuple(integer(f"{kind}: {name}", value, least) for value in given)
-    require(not isinstance(given, str), f"{kind}: {name} must be a number{other}", given)
-    return (integer(f"{kind}: {name}", given, least),) * many
+        require(len(given) == many, f"{kind}: {name} must be a number or {many} of them{other}", given)
+        settled = tuple(integer(f"{kind}: {name}", value, least) for value in given)
+    else:
+        require(not isinstance(given, str), f"{kind}: {name} must be a number{other}", given)
+        settled = integer(f"{kind}: {name}", given, least)
+    object.__setattr__(layer, name, settled)
+
+
+def sizes_of(setting: Any, many: int) -> Sizes:
+    """Such a setting along each axis."""
+    return setting if isinstance(setting, tuple) else (setting,) * many
+
+
+def window_of(layer: Any, positions: Sizes) -> tuple[Pads, Sizes, Sizes, Sizes, Sizes]:
+    """Of a layer with windows: zeros around the positions, its size, stride and dilation, and how many windows fit."""
+    many = len(positions)
+    size = sizes_of(layer.size, many)
+    stride = sizes_of(size if layer.stride is None else layer.stride, many)
+    dilation = sizes_of(getattr(layer, "dilation", 1), many)
+    pads = margins(layer.padding, positions, size, stride, dilation)
+    return pads, size, stride, dilation, outputs(layer, positions, size, stride, dilation, pads)
 
 
 def margins(padding: Any, positions: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> list[tuple[int, int]]:
     """Zeros before and after the positions of each axis. "same": as many as make ceil(positions / stride) windows."""
     if padding != "same":
-        return [(p, p) for p in padding]
+        return [(p, p) for p in sizes_of(padding, len(positions))]
     found = []
     for many, k, step, d in zip(positions, size, stride, dilation, strict=True):
         whole = max((ceil(many / step) - 1) * step + d * (k - 1) + 1 - many, 0)

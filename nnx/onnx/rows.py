@@ -6,7 +6,7 @@ onnxruntime has neither Conv nor AveragePool for doubles on the CPU: there the w
 from math import prod
 from typing import Any
 
-from ..layers.windows import Sizes, offsets
+from ..layers.windows import Sizes, offsets, window_of
 from .graph import xp
 from .place import Place
 
@@ -15,17 +15,16 @@ Pads = list[tuple[int, int]]
 
 def convolution(layer: Any, here: Place, x: str) -> str:
     (*positions, c), W, g = here.row, here.array("W"), layer.groups
-    grid = layer._grid(tuple(positions))
-    pads, o = grid.pads, grid.outputs
+    pads, size, stride, dilation, o = window_of(layer, tuple(positions))
     if here.graph.dtype == "float64":
-        places = list(offsets(layer.size, o, layer.stride, layer.dilation))
+        places = list(offsets(size, o, stride, dilation))
         v = _gathered(here, x, pads, places, o)
         v = here.node("Reshape", v, [0, prod(o), len(places), g, c // g])
         W = W.reshape(len(places), c // g, g, layer.units // g)
         y = here.node("Einsum", v, here.constant("W", W), equation="nokgi,kigu->nogu")
         return here.node("Add", here.node("Reshape", y, [0, *o, layer.units]), here.constant("b"))
     W = xp.moveaxis(W, (-1, -2), (0, 1))  # (u, c / g, *size)
-    settings = {"strides": layer.stride, "dilations": layer.dilation, "group": g, "pads": _sides(pads)}
+    settings = {"strides": stride, "dilations": dilation, "group": g, "pads": _sides(pads)}
     y = here.node("Conv", _channels_first(here, x), here.constant("W", W), here.constant("b"), **settings)
     return _channels_last(here, y)
 
@@ -38,7 +37,8 @@ def avg_pool(layer: Any, here: Place, x: str) -> str:
     if here.graph.dtype == "float32":
         return _pool("AveragePool", layer, here, x, count_include_pad=1)
     *positions, c = here.row
-    pads, places, o = layer._windows(tuple(positions))
+    pads, size, stride, dilation, o = window_of(layer, tuple(positions))
+    places = list(offsets(size, o, stride, dilation))
     total = here.node("ReduceSum", _gathered(here, x, pads, places, o), [2], keepdims=0)
     return here.node("Reshape", here.node("Div", total, float(len(places))), [0, *o, c])
 
@@ -74,8 +74,8 @@ def reshape(layer: Any, here: Place, x: str) -> str:
 
 
 def _pool(op: str, layer: Any, here: Place, x: str, **more: Any) -> str:
-    pads, _, _ = layer._windows(here.row[:-1])
-    settings = {"kernel_shape": layer.size, "strides": layer.stride, "pads": _sides(pads)}
+    pads, size, stride, _, _ = window_of(layer, here.row[:-1])
+    settings = {"kernel_shape": size, "strides": stride, "pads": _sides(pads)}
     return _channels_last(here, here.node(op, _channels_first(here, x), **settings, **more))
 
 

@@ -12,6 +12,7 @@ from ..base import Plain, compiling
 from .calls import Refused, leaves, mapped, refusing
 from .machine import can_compile
 from .memory import in_turn, most_in_use
+from .places import calls_of
 from .program import Program, program
 from .record import record, remembered
 from .replay import steps
@@ -256,7 +257,8 @@ def formula_of(formula: Callable[..., Any], given: Sequence[Any]) -> Callable[[S
 def is_worth_it(found: Program, expected: int, replay: bool) -> bool:
     """Whether so many steps save the time that compiling takes. replay: whether they would else be replayed."""
     written = sum(op.output.size * op.output.dtype.itemsize for op in found.operations)
-    saved = (CALL if replay else EAGER) * len(found.operations) + BYTE * written
+    calls = sum(map(calls_of, found.operations))
+    saved = (CALL if replay else EAGER) * (len(found.operations) + calls) + BYTE * written
     return expected * saved > COMPILING * len(found.operations)
 
 

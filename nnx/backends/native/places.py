@@ -18,6 +18,18 @@ def rows_at_once(per_row: int, itemsize: int) -> int:
     return max(BYTES // (per_row * itemsize), 1)
 
 
+def calls_of(op: Any) -> int:
+    """The calls of NumPy that an operation over places is where it is not compiled: of a recorded `Operation`."""
+    if op.kind not in WRITERS:
+        return 0
+    places, axes = op.settings["places"], len(op.settings["places"][0][1])
+    lines = op.output if op.kind == "over places" else op.inputs[op.kind == "onto places"]
+    cells = op.output if op.kind == "onto places" else op.inputs[1]
+    n, *o = lines.shape[len(lines.shape) - axes - 1 :]
+    per_row = len(places) * cells.shape[len(cells.shape) - axes - 2] * prod(o)
+    return int(-(-n // rows_at_once(per_row, lines.dtype.itemsize)) * (len(places) + 2))
+
+
 def product(W: Any, x: Any, places: Places, o: Sizes) -> Any:
     """W times what lies at the places: (..., u, k c) and (..., planes, c, n, *positions) to (..., u, n, *o)."""
     lead = np.broadcast_shapes(W.shape[:-2], x.shape[: x.ndim - len(o) - 3])

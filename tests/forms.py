@@ -875,6 +875,12 @@ def written_through_a_split(x, w, p, t, k, xp):
     return y
 
 
+def shifted_over_the_end_of_a_row(x, w, p, t, k, xp):
+    y = np.full_like(x, 0.0, shape=(ROWS + 2, COLUMNS + 2), order="C")
+    y[1:-1, 1:-1] = x
+    return y[2:, :-2] + 2.0 * y[:-2, 2:]
+
+
 def written_by_its_name(x, w, p, t, k, xp):
     p *= 0.5
     p += x

@@ -324,3 +324,11 @@ def test_an_array_in_the_place_of_an_npz_is_refused(trained, capsys):
     np.save(folder.parent / "x.npy", np.zeros((2, 8, 8), "uint8"))
     assert code("predict", folder, folder.parent / "x.npy") == 2
     assert "x.npy: expected an NPZ file, found one array" in capsys.readouterr().err
+
+
+def test_a_prediction_of_rows_with_other_axes_is_one_line():
+    net = nnx.Chain(nnx.Flatten(2), nnx.Dense(1))
+    x = np.ones((6, 3, 2))
+    fit = nnx.fit(net, x, x[:, 0, 0], loss="squared_error", epochs=1)
+    with pytest.raises(nnx.ShapeError, match=r"rows of shape \(2,\), the network was trained on rows of \(3, 2\)"):
+        fit.predict(x[0])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..backends import Backend, is_sparse
 from ..contract import Array, Layer, Loss, Params, Row, State
-from ..errors import NNXError, printable, shown
+from ..errors import NNXError, ShapeError, printable, shown
 from ..inspection import layers_table, named, size_of
 from ..markup import curves, heading, table
 from ..metrics import LARGER
@@ -277,7 +277,11 @@ class Fit(Attributes):
         """The output for x, with a loss in the terms of its target."""
         check_params("predict", self.net, self.params)
         with self.backend.scope():
-            x = self.backend.as_floats(as_rows(x))
+            x = as_rows(x)
+            if self.row is not None and x.ndim - 1 != len(self.row):
+                own = tuple(x.shape[1:])
+                raise ShapeError(f"predict: x has rows of shape {own}, the network was trained on rows of {self.row}")
+            x = self.backend.as_floats(x)
             if is_sparse(x):
                 check_takes_sparse(self.net)
             return compiled_prediction(self.backend, self.net, loss)(self.params, x)

@@ -5,13 +5,14 @@ differenced, and a layer of one's own needs nothing more.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from .backends import dual, namespace, same_library, tangent_of, value_of
 from .contract import Array, Key, Layer, Loss, Params
 from .errors import ShapeError, require
 from .inputs import as_numbers
-from .losses import LOSSES
+from .losses import LOSSES, PositionLoss
 from .losses.wrapper import evaluated
 from .names import spelled
 from .network import as_input
@@ -252,6 +253,11 @@ def _given(
         loss = LOSSES[one_of(f"{place}: loss", loss, LOSSES)]()
     part(f"{place}: loss", loss, Loss, also="backprop", names=LOSSES)
     x = as_input(place, part(f"{place}: net", net, Layer), params, x)
+    with suppress(ShapeError):  # of rows that do not fit, which evaluate says
+        shapes, out = net.shapes(tuple(x.shape[1:]))
+        one = all(tuple(params[name].shape) == shape for name, shape in shapes.items())  # network, no population
+        if one and len(out) > 1 and not loss.positions:
+            loss = PositionLoss(loss, len(out) - 1)
     target = as_numbers(f"{place}: target", target)
     if target.ndim < 1:
         raise ShapeError(f"{place}: target has shape (), expected one for each of {x.shape[-2]} rows")

@@ -200,3 +200,15 @@ class Nearly(nnx.Layer):
 
 def test_check_sees_a_gradient_that_is_off_by_less_than_a_difference_shows():
     assert "the derivative along a random direction" in str(nnx.check(Nearly(), np.ones((2, 3))))
+
+
+def test_a_loss_of_positions_is_made_as_in_fit():
+    net, rng = nnx.Chain(nnx.Conv1D(4, 3, padding="same"), nnx.Tanh(), nnx.Dense(3)), generator("positions")
+    x, y = rng.normal(size=(N, 5, 2)), rng.integers(0, 3, (N, 5))
+    params = nnx.init(net, x)
+    v, _ = direction(net, params, x)
+    for function in (nnx.hvp, nnx.gnvp):
+        found = function(net, params, x, y, v, loss="softmax_cross_entropy")
+        whole = function(net, params, x, y, v, loss=nnx.PositionLoss(nnx.SoftmaxCrossEntropy()))
+        for name in found:
+            np.testing.assert_array_equal(found[name], whole[name])

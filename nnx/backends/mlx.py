@@ -6,6 +6,7 @@ What is computed waits until it is asked for: a loop asks after each step.
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
@@ -54,7 +55,7 @@ def namespace() -> Any:
         return put(host.namespace().unique_values(get(x)), x.dtype, None)
 
     own |= {function.__name__: function for function in (astype, cumulative_sum, unique_values)}
-    module.__dict__.update(vars(mx), bool=mx.bool_, __name__=name, __version__=mx.__version__, **own)
+    module.__dict__.update(vars(mx), bool=mx.bool_, __name__=name, __version__=version("mlx"), **own)
     return module
 
 
@@ -157,4 +158,4 @@ def describe(device: Any) -> dict[str, str]:
     import mlx.core as mx
 
     facts = mx.device_info()
-    return {"version": mx.__version__, "device": f"{kind(device).text}, {facts.get('device_name', '?')}"}
+    return {"version": version("mlx"), "device": f"{kind(device).text}, {facts.get('device_name', '?')}"}

@@ -70,6 +70,7 @@ EXAMPLES = {  # of those that have no usual setting, or whose class by itself sa
     "TokenEmbedding": "nnx.TokenEmbedding(5, 3)",
     "MultiHeadAttention": "nnx.MultiHeadAttention(2)",
     "Masked": "nnx.Masked(nnx.Dense(2))",
+    "GroupNorm": "nnx.GroupNorm(2)",
     "GRU": "nnx.GRU(3)",
     "EnsembleView": "nnx.EnsembleView(3)",
     "ScaleEnsemble": "nnx.Chain(nnx.EnsembleView(3), nnx.ScaleEnsemble(3))",

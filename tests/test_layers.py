@@ -156,6 +156,60 @@ def test_squeeze_and_excitation_is_that_of_torch():
         np.testing.assert_allclose(gradient, given[name].grad.numpy(), rtol=1e-9, atol=1e-12)
 
 
+# The layer, the shape of a row, and what it is in torch.nn.functional, f, with the channels behind the batch.
+OF_WINDOWS = {
+    "conv1d": (
+        nnx.Conv1D(6, 3, 2, padding=1, dilation=2, groups=2),
+        (9, 4),
+        lambda f, x, W, b: f.conv1d(x, W, b, 2, 1, 2, 2),
+    ),
+    "conv1d_same": (nnx.Conv1D(3, 5, padding="same"), (7, 2), lambda f, x, W, b: f.conv1d(x, W, b, padding="same")),
+    "conv2d": (nnx.Conv2D(5, 3), (6, 7, 2), lambda f, x, W, b: f.conv2d(x, W, b)),
+    "conv2d_strided": (
+        nnx.Conv2D(4, (3, 2), (2, 1), padding=(1, 0), groups=2),
+        (8, 5, 6),
+        lambda f, x, W, b: f.conv2d(x, W, b, (2, 1), (1, 0), 1, 2),
+    ),
+    "conv2d_dilated": (nnx.Conv2D(4, 3, 3, 2, 2), (9, 10, 3), lambda f, x, W, b: f.conv2d(x, W, b, 3, 2, 2)),
+    "max_pool": (nnx.MaxPool(3, 2, padding=1), (7, 8, 3), lambda f, x: f.max_pool2d(x, 3, 2, 1)),
+    "avg_pool": (nnx.AvgPool((3, 2), (2, 1), padding=1), (7, 8, 3), lambda f, x: f.avg_pool2d(x, (3, 2), (2, 1), 1)),
+    "global_pool": (nnx.GlobalPool(), (4, 5, 3), lambda f, x: f.adaptive_avg_pool2d(x, 1).flatten(1)),
+    "group_norm": (nnx.GroupNorm(2), (3, 4, 6), lambda f, x, gain, shift: f.group_norm(x, 2, gain, shift)),
+}
+
+
+@pytest.mark.parametrize("name", OF_WINDOWS)
+def test_layers_of_images_and_sequences_are_those_of_torch(name):
+    import torch
+
+    net, row, function = OF_WINDOWS[name]
+    rng = np.random.default_rng(0)
+    x = rng.integers(-3, 4, size=(3, *row)) / 2.0 if name == "max_pool" else rng.normal(size=(3, *row))  # with ties
+    params = {n: rng.normal(size=p.shape) for n, p in nnx.init(net, x, dtype="float64").items()}
+    given = {n: torch.tensor(p, requires_grad=True) for n, p in {"x": x, **params}.items()}
+    theirs = [p.reshape(-1) if n != "W" else p.permute(-1, -2, *range(p.ndim - 2)) for n, p in list(given.items())[1:]]
+    z = function(torch.nn.functional, given["x"].permute(0, -1, *range(1, x.ndim - 1)), *theirs)
+    z = z.permute(0, *range(2, z.ndim), 1)
+    y, saved = net.evaluate(params, x, train=True)
+    np.testing.assert_allclose(y, z.detach().numpy(), rtol=1e-10, atol=1e-12)
+    dy = rng.normal(size=y.shape)
+    z.backward(torch.from_numpy(dy))
+    dx, grads = net.backprop(params, saved, dy)
+    for n, gradient in {"x": dx, **grads}.items():
+        np.testing.assert_allclose(gradient, given[n].grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_a_convolution_takes_an_initializer_that_has_no_hash():
+    class Small(nnx.Initializer):
+        __hash__ = None
+
+        def init(self, shape, draw):
+            return 0.1 * draw.normal(shape)
+
+    net = nnx.Conv2D(3, 2, weight=Small())
+    assert nnx.predict(net, nnx.init(net, (4, 4, 1)), np.ones((2, 4, 4, 1), "float32")).shape == (2, 3, 3, 3)
+
+
 NORMS = {  # ours, and the class of torch.nn that it is
     "layer": (nnx.LayerNorm(), "LayerNorm"),
     "batch": (nnx.BatchNorm(), "BatchNorm1d"),

@@ -102,10 +102,13 @@ class _Convolution(Layer):
         return channels_last(xp.reshape(dx, (*dx.shape[: dx.ndim - axes - 3], c, n, *positions)), axes), grads
 
 
-@lru_cache(maxsize=256)
+kept = lru_cache(maxsize=256)(Grid)  # for the next step
+
+
 def grid_of(layer: _Convolution, positions: Sizes) -> Grid:
-    """The cells for rows of these positions, kept for the next step."""
-    return Grid(positions, *window_of(layer, positions))
+    """The cells for rows of these positions."""
+    pads, *window = window_of(layer, positions)
+    return kept(positions, tuple(pads), *window)
 
 
 @dataclass(frozen=True)

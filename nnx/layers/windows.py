@@ -16,7 +16,7 @@ from ..errors import ShapeError, require
 from ..settings import AT_LEAST_1, Range, integer
 
 Sizes = tuple[int, ...]
-Pads = list[tuple[int, int]]  # zeros before and after the positions of each axis
+Pads = Sequence[tuple[int, int]]  # zeros before and after the positions of each axis
 
 
 def channels_first(x: Array, axes: int) -> Array:
@@ -62,7 +62,7 @@ def window_of(layer: Any, positions: Sizes) -> tuple[Pads, Sizes, Sizes, Sizes, 
     return pads, size, stride, dilation, outputs(layer, positions, size, stride, dilation, pads)
 
 
-def margins(padding: Any, positions: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> list[tuple[int, int]]:
+def margins(padding: Any, positions: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> Pads:
     """Zeros before and after the positions of each axis. "same": as many as make ceil(positions / stride) windows."""
     if padding != "same":
         return [(p, p) for p in sizes_of(padding, len(positions))]

@@ -6,11 +6,9 @@ onnxruntime has neither Conv nor AveragePool for doubles on the CPU: there the w
 from math import prod
 from typing import Any
 
-from ..layers.windows import Sizes, offsets, window_of
+from ..layers.windows import Pads, Sizes, offsets, window_of
 from .graph import xp
 from .place import Place
-
-Pads = list[tuple[int, int]]
 
 
 def convolution(layer: Any, here: Place, x: str) -> str:
